@@ -1,0 +1,162 @@
+# sidewire: non-blocking TCP for Lua hosts.
+#
+#   make                the module: build/release/sidewire/core.so
+#   make setup          installs what building, testing and linting need and is missing (Debian: apt-get)
+#   make demo           the main job on real input, about 15 seconds
+#   make test           unit tests and specs; SPEC="spec/x_spec.lua spec/unit/test_y.c" runs only these
+#   make check          the same under AddressSanitizer + UBSan, then under ThreadSanitizer
+#   make arrows         do the rooms of src/ include and call only what they may?
+#   make lint           warnings of gcc and clang, arrows, luacheck
+#   make bench-quick    the figures that decide, next to LuaSocket's
+#   make install        PREFIX=DIR (default /usr/local), DESTDIR=DIR
+#   make clean
+#
+# Each KIND (release, debug, asan, tsan) is built in its own folder build/KIND. Variables for other systems:
+# CC, LUA (the interpreter), LUA_INCDIR, LUA_LIBS, LIBEV_INCDIR, LIBEV_LIBDIR, WERROR= (warnings do not stop the build).
+# CORE_LDFLAGS=-Wl,-z,nodelete keeps the module mapped, so that leak reports of `make check` can name its functions.
+
+KIND ?= release
+B = build/$(KIND)
+LUA ?= lua5.4
+PREFIX ?= /usr/local
+SYSTEM := $(shell uname)
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+ifneq ($(filter asan tsan,$(KIND)),)
+override CC = gcc
+endif
+export CC LUA
+
+# --- flags ---
+
+WERROR = -Werror
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef $(WERROR)
+FEATURES = -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L
+CFLAGS_release = -O2 -DNDEBUG
+CFLAGS_debug = -O0 -g
+CFLAGS_asan = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS_tsan = -O1 -g -fsanitize=thread
+MODULE_FLAGS = -shared
+ifeq ($(SYSTEM),Darwin)
+FEATURES += -D_DARWIN_C_SOURCE
+MODULE_FLAGS = -bundle -undefined dynamic_lookup
+endif
+LANGUAGE = -std=c11 $(FEATURES) $(WARNINGS) -pthread
+COMPILE = $(CC) $(LANGUAGE) $(CFLAGS_$(KIND)) $(CFLAGS) -MMD -MP
+
+# Not `:=`: pkg-config may be there only after `make setup`, so these are asked when a recipe needs them.
+LUA_PC = $(shell for name in lua5.4 lua-5.4 lua; do \
+	pkg-config --exists "$$name >= 5.4" "$$name < 5.5" 2>/dev/null && echo $$name && break; done)
+LUA_CFLAGS = $(if $(LUA_INCDIR),-isystem $(LUA_INCDIR),$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LUA_PC))))
+LUA_LIBS = $(shell pkg-config --libs $(LUA_PC))
+EV_CFLAGS = $(LIBEV_INCDIR:%=-isystem %)
+EV_LIBS = $(LIBEV_LIBDIR:%=-L%) -lev
+
+# --- files ---
+
+ROOM_SOURCES = $(wildcard $(foreach room,base codec channel loop,src/$(room)/*.c))
+HOST_SOURCES = $(wildcard src/host/*.c) src/sidewire.c
+ROOM_OBJECTS = $(ROOM_SOURCES:src/%.c=$B/obj/%.o)
+HOST_OBJECTS = $(HOST_SOURCES:src/%.c=$B/obj/%.o)
+CORE = $B/sidewire/core.so
+
+# Programs of spec/support: the peer is a stranger to sidewire (plain -O2, whatever the KIND); unpreload is a part of
+# tools/run; the others are C hosts, linked with Lua and built as the module is.
+HOSTS = $(filter-out peer unpreload,$(patsubst spec/support/%.c,%,$(wildcard spec/support/*.c)))
+UNITS = $(patsubst spec/unit/%.c,$B/unit/%,$(wildcard spec/unit/test_*.c))
+PROGRAMS = $(patsubst spec/support/%.c,$B/%,$(wildcard spec/support/peer.c)) $(HOSTS:%=$B/%) $(UNITS)
+ifneq ($(filter asan tsan,$(KIND)),)
+PROGRAMS += $B/unpreload.so
+endif
+
+# --- building ---
+
+.PHONY: all programs demo bench-quick test check warnings arrows luacheck lint install setup clean
+.PHONY: ready-build ready-test ready-lint
+.DELETE_ON_ERROR:
+
+all: $(CORE)
+programs: $(CORE) $(PROGRAMS)
+
+$(CORE): $(ROOM_OBJECTS) $(HOST_OBJECTS) | $B/sidewire
+	$(CC) $(MODULE_FLAGS) $(CFLAGS_$(KIND)) $(CFLAGS) -o $@ $^ $(LDFLAGS) $(CORE_LDFLAGS) $(EV_LIBS) -lpthread
+
+# Only the rooms that may see lua.h or ev.h are told where it is.
+$B/obj/host/%.o $B/obj/sidewire.o: INCLUDES = $(LUA_CFLAGS)
+$B/obj/loop/%.o: INCLUDES = $(EV_CFLAGS)
+
+$B/obj/%.o: src/%.c | ready-build
+	@mkdir -p $(@D)
+	$(COMPILE) -fPIC -fvisibility=hidden -Isrc $(INCLUDES) -c -o $@ $<
+
+$B/unit/%: spec/unit/%.c $(ROOM_OBJECTS) | $B/unit
+	$(COMPILE) -MF $@.d -Isrc -Ispec/unit $(EV_CFLAGS) -o $@ $< $(ROOM_OBJECTS) $(LDFLAGS) $(EV_LIBS) -lpthread
+
+$(HOSTS:%=$B/%): $B/%: spec/support/%.c | ready-build $B
+	$(COMPILE) -MF $@.d $(LUA_CFLAGS) -o $@ $< $(LDFLAGS) $(LUA_LIBS) -ldl -lpthread
+
+$B/peer: spec/support/peer.c | ready-build $B
+	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -MMD -MP -MF $@.d -o $@ $< -lpthread
+
+$B/unpreload.so: spec/support/unpreload.c | ready-build $B
+	$(COMPILE) -MF $@.d -fPIC -shared -o $@ $<
+
+$B $B/sidewire $B/unit:
+	@mkdir -p $@
+
+-include $(ROOM_OBJECTS:.o=.d) $(HOST_OBJECTS:.o=.d) $(PROGRAMS:=.d)
+
+# --- using ---
+
+demo: $(CORE) $B/peer
+	@tools/run $(KIND) lua examples/demo.lua
+
+bench-quick: $(CORE) $B/peer
+	@tools/run $(KIND) lua bench/quick.lua
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/lib/lua/5.4/sidewire $(DESTDIR)$(PREFIX)/share/lua/5.4/sidewire
+	install -m 755 $(CORE) $(DESTDIR)$(PREFIX)/lib/lua/5.4/sidewire/
+	install -m 644 $(wildcard lua/sidewire/*.lua) $(DESTDIR)$(PREFIX)/share/lua/5.4/sidewire/
+
+# --- testing ---
+
+test: ready-test programs
+	@tools/test $(KIND) $(SPEC)
+
+check: ready-test
+	@$(MAKE) --no-print-directory programs KIND=asan
+	@$(MAKE) --no-print-directory programs KIND=tsan
+	@tools/test asan tsan $(SPEC)
+
+# What $(CC) has to say about every C file; nothing is built.
+warnings: ready-build
+	$(CC) $(LANGUAGE) -O2 -fsyntax-only -Isrc -Ispec/unit $(LUA_CFLAGS) $(EV_CFLAGS) \
+		$(ROOM_SOURCES) $(HOST_SOURCES) $(wildcard spec/unit/*.c $(HOSTS:%=spec/support/%.c))
+	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -fsyntax-only $(wildcard spec/support/peer.c spec/support/unpreload.c)
+
+arrows: $(CORE)
+	@tools/arrows src $B
+
+luacheck:
+	@luacheck --quiet --no-color $(wildcard lua spec examples bench tools)
+
+lint: ready-lint all
+	@tools/lint
+
+# --- setting up ---
+
+setup:
+	@tools/setup build test lint
+
+# Before anything is compiled or run: a look for what that needs, some milliseconds when it is there.
+ready-build:
+	@tools/setup --quiet build
+ready-test: ready-build
+	@tools/setup --quiet test
+ready-lint: ready-build
+	@tools/setup --quiet lint
+
+clean:
+	rm -rf build

@@ -1,0 +1,278 @@
+--- Starts and drives the test server (peer.c, where the modes and the control commands are described).
+--
+--     local Peer = require "spec.support.peer"
+--     local peer = Peer.start { mode = "lines" }
+--     ... connect to peer.host, peer.port ...
+--     assert(peer:wait_accepted(1, 5))
+--     peer:command "reset"
+--     peer:stop()                      -- or Peer.stop_all() in after_each
+--
+-- Failures raise, except those of the waits: these return nil and what was reached instead.
+
+local socket = require "socket"
+
+local Peer = { program = os.getenv "SIDEWIRE_PEER" or "build/release/peer" }
+Peer.__index = Peer
+Peer.__name = "sidewire.peer"
+
+local ANSWER_TIMEOUT = 10 -- seconds; generous, since only a hung server meets it
+local REBIND_TIMEOUT = 2
+
+local EXPECTED_ENDS = { ["exit 0"] = true, ["signal 9"] = true, ["signal 15"] = true }
+
+-- Option -> how it is written on the command line.
+local OPTIONS = {
+  port = "--port %s", host = "--host %s", mode = "--mode %s", record = "--record %s",
+  backlog = "--backlog %s", framing = "--framing %s", linger_with_parent = "--linger-with-parent",
+}
+
+local running = {} -- the started and not yet stopped ones: peer -> true
+local tempdirs = {} -- made by Peer.tempdir and not yet removed: path -> true
+
+local function quote(text)
+  return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
+end
+
+-- A sanitizer that is preloaded into the tests' own interpreter is not meant for the programs it starts.
+local function shell(command)
+  return "unset LD_PRELOAD; " .. command
+end
+
+local function copy_options(options)
+  local copy = {}
+  for name, value in pairs(options or {}) do
+    if not OPTIONS[name] then error("peer: unknown option '" .. tostring(name) .. "'", 3) end
+    copy[name] = value
+  end
+  return copy
+end
+
+local function command_line(options)
+  local words = { "exec", quote(Peer.program) }
+  for name, value in pairs(options) do
+    if value == true then
+      words[#words + 1] = OPTIONS[name]
+    elseif value ~= false then
+      words[#words + 1] = OPTIONS[name]:format(quote(value))
+    end
+  end
+  return table.concat(words, " ")
+end
+
+local function connect_control(port)
+  local control = assert(socket.tcp())
+  control:settimeout(ANSWER_TIMEOUT)
+  assert(control:connect("127.0.0.1", port))
+  return control
+end
+
+-- Waits until the process is gone. Whatever it had to say on stderr is returned, with its way to end.
+local function reap(self)
+  running[self] = nil
+  self.control:close()
+  local said = self.output:read "a"
+  local _, how, code = self.output:close()
+  return said, how, code
+end
+
+-- Returns nil and the reason when the program does not start.
+local function launch(self, port)
+  local options = copy_options(self.options)
+  options.port = port
+  local command = command_line(options)
+  local output = assert(io.popen(shell(command .. " 2>&1"), "r")) -- stderr too: it says why it failed
+  local line = output:read "l" or "no output"
+  local pid, data_port, control_port = line:match "^peer pid=(%d+) port=(%d+) control=(%d+)$"
+  if not pid then
+    line = line .. "\n" .. output:read "a"
+    output:close()
+    return nil, command .. ": " .. line
+  end
+  self.pid, self.port = math.tointeger(pid), math.tointeger(data_port)
+  self.output, self.control = output, connect_control(math.tointeger(control_port))
+  self.is_paused = false
+  running[self] = true
+  -- Finalizers run in reverse order of creation: this one before those of the two above, which must not wait
+  -- for a process that nobody has told to end.
+  self.guard = setmetatable({}, {
+    __gc = function(guard)
+      if self.guard == guard then self:stop() end
+    end,
+  })
+  return self
+end
+
+--- Starts a server.
+-- @tparam[opt] table options port, host, mode (with its argument: "flood 1000"), record, backlog, framing,
+-- linger_with_parent
+-- @return the peer: `host`, `port`, `pid`
+function Peer.start(options)
+  local self = setmetatable({ options = copy_options(options) }, Peer)
+  self.host = self.options.host or "127.0.0.1"
+  local ok, why = launch(self, self.options.port or 0)
+  if not ok then error("peer did not start: " .. why, 2) end
+  return self
+end
+
+--- Is it started and not yet stopped or killed?
+function Peer:is_running()
+  return running[self] ~= nil
+end
+
+-- The text after `ok`; or nil and the text after `error`, or what went wrong with the control connection.
+local function ask(self, command, timeout)
+  if not self:is_running() then return nil, "not running" end
+  self.control:settimeout(timeout)
+  local sent, why = self.control:send(command .. "\n")
+  if not sent then return nil, why end
+  local line
+  line, why = self.control:receive "*l"
+  if not line then
+    self.control:close() -- a late answer must not be taken for the next one
+    return nil, why
+  end
+  local verdict, text = line:match "^(%l+) ?(.*)$"
+  if verdict == "ok" then return text end
+  return nil, text or line
+end
+
+--- Gives a control command.
+-- @treturn string what follows `ok` in the answer
+function Peer:command(command)
+  local text, why = ask(self, command, ANSWER_TIMEOUT)
+  if not text then error(("peer: %s: %s"):format(command:sub(1, 200), why), 2) end
+  return text
+end
+
+--- Counters since the start or `reset-stats`.
+-- @treturn table connections, accepted, bytes, sent, lines, ends, errors; digest, a string
+function Peer:stats()
+  local stats = {}
+  for name, value in self:command("stats"):gmatch "(%w+)=(%w+)" do
+    stats[name] = name == "digest" and value or math.tointeger(value)
+  end
+  return stats
+end
+
+local function wait(self, what, number, seconds)
+  seconds = seconds or 5
+  local command = ("wait-%s %d %.3f"):format(what, number, seconds)
+  local text, why = ask(self, command, seconds + ANSWER_TIMEOUT)
+  if not text then return nil, ("peer: %s: %s"):format(command, why) end
+  return true
+end
+
+--- Waits until at least so many bytes were read in total.
+-- @treturn[1] boolean true
+-- @return[2] nil
+-- @treturn[2] string what was reached
+function Peer:wait_bytes(number, seconds)
+  return wait(self, "bytes", number, seconds)
+end
+
+--- Waits until exactly so many data connections are open.
+function Peer:wait_connections(number, seconds)
+  return wait(self, "connections", number, seconds)
+end
+
+--- Waits until at least so many data connections were accepted in total.
+function Peer:wait_accepted(number, seconds)
+  return wait(self, "accepted", number, seconds)
+end
+
+--- Sends the process a signal: "STOP", "CONT", "TERM", ...
+function Peer:signal(name)
+  assert(self:is_running(), "peer: not running")
+  os.execute(shell(("kill -%s %d"):format(name, self.pid)))
+  if name == "STOP" or name == "CONT" then self.is_paused = name == "STOP" end
+end
+
+--- SIGKILL; returns when the process is gone.
+function Peer:kill()
+  if not self:is_running() then return end
+  self:signal "KILL"
+  io.stderr:write((reap(self)))
+end
+
+--- Starts it again with the same options, as a new process on the same port.
+function Peer:start_again()
+  assert(not self:is_running(), "peer: still running")
+  local deadline = socket.gettime() + REBIND_TIMEOUT
+  repeat
+    local ok, why = launch(self, self.port)
+    if ok then return self end
+    if not why:find("in use", 1, true) or socket.gettime() > deadline then
+      error("peer did not start again: " .. why, 2)
+    end
+    socket.sleep(0.02)
+  until false
+end
+
+--- kill and start_again.
+function Peer:restart()
+  self:kill()
+  return self:start_again()
+end
+
+--- Ends it in order; does nothing when it is not running. Raises when it failed, as under a sanitizer.
+function Peer:stop()
+  if not self:is_running() then return end
+  if self.is_paused or not ask(self, "exit", ANSWER_TIMEOUT) then self:signal "KILL" end
+  local said, how, code = reap(self)
+  if not EXPECTED_ENDS[how .. " " .. code] then error(("peer ended by %s %d: %s"):format(how, code, said), 2) end
+  io.stderr:write(said)
+end
+
+Peer.__close = Peer.stop
+
+--- Stops whatever is still running.
+function Peer.stop_all()
+  local failure
+  for peer in pairs(running) do
+    local ok, why = pcall(Peer.stop, peer)
+    if not ok then failure = why end
+  end
+  if failure then error(failure, 0) end
+end
+
+local HEX = {} -- character -> its two digits
+for byte = 0, 255 do HEX[string.char(byte)] = ("%02x"):format(byte) end
+
+--- Bytes as the `send` commands take them.
+function Peer.hex(bytes)
+  return (bytes:gsub(".", HEX))
+end
+
+local function read_file(path)
+  local file <close> = assert(io.open(path, "rb"))
+  return file:read "a"
+end
+
+--- The recorded streams, one for each connection, in order of acceptance.
+-- @treturn table list of { name =, data = }
+function Peer.streams(dir)
+  local streams = {}
+  local names <close> = assert(io.popen(shell("ls -1 " .. quote(dir)), "r"))
+  for name in names:lines() do
+    if name:find "%.stream$" then streams[#streams + 1] = { name = name, data = read_file(dir .. "/" .. name) } end
+  end
+  table.sort(streams, function(a, b) return a.name < b.name end)
+  return streams
+end
+
+--- A fresh directory, for Peer.remove.
+function Peer.tempdir()
+  local output <close> = assert(io.popen(shell "mktemp -d -t sidewire.XXXXXX", "r"))
+  local dir = assert(output:read "l", "mktemp failed")
+  tempdirs[dir] = true
+  return dir
+end
+
+--- Removes a directory that came from Peer.tempdir, with what is in it.
+function Peer.remove(dir)
+  assert(tempdirs[dir], "not from Peer.tempdir")
+  tempdirs[dir] = nil
+  assert(os.execute(shell("rm -rf " .. quote(dir))))
+end
+
+return Peer

@@ -1,0 +1,154 @@
+#include "base/address.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <string.h>
+
+/* The character tests of ctype.h follow the host's locale; names on the wire do not. */
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+static bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+
+static bool is_name_char(char c) {
+    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+}
+
+static bool is_zone_char(char c) {
+    return is_name_char(c) || c == '.' || c == '~'; /* RFC 6874, 2: unreserved */
+}
+
+static bool all(bool (*test)(char), const char *text, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        if (!test(text[i])) return false;
+    return true;
+}
+
+static bool has(const char *text, size_t size, char c) { return memchr(text, c, size) != NULL; }
+
+/* Digits of the number 0..255, without leading zeros, that text begins with; 0 when it does not. */
+static size_t octet_size(const char *text, size_t size) {
+    unsigned value = 0;
+    size_t digits = 0;
+    while (digits < size && digits < 4 && is_digit(text[digits]))
+        value = value * 10 + (unsigned)(text[digits++] - '0');
+    bool leading_zero = digits > 1 && text[0] == '0';
+    return value > 255 || leading_zero ? 0 : digits;
+}
+
+/* Not left to inet_pton, whose implementations do not agree on leading zeros. */
+static bool is_ipv4(const char *text, size_t size) {
+    size_t at = 0;
+    for (int part = 0; part < 4; part++) {
+        if (part > 0 && (at == size || text[at++] != '.')) return false;
+        size_t digits = octet_size(text + at, size - at);
+        if (digits == 0) return false;
+        at += digits;
+    }
+    return at == size;
+}
+
+/* What may follow the "%": an interface's name or number. */
+static bool is_zone(const char *text, size_t size) {
+    return size > 0 && size < IF_NAMESIZE && all(is_zone_char, text, size);
+}
+
+static bool is_bare_ipv6(const char *text, size_t size) {
+    char copy[INET6_ADDRSTRLEN];
+    if (size >= sizeof copy || has(text, size, '\0')) return false;
+    memcpy(copy, text, size);
+    copy[size] = '\0';
+    struct in6_addr address;
+    return inet_pton(AF_INET6, copy, &address) == 1;
+}
+
+static bool is_ipv6(const char *text, size_t size) {
+    const char *percent = memchr(text, '%', size);
+    if (percent == NULL) return is_bare_ipv6(text, size);
+    size_t bare = (size_t)(percent - text);
+    return is_bare_ipv6(text, bare) && is_zone(percent + 1, size - bare - 1);
+}
+
+const char *sw_ip_kind(const char *text, size_t size) {
+    if (size == 0) return NULL;
+    if (is_ipv4(text, size)) return "ipv4";
+    if (is_ipv6(text, size)) return "ipv6";
+    return NULL;
+}
+
+/* Bytes that stand in no host name, address or URL. */
+static const char *byte_problem(unsigned char byte) {
+    if (byte == '\0') return "it holds a zero byte";
+    if (byte == ' ') return "it holds a space";
+    if (byte < 0x20 || byte == 0x7f) return "it holds a control character";
+    if (byte >= 0x80) return "it holds a byte outside ASCII; write an international name in its xn-- form";
+    return NULL;
+}
+
+static const char *bytes_problem(const char *text, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        const char *problem = byte_problem((unsigned char)text[i]);
+        if (problem != NULL) return problem;
+    }
+    return NULL;
+}
+
+/* A ":" is right in IPv6 text only, which was looked for before. */
+static const char *colon_problem(const char *text, size_t size) {
+    const char *colon = memchr(text, ':', size);
+    if (colon == NULL) return NULL;
+    size_t rest = size - (size_t)(colon + 1 - text);
+    if (has(colon + 1, rest, ':')) return "it holds ':' but is no valid IPv6 address";
+    return "the port is a separate argument; give the host name alone, without ':'";
+}
+
+/* Signs that more than a host was given. A URL holds the others too, so it comes first. */
+static const char *shape_problem(const char *text, size_t size) {
+    if (has(text, size, '/')) return "it is a URL or a path; only the host name is wanted, as in example.org";
+    if (has(text, size, '@')) return "it holds '@'; only the host name is wanted, without a user";
+    if (has(text, size, '[') || has(text, size, ']'))
+        return "drop the brackets: an IPv6 address stands alone here, and the port is a separate argument";
+    return colon_problem(text, size);
+}
+
+static const char *label_problem(const char *label, size_t size) {
+    if (size == 0) return "it has an empty part: two dots in a row, or a dot in front";
+    if (size > SW_LABEL_MAX) return "a part between its dots is longer than 63 characters";
+    if (!all(is_name_char, label, size)) return "a host name has only letters, digits, '-', '_' and '.'";
+    if (label[0] == '-' || label[size - 1] == '-') return "a part between its dots begins or ends with '-'";
+    return NULL;
+}
+
+static bool is_number(const char *label, size_t size) {
+    bool hex = size >= 2 && label[0] == '0' && (label[1] == 'x' || label[1] == 'X');
+    return hex ? all(is_hex, label + 2, size - 2) : all(is_digit, label, size);
+}
+
+/* A number as the last label makes inet_aton, and so getaddrinfo, read an address: "127.1" is 127.0.0.1. */
+static const char *last_label_problem(const char *label, size_t size) {
+    if (!is_number(label, size)) return NULL;
+    return "it ends in a number, which is taken for a shorthand address; write all four parts of an IPv4 "
+           "address as decimals of 0..255 without leading zeros, as in 127.0.0.1";
+}
+
+static const char *labels_problem(const char *text, size_t size) {
+    if (text[size - 1] == '.') size--; /* the root's */
+    const char *label = text, *end = text + size;
+    for (;;) {
+        const char *dot = memchr(label, '.', (size_t)(end - label));
+        size_t length = (size_t)((dot != NULL ? dot : end) - label);
+        const char *problem = label_problem(label, length);
+        if (problem != NULL) return problem;
+        if (dot == NULL) return last_label_problem(label, length);
+        label = dot + 1;
+    }
+}
+
+const char *sw_host_problem(const char *text, size_t size) {
+    if (size == 0) return "it is empty";
+    if (sw_ip_kind(text, size) != NULL) return NULL;
+    const char *problem = bytes_problem(text, size);
+    if (problem == NULL) problem = shape_problem(text, size);
+    if (problem != NULL) return problem;
+    if (size > SW_HOST_MAX) return "it is longer than 253 characters";
+    return labels_problem(text, size);
+}

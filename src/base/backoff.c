@@ -1,0 +1,53 @@
+#include "base/backoff.h"
+
+#include <assert.h>
+
+struct sw_reconnect sw_reconnect_default(void) {
+    return (struct sw_reconnect){
+        .enabled = true,
+        .jitter = true,
+        .attempts = 0,
+        .delay = 0.1,
+        .max = 10,
+        .factor = 2,
+    };
+}
+
+/* base ^ exponent by squaring, infinite when it overflows: at most 32 rounds, where multiplying once for each
+ * failure could take billions, and no need of libm. */
+static double power(double base, uint32_t exponent) {
+    double product = 1;
+    for (; exponent > 0; exponent >>= 1) {
+        if (exponent & 1) product *= base;
+        base *= base;
+    }
+    return product;
+}
+
+/* Written so that whatever is not below max, infinity included, becomes max. */
+static double grow(const struct sw_reconnect *policy, uint32_t failures) {
+    if (!(policy->delay > 0)) return 0; /* else 0 * infinity */
+    double delay = policy->delay * power(policy->factor, failures - 1);
+    return delay < policy->max ? delay : policy->max;
+}
+
+double sw_backoff_delay(const struct sw_reconnect *policy, uint32_t failures, double random) {
+    assert(failures >= 1 && policy->factor >= 1 && policy->max >= 0 && random >= 0 && random < 1);
+    double delay = grow(policy, failures);
+    return policy->jitter ? delay * (0.75 + 0.75 * random) : delay;
+}
+
+bool sw_backoff_allows(const struct sw_reconnect *policy, uint32_t failures) {
+    return policy->enabled && (policy->attempts == 0 || failures < policy->attempts);
+}
+
+double sw_random(uint64_t *seed) {
+    assert(*seed != 0);
+    uint64_t x = *seed;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    *seed = x;
+    uint64_t high = (x * UINT64_C(0x2545F4914F6CDD1D)) >> 11; /* the 53 bits that a double holds exactly */
+    return (double)high * 0x1.0p-53;
+}

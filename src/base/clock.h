@@ -1,0 +1,13 @@
+/* Seconds that never jump: deadlines must not care when somebody sets the wall clock. */
+#ifndef SW_BASE_CLOCK_H
+#define SW_BASE_CLOCK_H
+
+#include <time.h>
+
+static inline double sw_clock(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+#endif

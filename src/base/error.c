@@ -1,0 +1,206 @@
+#include "base/error.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+struct errno_name {
+    int value;
+    const char *name;
+};
+
+/* Where two names share a value (EAGAIN and EWOULDBLOCK, EOPNOTSUPP and ENOTSUP), the first one is told. */
+#define ROW(name) \
+    { name, #name }
+static const struct errno_name errno_names[] = {
+    ROW(E2BIG),           ROW(EACCES),       ROW(EADDRINUSE),
+    ROW(EADDRNOTAVAIL),   ROW(EAFNOSUPPORT), ROW(EAGAIN),
+    ROW(EALREADY),        ROW(EBADF),        ROW(EBADMSG),
+    ROW(EBUSY),           ROW(ECANCELED),    ROW(ECHILD),
+    ROW(ECONNABORTED),    ROW(ECONNREFUSED), ROW(ECONNRESET),
+    ROW(EDEADLK),         ROW(EDESTADDRREQ), ROW(EDOM),
+    ROW(EDQUOT),          ROW(EEXIST),       ROW(EFAULT),
+    ROW(EFBIG),           ROW(EHOSTUNREACH), ROW(EIDRM),
+    ROW(EILSEQ),          ROW(EINPROGRESS),  ROW(EINTR),
+    ROW(EINVAL),          ROW(EIO),          ROW(EISCONN),
+    ROW(EISDIR),          ROW(ELOOP),        ROW(EMFILE),
+    ROW(EMLINK),          ROW(EMSGSIZE),     ROW(ENAMETOOLONG),
+    ROW(ENETDOWN),        ROW(ENETRESET),    ROW(ENETUNREACH),
+    ROW(ENFILE),          ROW(ENOBUFS),      ROW(ENODEV),
+    ROW(ENOENT),          ROW(ENOEXEC),      ROW(ENOLCK),
+    ROW(ENOMEM),          ROW(ENOMSG),       ROW(ENOPROTOOPT),
+    ROW(ENOSPC),          ROW(ENOSYS),       ROW(ENOTCONN),
+    ROW(ENOTDIR),         ROW(ENOTEMPTY),    ROW(ENOTSOCK),
+    ROW(ENOTTY),          ROW(ENXIO),        ROW(EOPNOTSUPP),
+    ROW(ENOTSUP),         ROW(EOVERFLOW),    ROW(EPERM),
+    ROW(EPIPE),           ROW(EPROTO),       ROW(EPROTONOSUPPORT),
+    ROW(EPROTOTYPE),      ROW(ERANGE),       ROW(EROFS),
+    ROW(ESPIPE),          ROW(ESRCH),        ROW(ESTALE),
+    ROW(ETIMEDOUT),       ROW(ETXTBSY),      ROW(EWOULDBLOCK),
+    ROW(EXDEV),
+/* Not in POSIX, or not in every system that follows it. */
+#ifdef ECOMM
+    ROW(ECOMM),
+#endif
+#ifdef EHOSTDOWN
+    ROW(EHOSTDOWN),
+#endif
+#ifdef EMULTIHOP
+    ROW(EMULTIHOP),
+#endif
+#ifdef ENODATA
+    ROW(ENODATA),
+#endif
+#ifdef ENOLINK
+    ROW(ENOLINK),
+#endif
+#ifdef ENONET
+    ROW(ENONET),
+#endif
+#ifdef ENOTRECOVERABLE
+    ROW(ENOTRECOVERABLE),
+#endif
+#ifdef EOWNERDEAD
+    ROW(EOWNERDEAD),
+#endif
+#ifdef EPFNOSUPPORT
+    ROW(EPFNOSUPPORT),
+#endif
+#ifdef EREMOTEIO
+    ROW(EREMOTEIO),
+#endif
+#ifdef ERFKILL
+    ROW(ERFKILL),
+#endif
+#ifdef ESHUTDOWN
+    ROW(ESHUTDOWN),
+#endif
+#ifdef ESOCKTNOSUPPORT
+    ROW(ESOCKTNOSUPPORT),
+#endif
+#ifdef ETIME
+    ROW(ETIME),
+#endif
+#ifdef ETOOMANYREFS
+    ROW(ETOOMANYREFS),
+#endif
+#ifdef EUSERS
+    ROW(EUSERS),
+#endif
+};
+#undef ROW
+
+/* The name of an errno value, or NULL. */
+static const char *find_name(int sys) {
+    for (size_t i = 0; i < sizeof errno_names / sizeof errno_names[0]; i++)
+        if (errno_names[i].value == sys) return errno_names[i].name;
+    return NULL;
+}
+
+/* strerror_r comes in two kinds, by feature macros and libc: XSI returns 0 and fills buf, GNU returns the
+ * text, which need not stand in buf. Its return type tells which one it is. */
+static inline const char *text_of_xsi(int rc, const char *buf) { return rc == 0 ? buf : "unknown error"; }
+
+static inline const char *text_of_gnu(const char *text, const char *buf) {
+    (void)buf;
+    return text;
+}
+
+static const char *system_text(int sys, char *buf, size_t size) {
+    return _Generic(strerror_r(sys, buf, size), int: text_of_xsi, char *: text_of_gnu)(
+        strerror_r(sys, buf, size), buf);
+}
+
+/* Our texts begin with a small letter, for they often follow a colon; abbreviations stay as they are. */
+static void lower_first(char *text) {
+    unsigned char first = (unsigned char)text[0];
+    if (isupper(first) && !isupper((unsigned char)text[1])) text[0] = (char)tolower(first);
+}
+
+static void write_system_text(int sys, char *buf, size_t size) {
+    char room[256];
+    const char *text = system_text(sys, room, sizeof room);
+    if (find_name(sys) != NULL)
+        snprintf(buf, size, "%s", text);
+    else
+        snprintf(buf, size, "%s (errno %d)", text, sys);
+    lower_first(buf);
+}
+
+/* The words for our own codes; two of them mean one thing on the way out and another on the way in. */
+static const char *own_text(enum sw_err err, enum sw_stage stage) {
+    bool incoming = stage == SW_STAGE_RECEIVE;
+    switch (err) {
+    case SW_OK: return "no error";
+    case SW_SYSTEM: return "system error";
+    case SW_FULL: return incoming ? "inbox full: poll first" : "queue full";
+    case SW_TOOBIG: return "message too large";
+    case SW_CLOSED: return "closed";
+    case SW_FORKED: return "not usable after fork";
+    case SW_NOTFOUND: return "host name not found";
+    case SW_NONAME: return "name service does not answer";
+    case SW_FRAME: return incoming ? "bad frame from the peer" : "framing cannot carry this message";
+    case SW_SELF: return "connected to itself";
+    case SW_PEER: return "connection ended by the peer";
+    }
+    assert(!"an enum sw_err without a text");
+    return "unknown error";
+}
+
+struct sw_error sw_error_make(enum sw_err err, enum sw_stage stage) {
+    assert(err != SW_SYSTEM);
+    return (struct sw_error){.err = err, .stage = stage, .sys = 0};
+}
+
+struct sw_error sw_error_system(int sys, enum sw_stage stage) {
+    return (struct sw_error){.err = SW_SYSTEM, .stage = stage, .sys = sys};
+}
+
+static const char *system_code(int sys) {
+    const char *name = find_name(sys);
+    return name != NULL ? name : "ESYSTEM";
+}
+
+const char *sw_error_code(const struct sw_error *error) {
+    switch (error->err) {
+    case SW_OK: return "OK";
+    case SW_SYSTEM: return system_code(error->sys);
+    case SW_FULL: return "EFULL";
+    case SW_TOOBIG: return "ETOOBIG";
+    case SW_CLOSED: return "ECLOSED";
+    case SW_FORKED: return "EFORKED";
+    case SW_NOTFOUND: return "ENOTFOUND";
+    case SW_NONAME: return "EAI_AGAIN";
+    case SW_FRAME: return "EFRAME";
+    case SW_SELF: return "ESELF";
+    case SW_PEER: return "EPEER";
+    }
+    assert(!"an enum sw_err without a code");
+    return "ESYSTEM";
+}
+
+const char *sw_stage_name(enum sw_stage stage) {
+    switch (stage) {
+    case SW_STAGE_NONE: return "none";
+    case SW_STAGE_START: return "start";
+    case SW_STAGE_RESOLVE: return "resolve";
+    case SW_STAGE_CONNECT: return "connect";
+    case SW_STAGE_SEND: return "send";
+    case SW_STAGE_RECEIVE: return "receive";
+    case SW_STAGE_CLOSE: return "close";
+    }
+    assert(!"an enum sw_stage without a name");
+    return "none";
+}
+
+const char *sw_error_text(const struct sw_error *error, char *buf, size_t size) {
+    assert(size > 0);
+    if (error->err == SW_SYSTEM)
+        write_system_text(error->sys, buf, size);
+    else
+        snprintf(buf, size, "%s", own_text(error->err, error->stage));
+    return buf;
+}

@@ -1,0 +1,35 @@
+/* What a client was made with: checked by the host room, then never changed, so both threads read it without a lock.
+ * Server and reconnect policy are only the first values; later ones travel as commands.
+ */
+#ifndef SW_BASE_OPTIONS_H
+#define SW_BASE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/address.h"
+#include "base/backoff.h"
+#include "base/framing.h"
+#include "base/retain.h"
+
+struct sw_keepalive {
+    int idle;     /* seconds without traffic before the first probe; 0 = no keepalive */
+    int interval; /* seconds between probes */
+    int count;    /* unanswered probes after which the peer is dead */
+};
+
+struct sw_options {
+    struct sw_server server;
+    struct sw_reconnect reconnect;
+    struct sw_framing framing;
+    enum sw_retain retain;
+    size_t queue_limit;     /* bytes accepted and not finished with, framing included */
+    size_t inbox_limit;     /* bytes received and not delivered, record headers included */
+    double connect_timeout; /* seconds for one attempt, looking up included */
+    double linger;          /* seconds that closing may spend flushing */
+    double stall_timeout;   /* seconds without progress after which a busy connection is dead; 0 = off */
+    struct sw_keepalive keepalive;
+    bool nodelay;
+};
+
+#endif

@@ -1,0 +1,68 @@
+#include "base/page.h"
+
+#include <stdlib.h>
+
+/* Allocation sizes are multiples of this: fewer sizes, better reuse by malloc. */
+enum { GRAIN = 256 };
+
+static struct sw_page *new_page(size_t allocation) {
+    struct sw_page *page = malloc(allocation);
+    if (page == NULL) return NULL;
+    page->next = NULL;
+    page->size = (uint32_t)(allocation - sizeof *page) & ~3u;
+    page->used = 0;
+    page->ends = 0;
+    return page;
+}
+
+struct sw_page *sw_page_new(size_t bytes) {
+    if (bytes > SW_PAGE_MAX) return new_page(SW_PAGE_MAX);
+    size_t allocation = (sizeof(struct sw_page) + bytes + 4 + GRAIN - 1) / GRAIN * GRAIN;
+    return new_page(allocation < SW_PAGE_MAX ? allocation : SW_PAGE_MAX);
+}
+
+bool sw_pages_new(size_t bytes, struct sw_pages *chain) {
+    chain->head = chain->tail = NULL;
+    for (;;) {
+        struct sw_page *page = sw_page_new(bytes);
+        if (page == NULL) {
+            sw_pages_free(chain);
+            return false;
+        }
+        sw_pages_add(chain, page);
+        if (bytes <= sw_page_room(page)) return true;
+        bytes -= sw_page_room(page);
+    }
+}
+
+void sw_pages_free(struct sw_pages *chain) {
+    while (chain->head != NULL) free(sw_pages_shift(chain));
+}
+
+void sw_pages_add(struct sw_pages *chain, struct sw_page *page) {
+    page->next = NULL;
+    if (chain->tail != NULL)
+        chain->tail->next = page;
+    else
+        chain->head = page;
+    chain->tail = page;
+}
+
+void sw_pages_join(struct sw_pages *chain, struct sw_pages *other) {
+    if (other->head == NULL) return;
+    if (chain->tail != NULL)
+        chain->tail->next = other->head;
+    else
+        chain->head = other->head;
+    chain->tail = other->tail;
+    other->head = other->tail = NULL;
+}
+
+struct sw_page *sw_pages_shift(struct sw_pages *chain) {
+    struct sw_page *page = chain->head;
+    assert(page != NULL);
+    chain->head = page->next;
+    if (chain->head == NULL) chain->tail = NULL;
+    page->next = NULL;
+    return page;
+}

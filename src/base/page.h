@@ -1,0 +1,96 @@
+/* Pages: message bytes with the message boundaries beside them.
+ *
+ * Both directions keep their messages in chains of pages. Bytes fill a page from the front; for each message that
+ * ends in it, the offset of its end is kept at the back, growing towards the bytes. So many small messages cost one
+ * allocation and one iovec, and the boundaries, which replay, accounting and delivery need, cost four bytes each. A message
+ * may run over several pages; its boundary stands in the page where it ends, at offset 0 if that page holds no byte of it.
+ *
+ *     data[0]                    used            size
+ *       | bytes of messages ...    |  free  | e2 e1 e0 |
+ *
+ * A page belongs to one thread at a time; handing it over is the business of the channel room. Pages are plain malloc memory.
+ */
+#ifndef SW_BASE_PAGE_H
+#define SW_BASE_PAGE_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* The largest page as allocated, header included. Below glibc's mmap threshold of 128 KiB (mallopt(3)), so that
+ * a page costs no system call. */
+enum { SW_PAGE_MAX = 65536 };
+
+/* Set in a boundary of bytes whose first part may be of use to the peer (raw framing, write()): cut in the middle, they
+ * may have been used, and must not be sent again as if they had not. */
+#define SW_END_LOOSE 0x80000000u
+
+struct sw_page {
+    struct sw_page *next;
+    uint32_t size; /* of data, a multiple of 4 */
+    uint32_t used; /* bytes filled */
+    uint32_t ends; /* messages that end here */
+    unsigned char data[];
+};
+
+/* A chain: its owner appends at the tail. */
+struct sw_pages {
+    struct sw_page *head, *tail;
+};
+
+/* A page with room for `bytes` bytes and one boundary, or the largest there is. NULL: no memory. */
+struct sw_page *sw_page_new(size_t bytes);
+
+/* A chain of empty pages that takes a message of `bytes` bytes. False: no memory, *chain is empty. */
+bool sw_pages_new(size_t bytes, struct sw_pages *chain);
+
+void sw_pages_free(struct sw_pages *chain);
+
+/* Puts a page, or all of another chain (which is empty then), at the end. */
+void sw_pages_add(struct sw_pages *chain, struct sw_page *page);
+void sw_pages_join(struct sw_pages *chain, struct sw_pages *other);
+
+/* Takes the first page out; the chain must not be empty. */
+struct sw_page *sw_pages_shift(struct sw_pages *chain);
+
+/* Bytes that still fit; with one boundary's place kept free. */
+static inline size_t sw_page_room(const struct sw_page *page) {
+    size_t taken = page->used + 4 * ((size_t)page->ends + 1);
+    return taken < page->size ? page->size - taken : 0;
+}
+
+/* True when one more boundary fits. */
+static inline bool sw_page_can_end(const struct sw_page *page) {
+    return page->used + 4 * ((size_t)page->ends + 1) <= page->size;
+}
+
+static inline void sw_page_put(struct sw_page *page, const void *bytes, size_t size) {
+    assert(size <= page->size - page->used - 4 * (size_t)page->ends);
+    memcpy(page->data + page->used, bytes, size);
+    page->used += (uint32_t)size;
+}
+
+static inline uint32_t *sw_page_slot(const struct sw_page *page, uint32_t index) {
+    return (uint32_t *)(void *)(page->data + page->size) - 1 - index;
+}
+
+/* Ends a message at the current fill. */
+static inline void sw_page_end(struct sw_page *page, uint32_t flags) {
+    assert(sw_page_can_end(page));
+    *sw_page_slot(page, page->ends++) = page->used | flags;
+}
+
+/* Offset at which the index-th message that ends in this page ends. */
+static inline uint32_t sw_page_end_at(const struct sw_page *page, uint32_t index) {
+    assert(index < page->ends);
+    return *sw_page_slot(page, index) & ~SW_END_LOOSE;
+}
+
+static inline bool sw_page_loose_at(const struct sw_page *page, uint32_t index) {
+    assert(index < page->ends);
+    return *sw_page_slot(page, index) & SW_END_LOOSE;
+}
+
+#endif

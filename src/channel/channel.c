@@ -1,0 +1,351 @@
+#include "channel/channel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "channel/engine.h"
+#include "channel/thread.h"
+
+/* --- life --- */
+
+struct sw_channel *sw_channel_new(struct sw_engine *engine, const struct sw_options *options) {
+    struct sw_channel *channel = calloc(1, sizeof *channel);
+    if (channel == NULL) return NULL;
+    if (pthread_mutex_init(&channel->lock, NULL) != 0) {
+        free(channel);
+        return NULL;
+    }
+    atomic_init(&channel->refs, 1);
+    atomic_init(&channel->fd, -1);
+    channel->engine = sw_engine_ref(engine);
+    channel->options = *options;
+    channel->commands_tail = &channel->commands;
+    sw_inbox_init(&channel->in);
+    return channel;
+}
+
+struct sw_channel *sw_channel_ref(struct sw_channel *channel) {
+    atomic_fetch_add_explicit(&channel->refs, 1, memory_order_relaxed);
+    return channel;
+}
+
+void sw_channel_unref(struct sw_channel *channel) {
+    if (atomic_fetch_sub_explicit(&channel->refs, 1, memory_order_acq_rel) > 1) return;
+    sw_commands_free(channel->commands);
+    sw_pages_free(&channel->out.pages);
+    sw_inbox_drop(&channel->in);
+    pthread_mutex_destroy(&channel->lock);
+    sw_engine_unref(channel->engine);
+    free(channel);
+}
+
+static void lock(struct sw_channel *channel) { pthread_mutex_lock(&channel->lock); }
+static void unlock(struct sw_channel *channel) { pthread_mutex_unlock(&channel->lock); }
+
+/* --- host thread: sending --- */
+
+/* With the lock held: must the engine's dirty list get the channel? */
+static bool mark_dirty(struct sw_channel *channel) {
+    if (channel->dirty || !channel->attached) return false;
+    channel->dirty = true;
+    return true;
+}
+
+/* With the lock held: the same after a message was added. */
+static bool mark_filled(struct sw_channel *channel) {
+    if (channel->out.announced) return false;
+    channel->out.announced = channel->attached;
+    return mark_dirty(channel);
+}
+
+/* After mark_dirty said so. */
+static bool announce(struct sw_channel *channel) {
+    if (sw_engine_announce(channel->engine, channel)) return true;
+    lock(channel);
+    channel->dirty = false;
+    unlock(channel);
+    return false;
+}
+
+static enum sw_err admit(struct sw_channel *channel, size_t size) {
+    if (channel->state == SW_STATE_CLOSED) return SW_CLOSED;
+    return sw_outbox_admit(&channel->out, size, channel->options.queue_limit);
+}
+
+/* Copies the pieces into a fresh chain as one message. */
+static void fill(struct sw_pages *chain, const struct sw_slice *pieces, size_t count, uint32_t flags) {
+    struct sw_page *page = chain->head;
+    for (size_t i = 0; i < count; i++) {
+        const unsigned char *bytes = pieces[i].data;
+        size_t left = pieces[i].size;
+        while (left > sw_page_room(page)) {
+            size_t room = sw_page_room(page);
+            sw_page_put(page, bytes, room);
+            bytes += room;
+            left -= room;
+            page = page->next;
+        }
+        sw_page_put(page, bytes, left);
+    }
+    sw_page_end(page, flags);
+}
+
+/* The message does not fit into the last page. Pages are made, and filled, without the lock; only the host adds, so what was
+ * admitted stays admitted. */
+static enum sw_err send_in_new_pages(struct sw_channel *channel, const struct sw_slice *pieces, size_t count,
+                                     size_t size, uint32_t flags, size_t page_size, uint64_t *id) {
+    struct sw_pages chain;
+    if (!sw_pages_new(page_size, &chain)) return SW_SYSTEM;
+    fill(&chain, pieces, count, flags);
+    lock(channel);
+    *id = sw_outbox_join(&channel->out, &chain, size);
+    bool tell = mark_filled(channel);
+    unlock(channel);
+    if (tell) announce(channel);
+    return SW_OK;
+}
+
+enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_slice *pieces, size_t count, uint32_t flags,
+                            uint64_t *id) {
+    SW_ON_HOST_THREAD();
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) size += pieces[i].size;
+    lock(channel);
+    enum sw_err refused = admit(channel, size);
+    if (refused != SW_OK) {
+        unlock(channel);
+        return refused;
+    }
+    if (size > sw_outbox_room(&channel->out)) {
+        size_t page_size = sw_outbox_page_size(&channel->out, size);
+        unlock(channel);
+        return send_in_new_pages(channel, pieces, count, size, flags, page_size, id);
+    }
+    *id = sw_outbox_append(&channel->out, pieces, count, flags);
+    bool tell = mark_filled(channel);
+    unlock(channel);
+    if (tell) announce(channel);
+    return SW_OK;
+}
+
+/* --- host thread: commands --- */
+
+struct sw_command *sw_channel_command(struct sw_channel *channel, enum sw_verb verb) {
+    struct sw_command *command = verb == SW_CLOSE ? &channel->close_command : calloc(1, sizeof *command);
+    if (command == NULL) return NULL;
+    command->verb = verb;
+    command->embedded = verb == SW_CLOSE;
+    return command;
+}
+
+bool sw_channel_order(struct sw_channel *channel, struct sw_command *command, enum sw_state state) {
+    SW_ON_HOST_THREAD();
+    lock(channel);
+    command->next = NULL;
+    command->number = ++channel->command;
+    command->fence = channel->out.last_id;
+    *channel->commands_tail = command;
+    channel->commands_tail = &command->next;
+    if (command->verb != SW_SERVER && command->verb != SW_RECONNECT) channel->state = state;
+    if (command->verb == SW_CONNECT) channel->attached = true;
+    bool tell = mark_dirty(channel);
+    unlock(channel);
+    return tell ? announce(channel) : sw_engine_alive(channel->engine);
+}
+
+bool sw_channel_announce(struct sw_channel *channel) {
+    lock(channel);
+    bool tell = mark_dirty(channel);
+    unlock(channel);
+    return tell ? announce(channel) : sw_engine_alive(channel->engine);
+}
+
+void sw_channel_watch(struct sw_channel *channel, bool watched) {
+    lock(channel);
+    channel->watched = watched;
+    unlock(channel);
+}
+
+void sw_channel_silence(struct sw_channel *channel) {
+    lock(channel);
+    channel->silent = true;
+    unlock(channel);
+}
+
+void sw_channel_look(struct sw_channel *channel, struct sw_view *view) {
+    lock(channel);
+    view->state = channel->state;
+    view->attached = channel->attached;
+    view->gone = channel->state == SW_STATE_CLOSED && !channel->attached;
+    view->paused = channel->in.paused;
+    view->undelivered = channel->in.bytes > 0 || channel->in.reserve_used || channel->in.finished;
+    view->accepted = channel->out.last_id;
+    view->queue_bytes = channel->out.bytes;
+    view->inbox_bytes = channel->in.bytes;
+    view->ended = channel->ended;
+    view->gauges = channel->gauges;
+    unlock(channel);
+}
+
+void sw_channel_set_wishes(struct sw_channel *channel, bool discard, bool wants_log) {
+    lock(channel);
+    bool tell = channel->discard != discard && mark_dirty(channel);
+    channel->discard = discard;
+    channel->wants_log = wants_log;
+    unlock(channel);
+    if (tell) announce(channel);
+}
+
+/* --- host thread: receiving --- */
+
+void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery) {
+    SW_ON_HOST_THREAD();
+    lock(channel);
+    sw_inbox_take(&channel->in, delivery);
+    unlock(channel);
+}
+
+void sw_channel_delivered(struct sw_channel *channel, size_t bytes) {
+    lock(channel);
+    bool tell = sw_inbox_release(&channel->in, bytes, channel->options.inbox_limit) && mark_dirty(channel);
+    unlock(channel);
+    if (tell) announce(channel);
+}
+
+/* With the lock held: must the engine's ready list get the channel? */
+static bool mark_ready(struct sw_channel *channel) {
+    if (channel->in.announced || channel->silent) return false;
+    channel->in.announced = true;
+    return true;
+}
+
+void sw_channel_close_here(struct sw_channel *channel) {
+    SW_ON_HOST_THREAD();
+    struct sw_report last = {.event = SW_EVENT_CLOSE};
+    lock(channel);
+    struct sw_pages unsent = channel->out.pages;
+    channel->out.pages = (struct sw_pages){NULL, NULL};
+    struct sw_gauges *gauges = &channel->gauges;
+    uint64_t done = gauges->handed;
+    if (channel->out.last_id > done) last.lost_unsent = (struct sw_loss){done + 1, channel->out.last_id};
+    gauges->lost_unsent += channel->out.last_id - done;
+    gauges->handed = channel->out.last_id;
+    channel->out.bytes = 0;
+    channel->state = SW_STATE_CLOSED;
+    channel->attached = false;
+    sw_inbox_finish(&channel->in, &last);
+    bool tell = mark_ready(channel);
+    unlock(channel);
+    sw_pages_free(&unsent);
+    if (tell) sw_engine_tell_host(channel->engine, channel);
+}
+
+/* --- loop thread --- */
+
+void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch) {
+    SW_ON_LOOP_THREAD();
+    lock(channel);
+    channel->dirty = false;
+    batch->commands = channel->commands;
+    channel->commands = NULL;
+    channel->commands_tail = &channel->commands;
+    batch->attached = channel->attached;
+    batch->paused = channel->in.paused;
+    batch->reserve_free = !channel->in.reserve_used;
+    batch->discard = channel->discard;
+    unlock(channel);
+}
+
+uint64_t sw_channel_take_messages(struct sw_channel *channel, struct sw_pages *pages) {
+    SW_ON_LOOP_THREAD();
+    lock(channel);
+    *pages = channel->out.pages;
+    channel->out.pages = (struct sw_pages){NULL, NULL};
+    if (pages->head == NULL) channel->out.announced = false;
+    uint64_t last_id = channel->out.last_id;
+    unlock(channel);
+    return last_id;
+}
+
+void sw_channel_show(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended) {
+    SW_ON_LOOP_THREAD();
+    lock(channel);
+    if (known == channel->command) {
+        channel->state = state;
+        if (ended != NULL) channel->ended = *ended;
+    }
+    bool nudge = channel->watched;
+    unlock(channel);
+    if (nudge) sw_engine_tell_host(channel->engine, NULL);
+}
+
+bool sw_channel_put(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes) {
+    SW_ON_LOOP_THREAD();
+    lock(channel);
+    sw_inbox_put(&channel->in, pages, count, bytes);
+    if (channel->in.bytes >= channel->options.inbox_limit) channel->in.paused = true;
+    bool paused = channel->in.paused;
+    bool tell = mark_ready(channel);
+    unlock(channel);
+    if (tell) sw_engine_tell_host(channel->engine, channel);
+    return paused;
+}
+
+/* Logs are for who has a handler, and must not fill the inbox. */
+static bool wants_log(struct sw_channel *channel) {
+    lock(channel);
+    bool wanted = channel->wants_log && !channel->in.paused;
+    unlock(channel);
+    return wanted;
+}
+
+bool sw_channel_report(struct sw_channel *channel, const struct sw_report *report) {
+    bool must_not_be_lost = report->event == SW_EVENT_DISCONNECT || report->event == SW_EVENT_ERROR;
+    if (report->event == SW_EVENT_LOG && !wants_log(channel)) return true;
+    struct sw_report *copy = malloc(sizeof *copy);
+    if (copy != NULL) *copy = *report;
+    lock(channel);
+    if (copy != NULL)
+        sw_inbox_report(&channel->in, copy);
+    else if (must_not_be_lost)
+        sw_inbox_reserve(&channel->in, report);
+    bool tell = (copy != NULL || must_not_be_lost) && mark_ready(channel);
+    unlock(channel);
+    if (tell) sw_engine_tell_host(channel->engine, channel);
+    return copy != NULL;
+}
+
+void sw_channel_gauges(struct sw_channel *channel, struct sw_gauges *gauges) {
+    lock(channel);
+    *gauges = channel->gauges;
+    unlock(channel);
+}
+
+void sw_channel_detach(struct sw_channel *channel) {
+    lock(channel);
+    channel->attached = false;
+    unlock(channel);
+}
+
+void sw_channel_finish(struct sw_channel *channel, const struct sw_report *report) {
+    SW_ON_LOOP_THREAD();
+    lock(channel);
+    channel->attached = false;
+    sw_inbox_finish(&channel->in, report);
+    bool tell = mark_ready(channel);
+    unlock(channel);
+    sw_engine_tell_host(channel->engine, tell ? channel : NULL); /* a host that waits for the end has nothing to take */
+}
+
+void sw_channel_account(struct sw_channel *channel, const struct sw_gauges *gauges, size_t released) {
+    SW_ON_LOOP_THREAD();
+    lock(channel);
+    channel->gauges = *gauges;
+    bool drain = sw_outbox_release(&channel->out, released, channel->options.queue_limit);
+    bool nudge = channel->watched;
+    unlock(channel);
+    if (nudge) sw_engine_tell_host(channel->engine, NULL);
+    if (!drain) return;
+    const struct sw_report report = {.event = SW_EVENT_DRAIN};
+    sw_channel_report(channel, &report);
+}

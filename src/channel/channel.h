@@ -1,0 +1,160 @@
+/* One client's channel: all that its host side and its loop side share.
+ *
+ * The host holds a client (userdata), the loop holds a connection; neither points to the other. Between them stand an outbox,
+ * an inbox, a list of commands and a few gauges behind one lock. Counted: by the client, by the connection, and by each
+ * engine list that it stands in.
+ */
+#ifndef SW_CHANNEL_CHANNEL_H
+#define SW_CHANNEL_CHANNEL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/options.h"
+#include "base/state.h"
+#include "channel/command.h"
+#include "channel/inbox.h"
+#include "channel/outbox.h"
+
+struct sw_engine;
+
+/* Counters that the loop keeps and the host reads. accepted = queued + in_flight + finished + lost, where accepted is
+ * the outbox's last_id. */
+struct sw_gauges {
+    uint64_t in_flight;   /* messages handed to the kernel whole, neither acknowledged nor given up */
+    uint64_t finished;    /* acknowledged by the peer's TCP */
+    uint64_t lost_unsent; /* reported with that fate */
+    uint64_t lost_unknown;
+    uint64_t handed; /* newest id handed to the kernel whole, or given up */
+    uint64_t sent_bytes, received_bytes;
+    uint64_t connects; /* connections that were ready */
+    uint64_t failures; /* attempts and connections that failed, in a row */
+};
+
+struct sw_channel {
+    atomic_int refs;
+    struct sw_engine *engine;  /* one reference */
+    struct sw_options options; /* never changes */
+    atomic_int fd;             /* loop writes: its socket or -1; only a forked child reads it, to close it */
+    void *owner;               /* host thread only: the client, NULL once that is collected */
+    void *conn;                /* loop thread only: the connection, NULL before the first command and after the last */
+
+    /* Guarded by the engine's lock. */
+    struct sw_channel *next_dirty, *next_ready;
+
+    pthread_mutex_t lock; /* guards what follows */
+    struct sw_outbox out;
+    struct sw_inbox in;
+    struct sw_command *commands, **commands_tail; /* host adds, loop takes and frees */
+    struct sw_command close_command;              /* so that closing needs no memory */
+    uint64_t command;                             /* host: number of the newest command */
+    enum sw_state state;   /* what scripts see: host at a command, loop when it knows the newest command */
+    bool attached;         /* host sets with the first connect, loop clears when it drops the connection: the loop knows it */
+    bool dirty;            /* host sets, loop clears: stands in the engine's dirty list */
+    bool silent;           /* host: collected, nobody is left to be told anything */
+    bool watched;          /* host: sleeps until the state or the gauges change */
+    bool discard;          /* host: on = { message = false } */
+    bool wants_log;        /* host: there is a handler for log */
+    struct sw_error ended; /* loop: why the last connection or attempt ended; err = SW_OK: never */
+    struct sw_gauges gauges;
+};
+
+/* A new channel with one reference, or NULL: no memory. */
+struct sw_channel *sw_channel_new(struct sw_engine *engine, const struct sw_options *options);
+struct sw_channel *sw_channel_ref(struct sw_channel *channel);
+void sw_channel_unref(struct sw_channel *channel);
+
+/* --- host thread --- */
+
+/* Puts one message, given in pieces, into the outbox: all or nothing. flags: 0 or SW_END_LOOSE. SW_FULL, SW_TOOBIG, SW_CLOSED,
+ * or SW_SYSTEM for no memory. */
+enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_slice *pieces, size_t count, uint32_t flags,
+                            uint64_t *id);
+
+/* A command of that verb, or NULL: no memory. SW_CLOSE never fails. */
+struct sw_command *sw_channel_command(struct sw_channel *channel, enum sw_verb verb);
+
+/* Gives the command to the loop; connect, disconnect and close show `state` from now on. False: there is no loop to carry it out; the command stays for the
+ * next one, to which the channel must be announced. */
+bool sw_channel_order(struct sw_channel *channel, struct sw_command *command, enum sw_state state);
+
+/* Has the loop look at the channel. False: there is none. */
+bool sw_channel_announce(struct sw_channel *channel);
+
+/* The loop is to wake the host at every change of state or gauges. */
+void sw_channel_watch(struct sw_channel *channel, bool watched);
+
+/* Nobody will take what comes from now on. */
+void sw_channel_silence(struct sw_channel *channel);
+
+/* What scripts may ask at any time, in one consistent look. */
+struct sw_view {
+    enum sw_state state;
+    bool attached, paused, undelivered;
+    bool gone; /* closed, and its socket too */
+    uint64_t accepted;
+    size_t queue_bytes, inbox_bytes;
+    struct sw_error ended;
+    struct sw_gauges gauges;
+};
+void sw_channel_look(struct sw_channel *channel, struct sw_view *view);
+
+/* Queued messages by the equation above. */
+static inline uint64_t sw_view_queued(const struct sw_view *view) {
+    const struct sw_gauges *g = &view->gauges;
+    return view->accepted - g->in_flight - g->finished - g->lost_unsent - g->lost_unknown;
+}
+
+void sw_channel_set_wishes(struct sw_channel *channel, bool discard, bool wants_log);
+
+/* Moves what came in to *delivery. */
+void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery);
+
+/* Delivered bytes no longer count; wakes the loop when that lets it read again. */
+void sw_channel_delivered(struct sw_channel *channel, size_t bytes);
+
+/* Closes a channel that no loop looks after: the host does what the loop would have done. */
+void sw_channel_close_here(struct sw_channel *channel);
+
+/* --- loop thread --- */
+
+struct sw_batch {
+    struct sw_command *commands; /* for sw_commands_free */
+    bool attached;               /* the channel is to be looked after */
+    bool paused;                 /* the inbox is full: do not read, do not connect */
+    bool reserve_free;
+    bool discard;
+};
+
+/* Takes the commands; from now on the host may put the channel on the dirty list again. */
+void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch);
+
+/* Takes the messages, if any, and returns the newest id accepted; when there are none, the next message will announce the
+ * channel again. */
+uint64_t sw_channel_take_messages(struct sw_channel *channel, struct sw_pages *pages);
+
+/* Shows a state, if `known` is the newest command; *ended as well, if not NULL. */
+void sw_channel_show(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended);
+
+/* Puts `count` whole messages of `bytes` bytes in all. True: the inbox is full now, stop reading. */
+bool sw_channel_put(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes);
+
+/* Puts a copy of the report. False: there was no memory; the reserved slot has a disconnect or error then, anything else
+ * is dropped. */
+bool sw_channel_report(struct sw_channel *channel, const struct sw_report *report);
+
+/* The gauges as they were published last. */
+void sw_channel_gauges(struct sw_channel *channel, struct sw_gauges *gauges);
+
+/* The loop no longer looks after the channel; a connect command may change that. */
+void sw_channel_detach(struct sw_channel *channel);
+
+/* Puts the last report ever; the channel is gone for the loop. */
+void sw_channel_finish(struct sw_channel *channel, const struct sw_report *report);
+
+/* Publishes the gauges, subtracts bytes that are done with, reports a drain that is due, wakes a host that waits. */
+void sw_channel_account(struct sw_channel *channel, const struct sw_gauges *gauges, size_t released);
+
+#endif

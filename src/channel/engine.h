@@ -1,0 +1,120 @@
+/* One Lua state's engine: the seam between its host thread and its loop thread.
+ *
+ * Two lists of channels cross here, nothing else: the dirty ones, on which the host left commands or messages, and the
+ * ready ones, on which the loop left messages or reports; and posts, by which a resolver helper hands its job back to the
+ * loop. Each thread is woken only when it sleeps. The engine is counted: by the Lua state, by each
+ * channel, by the loop thread and by each helper, so whoever is last frees it.
+ *
+ * The loop thread starts at the first connect. It ends when the host asks (stop), when its own system calls fail, and is then
+ * started anew by the next connect. What it runs is a function pointer, so that neither room needs the other.
+ */
+#ifndef SW_CHANNEL_ENGINE_H
+#define SW_CHANNEL_ENGINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "channel/wakeup.h"
+
+struct sw_channel;
+
+/* The head of whatever a helper thread hands to the loop; owned by the loop once posted. */
+struct sw_post {
+    struct sw_post *next;
+};
+
+struct sw_channels {
+    struct sw_channel *head, *tail;
+};
+
+struct sw_engine {
+    atomic_int refs;
+    void *(*thread_main)(void *engine); /* the loop room's; set once by sidewire.c */
+
+    /* Host thread only. */
+    pthread_t thread;
+    bool running;        /* thread is to be joined */
+    unsigned generation; /* sw_fork_generation() at the last start */
+
+    /* Set by start, constant while the thread runs. */
+    struct sw_wakeup loop_wakeup, host_wakeup;
+
+    pthread_mutex_t lock; /* guards what follows; never held together with a channel's */
+    struct sw_channels dirty; /* host adds, loop takes; each holds a reference */
+    struct sw_channels ready; /* loop adds, host takes; each holds a reference */
+    struct sw_post *posts;    /* helpers add, loop takes */
+    bool alive;               /* the loop thread takes dirty channels: set by start, cleared by the loop's last look */
+    bool sleeping;            /* loop sets before it sleeps, who wakes it clears */
+    bool host_waiting;        /* host sets before it sleeps, host clears */
+    bool stopping;            /* host: end as soon as no client is open */
+    bool aborting;            /* host: end now */
+};
+
+/* A new engine with one reference, or NULL: no memory. */
+struct sw_engine *sw_engine_new(void *(*thread_main)(void *engine));
+struct sw_engine *sw_engine_ref(struct sw_engine *engine);
+void sw_engine_unref(struct sw_engine *engine);
+
+/* --- host thread --- */
+
+/* Starts the loop thread unless it runs. The error says what the system refused. */
+struct sw_error sw_engine_start(struct sw_engine *engine);
+
+/* Asks the loop to end (now, or when the last client is closed), waits until it has or `deadline` (sw_clock) has passed; joins it.
+ * False: it did not end in time and was left to end by itself, which is safe, because it holds a reference. */
+bool sw_engine_stop(struct sw_engine *engine, bool now, double deadline);
+
+/* The Lua state's reference goes. A thread that did not end in time is detached: it has one of its own. */
+void sw_engine_leave(struct sw_engine *engine);
+
+/* True in the child of a fork that happened after the loop thread was started. */
+bool sw_engine_forked(const struct sw_engine *engine);
+
+/* In such a child: closes the descriptors and touches nothing else. */
+void sw_engine_abandon(struct sw_engine *engine);
+
+/* True while there is a loop that looks at dirty channels. */
+bool sw_engine_alive(struct sw_engine *engine);
+
+/* Puts the channel on the dirty list (once: sw_channel.dirty) and wakes the loop if it sleeps. False: there is no loop to
+ * look at it, and it is not on the list. */
+bool sw_engine_announce(struct sw_engine *engine, struct sw_channel *channel);
+
+/* Takes the ready list: linked by next_ready, which is to be read before sw_channel_take; one reference each. */
+struct sw_channel *sw_engine_take_ready(struct sw_engine *engine);
+
+/* A host that is going to sleep says so, then looks once more at what it waits for, then sleeps. */
+void sw_engine_set_waiting(struct sw_engine *engine, bool waiting);
+
+/* Sleeps until the loop wakes the host or the deadline (sw_clock, < 0: none) passes. 0, ETIMEDOUT or EINTR. */
+int sw_engine_sleep(struct sw_engine *engine, double deadline);
+
+/* --- loop thread --- */
+
+struct sw_work {
+    struct sw_channel *dirty; /* linked by next_dirty, which is to be read before sw_channel_collect; one reference each */
+    struct sw_post *posts;
+    bool stopping, aborting;
+};
+
+/* Takes what there is. When there is nothing and sleep is set, notes that the loop sleeps: from then on it is woken.
+ * True: there was something. */
+bool sw_engine_collect(struct sw_engine *engine, struct sw_work *work, bool sleep);
+
+/* Takes what there is; when there is nothing, ends the loop's life: nothing will be taken from now on. */
+bool sw_engine_collect_last(struct sw_engine *engine, struct sw_work *work);
+
+/* The loop is awake by itself: no need to wake it. */
+void sw_engine_awake(struct sw_engine *engine);
+
+/* Wakes the host if it waits; if channel is not NULL, puts it on the ready list (once: sw_inbox.announced). */
+void sw_engine_tell_host(struct sw_engine *engine, struct sw_channel *channel);
+
+/* --- helper threads --- */
+
+/* Hands a post to the loop. False: there is no loop any more, the caller keeps it. */
+bool sw_engine_post(struct sw_engine *engine, struct sw_post *post);
+
+#endif

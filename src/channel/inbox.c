@@ -1,0 +1,76 @@
+#include "channel/inbox.h"
+
+#include <stdlib.h>
+
+void sw_inbox_init(struct sw_inbox *inbox) {
+    memset(inbox, 0, sizeof *inbox);
+    inbox->tail = &inbox->reports;
+}
+
+void sw_inbox_drop(struct sw_inbox *inbox) {
+    sw_pages_free(&inbox->pages);
+    while (inbox->reports != NULL) {
+        struct sw_report *report = inbox->reports;
+        inbox->reports = report->next;
+        free(report);
+    }
+    inbox->tail = &inbox->reports;
+    inbox->reserve_used = false;
+}
+
+void sw_inbox_put(struct sw_inbox *inbox, struct sw_pages *pages, uint64_t count, size_t bytes) {
+    sw_pages_join(&inbox->pages, pages);
+    inbox->messages += count;
+    inbox->bytes += bytes;
+}
+
+void sw_inbox_report(struct sw_inbox *inbox, struct sw_report *report) {
+    report->next = NULL;
+    report->after = inbox->messages;
+    *inbox->tail = report;
+    inbox->tail = &report->next;
+    inbox->bytes += sizeof *report;
+}
+
+static void fill(struct sw_report *slot, const struct sw_report *report, uint64_t after) {
+    *slot = *report;
+    slot->next = NULL;
+    slot->after = after;
+}
+
+void sw_inbox_reserve(struct sw_inbox *inbox, const struct sw_report *report) {
+    if (inbox->reserve_used) {
+        /* No attempt starts before the slot is free, so this ends what the slot says will go on. */
+        inbox->reserve.will_retry = false;
+        return;
+    }
+    fill(&inbox->reserve, report, inbox->messages);
+    inbox->reserve_used = true;
+}
+
+void sw_inbox_finish(struct sw_inbox *inbox, const struct sw_report *report) {
+    fill(&inbox->final, report, inbox->messages);
+    inbox->finished = true;
+}
+
+void sw_inbox_take(struct sw_inbox *inbox, struct sw_delivery *delivery) {
+    delivery->pages = inbox->pages;
+    delivery->reports = inbox->reports;
+    delivery->messages = inbox->messages;
+    delivery->reserve_used = inbox->reserve_used;
+    delivery->finished = inbox->finished;
+    if (inbox->reserve_used) delivery->reserve = inbox->reserve;
+    if (inbox->finished) delivery->final = inbox->final;
+    inbox->pages = (struct sw_pages){NULL, NULL};
+    inbox->reports = NULL;
+    inbox->tail = &inbox->reports;
+    inbox->reserve_used = inbox->finished = inbox->announced = false;
+}
+
+bool sw_inbox_release(struct sw_inbox *inbox, size_t bytes, size_t limit) {
+    assert(bytes <= inbox->bytes);
+    inbox->bytes -= bytes;
+    if (!inbox->paused || inbox->bytes > limit / 2) return false;
+    inbox->paused = false;
+    return true;
+}

@@ -1,0 +1,67 @@
+/* Messages and reports from one connection, on their way from the loop to the host.
+ *
+ * The loop puts whole messages (in pages) and reports; the host takes everything in one swap. Bytes count from put to
+ * delivery, so that inbox_limit bounds what a slow script can pile up; two report slots are reserved, so that neither the end of a
+ * connection nor the client's last event needs memory. All functions are called with the channel's lock held (drop: by the
+ * last owner) and none but drop frees.
+ */
+#ifndef SW_CHANNEL_INBOX_H
+#define SW_CHANNEL_INBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/page.h"
+#include "channel/report.h"
+
+/* What a message counts against inbox_limit beside its bytes: its boundary and its share of a page's header. */
+enum { SW_MESSAGE_OVERHEAD = 8 };
+
+struct sw_inbox {
+    struct sw_pages pages;             /* loop puts, host takes */
+    struct sw_report *reports, **tail; /* loop puts, host takes and frees; in order */
+    struct sw_report reserve;          /* loop fills when a report found no memory */
+    struct sw_report final;            /* loop fills, once: close */
+    bool reserve_used;                 /* loop sets, host clears when it takes the copy */
+    bool finished;                     /* loop sets: final is there; host clears when it takes the copy */
+    bool announced;                    /* the client stands in the engine's ready list */
+    bool paused;                       /* loop sets when full, host clears when half empty again */
+    uint64_t messages;                 /* loop: put so far, over the client's life */
+    size_t bytes;                      /* loop adds, host subtracts on delivery */
+};
+
+/* What the host takes in one swap. */
+struct sw_delivery {
+    struct sw_pages pages;
+    struct sw_report *reports;
+    struct sw_report reserve; /* follows the reports, if reserve_used */
+    struct sw_report final;   /* follows everything, if finished */
+    bool reserve_used, finished;
+    uint64_t messages; /* put in all so far */
+};
+
+void sw_inbox_init(struct sw_inbox *inbox);
+
+/* Drops everything that was not taken. */
+void sw_inbox_drop(struct sw_inbox *inbox);
+
+/* Appends pages that hold `count` whole messages. */
+void sw_inbox_put(struct sw_inbox *inbox, struct sw_pages *pages, uint64_t count, size_t bytes);
+
+/* Appends a report, which the inbox owns from now on. */
+void sw_inbox_report(struct sw_inbox *inbox, struct sw_report *report);
+
+/* Puts a report that found no memory into the reserved slot, if that is free. */
+void sw_inbox_reserve(struct sw_inbox *inbox, const struct sw_report *report);
+
+/* Leaves `report` (close) as the last that ever comes. */
+void sw_inbox_finish(struct sw_inbox *inbox, const struct sw_report *report);
+
+/* Moves everything to *delivery. */
+void sw_inbox_take(struct sw_inbox *inbox, struct sw_delivery *delivery);
+
+/* Subtracts delivered bytes. True when reading was paused and may go on. */
+bool sw_inbox_release(struct sw_inbox *inbox, size_t bytes, size_t limit);
+
+#endif

@@ -1,0 +1,44 @@
+#include "channel/outbox.h"
+
+enum { SMALLEST_PAGE = 1024 };
+
+enum sw_err sw_outbox_admit(struct sw_outbox *outbox, size_t size, size_t limit) {
+    if (size > limit) return SW_TOOBIG;
+    if (outbox->bytes <= limit - size) return SW_OK;
+    if (outbox->refused < size) outbox->refused = size;
+    return SW_FULL;
+}
+
+size_t sw_outbox_room(const struct sw_outbox *outbox) {
+    return outbox->pages.tail != NULL ? sw_page_room(outbox->pages.tail) : 0;
+}
+
+size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size) {
+    size_t wanted = outbox->bytes > SMALLEST_PAGE ? outbox->bytes : SMALLEST_PAGE;
+    return wanted > size ? wanted : size;
+}
+
+uint64_t sw_outbox_append(struct sw_outbox *outbox, const struct sw_slice *pieces, size_t count, uint32_t flags) {
+    struct sw_page *page = outbox->pages.tail;
+    uint32_t before = page->used;
+    for (size_t i = 0; i < count; i++) sw_page_put(page, pieces[i].data, pieces[i].size);
+    sw_page_end(page, flags);
+    outbox->bytes += page->used - before;
+    return ++outbox->last_id;
+}
+
+uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t size) {
+    sw_pages_join(&outbox->pages, chain);
+    outbox->bytes += size;
+    return ++outbox->last_id;
+}
+
+bool sw_outbox_release(struct sw_outbox *outbox, size_t bytes, size_t limit) {
+    assert(bytes <= outbox->bytes);
+    outbox->bytes -= bytes;
+    if (outbox->refused == 0) return false;
+    size_t space = limit - outbox->bytes;
+    if (space < limit / 2 || space < outbox->refused) return false;
+    outbox->refused = 0;
+    return true;
+}

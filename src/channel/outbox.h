@@ -1,0 +1,46 @@
+/* Messages to one connection, on their way from the host to the loop.
+ *
+ * The host appends, the loop takes the whole chain in one swap; ids count what was accepted. The bytes that queue_limit bounds
+ * stay counted here until the loop says that it is done with them. All functions are called with the channel's lock
+ * held and neither allocate nor wait.
+ */
+#ifndef SW_CHANNEL_OUTBOX_H
+#define SW_CHANNEL_OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/page.h"
+#include "base/slice.h"
+
+struct sw_outbox {
+    struct sw_pages pages; /* host fills, loop takes */
+    uint64_t last_id;      /* host: newest accepted id */
+    size_t bytes;          /* host adds, loop subtracts: accepted and not finished with */
+    size_t refused;        /* host sets, loop clears: size of the refused message that a drain event is owed for; 0 = none */
+    bool announced;        /* the loop was told, or comes by itself: a further message need not wake it */
+};
+
+/* Would the message be accepted? SW_TOOBIG: never. SW_FULL: not now, and a drain is owed. */
+enum sw_err sw_outbox_admit(struct sw_outbox *outbox, size_t size, size_t limit);
+
+/* Bytes of a further message that fit without a new page. */
+size_t sw_outbox_room(const struct sw_outbox *outbox);
+
+/* Size of page worth adding for a message of `size` bytes: doubles what is queued, so that an idle client's first page is
+ * small and a busy one's are large. */
+size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size);
+
+/* Appends a message that fits into the last page; returns its id. */
+uint64_t sw_outbox_append(struct sw_outbox *outbox, const struct sw_slice *pieces, size_t count, uint32_t flags);
+
+/* Appends a chain that holds exactly one message of `size` bytes; returns its id. */
+uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t size);
+
+/* Subtracts bytes the loop is done with. True when a drain event is due now: the free space has reached half the limit
+ * and the refused size. */
+bool sw_outbox_release(struct sw_outbox *outbox, size_t bytes, size_t limit);
+
+#endif

@@ -1,0 +1,62 @@
+/* What the loop tells about one client beside its messages: one record per event, plain data.
+ *
+ * Made by the loop thread, put into the client's inbox, taken by the host thread, which turns it into handler arguments and
+ * texts and frees it. Its place among the messages is a number, so that the two need not share a queue: order is exact
+ * for who wants both, and each can be had without the other.
+ */
+#ifndef SW_CHANNEL_REPORT_H
+#define SW_CHANNEL_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/retain.h"
+
+/* In the order of the contract's table; SW_EVENT_MESSAGE and SW_EVENT_LOST have no report of their own: messages lie in
+ * pages, losses are told by the report of the end that caused them. */
+enum sw_event {
+    SW_EVENT_CONNECT,
+    SW_EVENT_MESSAGE,
+    SW_EVENT_DRAIN,
+    SW_EVENT_ACKED,
+    SW_EVENT_LOST,
+    SW_EVENT_DISCONNECT,
+    SW_EVENT_RETRY,
+    SW_EVENT_ERROR,
+    SW_EVENT_LOG,
+    SW_EVENT_CLOSE,
+};
+enum { SW_EVENTS = SW_EVENT_CLOSE + 1 };
+
+/* What a log record says, in the words of the contract. */
+enum sw_log {
+    SW_LOG_CONNECTING,
+    SW_LOG_CONNECTED,
+    SW_LOG_DISCONNECTED,
+    SW_LOG_ERROR,
+    SW_LOG_WILL_RETRY,
+    SW_LOG_RETRYING,
+    SW_LOG_RECONNECTED,
+};
+
+enum { SW_ADDRESS_TEXT = 64 }; /* INET6_ADDRSTRLEN is 46; a zone takes at most IF_NAMESIZE (16) more */
+
+struct sw_report {
+    struct sw_report *next;
+    uint64_t after; /* messages put into the inbox before it, over the client's life */
+    enum sw_event event;
+    enum sw_log log;       /* log */
+    struct sw_error error; /* disconnect, error, retry, log: why */
+    char address[SW_ADDRESS_TEXT]; /* numeric, of the peer in question; "" = none was reached for */
+    uint16_t port;
+    bool will_retry;   /* disconnect */
+    uint32_t attempt;  /* connect, retry, log: 1 is the first after a success or a command */
+    double seconds;    /* connect: how long it took; retry, log: the delay before the attempt */
+    uint64_t unsent;   /* disconnect, error: messages not handed to the kernel whole */
+    uint64_t unacked;  /* disconnect, error: handed over and not acknowledged */
+    uint64_t partial;  /* disconnect: bytes of an unfinished message from the peer that were dropped */
+    struct sw_loss lost_unknown, lost_unsent; /* disconnect, error, close: told as `lost` events first */
+};
+
+#endif

@@ -1,0 +1,46 @@
+#include "channel/thread.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+static _Thread_local bool ours;
+
+void sw_thread_mark_ours(void) { ours = true; }
+
+bool sw_thread_is_ours(void) { return ours; }
+
+int sw_thread_spawn(pthread_t *thread, bool detached, void *(*thread_main)(void *), void *argument) {
+    sigset_t all, before;
+    sigfillset(&all);
+    /* Faults belong to the thread that caused them; everything else is for the host's own threads. */
+    sigdelset(&all, SIGSEGV);
+    sigdelset(&all, SIGBUS);
+    sigdelset(&all, SIGFPE);
+    sigdelset(&all, SIGILL);
+    pthread_attr_t attributes;
+    int failed = pthread_attr_init(&attributes);
+    if (failed != 0) return failed;
+    if (detached) pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    failed = pthread_create(thread, &attributes, thread_main, argument);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return failed;
+}
+
+static atomic_uint generation;
+static int watch_failure;
+
+/* Runs in the child of a fork, where any lock may be held by a thread that is not there: one atomic and no lock. */
+static void count_fork(void) { atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed); }
+
+static void watch(void) { watch_failure = pthread_atfork(NULL, NULL, count_fork); }
+
+int sw_fork_watch(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch);
+    return watch_failure;
+}
+
+unsigned sw_fork_generation(void) { return atomic_load_explicit(&generation, memory_order_relaxed); }

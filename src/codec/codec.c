@@ -1,0 +1,217 @@
+#include "codec/codec.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* --- the delimiter's automaton --- */
+
+/* How many bytes of the delimiter end at `byte`, when `matched` (less than all) ended just before it. */
+static unsigned advance(const struct sw_framing *framing, unsigned matched, unsigned char byte) {
+    while (matched > 0 && framing->delimiter[matched] != byte) matched = framing->failure[matched - 1];
+    return matched + (framing->delimiter[matched] == byte);
+}
+
+/* Goes over bytes up to the end of the first delimiter; returns how many it used. *matched carries the
+ * automaton from one stretch of bytes to the next and is framing->size once the delimiter was found. While
+ * nothing is matched, memchr leaps to the next place where something could begin; that is all there is to a
+ * one-byte delimiter. */
+static size_t scan(const struct sw_framing *framing, unsigned *matched, const unsigned char *bytes,
+                   size_t size) {
+    size_t used = 0;
+    while (used < size && *matched < framing->size) {
+        if (*matched == 0) {
+            const unsigned char *first = memchr(bytes + used, framing->delimiter[0], size - used);
+            if (first == NULL) return size;
+            used = (size_t)(first - bytes);
+        }
+        *matched = advance(framing, *matched, bytes[used++]);
+    }
+    return used;
+}
+
+void sw_framing_init(struct sw_framing *framing) {
+    memset(framing->failure, 0, sizeof framing->failure);
+    assert(framing->kind != SW_FRAMING_FIXED || framing->size > 0);
+    if (framing->kind != SW_FRAMING_DELIMITER) return;
+    assert(framing->size >= 1 && framing->size <= SW_DELIMITER_MAX);
+    /* The delimiter runs through its own automaton, which is complete as far as it is needed: matched < k. */
+    unsigned matched = 0;
+    for (unsigned k = 1; k < framing->size; k++) {
+        matched = advance(framing, matched, framing->delimiter[k]);
+        framing->failure[k] = (unsigned char)matched;
+    }
+}
+
+/* --- length prefixes --- */
+
+/* How far left the prefix's byte at `index` stands in the length. */
+static unsigned shift(enum sw_framing_kind kind, unsigned index) {
+    bool little = kind == SW_FRAMING_U16LE || kind == SW_FRAMING_U32LE;
+    return 8 * (little ? index : sw_framing_prefix(kind) - 1 - index);
+}
+
+/* --- sending --- */
+
+/* In 64 bits, so that pieces that repeat the same large bytes cannot wrap it. */
+static uint64_t total_size(const struct sw_slice *pieces, size_t count) {
+    uint64_t total = 0;
+    for (size_t i = 0; i < count; i++) total += pieces[i].size;
+    return total;
+}
+
+/* A line must not hold "\n", nor end in "\r", which would be taken for a part of "\r\n". */
+static bool fits_line(const struct sw_slice *pieces, size_t count) {
+    unsigned char last = 0;
+    for (size_t i = 0; i < count; i++) {
+        const unsigned char *bytes = pieces[i].data;
+        size_t size = pieces[i].size;
+        if (size == 0) continue;
+        if (memchr(bytes, '\n', size) != NULL) return false;
+        last = bytes[size - 1];
+    }
+    return last != '\r';
+}
+
+/* The first delimiter in message + delimiter must stand at its end. */
+static bool fits_delimiter(const struct sw_framing *framing, const struct sw_slice *pieces, size_t count) {
+    unsigned matched = 0;
+    for (size_t i = 0; i < count; i++) {
+        scan(framing, &matched, pieces[i].data, pieces[i].size);
+        if (matched == framing->size) return false;
+    }
+    return scan(framing, &matched, framing->delimiter, framing->size) == framing->size;
+}
+
+static enum sw_err enclose(struct sw_envelope *envelope, const unsigned char *suffix, size_t size) {
+    memcpy(envelope->suffix, suffix, size);
+    envelope->suffix_size = size;
+    return SW_OK;
+}
+
+static enum sw_err announce(struct sw_envelope *envelope, enum sw_framing_kind kind, uint64_t length) {
+    unsigned width = sw_framing_prefix(kind);
+    if (length >> (8 * width) != 0) return SW_TOOBIG;
+    for (unsigned i = 0; i < width; i++) envelope->prefix[i] = (unsigned char)(length >> shift(kind, i));
+    envelope->prefix_size = width;
+    return SW_OK;
+}
+
+enum sw_err sw_encode(const struct sw_framing *framing, const struct sw_slice *pieces, size_t count,
+                      struct sw_envelope *envelope) {
+    envelope->prefix_size = 0;
+    envelope->suffix_size = 0;
+    switch (framing->kind) {
+    case SW_FRAMING_LINE:
+        if (!fits_line(pieces, count)) return SW_FRAME;
+        return enclose(envelope, (const unsigned char *)"\n", 1);
+    case SW_FRAMING_DELIMITER:
+        if (!fits_delimiter(framing, pieces, count)) return SW_FRAME;
+        return enclose(envelope, framing->delimiter, framing->size);
+    case SW_FRAMING_RAW: return total_size(pieces, count) > 0 ? SW_OK : SW_FRAME;
+    case SW_FRAMING_FIXED: return total_size(pieces, count) == framing->size ? SW_OK : SW_FRAME;
+    case SW_FRAMING_U8:
+    case SW_FRAMING_U16BE:
+    case SW_FRAMING_U16LE:
+    case SW_FRAMING_U32BE:
+    case SW_FRAMING_U32LE: return announce(envelope, framing->kind, total_size(pieces, count));
+    }
+    assert(!"an enum sw_framing_kind that cannot be encoded");
+    return SW_FRAME;
+}
+
+/* --- receiving --- */
+
+void sw_decoder_init(struct sw_decoder *decoder) { *decoder = (struct sw_decoder){.length = 0}; }
+
+bool sw_decoder_partial(const struct sw_decoder *decoder) {
+    return decoder->length > 0 || decoder->header > 0;
+}
+
+static size_t least(size_t a, uint64_t b) { return a < b ? a : (size_t)b; }
+
+static struct sw_frame bad(void) { return (struct sw_frame){.status = SW_FRAME_BAD}; }
+
+static struct sw_frame part(size_t skip, size_t size) {
+    return (struct sw_frame){.status = SW_FRAME_PART, .skip = skip, .part = size};
+}
+
+static struct sw_frame whole(struct sw_decoder *decoder, size_t skip, size_t size, size_t trim) {
+    sw_decoder_init(decoder);
+    return (struct sw_frame){.status = SW_FRAME_WHOLE, .skip = skip, .part = size, .trim = trim};
+}
+
+/* Counts `used` bytes of a message that a mark (line end, delimiter) ends; `matched` bytes of the mark end
+ * there, all of them when `ended`. Those may not be payload, but length - matched bytes certainly are, and
+ * that never shrinks: a message is refused for the first byte that makes it too long, however the input is
+ * split. */
+static struct sw_frame settle(struct sw_decoder *decoder, const struct sw_framing *framing, size_t used,
+                              unsigned matched, bool ended) {
+    decoder->length += used;
+    decoder->match = (uint8_t)matched;
+    if (decoder->length - matched > framing->max) return bad();
+    return ended ? whole(decoder, 0, used, matched) : part(0, used);
+}
+
+static struct sw_frame decode_line(struct sw_decoder *decoder, const struct sw_framing *framing,
+                                   const unsigned char *bytes, size_t size) {
+    const unsigned char *newline = memchr(bytes, '\n', size);
+    size_t text = newline != NULL ? (size_t)(newline - bytes) : size;
+    bool carriage = text > 0 ? bytes[text - 1] == '\r' : decoder->match == 1;
+    bool ended = newline != NULL;
+    return settle(decoder, framing, text + ended, (unsigned)carriage + ended, ended);
+}
+
+static struct sw_frame decode_delimiter(struct sw_decoder *decoder, const struct sw_framing *framing,
+                                        const unsigned char *bytes, size_t size) {
+    unsigned matched = decoder->match;
+    size_t used = scan(framing, &matched, bytes, size);
+    return settle(decoder, framing, used, matched, matched == framing->size);
+}
+
+/* Goes on with a message of known length in the bytes behind the `skip` first. */
+static struct sw_frame decode_counted(struct sw_decoder *decoder, const struct sw_framing *framing,
+                                      size_t skip, size_t size) {
+    if (decoder->expect > framing->max) return bad();
+    size_t used = least(size - skip, decoder->expect - decoder->length);
+    decoder->length += used;
+    return decoder->length == decoder->expect ? whole(decoder, skip, used, 0) : part(skip, used);
+}
+
+static struct sw_frame decode_fixed(struct sw_decoder *decoder, const struct sw_framing *framing,
+                                    size_t size) {
+    decoder->expect = framing->size;
+    return decode_counted(decoder, framing, 0, size);
+}
+
+static struct sw_frame decode_prefixed(struct sw_decoder *decoder, const struct sw_framing *framing,
+                                       const unsigned char *bytes, size_t size) {
+    unsigned width = sw_framing_prefix(framing->kind);
+    size_t skip = 0;
+    while (decoder->header < width && skip < size)
+        decoder->expect |= (uint32_t)bytes[skip++] << shift(framing->kind, decoder->header++);
+    if (decoder->header < width) return part(skip, 0);
+    return decode_counted(decoder, framing, skip, size);
+}
+
+static struct sw_frame decode_raw(struct sw_decoder *decoder, const struct sw_framing *framing, size_t size) {
+    assert(framing->max > 0);
+    return whole(decoder, 0, least(size, framing->max), 0);
+}
+
+struct sw_frame sw_decode(struct sw_decoder *decoder, const struct sw_framing *framing,
+                          const unsigned char *bytes, size_t size) {
+    assert(size > 0);
+    switch (framing->kind) {
+    case SW_FRAMING_LINE: return decode_line(decoder, framing, bytes, size);
+    case SW_FRAMING_RAW: return decode_raw(decoder, framing, size);
+    case SW_FRAMING_DELIMITER: return decode_delimiter(decoder, framing, bytes, size);
+    case SW_FRAMING_FIXED: return decode_fixed(decoder, framing, size);
+    case SW_FRAMING_U8:
+    case SW_FRAMING_U16BE:
+    case SW_FRAMING_U16LE:
+    case SW_FRAMING_U32BE:
+    case SW_FRAMING_U32LE: return decode_prefixed(decoder, framing, bytes, size);
+    }
+    assert(!"an enum sw_framing_kind that cannot be decoded");
+    return bad();
+}

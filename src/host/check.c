@@ -1,0 +1,171 @@
+#include "host/check.h"
+
+#include <lauxlib.h>
+#include <math.h>
+#include <string.h>
+
+int sw_misuse(lua_State *L, struct sw_spot spot, int index, const char *valid) {
+    index = lua_absindex(L, index);
+    const char *quote = lua_type(L, index) == LUA_TSTRING ? "'" : "";
+    const char *got = luaL_tolstring(L, index, NULL);
+    return luaL_error(L, "%s: %s must be %s, got %s%s%s", spot.where, spot.field, valid, quote, got, quote);
+}
+
+static bool is_number(lua_State *L, int index) { return lua_type(L, index) == LUA_TNUMBER; }
+
+double sw_check_seconds(lua_State *L, struct sw_spot spot, int index, double min) {
+    double seconds = is_number(L, index) ? lua_tonumber(L, index) : NAN;
+    if (seconds >= min && seconds <= SW_SECONDS_MAX) return seconds; /* false for NaN */
+    sw_misuse(L, spot, index, min > 0 ? "a number of seconds, 0.001..1e8" : "a number of seconds, 0..1e8");
+    return 0;
+}
+
+lua_Integer sw_check_integer(lua_State *L, struct sw_spot spot, int index, lua_Integer min, lua_Integer max) {
+    int is_whole = 0;
+    lua_Integer value = is_number(L, index) ? lua_tointegerx(L, index, &is_whole) : 0;
+    if (is_whole && value >= min && value <= max) return value;
+    lua_pushfstring(L, "a whole number, %I..%I", (LUAI_UACINT)min, (LUAI_UACINT)max);
+    lua_pushvalue(L, index < 0 ? index - 1 : index);
+    sw_misuse(L, spot, -1, lua_tostring(L, -2));
+    return 0;
+}
+
+bool sw_check_boolean(lua_State *L, struct sw_spot spot, int index) {
+    if (!lua_isboolean(L, index)) sw_misuse(L, spot, index, "true or false");
+    return lua_toboolean(L, index);
+}
+
+static bool is_callable(lua_State *L, int index) {
+    if (lua_isfunction(L, index)) return true;
+    if (luaL_getmetafield(L, index, "__call") == LUA_TNIL) return false;
+    lua_pop(L, 1);
+    return true;
+}
+
+void sw_check_handler(lua_State *L, struct sw_spot spot, int index, bool may_be_false) {
+    if (lua_isnoneornil(L, index) || is_callable(L, index)) return;
+    if (may_be_false && lua_isboolean(L, index) && !lua_toboolean(L, index)) return;
+    sw_misuse(L, spot, index, may_be_false ? "a function (false: discard messages)" : "a function");
+}
+
+/* --- servers --- */
+
+void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_server *server) {
+    size_t size = 0;
+    const char *host = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &size) : NULL;
+    const char *problem = host != NULL ? sw_host_problem(host, size) : "a host is a string, a name or an address";
+    if (problem == NULL) {
+        memcpy(server->host, host, size + 1);
+        return;
+    }
+    luaL_error(L, "%s: invalid host name '%s': %s", spot.where, luaL_tolstring(L, index, NULL), problem);
+}
+
+void sw_check_port(lua_State *L, struct sw_spot spot, int index, struct sw_server *server) {
+    int is_whole = 0;
+    lua_Integer port = is_number(L, index) ? lua_tointegerx(L, index, &is_whole) : 0;
+    if (!is_whole || port < 1 || port > 65535) sw_misuse(L, spot, index, "1..65535");
+    server->port = (uint16_t)port;
+}
+
+/* --- tables with a closed key set --- */
+
+static const struct sw_option *find(const struct sw_option *options, const char *name) {
+    while (options->name != NULL && strcmp(options->name, name) != 0) options++;
+    return options->name != NULL ? options : NULL;
+}
+
+static void unknown(lua_State *L, struct sw_spot spot, const struct sw_option *options) {
+    const char *name = luaL_tolstring(L, -2, NULL);
+    luaL_Buffer valid;
+    luaL_buffinit(L, &valid);
+    for (const struct sw_option *option = options; option->name != NULL; option++) {
+        if (option != options) luaL_addstring(&valid, ", ");
+        luaL_addstring(&valid, option->name);
+    }
+    luaL_pushresult(&valid);
+    luaL_error(L, "%s: unknown %s '%s' (valid: %s)", spot.where, spot.field, name, lua_tostring(L, -1));
+}
+
+void sw_check_table(lua_State *L, struct sw_spot spot, int index, const struct sw_option *options, void *out) {
+    index = lua_absindex(L, index);
+    luaL_checkstack(L, 8, "options");
+    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
+        const struct sw_option *option =
+            lua_type(L, -2) == LUA_TSTRING ? find(options, lua_tostring(L, -2)) : NULL;
+        if (option == NULL) {
+            unknown(L, spot, options);
+            return;
+        }
+        option->parse(L, (struct sw_spot){spot.where, option->name}, out);
+    }
+}
+
+/* --- reconnect --- */
+
+static void parse_delay(lua_State *L, struct sw_spot spot, void *out) {
+    ((struct sw_reconnect *)out)->delay = sw_check_seconds(L, spot, -1, 0.001);
+}
+
+static void parse_max(lua_State *L, struct sw_spot spot, void *out) {
+    ((struct sw_reconnect *)out)->max = sw_check_seconds(L, spot, -1, 0.001);
+}
+
+static void parse_factor(lua_State *L, struct sw_spot spot, void *out) {
+    double factor = is_number(L, -1) ? lua_tonumber(L, -1) : NAN;
+    if (!(factor >= 1 && factor <= 1000)) sw_misuse(L, spot, -1, "a number, 1..1000");
+    ((struct sw_reconnect *)out)->factor = factor;
+}
+
+static void parse_jitter(lua_State *L, struct sw_spot spot, void *out) {
+    ((struct sw_reconnect *)out)->jitter = sw_check_boolean(L, spot, -1);
+}
+
+static void parse_attempts(lua_State *L, struct sw_spot spot, void *out) {
+    ((struct sw_reconnect *)out)->attempts = (uint32_t)sw_check_integer(L, spot, -1, 1, INT32_MAX);
+}
+
+static const struct sw_option reconnect_options[] = {
+    {"delay", parse_delay},   {"max", parse_max},           {"factor", parse_factor},
+    {"jitter", parse_jitter}, {"attempts", parse_attempts}, {NULL, NULL},
+};
+
+static struct sw_reconnect fixed_delay(double seconds) {
+    return (struct sw_reconnect){.enabled = true, .delay = seconds, .max = seconds, .factor = 1};
+}
+
+void sw_check_reconnect(lua_State *L, struct sw_spot spot, int index, const struct sw_reconnect *last,
+                        struct sw_reconnect *policy) {
+    switch (lua_type(L, index)) {
+    case LUA_TBOOLEAN:
+        *policy = *last;
+        policy->enabled = lua_toboolean(L, index);
+        return;
+    case LUA_TNUMBER: *policy = fixed_delay(sw_check_seconds(L, spot, index, 0.001)); return;
+    case LUA_TTABLE:
+        *policy = sw_reconnect_default();
+        sw_check_table(L, (struct sw_spot){spot.where, "reconnect field"}, index, reconnect_options, policy);
+        if (policy->max < policy->delay) policy->max = policy->delay;
+        return;
+    default: sw_misuse(L, spot, index, "false, true, a number of seconds or a table { delay =, max =, factor =, jitter =, attempts = }");
+    }
+}
+
+void sw_push_reconnect(lua_State *L, const struct sw_reconnect *policy) {
+    if (!policy->enabled) {
+        lua_pushboolean(L, false);
+        return;
+    }
+    lua_createtable(L, 0, 5);
+    lua_pushnumber(L, policy->delay);
+    lua_setfield(L, -2, "delay");
+    lua_pushnumber(L, policy->max);
+    lua_setfield(L, -2, "max");
+    lua_pushnumber(L, policy->factor);
+    lua_setfield(L, -2, "factor");
+    lua_pushboolean(L, policy->jitter);
+    lua_setfield(L, -2, "jitter");
+    if (policy->attempts == 0) return;
+    lua_pushinteger(L, policy->attempts);
+    lua_setfield(L, -2, "attempts");
+}

@@ -1,0 +1,51 @@
+/* Misuse: arguments and option fields that cannot be meant. Each check raises a Lua error that names the field, says what was
+ * given and what is valid; nothing that passes here can surprise a timer or the network.
+ *
+ * `where` is the call as the user wrote it ("sidewire.new"), `field` the option or parameter.
+ */
+#ifndef SW_HOST_CHECK_H
+#define SW_HOST_CHECK_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/address.h"
+#include "base/backoff.h"
+
+struct sw_spot {
+    const char *where, *field;
+};
+
+/* Raises "where: field must be <valid>, got <the value at index>". */
+int sw_misuse(lua_State *L, struct sw_spot spot, int index, const char *valid);
+
+/* A finite number of seconds within [min, SW_SECONDS_MAX]. */
+#define SW_SECONDS_MAX 1e8
+double sw_check_seconds(lua_State *L, struct sw_spot spot, int index, double min);
+
+/* A whole number within [min, max]. */
+lua_Integer sw_check_integer(lua_State *L, struct sw_spot spot, int index, lua_Integer min, lua_Integer max);
+
+bool sw_check_boolean(lua_State *L, struct sw_spot spot, int index);
+
+/* A function, a callable table or userdata, nil or (if may_be_false) false. */
+void sw_check_handler(lua_State *L, struct sw_spot spot, int index, bool may_be_false);
+
+void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_server *server);
+void sw_check_port(lua_State *L, struct sw_spot spot, int index, struct sw_server *server);
+
+/* false | true | seconds | table. `true` gives back *last, the policy that was in force before. */
+void sw_check_reconnect(lua_State *L, struct sw_spot spot, int index, const struct sw_reconnect *last,
+                        struct sw_reconnect *policy);
+void sw_push_reconnect(lua_State *L, const struct sw_reconnect *policy);
+
+/* Walks a table of options with a closed key set; an unknown key raises and lists the valid ones. The parser finds its value on top
+ * of the stack and leaves the stack as it was. */
+struct sw_option {
+    const char *name;
+    void (*parse)(lua_State *L, struct sw_spot spot, void *out);
+};
+void sw_check_table(lua_State *L, struct sw_spot spot, int index, const struct sw_option *options, void *out);
+
+#endif

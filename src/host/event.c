@@ -1,0 +1,179 @@
+#include "host/event.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "host/check.h"
+
+static const char *const names[SW_EVENTS + 1] = {
+    [SW_EVENT_CONNECT] = "connect", [SW_EVENT_MESSAGE] = "message",       [SW_EVENT_DRAIN] = "drain",
+    [SW_EVENT_ACKED] = "acked",     [SW_EVENT_LOST] = "lost",             [SW_EVENT_DISCONNECT] = "disconnect",
+    [SW_EVENT_RETRY] = "retry",     [SW_EVENT_ERROR] = "error",           [SW_EVENT_LOG] = "log",
+    [SW_EVENT_CLOSE] = "close",
+};
+
+const char *sw_event_name(enum sw_event event) { return names[event]; }
+
+static void list_events(lua_State *L) {
+    luaL_Buffer list;
+    luaL_buffinit(L, &list);
+    for (int event = 0; event < SW_EVENTS; event++) {
+        if (event > 0) luaL_addstring(&list, ", ");
+        luaL_addstring(&list, names[event]);
+    }
+    luaL_pushresult(&list);
+}
+
+enum sw_event sw_check_event(lua_State *L, const char *where, int index) {
+    index = lua_absindex(L, index);
+    const char *name = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : NULL;
+    for (int event = 0; name != NULL && event < SW_EVENTS; event++)
+        if (strcmp(names[event], name) == 0) return (enum sw_event)event;
+    list_events(L);
+    luaL_error(L, "%s: unknown event '%s' (valid: %s)", where, luaL_tolstring(L, index, NULL), lua_tostring(L, -2));
+    return SW_EVENT_CLOSE;
+}
+
+void sw_check_handlers(lua_State *L, const char *where, int index) {
+    index = lua_absindex(L, index);
+    if (!lua_istable(L, index)) sw_misuse(L, (struct sw_spot){where, "on"}, index, "a table of handlers by event name");
+    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
+        enum sw_event event = sw_check_event(L, where, -2);
+        lua_pushfstring(L, "the handler of %s", names[event]);
+        lua_insert(L, -2);
+        sw_check_handler(L, (struct sw_spot){where, lua_tostring(L, -2)}, -1, event == SW_EVENT_MESSAGE);
+        lua_remove(L, -2);
+    }
+}
+
+/* --- sentences --- */
+
+/* Pushes "HOST port PORT", with the address in brackets where a name hides it. */
+static const char *push_place(lua_State *L, const char *address, const struct sw_server *server) {
+    if (address[0] == '\0' || strcmp(address, server->host) == 0)
+        return lua_pushfstring(L, "%s port %d", server->host, (int)server->port);
+    return lua_pushfstring(L, "%s port %d (%s)", server->host, (int)server->port, address);
+}
+
+static void push_sentence(lua_State *L, const struct sw_error *error, const char *address,
+                          const struct sw_server *server) {
+    char text[160];
+    const char *what = sw_error_text(error, text, sizeof text);
+    const char *place = push_place(L, address, server);
+    switch (error->stage) {
+    case SW_STAGE_RESOLVE: lua_pushfstring(L, "cannot resolve %s: %s", server->host, what); break;
+    case SW_STAGE_CONNECT: lua_pushfstring(L, "cannot connect to %s: %s", place, what); break;
+    case SW_STAGE_SEND: lua_pushfstring(L, "sending to %s failed: %s", place, what); break;
+    case SW_STAGE_RECEIVE: lua_pushfstring(L, "connection to %s ended: %s", place, what); break;
+    case SW_STAGE_START: lua_pushfstring(L, "sidewire's loop thread failed: %s", what); break;
+    case SW_STAGE_CLOSE:
+    case SW_STAGE_NONE: lua_pushstring(L, what); break;
+    }
+    lua_remove(L, -2);
+}
+
+int sw_push_failure(lua_State *L, const struct sw_error *error, const char *address, const struct sw_server *server) {
+    lua_pushnil(L);
+    push_sentence(L, error, address, server);
+    lua_pushstring(L, sw_error_code(error));
+    return 3;
+}
+
+int sw_push_refusal(lua_State *L, enum sw_err err, const char *sentence) {
+    const struct sw_error error = sw_error_make(err, SW_STAGE_NONE);
+    lua_pushnil(L);
+    lua_pushstring(L, sentence);
+    lua_pushstring(L, sw_error_code(&error));
+    return 3;
+}
+
+/* --- arguments --- */
+
+static void set_integer(lua_State *L, const char *name, uint64_t value) {
+    lua_pushinteger(L, (lua_Integer)value);
+    lua_setfield(L, -2, name);
+}
+
+static int push_connect(lua_State *L, const struct sw_report *report) {
+    lua_createtable(L, 0, 4);
+    lua_pushstring(L, report->address);
+    lua_setfield(L, -2, "address");
+    set_integer(L, "port", report->port);
+    set_integer(L, "attempt", report->attempt);
+    lua_pushnumber(L, report->seconds);
+    lua_setfield(L, -2, "seconds");
+    return 1;
+}
+
+static int push_end(lua_State *L, const struct sw_report *report, const struct sw_server *server) {
+    push_sentence(L, &report->error, report->address, server);
+    lua_pushstring(L, sw_error_code(&report->error));
+    lua_createtable(L, 0, 5);
+    lua_pushstring(L, sw_stage_name(report->error.stage));
+    lua_setfield(L, -2, "stage");
+    set_integer(L, "unsent", report->unsent);
+    set_integer(L, "unacked", report->unacked);
+    set_integer(L, "partial", report->partial);
+    lua_pushboolean(L, report->will_retry);
+    lua_setfield(L, -2, "will_retry");
+    return 3;
+}
+
+static int push_retry(lua_State *L, const struct sw_report *report, const struct sw_server *server) {
+    lua_pushinteger(L, report->attempt);
+    lua_pushnumber(L, report->seconds);
+    push_sentence(L, &report->error, report->address, server);
+    lua_pushstring(L, sw_error_code(&report->error));
+    return 4;
+}
+
+static int push_log(lua_State *L, const struct sw_report *report, const struct sw_server *server) {
+    const char *place = push_place(L, report->address, server);
+    const char *level = "info";
+    switch (report->log) {
+    case SW_LOG_CONNECTING: lua_pushfstring(L, "connecting to %s", place); break;
+    case SW_LOG_CONNECTED: lua_pushfstring(L, "connected to %s", place); break;
+    case SW_LOG_RECONNECTED: lua_pushfstring(L, "reconnected to %s", place); break;
+    case SW_LOG_RETRYING: lua_pushfstring(L, "retrying: attempt %d to connect to %s", (int)report->attempt, place); break;
+    case SW_LOG_WILL_RETRY: lua_pushfstring(L, "will retry in %f s", report->seconds); break;
+    case SW_LOG_DISCONNECTED:
+        push_sentence(L, &report->error, report->address, server);
+        lua_pushfstring(L, "disconnected: %s", lua_tostring(L, -1));
+        lua_remove(L, -2);
+        level = "warning";
+        break;
+    case SW_LOG_ERROR:
+        push_sentence(L, &report->error, report->address, server);
+        lua_pushfstring(L, "error: %s", lua_tostring(L, -1));
+        lua_remove(L, -2);
+        level = "error";
+        break;
+    }
+    lua_remove(L, -2);
+    lua_pushstring(L, level);
+    lua_insert(L, -2);
+    return 2;
+}
+
+int sw_push_report(lua_State *L, const struct sw_report *report, const struct sw_server *server) {
+    switch (report->event) {
+    case SW_EVENT_CONNECT: return push_connect(L, report);
+    case SW_EVENT_DISCONNECT:
+    case SW_EVENT_ERROR: return push_end(L, report, server);
+    case SW_EVENT_RETRY: return push_retry(L, report, server);
+    case SW_EVENT_LOG: return push_log(L, report, server);
+    case SW_EVENT_ACKED:
+    case SW_EVENT_MESSAGE:
+    case SW_EVENT_LOST:
+    case SW_EVENT_DRAIN:
+    case SW_EVENT_CLOSE: return 0;
+    }
+    return 0;
+}
+
+int sw_push_loss(lua_State *L, struct sw_loss loss, const char *fate) {
+    lua_pushinteger(L, (lua_Integer)loss.first);
+    lua_pushinteger(L, (lua_Integer)loss.last);
+    lua_pushstring(L, fate);
+    return 3;
+}

@@ -1,0 +1,144 @@
+/* The host side of one Lua state: its clients and what came in for them.
+ *
+ * A client is a userdata that is born empty and owns its channel from then on. What the loop delivers is taken from
+ * channels in poll, receive, wait and events(), and lives here, in the client, until it is delivered: never in a C frame,
+ * because a handler may raise, yield, poll again or close the client at any moment. The rule that makes this safe: read
+ * the next record, push its values, see that nothing took the record meanwhile (pushing may collect garbage, and a finalizer may
+ * poll), consume the record, call the handler. `serial` counts what was consumed and is what "meanwhile" looks at.
+ */
+#ifndef SW_HOST_HOST_H
+#define SW_HOST_HOST_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
+
+#include "base/page.h"
+#include "channel/channel.h"
+#include "channel/engine.h"
+
+struct client {
+    struct host *host;
+    struct sw_channel *channel; /* one reference; NULL before the client is complete, and after collection */
+    struct client *previous, *next; /* in host->clients */
+    struct client *run_previous, *run_next; /* in host->runnable, if is_runnable */
+    bool is_runnable;
+    bool has_message_handler; /* else messages stay for receive and events */
+    unsigned handlers;        /* how many are set */
+    bool is_closed;           /* close() was called: only losses and close are still delivered */
+    bool is_over;             /* the close event was delivered */
+    unsigned turn;            /* records delivered since others had their turn */
+    uint64_t serial;          /* records consumed */
+
+    struct sw_server server; /* as the script set them; the loop has its own */
+    struct sw_reconnect reconnect, last_reconnect; /* in force; the last that was not `false` */
+
+    /* Taken and not delivered. */
+    struct sw_pages pages;
+    uint32_t offset, index;  /* in pages.head: the next message starts here */
+    uint64_t taken, passed;  /* messages taken, messages delivered or dropped: in all */
+    struct sw_report *reports, **reports_tail;
+    uint64_t report_count;
+    struct sw_report reserve, final; /* may stand in reports */
+    size_t unsettled;                /* delivered bytes that the channel has not been told of */
+};
+
+struct host {
+    struct sw_engine *engine;
+    struct client *clients;
+    struct { struct client *head, *tail; } runnable; /* clients with something for poll */
+    unsigned depth; /* polls that are active, or were when an error left them */
+    bool has_on_error;
+    bool is_closing;   /* the Lua state ends: no connect any more */
+    double max_linger; /* the longest of all clients */
+};
+
+/* User values of the host userdata. */
+enum {
+    HOST_CLIENTS = 1, /* weak: light userdata (struct client *) -> client */
+    HOST_ANCHORS,     /* client -> true, while the engine must keep it alive */
+    HOST_ON_ERROR,    /* function */
+    HOST_VALUES = HOST_ON_ERROR,
+};
+
+/* Upvalues of every function of the module. */
+enum {
+    UPVALUE_HOST = 1,
+    UPVALUE_CLIENT_META,
+    UPVALUES = UPVALUE_CLIENT_META,
+};
+
+/* User values of a client: its handlers, at event + 1. */
+enum { CLIENT_VALUES = SW_EVENTS };
+
+#define CLIENT_TYPE "sidewire.client"
+
+static inline struct host *sw_host(lua_State *L) { return lua_touserdata(L, lua_upvalueindex(UPVALUE_HOST)); }
+
+/* The client at index; raises for anything else, and for a client that was never completed. */
+struct client *sw_check_client(lua_State *L, int index);
+
+/* Like it, for methods that use the engine: NULL in the child of a fork, with nil, message, "EFORKED" pushed. */
+struct client *sw_check_usable(lua_State *L, int index);
+
+/* Functions of the module, and methods of clients, each in a file of its own kind. */
+extern const luaL_Reg sw_client_functions[], sw_client_methods[], sw_client_metamethods[];
+extern const luaL_Reg sw_poll_functions[], sw_poll_methods[];
+extern const luaL_Reg sw_wait_functions[], sw_wait_methods[];
+extern const luaL_Reg sw_module_functions[];
+
+/* --- module.c --- */
+
+/* The Lua state ends: stops the loop, lets the engine go. */
+void sw_host_close(struct host *host);
+
+/* --- client.c --- */
+
+/* Pushes the client; the host userdata is an upvalue. */
+void sw_push_client(lua_State *L, const struct client *client);
+
+/* Keeps the client at index alive for as long as the contract says, and no longer. */
+void sw_client_anchor(lua_State *L, int index);
+
+/* Closes it, if it is not; the loop may flush for `linger` seconds. */
+void sw_client_close(struct client *client, double linger);
+
+/* --- inflow.c --- */
+
+/* Takes what the loop left for all clients of the host. */
+void sw_inflow_collect(struct host *host);
+
+/* Takes what the loop left for this one, announced or not. */
+void sw_inflow_take(struct client *client);
+
+/* Messages that can be read now. */
+static inline uint64_t sw_inflow_messages(const struct client *client) { return client->taken - client->passed; }
+
+/* Records that poll would go through for this client. */
+uint64_t sw_inflow_work(const struct client *client);
+
+/* The next report, if its turn has come among the messages or the order does not matter; else NULL. */
+struct sw_report *sw_inflow_report(const struct client *client, bool in_order);
+
+/* Pushes the next message; there must be one. False: the record was taken by a finalizer meanwhile, nothing is pushed. */
+bool sw_inflow_push_message(lua_State *L, struct client *client);
+
+/* Consumes it. */
+void sw_inflow_pass_message(struct client *client);
+void sw_inflow_pass_report(struct client *client);
+
+/* Tells the channel what was delivered. */
+void sw_inflow_settle(struct client *client);
+
+/* Drops everything. */
+void sw_inflow_drop_messages(struct client *client);
+void sw_inflow_drop(struct client *client);
+
+/* Puts the client on, or takes it off, the list of those with work for poll. */
+void sw_inflow_schedule(struct client *client);
+void sw_inflow_unschedule(struct client *client);
+
+/* Moves it to the end of that list. */
+void sw_inflow_rotate(struct client *client);
+
+#endif

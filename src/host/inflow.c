@@ -1,0 +1,203 @@
+#include "host/host.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+
+/* Delivered bytes are told to the channel in lumps: a lock for each would cost more than the delivery. */
+enum { SETTLE_LUMP = 64 * 1024 };
+
+/* --- the runnable list --- */
+
+void sw_inflow_unschedule(struct client *client) {
+    if (!client->is_runnable) return;
+    struct host *host = client->host;
+    if (client->run_previous != NULL)
+        client->run_previous->run_next = client->run_next;
+    else
+        host->runnable.head = client->run_next;
+    if (client->run_next != NULL)
+        client->run_next->run_previous = client->run_previous;
+    else
+        host->runnable.tail = client->run_previous;
+    client->is_runnable = false;
+}
+
+static void put_last(struct client *client) {
+    struct host *host = client->host;
+    client->run_previous = host->runnable.tail;
+    client->run_next = NULL;
+    if (host->runnable.tail != NULL)
+        host->runnable.tail->run_next = client;
+    else
+        host->runnable.head = client;
+    host->runnable.tail = client;
+    client->is_runnable = true;
+    client->turn = 0;
+}
+
+void sw_inflow_schedule(struct client *client) {
+    bool has_work = sw_inflow_work(client) > 0;
+    if (has_work && !client->is_runnable) put_last(client);
+    if (!has_work) sw_inflow_unschedule(client);
+}
+
+void sw_inflow_rotate(struct client *client) {
+    sw_inflow_unschedule(client);
+    put_last(client);
+}
+
+uint64_t sw_inflow_work(const struct client *client) {
+    return client->report_count + (client->has_message_handler ? sw_inflow_messages(client) : 0);
+}
+
+/* --- taking --- */
+
+static void add_report(struct client *client, struct sw_report *report) {
+    report->next = NULL;
+    *client->reports_tail = report;
+    client->reports_tail = &report->next;
+    client->report_count++;
+}
+
+void sw_inflow_take(struct client *client) {
+    struct sw_delivery delivery;
+    sw_channel_take(client->channel, &delivery);
+    sw_pages_join(&client->pages, &delivery.pages);
+    client->taken = delivery.messages;
+    for (struct sw_report *report = delivery.reports, *next; report != NULL; report = next) {
+        next = report->next;
+        add_report(client, report);
+    }
+    if (delivery.reserve_used) {
+        client->reserve = delivery.reserve;
+        add_report(client, &client->reserve);
+    }
+    if (delivery.finished) {
+        client->final = delivery.final;
+        add_report(client, &client->final);
+    }
+    if (client->is_closed) sw_inflow_drop_messages(client);
+    sw_inflow_schedule(client);
+}
+
+void sw_inflow_collect(struct host *host) {
+    struct sw_channel *channel = sw_engine_take_ready(host->engine);
+    while (channel != NULL) {
+        struct sw_channel *next = channel->next_ready;
+        if (channel->owner != NULL) sw_inflow_take(channel->owner);
+        sw_channel_unref(channel);
+        channel = next;
+    }
+}
+
+/* --- reports --- */
+
+struct sw_report *sw_inflow_report(const struct client *client, bool in_order) {
+    struct sw_report *report = client->reports;
+    if (report == NULL || (in_order && report->after > client->passed)) return NULL;
+    return report;
+}
+
+void sw_inflow_pass_report(struct client *client) {
+    struct sw_report *report = client->reports;
+    client->reports = report->next;
+    if (client->reports == NULL) client->reports_tail = &client->reports;
+    client->report_count--;
+    client->serial++;
+    if (report == &client->reserve || report == &client->final) return;
+    client->unsettled += sizeof *report;
+    free(report);
+}
+
+/* --- messages --- */
+
+/* Leaves pages that hold nothing more. */
+static void skip_empty_pages(struct client *client) {
+    struct sw_page *page = client->pages.head;
+    while (page != NULL && client->index == page->ends && client->offset == page->used) {
+        free(sw_pages_shift(&client->pages));
+        client->offset = client->index = 0;
+        page = client->pages.head;
+    }
+}
+
+/* The page in which the next message ends; *size is the message's. */
+static const struct sw_page *find_end(const struct client *client, size_t *size) {
+    const struct sw_page *page = client->pages.head;
+    uint32_t offset = client->offset, index = client->index;
+    *size = 0;
+    while (index == page->ends) {
+        *size += page->used - offset;
+        page = page->next;
+        offset = index = 0;
+    }
+    *size += sw_page_end_at(page, index) - offset;
+    return page;
+}
+
+static void copy_message(const struct client *client, char *to, size_t size) {
+    const struct sw_page *page = client->pages.head;
+    uint32_t offset = client->offset;
+    while (size > 0) {
+        size_t part = page->used - offset;
+        if (part > size) part = size;
+        memcpy(to, page->data + offset, part);
+        to += part;
+        size -= part;
+        page = page->next;
+        offset = 0;
+    }
+}
+
+bool sw_inflow_push_message(lua_State *L, struct client *client) {
+    uint64_t serial = client->serial;
+    size_t size;
+    int top = lua_gettop(L);
+    if (find_end(client, &size) == client->pages.head) {
+        lua_pushlstring(L, (const char *)client->pages.head->data + client->offset, size);
+    } else {
+        luaL_Buffer buffer;
+        char *to = luaL_buffinitsize(L, &buffer, size);
+        if (client->serial == serial) copy_message(client, to, size);
+        luaL_pushresultsize(&buffer, size);
+    }
+    if (client->serial == serial) return true;
+    lua_settop(L, top);
+    return false;
+}
+
+void sw_inflow_pass_message(struct client *client) {
+    size_t size;
+    const struct sw_page *page = find_end(client, &size);
+    uint32_t index = client->index;
+    while (client->pages.head != page) {
+        free(sw_pages_shift(&client->pages));
+        index = 0;
+    }
+    client->offset = sw_page_end_at(page, index);
+    client->index = index + 1;
+    skip_empty_pages(client);
+    client->passed++;
+    client->serial++;
+    client->unsettled += size + SW_MESSAGE_OVERHEAD;
+    if (client->unsettled >= SETTLE_LUMP) sw_inflow_settle(client);
+}
+
+void sw_inflow_settle(struct client *client) {
+    if (client->unsettled == 0) return;
+    size_t bytes = client->unsettled;
+    client->unsettled = 0;
+    sw_channel_delivered(client->channel, bytes);
+}
+
+void sw_inflow_drop_messages(struct client *client) {
+    while (client->passed < client->taken) sw_inflow_pass_message(client);
+    sw_inflow_settle(client);
+}
+
+void sw_inflow_drop(struct client *client) {
+    sw_pages_free(&client->pages);
+    while (client->reports != NULL) sw_inflow_pass_report(client);
+    client->passed = client->taken;
+    client->serial++;
+}

@@ -1,0 +1,230 @@
+#include "host/options.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "codec/codec.h"
+#include "host/check.h"
+#include "host/event.h"
+
+enum {
+    MESSAGE_MAX_MARKED = 64 * 1024,          /* default max_message for line, delimiter, raw */
+    MESSAGE_MAX_COUNTED = 16 * 1024 * 1024,  /* default max_message for length prefixes */
+    MESSAGE_MAX = 1024 * 1024 * 1024,        /* what max_message, and a fixed size, may be at most */
+};
+
+/* What is needed until the table has been read whole. */
+struct reading {
+    struct sw_options *options;
+    lua_Integer max_message; /* 0 = not given */
+};
+
+static void read_host(lua_State *L, struct sw_spot spot, void *out) {
+    sw_check_host(L, spot, -1, &((struct reading *)out)->options->server);
+}
+
+static void read_port(lua_State *L, struct sw_spot spot, void *out) {
+    sw_check_port(L, spot, -1, &((struct reading *)out)->options->server);
+}
+
+/* --- framing --- */
+
+static const char *const framing_names[] = {
+    [SW_FRAMING_LINE] = "line",   [SW_FRAMING_RAW] = "raw",     [SW_FRAMING_DELIMITER] = "",
+    [SW_FRAMING_FIXED] = "",      [SW_FRAMING_U8] = "u8",       [SW_FRAMING_U16BE] = "u16be",
+    [SW_FRAMING_U16LE] = "u16le", [SW_FRAMING_U32BE] = "u32be", [SW_FRAMING_U32LE] = "u32le",
+};
+
+static void read_delimiter(lua_State *L, struct sw_spot spot, void *out) {
+    struct sw_framing *framing = out;
+    size_t size = 0;
+    const char *delimiter = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &size) : NULL;
+    if (delimiter == NULL || size < 1 || size > SW_DELIMITER_MAX) sw_misuse(L, spot, -1, "a string of 1..32 bytes");
+    framing->kind = SW_FRAMING_DELIMITER;
+    framing->size = (uint32_t)size;
+    memcpy(framing->delimiter, delimiter, size);
+}
+
+static void read_fixed(lua_State *L, struct sw_spot spot, void *out) {
+    struct sw_framing *framing = out;
+    framing->size = (uint32_t)sw_check_integer(L, spot, -1, 1, MESSAGE_MAX);
+    framing->kind = SW_FRAMING_FIXED;
+}
+
+static const struct sw_option framing_tables[] = {
+    {"delimiter", read_delimiter}, {"fixed", read_fixed}, {NULL, NULL}};
+
+static const char framings[] =
+    "\"line\", \"raw\", \"u8\", \"u16be\", \"u16le\", \"u32be\", \"u32le\", { delimiter = \"...\" } or { fixed = size }";
+
+static bool find_framing(const char *name, struct sw_framing *framing) {
+    for (size_t kind = 0; kind < sizeof framing_names / sizeof *framing_names; kind++) {
+        if (*name == '\0' || strcmp(framing_names[kind], name) != 0) continue;
+        framing->kind = (enum sw_framing_kind)kind;
+        return true;
+    }
+    return false;
+}
+
+static size_t count_fields(lua_State *L, int index) {
+    size_t count = 0;
+    index = lua_absindex(L, index);
+    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) count++;
+    return count;
+}
+
+static void read_framing(lua_State *L, struct sw_spot spot, void *out) {
+    struct sw_framing *framing = &((struct reading *)out)->options->framing;
+    if (lua_istable(L, -1) && count_fields(L, -1) == 1)
+        sw_check_table(L, (struct sw_spot){spot.where, "framing"}, -1, framing_tables, framing);
+    else if (lua_type(L, -1) != LUA_TSTRING || !find_framing(lua_tostring(L, -1), framing))
+        sw_misuse(L, spot, -1, framings);
+}
+
+static void read_max_message(lua_State *L, struct sw_spot spot, void *out) {
+    ((struct reading *)out)->max_message = sw_check_integer(L, spot, -1, 1, MESSAGE_MAX);
+}
+
+static void complete_framing(lua_State *L, const struct reading *reading) {
+    struct sw_framing *framing = &reading->options->framing;
+    if (framing->kind == SW_FRAMING_FIXED) {
+        if (reading->max_message != 0 && reading->max_message < (lua_Integer)framing->size)
+            luaL_error(L, "sidewire.new: max_message (%I) must be at least the fixed message size (%I)",
+                       (LUAI_UACINT)reading->max_message, (LUAI_UACINT)framing->size);
+        framing->max = framing->size;
+    } else if (reading->max_message != 0) {
+        framing->max = (uint32_t)reading->max_message;
+    } else {
+        framing->max = sw_framing_prefix(framing->kind) > 0 ? MESSAGE_MAX_COUNTED : MESSAGE_MAX_MARKED;
+    }
+    sw_framing_init(framing);
+}
+
+/* --- limits and times --- */
+
+static void read_connect_timeout(lua_State *L, struct sw_spot spot, void *out) {
+    ((struct reading *)out)->options->connect_timeout = sw_check_seconds(L, spot, -1, 0.001);
+}
+
+static void read_reconnect(lua_State *L, struct sw_spot spot, void *out) {
+    struct sw_reconnect standard = sw_reconnect_default();
+    sw_check_reconnect(L, spot, -1, &standard, &((struct reading *)out)->options->reconnect);
+}
+
+static size_t read_limit(lua_State *L, struct sw_spot spot) {
+    return (size_t)sw_check_integer(L, spot, -1, 1, (lua_Integer)(PTRDIFF_MAX / 2));
+}
+
+static void read_queue_limit(lua_State *L, struct sw_spot spot, void *out) {
+    ((struct reading *)out)->options->queue_limit = read_limit(L, spot);
+}
+
+static void read_inbox_limit(lua_State *L, struct sw_spot spot, void *out) {
+    ((struct reading *)out)->options->inbox_limit = read_limit(L, spot);
+}
+
+static void read_retain(lua_State *L, struct sw_spot spot, void *out) {
+    enum sw_retain *retain = &((struct reading *)out)->options->retain;
+    const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    if (strcmp(name, "none") == 0)
+        *retain = SW_RETAIN_NONE;
+    else if (strcmp(name, "unsent") == 0)
+        *retain = SW_RETAIN_UNSENT;
+    else if (strcmp(name, "unacked") == 0 || strcmp(name, "unconfirmed") == 0)
+        luaL_error(L, "%s: retain = \"%s\" is not available in this version; use \"none\" or \"unsent\"", spot.where, name);
+    else
+        sw_misuse(L, spot, -1, "\"none\" or \"unsent\"");
+}
+
+static void read_linger(lua_State *L, struct sw_spot spot, void *out) {
+    ((struct reading *)out)->options->linger = sw_check_seconds(L, spot, -1, 0);
+}
+
+static void read_nodelay(lua_State *L, struct sw_spot spot, void *out) {
+    ((struct reading *)out)->options->nodelay = sw_check_boolean(L, spot, -1);
+}
+
+static void read_stall_timeout(lua_State *L, struct sw_spot spot, void *out) {
+    double seconds = sw_check_seconds(L, spot, -1, 0);
+    if (seconds > 2e6) sw_misuse(L, spot, -1, "a number of seconds, 0..2e6"); /* milliseconds in an int: tcp(7) */
+    ((struct reading *)out)->options->stall_timeout = seconds;
+}
+
+/* --- keepalive: Linux takes 1..32767 seconds and 1..127 probes (tcp(7)) --- */
+
+static void read_idle(lua_State *L, struct sw_spot spot, void *out) {
+    ((struct sw_keepalive *)out)->idle = (int)sw_check_integer(L, spot, -1, 1, 32767);
+}
+
+static void read_interval(lua_State *L, struct sw_spot spot, void *out) {
+    ((struct sw_keepalive *)out)->interval = (int)sw_check_integer(L, spot, -1, 1, 32767);
+}
+
+static void read_count(lua_State *L, struct sw_spot spot, void *out) {
+    ((struct sw_keepalive *)out)->count = (int)sw_check_integer(L, spot, -1, 1, 127);
+}
+
+static const struct sw_option keepalive_options[] = {
+    {"idle", read_idle}, {"interval", read_interval}, {"count", read_count}, {NULL, NULL}};
+
+static void read_keepalive(lua_State *L, struct sw_spot spot, void *out) {
+    struct sw_keepalive *keepalive = &((struct reading *)out)->options->keepalive;
+    if (lua_isboolean(L, -1) && !lua_toboolean(L, -1))
+        keepalive->idle = 0;
+    else if (lua_istable(L, -1))
+        sw_check_table(L, (struct sw_spot){spot.where, "keepalive field"}, -1, keepalive_options, keepalive);
+    else
+        sw_misuse(L, spot, -1, "false or a table { idle =, interval =, count = }");
+}
+
+/* --- handlers --- */
+
+static void read_on(lua_State *L, struct sw_spot spot, void *out) {
+    (void)out;
+    sw_check_handlers(L, spot.where, -1);
+}
+
+static const struct sw_option all_options[] = {
+    {"host", read_host},
+    {"port", read_port},
+    {"framing", read_framing},
+    {"max_message", read_max_message},
+    {"connect_timeout", read_connect_timeout},
+    {"reconnect", read_reconnect},
+    {"queue_limit", read_queue_limit},
+    {"inbox_limit", read_inbox_limit},
+    {"retain", read_retain},
+    {"linger", read_linger},
+    {"nodelay", read_nodelay},
+    {"keepalive", read_keepalive},
+    {"stall_timeout", read_stall_timeout},
+    {"on", read_on},
+    {NULL, NULL},
+};
+
+static void set_defaults(struct sw_options *options) {
+    *options = (struct sw_options){
+        .reconnect = sw_reconnect_default(),
+        .framing = {.kind = SW_FRAMING_LINE},
+        .retain = SW_RETAIN_UNSENT,
+        .queue_limit = 16 * 1024 * 1024,
+        .inbox_limit = 8 * 1024 * 1024,
+        .connect_timeout = 10,
+        .linger = 1,
+        .stall_timeout = 30,
+        .keepalive = {.idle = 15, .interval = 5, .count = 3},
+        .nodelay = true,
+    };
+}
+
+void sw_options_read(lua_State *L, int index, struct sw_options *options) {
+    set_defaults(options);
+    if (lua_isnoneornil(L, index)) {
+        complete_framing(L, &(struct reading){options, 0});
+        return;
+    }
+    if (!lua_istable(L, index)) sw_misuse(L, (struct sw_spot){"sidewire.new", "the argument"}, index, "a table of options");
+    struct reading reading = {options, 0};
+    sw_check_table(L, (struct sw_spot){"sidewire.new", "option"}, index, all_options, &reading);
+    complete_framing(L, &reading);
+}

@@ -1,0 +1,231 @@
+#include <errno.h>
+#include <lauxlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "host/check.h"
+#include "host/event.h"
+#include "host/host.h"
+
+/* Looks whether the wait is over. 0: not yet; else the number of values it has pushed. */
+typedef int look_fn(lua_State *L, struct client *client, void *context);
+
+static int interrupted(lua_State *L) {
+    lua_pushnil(L);
+    lua_pushliteral(L, "interrupted");
+    lua_pushliteral(L, "EINTR");
+    return 3;
+}
+
+static int timed_out(lua_State *L) {
+    lua_pushnil(L);
+    lua_pushliteral(L, "timed out");
+    lua_pushliteral(L, "ETIMEDOUT");
+    return 3;
+}
+
+/* Sleeps until look says so, the deadline (sw_clock, < 0: none) passes or a signal comes. Runs no handlers. */
+static int wait_until(lua_State *L, struct host *host, struct client *client, double deadline, look_fn *look,
+                      void *context) {
+    struct sw_engine *engine = host->engine;
+    int values;
+    int failed = 0;
+    if (client != NULL) sw_channel_watch(client->channel, true);
+    sw_engine_set_waiting(engine, engine->running);
+    while ((values = look(L, client, context)) == 0 && failed == 0)
+        failed = engine->running || deadline >= 0 ? sw_engine_sleep(engine, deadline) : EDEADLK;
+    sw_engine_set_waiting(engine, false);
+    if (client != NULL) sw_channel_watch(client->channel, false);
+    if (values > 0) return values;
+    if (failed == EDEADLK) return sw_push_refusal(L, SW_CLOSED, "nothing to wait for: no client was ever connected");
+    return failed == EINTR ? interrupted(L) : timed_out(L);
+}
+
+/* The time-out at index, as a deadline; -1: none. */
+static double read_deadline(lua_State *L, const char *where, int index) {
+    if (lua_isnoneornil(L, index)) return -1;
+    return sw_clock() + sw_check_seconds(L, (struct sw_spot){where, "timeout"}, index, 0);
+}
+
+static int push_true(lua_State *L) {
+    lua_pushboolean(L, true);
+    return 1;
+}
+
+static int inbox_full(lua_State *L) { return sw_push_refusal(L, SW_FULL, "inbox full: poll first"); }
+
+/* Why there is no connection. */
+static int push_end(lua_State *L, const struct client *client, const struct sw_view *view) {
+    if (view->state == SW_STATE_CLOSED) return sw_push_refusal(L, SW_CLOSED, "this client is closed");
+    if (view->ended.err != SW_OK) return sw_push_failure(L, &view->ended, "", &client->server);
+    lua_pushnil(L);
+    lua_pushliteral(L, "not connected: call connect first");
+    lua_pushliteral(L, "ENOTCONN");
+    return 3;
+}
+
+/* --- wait --- */
+
+static int look_connected(lua_State *L, struct client *client, void *context) {
+    (void)context;
+    struct sw_view view;
+    sw_channel_look(client->channel, &view);
+    switch (view.state) {
+    case SW_STATE_CONNECTED: return push_true(L);
+    case SW_STATE_IDLE:
+    case SW_STATE_CLOSED: return push_end(L, client, &view);
+    case SW_STATE_RESOLVING:
+    case SW_STATE_CONNECTING:
+    case SW_STATE_WAITING:
+    case SW_STATE_CLOSING: return view.paused ? inbox_full(L) : 0;
+    }
+    return 0;
+}
+
+static int look_disconnected(lua_State *L, struct client *client, void *context) {
+    (void)context;
+    struct sw_view view;
+    sw_channel_look(client->channel, &view);
+    if (view.state == SW_STATE_IDLE || view.gone) return push_true(L);
+    /* Our own end does not need the inbox; the peer's is not seen while reading is paused. */
+    bool ending = view.state == SW_STATE_CLOSING || view.state == SW_STATE_CLOSED;
+    return view.paused && !ending ? inbox_full(L) : 0;
+}
+
+/*** Waits for a state, running no handlers. "connected" goes on through retries and fails at once when there will be no further
+ * attempt; "disconnected" is idle, or closed with the socket gone.
+ * @function client:wait
+ * @tparam string state "connected" or "disconnected"
+ * @tparam[opt] number timeout seconds; none: no limit
+ * @treturn[1] boolean true
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: ETIMEDOUT, EINTR (a signal came), EFULL (reading is paused: poll first), ENOTCONN, ECLOSED, EFORKED, or
+ *   why the last attempt failed
+ * @raise another state, invalid timeout
+ */
+static int client_wait(lua_State *L) {
+    struct client *client = sw_check_usable(L, 1);
+    if (client == NULL) return 3;
+    const char *state = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+    look_fn *look = NULL;
+    if (strcmp(state, "connected") == 0) look = look_connected;
+    if (strcmp(state, "disconnected") == 0) look = look_disconnected;
+    if (look == NULL) {
+        lua_settop(L, 2);
+        return sw_misuse(L, (struct sw_spot){"client:wait", "the state"}, 2, "\"connected\" or \"disconnected\"");
+    }
+    double deadline = read_deadline(L, "client:wait", 3);
+    return wait_until(L, client->host, client, deadline, look, NULL);
+}
+
+/* --- flush --- */
+
+struct flush {
+    uint64_t fence;       /* newest id accepted before the call */
+    uint64_t lost_before; /* messages lost unsent before the call */
+};
+
+static int look_flushed(lua_State *L, struct client *client, void *context) {
+    const struct flush *flush = context;
+    struct sw_view view;
+    sw_channel_look(client->channel, &view);
+    bool lost = view.gauges.lost_unsent > flush->lost_before;
+    if (view.gauges.handed >= flush->fence && !lost) return push_true(L);
+    if (lost || view.state == SW_STATE_IDLE || view.gone) return push_end(L, client, &view);
+    return view.paused && view.state != SW_STATE_CONNECTED ? inbox_full(L) : 0;
+}
+
+/*** Waits until all that was accepted before the call is handed to the kernel, running no handlers. A time-out harms nothing: the
+ * next flush goes on.
+ * @function client:flush
+ * @tparam[opt] number timeout seconds; none: no limit
+ * @treturn[1] boolean true
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: ETIMEDOUT, EINTR, EFULL (reading is paused: poll first), ENOTCONN, ECLOSED, EFORKED, or why messages were
+ *   lost
+ */
+static int client_flush(lua_State *L) {
+    struct client *client = sw_check_usable(L, 1);
+    if (client == NULL) return 3;
+    double deadline = read_deadline(L, "client:flush", 2);
+    struct sw_view view;
+    sw_channel_look(client->channel, &view);
+    struct flush flush = {view.accepted, view.gauges.lost_unsent};
+    return wait_until(L, client->host, client, deadline, look_flushed, &flush);
+}
+
+/* --- receive --- */
+
+static int look_message(lua_State *L, struct client *client, void *context) {
+    (void)context;
+    sw_inflow_take(client);
+    while (sw_inflow_messages(client) > 0) {
+        if (!sw_inflow_push_message(L, client)) continue;
+        sw_inflow_pass_message(client);
+        if (sw_inflow_messages(client) == 0) sw_inflow_settle(client);
+        return 1;
+    }
+    struct sw_view view;
+    sw_channel_look(client->channel, &view);
+    bool ended = view.state == SW_STATE_IDLE || view.state == SW_STATE_CLOSED;
+    return ended ? push_end(L, client, &view) : 0;
+}
+
+/*** The next message, pulled; runs no handlers. For clients without a message handler; state events stay for poll.
+ * @function client:receive
+ * @tparam[opt] number timeout seconds to wait for one; none: do not wait
+ * @treturn[1] string message
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: ETIMEDOUT (none there), EINTR, ENOTCONN, ECLOSED, EFORKED, or how the connection ended
+ * @raise a message handler is set
+ */
+static int client_receive(lua_State *L) {
+    struct client *client = sw_check_usable(L, 1);
+    if (client == NULL) return 3;
+    bool has_handler = lua_getiuservalue(L, 1, SW_EVENT_MESSAGE + 1) != LUA_TNIL;
+    if (has_handler)
+        return luaL_error(L, "client:receive: messages go to the message handler; take it away with client:on(\"message\", nil)");
+    double deadline = lua_isnoneornil(L, 2) ? sw_clock() : read_deadline(L, "client:receive", 2);
+    lua_settop(L, 2);
+    return wait_until(L, client->host, client, deadline, look_message, NULL);
+}
+
+/* --- the module --- */
+
+static int look_work(lua_State *L, struct client *client, void *context) {
+    (void)client;
+    struct host *host = context;
+    sw_inflow_collect(host);
+    return host->runnable.head != NULL ? push_true(L) : 0;
+}
+
+/*** Waits until poll has work, running no handlers.
+ * @function wait
+ * @tparam[opt] number timeout seconds; none: no limit
+ * @treturn[1] boolean true
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: ETIMEDOUT, EINTR, EFORKED, ECLOSED (no client was ever connected, so nothing can come)
+ */
+static int wait_work(lua_State *L) {
+    struct host *host = sw_host(L);
+    if (sw_engine_forked(host->engine))
+        return sw_push_refusal(L, SW_FORKED, "not usable after fork: make a new Lua state in the child");
+    double deadline = read_deadline(L, "sidewire.wait", 1);
+    return wait_until(L, host, NULL, deadline, look_work, host);
+}
+
+const luaL_Reg sw_wait_functions[] = {
+    {"wait", wait_work},
+    {NULL, NULL},
+};
+
+const luaL_Reg sw_wait_methods[] = {
+    {"wait", client_wait},
+    {"flush", client_flush},
+    {"receive", client_receive},
+    {NULL, NULL},
+};

@@ -1,0 +1,120 @@
+#include "loop/assembly.h"
+
+#include "channel/inbox.h"
+
+void sw_assembly_reset(struct sw_assembly *assembly) {
+    sw_pages_free(&assembly->whole);
+    sw_pages_free(&assembly->partial);
+    memset(assembly, 0, sizeof *assembly);
+    sw_decoder_init(&assembly->decoder);
+}
+
+enum { SMALLEST_PAGE = 256 };
+
+/* A page at the end that takes a byte and a boundary; `expected` more bytes are likely to follow. */
+static struct sw_page *page_with_room(struct sw_pages *pages, size_t expected) {
+    struct sw_page *page = pages->tail;
+    if (page != NULL && sw_page_room(page) > 0) return page;
+    page = sw_page_new(expected + expected / 8 > SMALLEST_PAGE ? expected + expected / 8 : SMALLEST_PAGE);
+    if (page != NULL) sw_pages_add(pages, page);
+    return page;
+}
+
+static bool append(struct sw_pages *pages, const unsigned char *bytes, size_t size, size_t expected) {
+    while (size > 0) {
+        struct sw_page *page = page_with_room(pages, expected);
+        if (page == NULL) return false;
+        size_t room = sw_page_room(page), part = size < room ? size : room;
+        sw_page_put(page, bytes, part);
+        bytes += part;
+        size -= part;
+    }
+    return true;
+}
+
+static bool end_message(struct sw_pages *pages, size_t expected) {
+    struct sw_page *page = pages->tail;
+    if (page == NULL || !sw_page_can_end(page)) page = page_with_room(pages, expected);
+    if (page == NULL) return false;
+    sw_page_end(page, 0);
+    return true;
+}
+
+/* Cuts what follows the first `keep` bytes, which is a delimiter, off a message that came in parts. It may lie across pages, but
+ * all of them belong to this message. */
+static void cut_tail(struct sw_pages *pages, size_t keep) {
+    for (struct sw_page *page = pages->head; page != NULL; page = page->next) {
+        if (page->used > keep) page->used = (uint32_t)keep;
+        keep -= page->used;
+    }
+}
+
+/* Memory failed in mid-message: its bytes must not look like the beginning of the next. */
+static void cut_unended(struct sw_pages *pages) {
+    struct sw_page *last = NULL;
+    for (struct sw_page *page = pages->head; page != NULL; page = page->next)
+        if (page->ends > 0) last = page;
+    if (last != NULL) last->used = sw_page_end_at(last, last->ends - 1);
+    for (struct sw_page *page = last != NULL ? last->next : pages->head; page != NULL; page = page->next) page->used = 0;
+}
+
+static bool finish_partial(struct sw_assembly *assembly, const unsigned char *bytes, const struct sw_frame *frame,
+                           size_t expected) {
+    if (!append(&assembly->partial, bytes, frame->part, expected)) return false;
+    size_t length = assembly->partial_bytes + frame->part - frame->trim;
+    if (frame->trim > 0) cut_tail(&assembly->partial, length);
+    if (!end_message(&assembly->partial, expected)) return false;
+    assembly->bytes += length;
+    assembly->count++;
+    assembly->partial_bytes = 0;
+    sw_pages_join(&assembly->whole, &assembly->partial);
+    return true;
+}
+
+static bool finish_whole(struct sw_assembly *assembly, const unsigned char *bytes, const struct sw_frame *frame,
+                         size_t expected) {
+    size_t size = frame->part - frame->trim;
+    if (!append(&assembly->whole, bytes, size, expected) || !end_message(&assembly->whole, expected)) {
+        cut_unended(&assembly->whole);
+        return false;
+    }
+    assembly->bytes += size;
+    assembly->count++;
+    return true;
+}
+
+static bool store(struct sw_assembly *assembly, const unsigned char *bytes, const struct sw_frame *frame,
+                  size_t expected) {
+    if (frame->status == SW_FRAME_PART) {
+        assembly->partial_bytes += frame->part;
+        return append(&assembly->partial, bytes, frame->part, expected);
+    }
+    return assembly->partial_bytes > 0 ? finish_partial(assembly, bytes, frame, expected)
+                                       : finish_whole(assembly, bytes, frame, expected);
+}
+
+enum sw_err sw_assembly_feed(struct sw_assembly *assembly, const struct sw_framing *framing, const unsigned char *bytes,
+                             size_t size) {
+    while (size > 0) {
+        struct sw_frame frame = sw_decode(&assembly->decoder, framing, bytes, size);
+        if (frame.status == SW_FRAME_BAD) return SW_FRAME;
+        if (!store(assembly, bytes + frame.skip, &frame, size)) return SW_SYSTEM;
+        bytes += frame.skip + frame.part;
+        size -= frame.skip + frame.part;
+    }
+    return SW_OK;
+}
+
+uint64_t sw_assembly_take(struct sw_assembly *assembly, struct sw_pages *pages, size_t *bytes) {
+    uint64_t count = assembly->count;
+    *pages = assembly->whole;
+    *bytes = assembly->bytes + count * SW_MESSAGE_OVERHEAD;
+    assembly->whole = (struct sw_pages){NULL, NULL};
+    assembly->count = 0;
+    assembly->bytes = 0;
+    return count;
+}
+
+size_t sw_assembly_partial(const struct sw_assembly *assembly) {
+    return assembly->partial_bytes + assembly->decoder.header;
+}

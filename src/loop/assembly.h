@@ -1,0 +1,39 @@
+/* From the bytes of a read to whole messages in pages.
+ *
+ * Whole messages go into pages that the host will take; what has begun and not ended waits in pages of its own, so that the
+ * host never gets a page that still grows. An idle connection holds none.
+ */
+#ifndef SW_LOOP_ASSEMBLY_H
+#define SW_LOOP_ASSEMBLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/page.h"
+#include "codec/codec.h"
+
+struct sw_assembly {
+    struct sw_decoder decoder;
+    struct sw_pages whole;   /* messages complete, to be put */
+    struct sw_pages partial; /* the message that has begun */
+    uint64_t count;          /* messages in whole */
+    size_t bytes;            /* their bytes */
+    size_t partial_bytes;
+};
+
+/* Starts, or starts anew for a new connection; drops what there was. */
+void sw_assembly_reset(struct sw_assembly *assembly);
+
+/* Splits the bytes. SW_FRAME: the peer broke the framing; SW_SYSTEM: no memory. In both cases the messages before
+ * that point are in `whole`. */
+enum sw_err sw_assembly_feed(struct sw_assembly *assembly, const struct sw_framing *framing, const unsigned char *bytes,
+                             size_t size);
+
+/* Moves the whole messages out. */
+uint64_t sw_assembly_take(struct sw_assembly *assembly, struct sw_pages *pages, size_t *bytes);
+
+/* Bytes received of an unfinished message, its length prefix included. */
+size_t sw_assembly_partial(const struct sw_assembly *assembly);
+
+#endif

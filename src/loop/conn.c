@@ -1,0 +1,327 @@
+#include "loop/conn.h"
+
+#include <stdlib.h>
+
+#include "channel/thread.h"
+#include "loop/loop.h"
+#include "loop/socket.h"
+
+/* A connection that held so long was good: the backoff starts anew. */
+static const double HELD = 5;
+
+/* --- states --- */
+
+static enum sw_state visible(enum conn_state state) {
+    switch (state) {
+    case CONN_IDLE: return SW_STATE_IDLE;
+    case CONN_RESOLVING: return SW_STATE_RESOLVING;
+    case CONN_CONNECTING: return SW_STATE_CONNECTING;
+    case CONN_CONNECTED: return SW_STATE_CONNECTED;
+    case CONN_FLUSHING:
+    case CONN_ENDING: return SW_STATE_CLOSING;
+    case CONN_WAITING: return SW_STATE_WAITING;
+    case CONN_CLOSED: return SW_STATE_CLOSED;
+    }
+    return SW_STATE_CLOSED;
+}
+
+static void show(struct conn *conn) {
+    const struct sw_error *ended = conn->cause.err != SW_OK ? &conn->cause : NULL;
+    sw_channel_show(conn->channel, conn->known, visible(conn->state), ended);
+}
+
+void sw_conn_enter(struct conn *conn, enum conn_state state) {
+    ev_timer_stop(conn->loop->ev, &conn->timer);
+    conn->state = state;
+    show(conn);
+}
+
+static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
+    (void)ev, (void)events;
+    struct conn *conn = timer->data;
+    switch (conn->state) {
+    case CONN_RESOLVING:
+    case CONN_CONNECTING: sw_dial_timeout(conn); break;
+    case CONN_FLUSHING:
+    case CONN_ENDING: sw_ending_timeout(conn); break;
+    case CONN_WAITING: sw_dial_start(conn); break;
+    case CONN_IDLE:
+    case CONN_CONNECTED:
+    case CONN_CLOSED: assert(!"a timer in a state without one");
+    }
+}
+
+void sw_conn_set_timer(struct conn *conn, double seconds) {
+    ev_timer_stop(conn->loop->ev, &conn->timer);
+    ev_timer_set(&conn->timer, seconds > 0 ? seconds : 0, 0);
+    ev_timer_start(conn->loop->ev, &conn->timer);
+}
+
+/* --- life --- */
+
+struct conn *sw_conn_new(struct loop *loop, struct sw_channel *channel) {
+    struct conn *conn = sw_loop_allocate(sizeof *conn);
+    conn->loop = loop;
+    conn->channel = sw_channel_ref(channel);
+    conn->fd = -1;
+    conn->server = channel->options.server;
+    conn->reconnect = channel->options.reconnect;
+    ev_init(&conn->timer, on_timer);
+    conn->timer.data = conn;
+    sw_channel_gauges(channel, &conn->gauges); /* an earlier loop may have counted */
+    sw_sendq_init(&conn->queue, conn->gauges.handed);
+    channel->conn = conn;
+    return conn;
+}
+
+void sw_conn_free(struct conn *conn) {
+    if (conn->lookup != NULL) conn->lookup->conn = NULL;
+    sw_sendq_fini(&conn->queue);
+    sw_channel_unref(conn->channel);
+    free(conn);
+}
+
+/* The last event, with what will never be sent; the channel has no connection from here on. */
+static void let_go(struct conn *conn, struct sw_report *last) {
+    last->event = SW_EVENT_CLOSE;
+    conn->channel->conn = NULL;
+    sw_conn_enter(conn, CONN_CLOSED);
+    sw_channel_finish(conn->channel, last);
+    sw_loop_remove(conn->loop, conn);
+}
+
+/* --- telling --- */
+
+struct sw_report sw_conn_report(const struct conn *conn, enum sw_event event) {
+    struct sw_report report = {.event = event, .error = conn->cause, .port = conn->port, .attempt = conn->failures + 1};
+    memcpy(report.address, conn->address, sizeof report.address);
+    return report;
+}
+
+void sw_conn_log(struct conn *conn, enum sw_log log, double delay) {
+    struct sw_report report = sw_conn_report(conn, SW_EVENT_LOG);
+    report.log = log;
+    report.seconds = delay;
+    sw_channel_report(conn->channel, &report);
+}
+
+void sw_conn_account(struct conn *conn, size_t released) {
+    conn->gauges.in_flight = conn->queue.handed.id - conn->queue.acked.id;
+    conn->gauges.handed = conn->queue.handed.id;
+    conn->gauges.failures = conn->failures;
+    sw_channel_account(conn->channel, &conn->gauges, released);
+}
+
+/* --- what comes next --- */
+
+static bool may_retry(const struct conn *conn) { return sw_backoff_allows(&conn->reconnect, conn->failures); }
+
+static void wait_for_next(struct conn *conn) {
+    uint32_t failures = conn->failures > 0 ? conn->failures : 1;
+    double delay = sw_backoff_delay(&conn->reconnect, failures, sw_random(&conn->loop->seed));
+    struct sw_report report = sw_conn_report(conn, SW_EVENT_RETRY);
+    report.seconds = delay;
+    sw_conn_enter(conn, CONN_WAITING);
+    sw_conn_set_timer(conn, delay);
+    sw_channel_report(conn->channel, &report);
+    sw_conn_log(conn, SW_LOG_WILL_RETRY, delay);
+}
+
+/* No further attempt: the queue waits for the next connect command. */
+static void give_up(struct conn *conn, struct sw_error error) {
+    conn->cause = error;
+    struct sw_report report = sw_conn_report(conn, SW_EVENT_ERROR);
+    report.unsent = conn->queue.last_id - conn->queue.handed.id;
+    conn->failures = 0;
+    conn->attempt_due = false;
+    sw_conn_enter(conn, CONN_IDLE);
+    sw_channel_report(conn->channel, &report);
+    sw_conn_log(conn, SW_LOG_ERROR, 0);
+}
+
+void sw_conn_dial_failed(struct conn *conn, struct sw_error error) {
+    conn->cause = error;
+    conn->failures++;
+    if (may_retry(conn))
+        wait_for_next(conn);
+    else
+        give_up(conn, error);
+}
+
+static void count_failure(struct conn *conn) {
+    bool held = ev_now(conn->loop->ev) - conn->since >= HELD;
+    conn->failures = held ? 0 : conn->failures + 1;
+}
+
+void sw_conn_ended(struct conn *conn, struct sw_report *report) {
+    if (conn->goal == CONN_CLOSE) {
+        let_go(conn, report);
+        return;
+    }
+    if (conn->goal == CONN_RETRY) count_failure(conn);
+    bool again = conn->goal == CONN_RETRY && may_retry(conn);
+    report->will_retry = again || conn->goal == CONN_REDIAL;
+    if (conn->goal != CONN_REDIAL) sw_conn_enter(conn, again ? CONN_WAITING : CONN_IDLE);
+    sw_channel_report(conn->channel, report);
+    sw_conn_log(conn, SW_LOG_DISCONNECTED, 0);
+    if (again) {
+        wait_for_next(conn);
+        return;
+    }
+    conn->failures = 0;
+    if (conn->goal == CONN_REDIAL) sw_dial_start(conn);
+}
+
+/* --- commands --- */
+
+static bool same_server(const struct sw_server *a, const struct sw_server *b) {
+    return a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+static struct sw_error closed(void) { return sw_error_make(SW_CLOSED, SW_STAGE_CLOSE); }
+
+static void redial(struct conn *conn) {
+    sw_dial_cancel(conn);
+    give_up(conn, closed()); /* the earlier connect has its event */
+    sw_dial_start(conn);
+}
+
+static void handle_connect(struct conn *conn, const struct sw_command *command) {
+    bool same = same_server(&conn->server, &command->server);
+    conn->server = command->server;
+    conn->reconnect = command->policy;
+    switch (conn->state) {
+    case CONN_IDLE:
+    case CONN_WAITING: sw_dial_start(conn); break;
+    case CONN_RESOLVING:
+    case CONN_CONNECTING:
+        if (!same) redial(conn);
+        break;
+    case CONN_CONNECTED:
+        if (same) break;
+        conn->goal = CONN_REDIAL;
+        conn->cause = closed();
+        sw_ending_start(conn, conn->channel->options.linger);
+        break;
+    case CONN_FLUSHING:
+    case CONN_ENDING:
+        if (conn->goal != CONN_CLOSE) conn->goal = CONN_REDIAL;
+        break;
+    case CONN_CLOSED: break;
+    }
+}
+
+static void handle_policy(struct conn *conn, const struct sw_reconnect *policy) {
+    conn->reconnect = *policy;
+    if (conn->state != CONN_WAITING || conn->attempt_due) return;
+    if (may_retry(conn))
+        wait_for_next(conn);
+    else
+        give_up(conn, conn->cause);
+}
+
+static void handle_disconnect(struct conn *conn, const struct sw_command *command) {
+    switch (conn->state) {
+    case CONN_RESOLVING:
+    case CONN_CONNECTING:
+        sw_dial_cancel(conn);
+        give_up(conn, closed());
+        break;
+    case CONN_WAITING: give_up(conn, closed()); break;
+    case CONN_CONNECTED: sw_ending_flush(conn, CONN_REST, command->fence, command->linger); break;
+    case CONN_FLUSHING:
+    case CONN_ENDING:
+        if (conn->goal != CONN_CLOSE) conn->goal = CONN_REST;
+        break;
+    case CONN_IDLE:
+    case CONN_CLOSED: break;
+    }
+}
+
+void sw_conn_abort(struct conn *conn) {
+    if (conn->state == CONN_RESOLVING || conn->state == CONN_CONNECTING) sw_dial_cancel(conn);
+    struct sw_report last = {.event = SW_EVENT_CLOSE};
+    conn->goal = CONN_CLOSE;
+    sw_ending_account(conn, &last);
+    let_go(conn, &last);
+}
+
+void sw_conn_close(struct conn *conn, double linger) {
+    switch (conn->state) {
+    case CONN_IDLE:
+    case CONN_RESOLVING:
+    case CONN_CONNECTING:
+    case CONN_WAITING: sw_conn_abort(conn); break; /* nothing to flush to */
+    case CONN_CONNECTED:
+    case CONN_FLUSHING: sw_ending_flush(conn, CONN_CLOSE, UINT64_MAX, linger); break;
+    case CONN_ENDING:
+        conn->goal = CONN_CLOSE;
+        sw_ending_check(conn);
+        break;
+    case CONN_CLOSED: break;
+    }
+}
+
+static void handle(struct conn *conn, const struct sw_command *command) {
+    conn->known = command->number;
+    switch (command->verb) {
+    case SW_CONNECT: handle_connect(conn, command); break;
+    case SW_SERVER: conn->server = command->server; break;
+    case SW_RECONNECT: handle_policy(conn, &command->policy); break;
+    case SW_DISCONNECT: handle_disconnect(conn, command); break;
+    case SW_CLOSE: sw_conn_close(conn, command->linger); break;
+    }
+    if (conn->state != CONN_CLOSED) show(conn); /* the host shows its guess until the loop knows the command */
+}
+
+static void set_room(struct conn *conn, const struct sw_batch *batch) {
+    bool was_full = conn->inbox_full;
+    conn->inbox_full = batch->paused || !batch->reserve_free;
+    if (!was_full || conn->inbox_full) return;
+    sw_transfer_resume(conn);
+    if (conn->attempt_due) sw_dial_start(conn);
+}
+
+void sw_conn_attend(struct conn *conn, struct sw_batch *batch) {
+    SW_ON_LOOP_THREAD();
+    conn->discard = batch->discard;
+    set_room(conn, batch);
+    for (struct sw_command *command = batch->commands; command != NULL; command = command->next)
+        handle(conn, command);
+    if (conn->state == CONN_CONNECTED || conn->state == CONN_FLUSHING) sw_transfer_send(conn);
+}
+
+static bool is_closing(const struct conn *conn) {
+    return conn->goal == CONN_CLOSE && (conn->state == CONN_FLUSHING || conn->state == CONN_ENDING);
+}
+
+void sw_conn_fail(struct conn *conn, struct sw_error fault) {
+    if (is_closing(conn)) {
+        sw_conn_abort(conn);
+        return;
+    }
+    if (conn->state == CONN_RESOLVING || conn->state == CONN_CONNECTING) sw_dial_cancel(conn);
+    conn->cause = fault;
+    conn->goal = CONN_CLOSE; /* as far as its messages go: the queue ends with the connection */
+    bool silent = conn->state == CONN_IDLE;
+    struct sw_report report = sw_conn_report(conn, conn->fd >= 0 ? SW_EVENT_DISCONNECT : SW_EVENT_ERROR);
+    sw_ending_account(conn, &report);
+    conn->channel->conn = NULL;
+    sw_conn_enter(conn, CONN_IDLE);
+    sw_channel_detach(conn->channel);
+    if (!silent || report.lost_unsent.first != 0) sw_channel_report(conn->channel, &report);
+    sw_loop_remove(conn->loop, conn);
+}
+
+void sw_conn_refuse(struct conn *conn, const struct sw_batch *batch, struct sw_error fault) {
+    bool closing = false;
+    for (const struct sw_command *command = batch->commands; command != NULL; command = command->next) {
+        conn->known = command->number;
+        closing = closing || command->verb == SW_CLOSE;
+    }
+    sw_conn_enter(conn, CONN_WAITING); /* for what will not come */
+    if (closing)
+        sw_conn_abort(conn);
+    else
+        sw_conn_fail(conn, fault);
+}

@@ -1,0 +1,183 @@
+/* A connection: the loop's side of one client, from its first command to its last.
+ *
+ *                     .-------------------------- redial ---------------------------.
+ *                     v                                                             |
+ *      IDLE ---> RESOLVING ---> CONNECTING ---> CONNECTED ---> FLUSHING ---> ENDING |
+ *       ^            |              |              |  |                      ^  |  |
+ *       |            +------+-------+              |  +----- peer's end -----+  |  |
+ *       |                   | failed               | broken                     |  |
+ *       |                   v                      v                            |  |
+ *       +----------- [try again?] <----------- [account] <----------------------+  |
+ *       |                   |                      |                               |
+ *    error,                 v                      | close                         |
+ *    disconnect          WAITING                   v                               |
+ *                                               CLOSED                            -'
+ *
+ * Files: conn.c (commands, states, what comes next), dial.c (RESOLVING, CONNECTING), transfer.c (CONNECTED, FLUSHING),
+ * ending.c (ENDING and the account). Each state has one timer, the same; conn_enter starts none and stops it.
+ */
+#ifndef SW_LOOP_CONN_H
+#define SW_LOOP_CONN_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "channel/channel.h"
+#include "loop/assembly.h"
+#include "loop/resolver.h"
+#include "loop/sendq.h"
+
+struct loop;
+
+enum conn_state {
+    CONN_IDLE,       /* nothing to do until a connect command */
+    CONN_RESOLVING,  /* a lookup is under way, or waits for its turn */
+    CONN_CONNECTING, /* a socket waits to become writable */
+    CONN_CONNECTED,  /* messages flow */
+    CONN_FLUSHING,   /* we are to end it: messages up to the fence go out first */
+    CONN_ENDING,     /* our FIN is out, or the peer's is in: reading to the end, waiting for acknowledgements */
+    CONN_WAITING,    /* until the next attempt */
+    CONN_CLOSED,     /* for good; freed at the end of the round */
+};
+
+/* What the end of a connection is for. */
+enum conn_goal {
+    CONN_RETRY,  /* nobody asked for it: what comes next is the policy's business */
+    CONN_REST,   /* disconnect: stay idle */
+    CONN_REDIAL, /* connect, meanwhile: dial at once */
+    CONN_CLOSE,  /* close: nothing ever again */
+};
+
+/* One attempt; exists only while it lasts. */
+struct dial {
+    struct sw_addresses addresses;
+    size_t next;           /* address to try */
+    struct sw_error error; /* of the last one tried */
+};
+
+struct conn {
+    struct loop *loop;
+    struct conn *next, **link;  /* in loop->conns */
+    struct sw_channel *channel; /* one reference */
+    enum conn_state state;      /* only conn_enter writes it */
+    uint64_t known;             /* number of the newest command carried out */
+    struct sw_server server;
+    struct sw_reconnect reconnect;
+    struct sw_gauges gauges; /* the loop's copy: published by sw_channel_account */
+    ev_timer timer;
+    uint32_t failures;       /* attempts and short connections that failed, in a row */
+    bool inbox_full;         /* do not read, do not dial */
+    bool discard;            /* nobody wants messages */
+    bool attempt_due;        /* WAITING is over, but the inbox is full */
+
+    struct dial *dial;        /* RESOLVING, CONNECTING */
+    struct sw_lookup *lookup; /* under way, perhaps for an attempt that ended before */
+    double deadline;          /* RESOLVING, CONNECTING, FLUSHING, ENDING: when it must be over */
+
+    int fd;
+    ev_io reader, writer;
+    ev_timer ack_timer; /* runs while something is not acknowledged */
+    double since;       /* when the attempt began; CONNECTED: when it was ready */
+    char address[SW_ADDRESS_TEXT];
+    uint16_t port;
+    struct sw_sendq queue;
+    struct sw_assembly in;
+
+    enum conn_goal goal;   /* FLUSHING, ENDING */
+    struct sw_error cause; /* why the connection, or attempt, ended */
+    uint64_t fence;        /* FLUSHING: last message to hand over */
+    double linger;
+    bool fin;         /* our shutdown succeeded */
+    bool peer_ended;  /* the peer's FIN was read */
+};
+
+/* --- conn.c --- */
+
+/* A connection for the channel, which the loop keeps. */
+struct conn *sw_conn_new(struct loop *loop, struct sw_channel *channel);
+
+/* After CONN_CLOSED. */
+void sw_conn_free(struct conn *conn);
+
+/* The host left something on the channel: commands, messages, room in the inbox. */
+void sw_conn_attend(struct conn *conn, struct sw_batch *batch);
+
+/* Ends it within `linger` seconds at most, as the close command does. */
+void sw_conn_close(struct conn *conn, double linger);
+
+/* The same at once. */
+void sw_conn_abort(struct conn *conn);
+
+/* The loop cannot go on: gives everything up for the reason given; a later connect command may start anew, on another loop. */
+void sw_conn_fail(struct conn *conn, struct sw_error fault);
+
+/* There is no loop that could do what the batch asks: tells so. */
+void sw_conn_refuse(struct conn *conn, const struct sw_batch *batch, struct sw_error fault);
+
+/* The only way to change the state; shows it to the host. */
+void sw_conn_enter(struct conn *conn, enum conn_state state);
+
+/* Starts the state's timer: sw_conn_timeout is called after `seconds`. */
+void sw_conn_set_timer(struct conn *conn, double seconds);
+
+/* What comes after an attempt that failed. */
+void sw_conn_dial_failed(struct conn *conn, struct sw_error error);
+
+/* What comes after a connection whose account is made. */
+void sw_conn_ended(struct conn *conn, struct sw_report *report);
+
+/* Publishes the gauges; `released` bytes no longer count against queue_limit. */
+void sw_conn_account(struct conn *conn, size_t released);
+
+/* A report about this connection, to be completed and sent. */
+struct sw_report sw_conn_report(const struct conn *conn, enum sw_event event);
+void sw_conn_log(struct conn *conn, enum sw_log log, double delay);
+
+/* --- dial.c --- */
+
+void sw_dial_start(struct conn *conn);
+void sw_dial_cancel(struct conn *conn);
+void sw_dial_timeout(struct conn *conn);
+
+/* The lookup came back, wanted or not. */
+void sw_dial_resolved(struct conn *conn, struct sw_lookup *lookup);
+
+/* --- transfer.c --- */
+
+/* A socket is connected: replay and go on. */
+void sw_transfer_start(struct conn *conn);
+void sw_transfer_stop(struct conn *conn);
+
+/* Hands over what there is, as far as the kernel takes it. */
+void sw_transfer_send(struct conn *conn);
+
+/* Reading goes on after the inbox was full. */
+void sw_transfer_resume(struct conn *conn);
+
+/* Asks the kernel how far the peer's TCP is, and publishes it. */
+void sw_transfer_sample(struct conn *conn);
+
+/* --- ending.c --- */
+
+/* After our FIN, and after the peer's, so many seconds at most for reading to the end and for acknowledgements. Enough that 600
+ * restarts of a draining server lost nothing (measured). */
+#define SW_DRAIN_MAX 0.2
+
+/* We end it: flush up to the fence for at most linger seconds, then FIN. */
+void sw_ending_flush(struct conn *conn, enum conn_goal goal, uint64_t fence, double linger);
+
+/* Nothing more is sent: FIN, then the peer has `seconds` to end and to acknowledge. */
+void sw_ending_start(struct conn *conn, double seconds);
+
+/* It may be over: the peer ended and has acknowledged everything. */
+void sw_ending_check(struct conn *conn);
+void sw_ending_timeout(struct conn *conn);
+
+/* Makes the account (what is finished, kept, given up: into the report) and closes the socket, if there is one. */
+void sw_ending_account(struct conn *conn, struct sw_report *report);
+
+/* It is over: makes the account, closes the socket, goes on by the goal. */
+void sw_ending_finish(struct conn *conn);
+
+#endif

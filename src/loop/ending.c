@@ -1,0 +1,91 @@
+#include "loop/conn.h"
+#include "loop/loop.h"
+#include "loop/socket.h"
+
+/* There is no event for "acknowledged": ask this often, for so short a time. */
+static const double DRAIN_STEP = 0.005;
+
+void sw_ending_flush(struct conn *conn, enum conn_goal goal, uint64_t fence, double linger) {
+    conn->goal = goal;
+    conn->fence = fence;
+    conn->linger = linger;
+    conn->cause = sw_error_make(SW_CLOSED, SW_STAGE_CLOSE);
+    conn->deadline = ev_now(conn->loop->ev) + linger;
+    sw_conn_enter(conn, CONN_FLUSHING);
+    if (linger <= 0) {
+        sw_ending_finish(conn);
+        return;
+    }
+    sw_conn_set_timer(conn, linger);
+    sw_transfer_send(conn);
+}
+
+void sw_ending_start(struct conn *conn, double seconds) {
+    if (seconds > SW_DRAIN_MAX) seconds = SW_DRAIN_MAX;
+    ev_io_stop(conn->loop->ev, &conn->writer);
+    conn->fin = sw_socket_finish(conn->fd);
+    conn->deadline = ev_now(conn->loop->ev) + seconds;
+    sw_conn_enter(conn, CONN_ENDING);
+    sw_conn_set_timer(conn, DRAIN_STEP);
+    /* Unread input would turn the close into a reset; after close() nobody wants it, so the bound does not matter. */
+    if (!conn->peer_ended && (!conn->inbox_full || conn->goal == CONN_CLOSE))
+        ev_io_start(conn->loop->ev, &conn->reader);
+    sw_ending_check(conn);
+}
+
+void sw_ending_check(struct conn *conn) {
+    sw_transfer_sample(conn);
+    uint64_t written = sw_sendq_written(&conn->queue);
+    bool acked = sw_socket_acked(conn->fd, written, conn->fin) == written;
+    if ((conn->peer_ended && acked) || ev_now(conn->loop->ev) >= conn->deadline) sw_ending_finish(conn);
+}
+
+void sw_ending_timeout(struct conn *conn) {
+    if (conn->state == CONN_FLUSHING) {
+        sw_ending_start(conn, conn->linger);
+        return;
+    }
+    sw_conn_set_timer(conn, DRAIN_STEP);
+    sw_ending_check(conn);
+}
+
+static uint64_t size_of(struct sw_loss loss) { return loss.first == 0 ? 0 : loss.last - loss.first + 1; }
+
+/* Gives up, or goes back to, what the retain mode and the goal say, and writes it into the report. */
+static void settle(struct conn *conn, struct sw_report *report) {
+    enum sw_retain mode = conn->channel->options.retain;
+    bool final = conn->goal == CONN_CLOSE;
+    /* Where nothing is replayed, what was accepted until now is given up with the rest. */
+    struct sw_pages pages = {NULL, NULL};
+    if (final || mode == SW_RETAIN_NONE) sw_channel_take_messages(conn->channel, &pages);
+    sw_sendq_put(&conn->queue, &pages);
+    report->unsent = conn->queue.last_id - conn->queue.handed.id;
+    struct sw_toll toll = final ? sw_sendq_abandon(&conn->queue) : sw_sendq_rewind(&conn->queue, mode);
+    report->unacked = toll.in_flight;
+    report->lost_unknown = toll.unknown;
+    report->lost_unsent = toll.unsent;
+    conn->gauges.lost_unknown += size_of(toll.unknown);
+    conn->gauges.lost_unsent += size_of(toll.unsent);
+    sw_conn_account(conn, toll.released);
+}
+
+static void close_socket(struct conn *conn) {
+    sw_transfer_stop(conn);
+    atomic_store(&conn->channel->fd, -1);
+    sw_socket_close(conn->fd);
+    conn->fd = -1;
+}
+
+void sw_ending_account(struct conn *conn, struct sw_report *report) {
+    if (conn->fd >= 0) sw_transfer_sample(conn);
+    settle(conn, report);
+    report->partial = sw_assembly_partial(&conn->in);
+    sw_assembly_reset(&conn->in);
+    if (conn->fd >= 0) close_socket(conn);
+}
+
+void sw_ending_finish(struct conn *conn) {
+    struct sw_report report = sw_conn_report(conn, SW_EVENT_DISCONNECT);
+    sw_ending_account(conn, &report);
+    sw_conn_ended(conn, &report);
+}

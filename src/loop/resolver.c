@@ -1,0 +1,96 @@
+#include "loop/resolver.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "channel/thread.h"
+
+enum { LOOKUPS_MAX = 4 };
+
+static atomic_int lookups;
+
+static int ask(const struct sw_server *server, int flags, struct sw_addresses *addresses) {
+    char port[8];
+    snprintf(port, sizeof port, "%u", (unsigned)server->port);
+    struct addrinfo hints = {.ai_flags = flags | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *found = NULL;
+    int failed = getaddrinfo(server->host, port, &hints, &found);
+    if (failed != 0) return failed;
+    addresses->count = 0;
+    for (const struct addrinfo *info = found; info != NULL && addresses->count < SW_ADDRESSES_MAX; info = info->ai_next) {
+        struct sw_address *address = &addresses->list[addresses->count];
+        if (info->ai_addrlen > sizeof address->storage) continue;
+        address->size = info->ai_addrlen;
+        memcpy(&address->storage, info->ai_addr, info->ai_addrlen);
+        addresses->count++;
+    }
+    freeaddrinfo(found);
+    return addresses->count > 0 ? 0 : EAI_NONAME;
+}
+
+bool sw_resolver_numeric(const struct sw_server *server, struct sw_addresses *addresses) {
+    if (sw_ip_kind(server->host, strlen(server->host)) == NULL) return false;
+    return ask(server, AI_NUMERICHOST, addresses) == 0;
+}
+
+static struct sw_error explain(int failed, int sys) {
+    switch (failed) {
+    case 0: return sw_error_make(SW_OK, SW_STAGE_RESOLVE);
+    case EAI_NONAME:
+#if defined EAI_NODATA && EAI_NODATA != EAI_NONAME
+    case EAI_NODATA:
+#endif
+        return sw_error_make(SW_NOTFOUND, SW_STAGE_RESOLVE);
+    case EAI_MEMORY: return sw_error_system(ENOMEM, SW_STAGE_RESOLVE);
+    case EAI_SYSTEM: return sw_error_system(sys, SW_STAGE_RESOLVE);
+    default: return sw_error_make(SW_NONAME, SW_STAGE_RESOLVE);
+    }
+}
+
+static void *run(void *argument) {
+    struct sw_lookup *lookup = argument;
+    sw_thread_mark_ours();
+    int failed = ask(&lookup->server, AI_ADDRCONFIG, &lookup->addresses);
+    lookup->error = explain(failed, errno);
+    atomic_fetch_sub(&lookups, 1);
+    struct sw_engine *engine = sw_engine_ref(lookup->engine); /* once posted, the job is the loop's */
+    if (!sw_engine_post(engine, &lookup->post)) sw_lookup_free(lookup);
+    sw_engine_unref(engine);
+    return NULL;
+}
+
+static int spawn(struct sw_lookup *lookup) {
+    if (atomic_fetch_add(&lookups, 1) >= LOOKUPS_MAX) {
+        atomic_fetch_sub(&lookups, 1);
+        return EAGAIN;
+    }
+    pthread_t thread;
+    int failed = sw_thread_spawn(&thread, true, run, lookup);
+    if (failed != 0) atomic_fetch_sub(&lookups, 1);
+    return failed;
+}
+
+int sw_resolver_start(struct sw_engine *engine, const struct sw_server *server, struct conn *conn,
+                      struct sw_lookup **lookup) {
+    SW_ON_LOOP_THREAD();
+    struct sw_lookup *job = calloc(1, sizeof *job);
+    if (job == NULL) return ENOMEM;
+    job->engine = sw_engine_ref(engine);
+    job->server = *server;
+    job->conn = conn;
+    int failed = spawn(job);
+    if (failed != 0) {
+        sw_lookup_free(job);
+        return failed;
+    }
+    *lookup = job;
+    return 0;
+}
+
+void sw_lookup_free(struct sw_lookup *lookup) {
+    sw_engine_unref(lookup->engine);
+    free(lookup);
+}

@@ -1,0 +1,201 @@
+#include "loop/sendq.h"
+
+#include <stdlib.h>
+
+void sw_sendq_init(struct sw_sendq *queue, uint64_t last_id) {
+    memset(queue, 0, sizeof *queue);
+    queue->acked.id = queue->handed.id = queue->last_id = last_id;
+}
+
+void sw_sendq_fini(struct sw_sendq *queue) { sw_pages_free(&queue->pages); }
+
+/* --- places --- */
+
+/* Number of messages in the page that end at or before offset, of which at least `from` are known to. */
+static uint32_t count_ends(const struct sw_page *page, uint32_t from, uint32_t offset) {
+    uint32_t low = from, high = page->ends;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (sw_page_end_at(page, middle) <= offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The place's index becomes `index`: the messages between have ended. */
+static void pass_ends(struct sw_place *place, uint32_t index) {
+    if (index == place->index) return;
+    place->start = place->byte - place->offset + sw_page_end_at(place->page, index - 1);
+    place->id += index - place->index;
+    place->index = index;
+}
+
+static void move_in_page(struct sw_place *place, uint32_t offset) {
+    place->byte += offset - place->offset;
+    place->offset = offset;
+    pass_ends(place, count_ends(place->page, place->index, offset));
+}
+
+static void enter_page(struct sw_place *place, struct sw_page *page) {
+    place->page = page;
+    place->offset = place->index = 0;
+}
+
+static void advance(struct sw_place *place, uint64_t bytes) {
+    while (place->page != NULL) {
+        uint32_t left = place->page->used - place->offset;
+        if (bytes < left || place->page->next == NULL) {
+            assert(bytes <= left);
+            move_in_page(place, place->offset + (uint32_t)bytes);
+            return;
+        }
+        move_in_page(place, place->page->used);
+        enter_page(place, place->page->next);
+        bytes -= left;
+    }
+}
+
+/* Moves to the end of message `id`, which is in the queue. */
+static void advance_to_id(struct sw_place *place, uint64_t id) {
+    while (place->id < id) {
+        uint32_t ends = place->page->ends - place->index;
+        if (id - place->id <= ends) {
+            move_in_page(place, sw_page_end_at(place->page, place->index + (uint32_t)(id - place->id) - 1));
+            break;
+        }
+        move_in_page(place, place->page->used);
+        enter_page(place, place->page->next);
+    }
+    advance(place, 0);
+}
+
+/* --- the queue --- */
+
+static void drop_pages_before(struct sw_sendq *queue, const struct sw_page *page) {
+    while (queue->pages.head != page) free(sw_pages_shift(&queue->pages));
+}
+
+/* After acked has moved. */
+static void free_acked(struct sw_sendq *queue) {
+    if (queue->acked.byte != queue->end) {
+        drop_pages_before(queue, queue->acked.page);
+        return;
+    }
+    drop_pages_before(queue, NULL);
+    queue->acked.page = queue->handed.page = NULL;
+    queue->acked.offset = queue->acked.index = queue->handed.offset = queue->handed.index = 0;
+}
+
+static bool fits_behind(const struct sw_page *tail, const struct sw_page *page) {
+    size_t size = page->used + 4 * (size_t)page->ends;
+    size_t free_space = tail->size - tail->used - 4 * (size_t)tail->ends;
+    return size <= free_space;
+}
+
+/* A slow sender's messages arrive one to a page, and may stay here for long: they share one. */
+static void merge_page(struct sw_page *tail, const struct sw_page *page) {
+    uint32_t before = tail->used;
+    sw_page_put(tail, page->data, page->used);
+    for (uint32_t i = 0; i < page->ends; i++) *sw_page_slot(tail, tail->ends++) = *sw_page_slot(page, i) + before;
+}
+
+void sw_sendq_put(struct sw_sendq *queue, struct sw_pages *pages) {
+    for (const struct sw_page *page = pages->head; page != NULL; page = page->next) {
+        queue->end += page->used;
+        queue->last_id += page->ends;
+    }
+    if (queue->pages.tail != NULL && pages->head != NULL && fits_behind(queue->pages.tail, pages->head)) {
+        struct sw_page *page = sw_pages_shift(pages);
+        merge_page(queue->pages.tail, page);
+        free(page);
+    }
+    sw_pages_join(&queue->pages, pages);
+    if (queue->acked.page == NULL) enter_page(&queue->acked, queue->pages.head);
+    if (queue->handed.page == NULL) enter_page(&queue->handed, queue->pages.head);
+    advance(&queue->acked, 0);
+    advance(&queue->handed, 0);
+}
+
+size_t sw_sendq_fill(const struct sw_sendq *queue, uint64_t fence, size_t limit, struct iovec *iov, size_t max) {
+    uint64_t ended = queue->handed.id;
+    uint32_t offset = queue->handed.offset, index = queue->handed.index;
+    size_t count = 0, bytes = 0;
+    for (struct sw_page *page = queue->handed.page; page != NULL && count < max && bytes < limit; page = page->next) {
+        uint32_t stop = page->used;
+        bool last = fence <= ended + (page->ends - index);
+        if (last) stop = fence > ended ? sw_page_end_at(page, index + (uint32_t)(fence - ended) - 1) : offset;
+        if (stop > offset) {
+            iov[count++] = (struct iovec){page->data + offset, stop - offset};
+            bytes += stop - offset;
+        }
+        if (last) break;
+        ended += page->ends - index;
+        offset = index = 0;
+    }
+    return count;
+}
+
+size_t sw_sendq_handed(struct sw_sendq *queue, size_t bytes) {
+    uint64_t before = queue->handed.start;
+    advance(&queue->handed, bytes);
+    return queue->handed.start - before;
+}
+
+void sw_sendq_acked(struct sw_sendq *queue, uint64_t bytes) {
+    uint64_t acked = queue->connected + bytes;
+    if (acked > queue->handed.byte) acked = queue->handed.byte;
+    if (acked <= queue->acked.byte) return;
+    struct sw_place there = queue->acked;
+    advance(&there, acked - there.byte);
+    if (there.id == queue->acked.id) return;
+    advance_to_id(&queue->acked, there.id);
+    free_acked(queue);
+}
+
+/* --- the end of a connection --- */
+
+static bool is_cut_loose(const struct sw_sendq *queue) {
+    if (!sw_sendq_is_cut(queue)) return false;
+    const struct sw_page *page = queue->handed.page;
+    uint32_t index = queue->handed.index;
+    while (index == page->ends) { /* the message ends in a later page */
+        page = page->next;
+        index = 0;
+    }
+    return sw_page_loose_at(page, index);
+}
+
+static struct sw_loss range(uint64_t first, uint64_t last) {
+    return first <= last ? (struct sw_loss){first, last} : (struct sw_loss){0, 0};
+}
+
+/* Gives up all messages before `keep`: those that the kernel had whole, and a loose one that it had in part, may have
+ * arrived. */
+static struct sw_toll give_up_before(struct sw_sendq *queue, uint64_t keep, bool cut_loose) {
+    uint64_t perhaps = queue->handed.id + (cut_loose ? 1 : 0), last = keep - 1;
+    struct sw_toll toll = {
+        .unknown = range(queue->acked.id + 1, last < perhaps ? last : perhaps),
+        .unsent = range(perhaps + 1, last),
+        .in_flight = queue->handed.id - queue->acked.id,
+    };
+    if (last > queue->acked.id) advance_to_id(&queue->acked, last);
+    if (queue->acked.byte > queue->handed.start) toll.released = (size_t)(queue->acked.byte - queue->handed.start);
+    queue->handed = queue->acked;
+    queue->connected = queue->handed.byte;
+    free_acked(queue);
+    return toll;
+}
+
+struct sw_toll sw_sendq_rewind(struct sw_sendq *queue, enum sw_retain mode) {
+    bool cut_loose = is_cut_loose(queue);
+    uint64_t keep = sw_first_to_keep(mode, queue->handed.id, queue->acked.id, 0);
+    if (mode == SW_RETAIN_UNSENT && cut_loose) keep++;
+    if (keep > queue->last_id + 1) keep = queue->last_id + 1;
+    return give_up_before(queue, keep, cut_loose);
+}
+
+struct sw_toll sw_sendq_abandon(struct sw_sendq *queue) {
+    return give_up_before(queue, queue->last_id + 1, is_cut_loose(queue));
+}

@@ -1,0 +1,86 @@
+/* The send queue: what one connection has to send, and what it must still account for.
+ *
+ * One chain of pages in stream order with two places in it:
+ *
+ *        acked                 handed               end
+ *     -----|---------------------|-------------------|
+ *          |  in flight: kept    |  queued           |
+ *          |  until the peer's   |  the next bytes   |
+ *          |  TCP has it         |  for the kernel   |
+ *
+ * `acked` stands at a boundary, before the first message that the peer's TCP does not have whole; pages left of it are freed.
+ * What the kernel has got stays until then, in every retain mode: the kernel's own buffer bounds it (TCP_NOTSENT_LOWAT),
+ * and its boundaries turn a byte count from SIOCOUTQ into fates of messages. The modes differ only in where a new connection
+ * starts (base/retain.h), which is always at a boundary right of `acked`, and in what counts against queue_limit.
+ */
+#ifndef SW_LOOP_SENDQ_H
+#define SW_LOOP_SENDQ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/page.h"
+#include "base/retain.h"
+
+/* A place between two bytes; with an empty queue page is NULL. It leaves a page that it has come to the end of as soon as there
+ * is a next one. */
+struct sw_place {
+    struct sw_page *page;
+    uint32_t offset; /* in page */
+    uint32_t index;  /* messages of this page that end at or before it */
+    uint64_t id;     /* newest message that ends at or before it */
+    uint64_t byte;   /* bytes before it since the queue was made */
+    uint64_t start;  /* where that newest message ended; = byte when the place is a boundary */
+};
+
+struct sw_sendq {
+    struct sw_pages pages;
+    struct sw_place acked, handed;
+    uint64_t last_id;   /* newest message that was put */
+    uint64_t end;       /* bytes put since the queue was made */
+    uint64_t connected; /* byte at which the current connection started */
+};
+
+/* Empty, after message `last_id`. */
+void sw_sendq_init(struct sw_sendq *queue, uint64_t last_id);
+void sw_sendq_fini(struct sw_sendq *queue);
+
+/* Takes the messages in: pages with whole messages, the ids following on. */
+void sw_sendq_put(struct sw_sendq *queue, struct sw_pages *pages);
+
+/* Fills iov with the next bytes to hand over, up to the end of message `fence` and about `limit` bytes; returns the count. */
+size_t sw_sendq_fill(const struct sw_sendq *queue, uint64_t fence, size_t limit, struct iovec *iov, size_t max);
+
+/* The kernel took so many bytes. Returns the bytes of the messages that are now handed over whole. */
+size_t sw_sendq_handed(struct sw_sendq *queue, size_t bytes);
+
+/* The peer's TCP has this many of the bytes handed over on this connection: frees what it can. */
+void sw_sendq_acked(struct sw_sendq *queue, uint64_t bytes);
+
+/* Bytes handed over on this connection. */
+static inline uint64_t sw_sendq_written(const struct sw_sendq *queue) { return queue->handed.byte - queue->connected; }
+
+/* True when everything up to message `fence` is handed over whole. */
+static inline bool sw_sendq_is_handed(const struct sw_sendq *queue, uint64_t fence) {
+    return queue->handed.id >= (fence < queue->last_id ? fence : queue->last_id);
+}
+
+/* True in the middle of a message. */
+static inline bool sw_sendq_is_cut(const struct sw_sendq *queue) { return queue->handed.byte != queue->handed.start; }
+
+/* What a connection's end means for its messages. */
+struct sw_toll {
+    struct sw_loss unknown, unsent; /* given up, by fate */
+    uint64_t in_flight;             /* how many were handed over whole and not acknowledged */
+    size_t released;                /* bytes of given-up messages that were queued: they no longer count */
+};
+
+/* The connection ended: gives up what `mode` does not keep, goes back to the first byte of what the next connection sends. */
+struct sw_toll sw_sendq_rewind(struct sw_sendq *queue, enum sw_retain mode);
+
+/* There will be no next connection: gives up everything. The mode decides how much of it still counted as queued. */
+struct sw_toll sw_sendq_abandon(struct sw_sendq *queue);
+
+#endif

@@ -1,0 +1,154 @@
+#include "loop/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <linux/sockios.h>
+#endif
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0 /* where it is missing there is SO_NOSIGPIPE */
+#endif
+
+/* Bytes not yet sent above which the kernel takes no more: what a stuck connection swallows is 0.27 MB instead of 4.3 MB, at
+ * no loss of speed (measured on Linux 6; tcp(7), TCP_NOTSENT_LOWAT). */
+enum { NOTSENT_LOW_WATER = 128 * 1024 };
+
+/* Options that a system lacks or refuses are not worth failing for. */
+static void set(int fd, int level, int name, int value) { (void)setsockopt(fd, level, name, &value, sizeof value); }
+
+static void set_keepalive(int fd, const struct sw_keepalive *keepalive) {
+    if (keepalive->idle <= 0) return;
+    set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+#if defined TCP_KEEPIDLE
+    set(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive->idle);
+#elif defined TCP_KEEPALIVE
+    set(fd, IPPROTO_TCP, TCP_KEEPALIVE, keepalive->idle);
+#endif
+#if defined TCP_KEEPINTVL && defined TCP_KEEPCNT
+    set(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepalive->interval);
+    set(fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive->count);
+#endif
+}
+
+static void set_options(int fd, const struct sw_options *options) {
+    if (options->nodelay) set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_keepalive(fd, &options->keepalive);
+#ifdef TCP_NOTSENT_LOWAT
+    set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_LOW_WATER);
+#endif
+#ifdef TCP_USER_TIMEOUT
+    if (options->stall_timeout > 0) set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)ceil(options->stall_timeout * 1e3));
+#endif
+#ifdef SO_NOSIGPIPE
+    set(fd, SOL_SOCKET, SO_NOSIGPIPE, 1);
+#endif
+}
+
+static int open_socket(int family) {
+#if defined SOCK_NONBLOCK && defined SOCK_CLOEXEC
+    return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+#else
+    int fd = socket(family, SOCK_STREAM, IPPROTO_TCP);
+    if (fd >= 0 && (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)) {
+        int failed = errno;
+        close(fd);
+        errno = failed;
+        return -1;
+    }
+    return fd;
+#endif
+}
+
+int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, int *fd, bool *done) {
+    *fd = open_socket(address->any.sa_family);
+    if (*fd < 0) return errno;
+    set_options(*fd, options);
+    *done = connect(*fd, &address->any, address->size) == 0;
+    if (*done || errno == EINPROGRESS || errno == EINTR) return 0;
+    int failed = errno;
+    close(*fd);
+    *fd = -1;
+    return failed;
+}
+
+int sw_socket_outcome(int fd) {
+    char byte;
+    if (recv(fd, &byte, 1, MSG_PEEK) >= 0) return 0;
+    if (errno == ENOTCONN) return -1;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return errno;
+    int failed = 0;
+    socklen_t size = sizeof failed;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &size) < 0 ? errno : failed;
+}
+
+static bool same_end(const struct sw_address *a, const struct sw_address *b) {
+    if (a->any.sa_family != b->any.sa_family) return false;
+    if (a->any.sa_family == AF_INET) {
+        const struct sockaddr_in *x = (const void *)&a->storage, *y = (const void *)&b->storage;
+        return x->sin_port == y->sin_port && x->sin_addr.s_addr == y->sin_addr.s_addr;
+    }
+    const struct sockaddr_in6 *x = (const void *)&a->storage, *y = (const void *)&b->storage;
+    return x->sin6_port == y->sin6_port && memcmp(&x->sin6_addr, &y->sin6_addr, sizeof x->sin6_addr) == 0;
+}
+
+bool sw_socket_is_self(int fd) {
+    struct sw_address ours = {.size = sizeof ours.storage}, theirs = {.size = sizeof theirs.storage};
+    return getsockname(fd, &ours.any, &ours.size) == 0 && getpeername(fd, &theirs.any, &theirs.size) == 0 &&
+           same_end(&ours, &theirs);
+}
+
+ptrdiff_t sw_socket_send(int fd, struct iovec *iov, size_t count) {
+    struct msghdr message = {.msg_iov = iov, .msg_iovlen = count};
+    ssize_t taken;
+    do {
+        taken = sendmsg(fd, &message, MSG_NOSIGNAL);
+    } while (taken < 0 && errno == EINTR);
+    return taken < 0 ? -errno : taken;
+}
+
+ptrdiff_t sw_socket_receive(int fd, void *buffer, size_t size) {
+    ssize_t got;
+    do {
+        got = recv(fd, buffer, size, 0);
+    } while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
+bool sw_socket_finish(int fd) { return shutdown(fd, SHUT_WR) == 0; }
+
+uint64_t sw_socket_acked(int fd, uint64_t written, bool fin) {
+    int queued = 0;
+#if defined SIOCOUTQ
+    if (ioctl(fd, SIOCOUTQ, &queued) < 0) return 0;
+#elif defined SO_NWRITE
+    socklen_t size = sizeof queued;
+    if (getsockopt(fd, SOL_SOCKET, SO_NWRITE, &queued, &size) < 0) return 0;
+#elif defined FIONWRITE
+    if (ioctl(fd, FIONWRITE, &queued) < 0) return 0;
+#else
+#error "no way to ask how many bytes the peer's TCP has not acknowledged"
+#endif
+    uint64_t all = written + (fin ? 1 : 0), left = (uint64_t)queued;
+    if (left > all) return 0;
+    return all - left < written ? all - left : written;
+}
+
+void sw_socket_set_abort(int fd) {
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+void sw_socket_close(int fd) { close(fd); /* not again on EINTR: the descriptor is gone (close(2), Linux) */ }
+
+void sw_address_text(const struct sw_address *address, char text[SW_ADDRESS_TEXT]) {
+    if (getnameinfo(&address->any, address->size, text, SW_ADDRESS_TEXT, NULL, 0, NI_NUMERICHOST) != 0) text[0] = '\0';
+}

@@ -1,0 +1,58 @@
+/* The socket calls, each once, with what is not portable about them.
+ *
+ * Every descriptor is non-blocking and close-on-exec; no call here waits, none raises SIGPIPE (MSG_NOSIGNAL, SO_NOSIGPIPE). Failures
+ * are errno values.
+ */
+#ifndef SW_LOOP_SOCKET_H
+#define SW_LOOP_SOCKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/options.h"
+#include "channel/report.h"
+
+struct sw_address {
+    socklen_t size;
+    union {
+        struct sockaddr any;
+        struct sockaddr_storage storage;
+    };
+};
+
+/* A socket set up for the address and the options, connecting. *fd is -1 on failure. 0 (*done: connected at once, else wait until it is
+ * writable) or an errno. */
+int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, int *fd, bool *done);
+
+/* The outcome of a connect whose socket has become writable: 0, an errno, or -1 for "not yet". Looks for data first: after a
+ * reset the kernel still has what came before it, and SO_ERROR would throw that away. */
+int sw_socket_outcome(int fd);
+
+/* True when both ends are the same: a loopback connect to an ephemeral port that chose that very port as its own. */
+bool sw_socket_is_self(int fd);
+
+/* Bytes taken (> 0) or -errno. */
+ptrdiff_t sw_socket_send(int fd, struct iovec *iov, size_t count);
+
+/* Bytes read, 0 at the peer's end, or -errno. */
+ptrdiff_t sw_socket_receive(int fd, void *buffer, size_t size);
+
+/* Our FIN: after all that was sent. True when the kernel accepted it. */
+bool sw_socket_finish(int fd);
+
+/* Of `written` bytes that the kernel took, those that the peer's TCP has acknowledged; `fin` tells that sw_socket_finish
+ * succeeded, since an unacknowledged FIN counts as one byte. Also right after a reset, until the close. */
+uint64_t sw_socket_acked(int fd, uint64_t written, bool fin);
+
+/* Makes the close a reset: nothing lingers in the kernel, no TIME-WAIT. */
+void sw_socket_set_abort(int fd);
+
+void sw_socket_close(int fd);
+
+/* Numeric text of the address. */
+void sw_address_text(const struct sw_address *address, char text[SW_ADDRESS_TEXT]);
+
+#endif

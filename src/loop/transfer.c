@@ -1,0 +1,215 @@
+#include <errno.h>
+
+#include "loop/conn.h"
+#include "loop/loop.h"
+#include "loop/socket.h"
+
+enum {
+    ROUNDS = 4,               /* reads, or writes, for one connection before others have their turn */
+    IOVECS = 64,              /* pages a sendmsg; far below IOV_MAX (1024) */
+    SEND_LIMIT = 1024 * 1024, /* about so many bytes a sendmsg */
+};
+
+/* How often to ask for acknowledgements when nothing else gives a reason to: soon at first, rarely when the peer is stuck. */
+static const double ACK_INTERVAL_MIN = 0.02, ACK_INTERVAL_MAX = 0.5;
+
+/* --- acknowledgements --- */
+
+static void sample(struct conn *conn) {
+    struct sw_sendq *queue = &conn->queue;
+    uint64_t before = queue->acked.id;
+    sw_sendq_acked(queue, sw_socket_acked(conn->fd, sw_sendq_written(queue), conn->fin));
+    conn->gauges.finished += queue->acked.id - before;
+}
+
+void sw_transfer_sample(struct conn *conn) {
+    sample(conn);
+    sw_conn_account(conn, 0);
+}
+
+static void watch_acks(struct conn *conn) {
+    if (conn->queue.acked.byte == conn->queue.handed.byte || ev_is_active(&conn->ack_timer)) return;
+    conn->ack_timer.repeat = ACK_INTERVAL_MIN;
+    ev_timer_again(conn->loop->ev, &conn->ack_timer);
+}
+
+static void on_ack_timer(struct ev_loop *ev, ev_timer *timer, int events) {
+    (void)events;
+    struct conn *conn = timer->data;
+    sw_transfer_sample(conn);
+    timer->repeat = timer->repeat * 2 < ACK_INTERVAL_MAX ? timer->repeat * 2 : ACK_INTERVAL_MAX;
+    if (conn->queue.acked.byte == conn->queue.handed.byte) timer->repeat = 0; /* ev_timer_again: stops it */
+    ev_timer_again(ev, timer);
+}
+
+/* --- sending --- */
+
+static bool has_something(struct conn *conn) {
+    if (conn->queue.handed.byte != conn->queue.end) return true;
+    struct sw_pages pages;
+    sw_channel_take_messages(conn->channel, &pages);
+    if (pages.head == NULL) return false;
+    sw_sendq_put(&conn->queue, &pages);
+    return true;
+}
+
+/* The kernel refuses our bytes for good; what the peer sent before is still to be read. */
+static void send_failed(struct conn *conn, int failed) {
+    conn->cause = sw_error_system(failed, SW_STAGE_SEND);
+    if (conn->state == CONN_CONNECTED) conn->goal = CONN_RETRY;
+    sw_ending_start(conn, SW_DRAIN_MAX);
+}
+
+enum outcome { ALL_SENT, BLOCKED, MORE, BROKEN };
+
+static enum outcome send_some(struct conn *conn) {
+    uint64_t fence = conn->state == CONN_FLUSHING ? conn->fence : UINT64_MAX;
+    struct iovec iov[IOVECS];
+    size_t count = has_something(conn) ? sw_sendq_fill(&conn->queue, fence, SEND_LIMIT, iov, IOVECS) : 0;
+    if (count == 0) return ALL_SENT;
+    ptrdiff_t taken = sw_socket_send(conn->fd, iov, count);
+    if (taken == -EAGAIN || taken == -EWOULDBLOCK || taken == -ENOBUFS) return BLOCKED;
+    if (taken < 0) {
+        send_failed(conn, (int)-taken);
+        return BROKEN;
+    }
+    conn->gauges.sent_bytes += (uint64_t)taken;
+    size_t released = sw_sendq_handed(&conn->queue, (size_t)taken);
+    sample(conn);
+    sw_conn_account(conn, released);
+    return MORE;
+}
+
+void sw_transfer_send(struct conn *conn) {
+    enum outcome outcome = MORE;
+    for (int round = 0; round < ROUNDS && outcome == MORE; round++) outcome = send_some(conn);
+    if (outcome == BROKEN) return;
+    watch_acks(conn);
+    if (outcome != ALL_SENT) {
+        ev_io_start(conn->loop->ev, &conn->writer);
+        return;
+    }
+    ev_io_stop(conn->loop->ev, &conn->writer);
+    if (conn->state == CONN_FLUSHING) sw_ending_start(conn, conn->linger);
+}
+
+/* A watcher that libev gave up on (epoll_ctl failed: ENOSPC, ENOMEM). */
+static void watching_failed(struct conn *conn) {
+    conn->cause = sw_error_system(errno != 0 ? errno : EIO, SW_STAGE_START);
+    if (conn->state == CONN_CONNECTED) conn->goal = CONN_RETRY;
+    sw_ending_finish(conn);
+}
+
+static void on_writable(struct ev_loop *ev, ev_io *writer, int events) {
+    (void)ev;
+    if (events & EV_ERROR)
+        watching_failed(writer->data);
+    else
+        sw_transfer_send(writer->data);
+}
+
+/* --- receiving --- */
+
+static void set_inbox_full(struct conn *conn) {
+    conn->inbox_full = true;
+    ev_io_stop(conn->loop->ev, &conn->reader);
+}
+
+static void put_messages(struct conn *conn) {
+    struct sw_pages pages;
+    size_t bytes;
+    uint64_t count = sw_assembly_take(&conn->in, &pages, &bytes);
+    if (conn->discard || count == 0)
+        sw_pages_free(&pages);
+    else if (sw_channel_put(conn->channel, &pages, count, bytes))
+        set_inbox_full(conn);
+}
+
+static void broken(struct conn *conn, struct sw_error error) {
+    if (conn->state == CONN_CONNECTED) conn->goal = CONN_RETRY;
+    /* While ending, the first cause is the one that counts. */
+    if (conn->state != CONN_ENDING) conn->cause = error;
+    sw_ending_finish(conn);
+}
+
+static void peer_ended(struct conn *conn) {
+    conn->peer_ended = true;
+    ev_io_stop(conn->loop->ev, &conn->reader);
+    switch (conn->state) {
+    case CONN_CONNECTED:
+        conn->goal = CONN_RETRY;
+        conn->cause = sw_error_make(SW_PEER, SW_STAGE_RECEIVE);
+        sw_ending_start(conn, SW_DRAIN_MAX);
+        break;
+    case CONN_ENDING: sw_ending_check(conn); break;
+    case CONN_FLUSHING: break; /* it may still read */
+    case CONN_IDLE:
+    case CONN_RESOLVING:
+    case CONN_CONNECTING:
+    case CONN_WAITING:
+    case CONN_CLOSED: assert(!"reads without a connection");
+    }
+}
+
+/* False: reading is over for this round, or for good. */
+static bool digest(struct conn *conn, size_t size) {
+    conn->gauges.received_bytes += size;
+    if (conn->goal == CONN_CLOSE && conn->state != CONN_CONNECTED) return true;
+    enum sw_err failed = sw_assembly_feed(&conn->in, &conn->channel->options.framing, conn->loop->buffer, size);
+    sw_conn_account(conn, 0);
+    put_messages(conn);
+    if (failed == SW_OK) return !conn->inbox_full;
+    broken(conn, failed == SW_FRAME ? sw_error_make(SW_FRAME, SW_STAGE_RECEIVE)
+                                    : sw_error_system(ENOMEM, SW_STAGE_RECEIVE));
+    return false;
+}
+
+static bool receive_some(struct conn *conn) {
+    ptrdiff_t got = sw_socket_receive(conn->fd, conn->loop->buffer, sizeof conn->loop->buffer);
+    if (got == -EAGAIN || got == -EWOULDBLOCK) return false;
+    if (got < 0) {
+        broken(conn, sw_error_system((int)-got, SW_STAGE_RECEIVE));
+        return false;
+    }
+    if (got == 0) {
+        peer_ended(conn);
+        return false;
+    }
+    return digest(conn, (size_t)got) && (size_t)got == sizeof conn->loop->buffer;
+}
+
+static void on_readable(struct ev_loop *ev, ev_io *reader, int events) {
+    (void)ev;
+    struct conn *conn = reader->data;
+    if (events & EV_ERROR) {
+        watching_failed(conn);
+        return;
+    }
+    for (int round = 0; round < ROUNDS; round++)
+        if (!receive_some(conn)) break;
+}
+
+/* --- start, stop --- */
+
+void sw_transfer_start(struct conn *conn) {
+    struct ev_loop *ev = conn->loop->ev;
+    ev_io_init(&conn->reader, on_readable, conn->fd, EV_READ);
+    ev_io_init(&conn->writer, on_writable, conn->fd, EV_WRITE);
+    ev_init(&conn->ack_timer, on_ack_timer);
+    conn->reader.data = conn->writer.data = conn->ack_timer.data = conn;
+    conn->fin = conn->peer_ended = false;
+    sw_assembly_reset(&conn->in);
+    if (!conn->inbox_full) ev_io_start(ev, &conn->reader);
+    sw_transfer_send(conn);
+}
+
+void sw_transfer_stop(struct conn *conn) {
+    struct ev_loop *ev = conn->loop->ev;
+    ev_io_stop(ev, &conn->reader);
+    ev_io_stop(ev, &conn->writer);
+    ev_timer_stop(ev, &conn->ack_timer);
+}
+
+void sw_transfer_resume(struct conn *conn) {
+    if (conn->fd >= 0 && !conn->peer_ended) ev_io_start(conn->loop->ev, &conn->reader);
+}

@@ -1,0 +1,3 @@
+-- busted's command line without its launcher, which would start the interpreter a second time through a shell:
+-- lua5.4 tools/busted.lua --ignore-lua ...
+require "busted.runner" { standalone = false }
