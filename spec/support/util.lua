@@ -1,0 +1,227 @@
+-- What specs share: waiting for things, collecting events, and looking for what was left behind.
+--
+--     local util = require "spec.support.util"
+--     describe("a client", function()
+--       before_each(util.begin)             -- notes the open descriptors and threads
+--       after_each(util.finish)             -- stops sidewire and all peers, wants both back
+--
+--       it("...", function()
+--         local peer = Peer.start { mode = "echo" }
+--         local client = util.connected(peer, { framing = "raw" })   -- new, connect, wait("connected")
+--         local events = util.collect(client)                        -- handlers for all events; see below
+--         client:send "x"
+--         assert(util.poll_until(function() return events:count "message" == 1 end))
+--         assert.same({ "connect", "message" }, events:names())
+--
+-- Deadlines are optional (util.DEADLINE, generous: sanitizers are slow) and met only by what hangs: nothing waits
+-- longer than it must. Waits return what the predicate returned, or nil and a sentence that says what was waited for.
+
+local lfs = require "lfs"
+local socket = require "socket"
+local sidewire = require "sidewire.core"
+local Peer = require "spec.support.peer"
+
+local util = {}
+
+--- Built with a sanitizer? Then everything is some ten times slower: choose smaller amounts.
+util.is_sanitized = (os.getenv "SIDEWIRE_BUILD" or ""):find "[at]san$" ~= nil
+
+--- Seconds that a wait takes at most when nothing else is said.
+util.DEADLINE = util.is_sanitized and 60 or 20
+
+--- The first when built plainly, the second under a sanitizer.
+function util.choose(plain, sanitized)
+  if util.is_sanitized then return sanitized end
+  return plain
+end
+
+--- Every event, as `collect` and `client:on` know them.
+util.EVENTS = { "connect", "message", "drain", "acked", "lost", "disconnect", "retry", "error", "log", "close" }
+
+-- --- waiting ---
+
+local function timed_out(seconds)
+  return nil, ("still not so after %g s"):format(seconds)
+end
+
+--- Looks every few milliseconds, without polling. For what sidewire.poll has no part in.
+-- @return what the predicate returned, if true in the end; or nil, message
+function util.wait_until(predicate, seconds)
+  seconds = seconds or util.DEADLINE
+  local deadline = socket.gettime() + seconds
+  repeat
+    local result = predicate()
+    if result then return result end
+    socket.sleep(0.002)
+  until socket.gettime() > deadline
+  return timed_out(seconds)
+end
+
+--- Polls, and sleeps in sidewire.wait, until the predicate (looked at after each poll) is true.
+-- @return as wait_until
+function util.poll_until(predicate, seconds)
+  seconds = seconds or util.DEADLINE
+  local deadline = socket.gettime() + seconds
+  repeat
+    sidewire.poll()
+    local result = predicate()
+    if result then return result end
+    sidewire.wait(0.01) -- not longer: the predicate may look at what makes no work for poll
+  until socket.gettime() > deadline
+  return timed_out(seconds)
+end
+
+--- Waits, without polling, until the client has received so many bytes in all, framing included.
+function util.wait_received(client, bytes, seconds)
+  return util.wait_until(function() return client:stats().received_bytes >= bytes end, seconds)
+end
+
+-- --- clients ---
+
+--- A client of the peer, connected. Options are those of sidewire.new; host and port are the peer's.
+function util.connected(peer, options)
+  local client = util.client(peer, options)
+  assert(client:connect())
+  assert(client:wait("connected", util.DEADLINE))
+  return client
+end
+
+--- A client of the peer, idle.
+function util.client(peer, options)
+  local complete = { host = peer.host, port = peer.port }
+  for name, value in pairs(options or {}) do complete[name] = value end
+  return sidewire.new(complete)
+end
+
+local Events = {}
+Events.__index = Events
+
+--- Sets handlers that collect, for the named events, or for all but log.
+-- @return a list of { event, argument, ..., n = number of values }, with the methods below
+function util.collect(client, ...)
+  local events = setmetatable({}, Events)
+  local names = { ... }
+  if #names == 0 then
+    for _, name in ipairs(util.EVENTS) do
+      if name ~= "log" then names[#names + 1] = name end
+    end
+  end
+  for _, name in ipairs(names) do
+    client:on(name, function(_, ...) events[#events + 1] = table.pack(name, ...) end)
+  end
+  return events
+end
+
+--- The names of the events so far, in order.
+function Events:names()
+  local names = {}
+  for i, event in ipairs(self) do names[i] = event[1] end
+  return names
+end
+
+--- How many with this name.
+function Events:count(name)
+  local count = 0
+  for _, event in ipairs(self) do
+    if event[1] == name then count = count + 1 end
+  end
+  return count
+end
+
+--- The newest with this name, or nil.
+function Events:last(name)
+  for i = #self, 1, -1 do
+    if self[i][1] == name then return self[i] end
+  end
+end
+
+--- The first arguments of all with this name: `events:all "message"` are the messages.
+function Events:all(name)
+  local all = {}
+  for _, event in ipairs(self) do
+    if event[1] == name then all[#all + 1] = event[2] end
+  end
+  return all
+end
+
+--- Forgets what was collected.
+function Events:clear()
+  for i = #self, 1, -1 do self[i] = nil end
+end
+
+--- Polls until so many (1) of that name came; returns the newest of them.
+function Events:wait(name, count, seconds)
+  local ok, why = util.poll_until(function() return self:count(name) >= (count or 1) end, seconds)
+  if ok then return self:last(name) end
+  return nil, ("waiting for %s: %s; so far: %s"):format(name, why, table.concat(self:names(), " "))
+end
+
+-- --- what was left behind ---
+
+local function entries(path)
+  local names = {}
+  for name in lfs.dir(path) do
+    if name ~= "." and name ~= ".." then names[#names + 1] = name end
+  end
+  return names
+end
+
+--- Open descriptors of this process (the one that looks is counted, always).
+function util.count_descriptors()
+  return #entries "/proc/self/fd"
+end
+
+--- Threads of this process.
+function util.count_threads()
+  return #entries "/proc/self/task"
+end
+
+--- Bytes of this process that are in memory.
+function util.resident_bytes()
+  local file <close> = assert(io.open "/proc/self/statm")
+  local _, pages = file:read("n", "n")
+  return pages * 4096
+end
+
+local function describe_descriptors()
+  local list = {}
+  for _, fd in ipairs(entries "/proc/self/fd") do
+    list[#list + 1] = fd .. " " .. tostring(lfs.symlinkattributes("/proc/self/fd/" .. fd, "target"))
+  end
+  return table.concat(list, "\n")
+end
+
+-- The engine of this Lua state keeps its two wake-up descriptors once it was started.
+local function warm_up()
+  local client = sidewire.new { host = "127.0.0.1", port = 1, reconnect = false }
+  assert(client:connect())
+  client:wait("disconnected", 5)
+  assert(sidewire.stop())
+end
+warm_up()
+
+local before -- at `begin`
+
+--- For before_each.
+function util.begin()
+  collectgarbage()
+  before = { descriptors = util.count_descriptors(), threads = util.count_threads() }
+end
+
+--- For after_each: stops sidewire and all peers, then wants descriptors and threads back as they were.
+function util.finish()
+  sidewire.on_error(nil)
+  local stopped, why = sidewire.stop()
+  Peer.stop_all()
+  collectgarbage()
+  collectgarbage()
+  assert(stopped, why)
+  local function is_back()
+    return util.count_descriptors() <= before.descriptors and util.count_threads() <= before.threads
+  end
+  if util.wait_until(is_back, 5) then return end
+  error(("left behind: %d descriptors before, %d now; %d threads before, %d now\n%s"):format(before.descriptors,
+    util.count_descriptors(), before.threads, util.count_threads(), describe_descriptors()), 0)
+end
+
+return util
