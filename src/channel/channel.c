@@ -11,7 +11,7 @@
 struct sw_channel *sw_channel_new(struct sw_engine *engine, const struct sw_options *options) {
     struct sw_channel *channel = calloc(1, sizeof *channel);
     if (channel == NULL) return NULL;
-    if (pthread_mutex_init(&channel->lock, NULL) != 0) {
+    if (sw_lock_init(&channel->lock) != 0) {
         free(channel);
         return NULL;
     }
@@ -33,6 +33,7 @@ void sw_channel_unref(struct sw_channel *channel) {
     if (atomic_fetch_sub_explicit(&channel->refs, 1, memory_order_acq_rel) > 1) return;
     sw_commands_free(channel->commands);
     sw_pages_free(&channel->out.pages);
+    sw_pages_free(&channel->out.spare);
     sw_inbox_drop(&channel->in);
     pthread_mutex_destroy(&channel->lock);
     sw_engine_unref(channel->engine);
@@ -116,7 +117,7 @@ enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_slice *p
         unlock(channel);
         return refused;
     }
-    if (size > sw_outbox_room(&channel->out)) {
+    if (size > sw_outbox_room(&channel->out) && !sw_outbox_use_spare(&channel->out, size)) {
         size_t page_size = sw_outbox_page_size(&channel->out, size);
         unlock(channel);
         return send_in_new_pages(channel, pieces, count, size, flags, page_size, id);
@@ -256,15 +257,23 @@ void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch) {
     unlock(channel);
 }
 
-uint64_t sw_channel_take_messages(struct sw_channel *channel, struct sw_pages *pages) {
+void sw_channel_take_messages(struct sw_channel *channel, struct sw_pages *pages, struct sw_pages *spent) {
     SW_ON_LOOP_THREAD();
     lock(channel);
     *pages = channel->out.pages;
     channel->out.pages = (struct sw_pages){NULL, NULL};
+    sw_pages_join(&channel->out.spare, spent);
     if (pages->head == NULL) channel->out.announced = false;
-    uint64_t last_id = channel->out.last_id;
     unlock(channel);
-    return last_id;
+}
+
+void sw_channel_trim(struct sw_channel *channel) {
+    SW_ON_LOOP_THREAD();
+    lock(channel);
+    struct sw_pages spare = channel->out.spare;
+    channel->out.spare = (struct sw_pages){NULL, NULL};
+    unlock(channel);
+    sw_pages_free(&spare);
 }
 
 void sw_channel_show(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended) {

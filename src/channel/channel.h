@@ -131,9 +131,12 @@ struct sw_batch {
 /* Takes the commands; from now on the host may put the channel on the dirty list again. */
 void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch);
 
-/* Takes the messages, if any, and returns the newest id accepted; when there are none, the next message will announce the
- * channel again. */
-uint64_t sw_channel_take_messages(struct sw_channel *channel, struct sw_pages *pages);
+/* Takes the messages, if any, and gives back pages that are spent, for the host to fill again; *spent is empty then. When there are
+ * no messages, the next one will announce the channel again. */
+void sw_channel_take_messages(struct sw_channel *channel, struct sw_pages *pages, struct sw_pages *spent);
+
+/* Frees the pages that the host has not filled again: the client is idle. */
+void sw_channel_trim(struct sw_channel *channel);
 
 /* Shows a state, if `known` is the newest command; *ended as well, if not NULL. */
 void sw_channel_show(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended);

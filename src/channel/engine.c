@@ -14,7 +14,7 @@
 struct sw_engine *sw_engine_new(void *(*thread_main)(void *engine)) {
     struct sw_engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL) return NULL;
-    if (pthread_mutex_init(&engine->lock, NULL) != 0) {
+    if (sw_lock_init(&engine->lock) != 0) {
         free(engine);
         return NULL;
     }

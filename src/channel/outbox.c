@@ -13,6 +13,12 @@ size_t sw_outbox_room(const struct sw_outbox *outbox) {
     return outbox->pages.tail != NULL ? sw_page_room(outbox->pages.tail) : 0;
 }
 
+bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size) {
+    if (outbox->spare.head == NULL || size > sw_page_room(outbox->spare.head)) return false;
+    sw_pages_add(&outbox->pages, sw_pages_shift(&outbox->spare));
+    return true;
+}
+
 size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size) {
     size_t wanted = outbox->bytes > SMALLEST_PAGE ? outbox->bytes : SMALLEST_PAGE;
     return wanted > size ? wanted : size;

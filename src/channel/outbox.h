@@ -17,6 +17,7 @@
 
 struct sw_outbox {
     struct sw_pages pages; /* host fills, loop takes */
+    struct sw_pages spare; /* loop returns, host uses again: empty large pages of a busy client */
     uint64_t last_id;      /* host: newest accepted id */
     size_t bytes;          /* host adds, loop subtracts: accepted and not finished with */
     size_t refused;        /* host sets, loop clears: size of the refused message that a drain event is owed for; 0 = none */
@@ -28,6 +29,9 @@ enum sw_err sw_outbox_admit(struct sw_outbox *outbox, size_t size, size_t limit)
 
 /* Bytes of a further message that fit without a new page. */
 size_t sw_outbox_room(const struct sw_outbox *outbox);
+
+/* Puts a spare page at the end that takes a message of `size` bytes. False: there is none. */
+bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size);
 
 /* Size of page worth adding for a message of `size` bytes: doubles what is queued, so that an idle client's first page is
  * small and a busy one's are large. */

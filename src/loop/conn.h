@@ -152,6 +152,9 @@ void sw_transfer_stop(struct conn *conn);
 /* Hands over what there is, as far as the kernel takes it. */
 void sw_transfer_send(struct conn *conn);
 
+/* Moves what the host has accepted into the send queue. */
+void sw_transfer_take(struct conn *conn);
+
 /* Reading goes on after the inbox was full. */
 void sw_transfer_resume(struct conn *conn);
 

@@ -56,9 +56,7 @@ static void settle(struct conn *conn, struct sw_report *report) {
     enum sw_retain mode = conn->channel->options.retain;
     bool final = conn->goal == CONN_CLOSE;
     /* Where nothing is replayed, what was accepted until now is given up with the rest. */
-    struct sw_pages pages = {NULL, NULL};
-    if (final || mode == SW_RETAIN_NONE) sw_channel_take_messages(conn->channel, &pages);
-    sw_sendq_put(&conn->queue, &pages);
+    if (final || mode == SW_RETAIN_NONE) sw_transfer_take(conn);
     report->unsent = conn->queue.last_id - conn->queue.handed.id;
     struct sw_toll toll = final ? sw_sendq_abandon(&conn->queue) : sw_sendq_rewind(&conn->queue, mode);
     report->unacked = toll.in_flight;

@@ -7,7 +7,10 @@ void sw_sendq_init(struct sw_sendq *queue, uint64_t last_id) {
     queue->acked.id = queue->handed.id = queue->last_id = last_id;
 }
 
-void sw_sendq_fini(struct sw_sendq *queue) { sw_pages_free(&queue->pages); }
+void sw_sendq_fini(struct sw_sendq *queue) {
+    sw_pages_free(&queue->pages);
+    sw_pages_free(&queue->spent);
+}
 
 /* --- places --- */
 
@@ -73,8 +76,25 @@ static void advance_to_id(struct sw_place *place, uint64_t id) {
 
 /* --- the queue --- */
 
+static void drop_page(struct sw_sendq *queue, struct sw_page *page) {
+    if (page->size < SW_SPENT_SIZE || queue->spent_count >= SW_SPENT_MAX) {
+        free(page);
+        return;
+    }
+    page->used = page->ends = 0;
+    sw_pages_add(&queue->spent, page);
+    queue->spent_count++;
+}
+
+struct sw_pages sw_sendq_take_spent(struct sw_sendq *queue) {
+    struct sw_pages spent = queue->spent;
+    queue->spent = (struct sw_pages){NULL, NULL};
+    queue->spent_count = 0;
+    return spent;
+}
+
 static void drop_pages_before(struct sw_sendq *queue, const struct sw_page *page) {
-    while (queue->pages.head != page) free(sw_pages_shift(&queue->pages));
+    while (queue->pages.head != page) drop_page(queue, sw_pages_shift(&queue->pages));
 }
 
 /* After acked has moved. */
@@ -109,7 +129,7 @@ void sw_sendq_put(struct sw_sendq *queue, struct sw_pages *pages) {
     if (queue->pages.tail != NULL && pages->head != NULL && fits_behind(queue->pages.tail, pages->head)) {
         struct sw_page *page = sw_pages_shift(pages);
         merge_page(queue->pages.tail, page);
-        free(page);
+        drop_page(queue, page);
     }
     sw_pages_join(&queue->pages, pages);
     if (queue->acked.page == NULL) enter_page(&queue->acked, queue->pages.head);

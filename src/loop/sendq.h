@@ -35,8 +35,13 @@ struct sw_place {
     uint64_t start;  /* where that newest message ended; = byte when the place is a boundary */
 };
 
+/* A megabyte at most waits for a busy host to fill it again; a page below half the largest size is not worth keeping. */
+enum { SW_SPENT_MAX = 16, SW_SPENT_SIZE = SW_PAGE_MAX / 2 };
+
 struct sw_sendq {
     struct sw_pages pages;
+    struct sw_pages spent; /* emptied large pages, to be filled again: at most SW_SPENT_MAX */
+    unsigned spent_count;
     struct sw_place acked, handed;
     uint64_t last_id;   /* newest message that was put */
     uint64_t end;       /* bytes put since the queue was made */
@@ -69,6 +74,9 @@ static inline bool sw_sendq_is_handed(const struct sw_sendq *queue, uint64_t fen
 
 /* True in the middle of a message. */
 static inline bool sw_sendq_is_cut(const struct sw_sendq *queue) { return queue->handed.byte != queue->handed.start; }
+
+/* Moves the spent pages out. */
+struct sw_pages sw_sendq_take_spent(struct sw_sendq *queue);
 
 /* What a connection's end means for its messages. */
 struct sw_toll {

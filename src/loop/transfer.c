@@ -27,8 +27,11 @@ void sw_transfer_sample(struct conn *conn) {
     sw_conn_account(conn, 0);
 }
 
+static bool is_all_acked(const struct conn *conn) { return conn->queue.acked.byte == conn->queue.handed.byte; }
+
+/* Runs from the first byte handed over until all are acknowledged and the pages are given back. */
 static void watch_acks(struct conn *conn) {
-    if (conn->queue.acked.byte == conn->queue.handed.byte || ev_is_active(&conn->ack_timer)) return;
+    if (ev_is_active(&conn->ack_timer)) return;
     conn->ack_timer.repeat = ACK_INTERVAL_MIN;
     ev_timer_again(conn->loop->ev, &conn->ack_timer);
 }
@@ -38,19 +41,27 @@ static void on_ack_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     struct conn *conn = timer->data;
     sw_transfer_sample(conn);
     timer->repeat = timer->repeat * 2 < ACK_INTERVAL_MAX ? timer->repeat * 2 : ACK_INTERVAL_MAX;
-    if (conn->queue.acked.byte == conn->queue.handed.byte) timer->repeat = 0; /* ev_timer_again: stops it */
+    if (is_all_acked(conn)) {
+        timer->repeat = 0; /* ev_timer_again: stops it */
+        struct sw_pages spent = sw_sendq_take_spent(&conn->queue);
+        sw_pages_free(&spent);
+        sw_channel_trim(conn->channel);
+    }
     ev_timer_again(ev, timer);
 }
 
 /* --- sending --- */
 
+void sw_transfer_take(struct conn *conn) {
+    struct sw_pages pages, spent = sw_sendq_take_spent(&conn->queue);
+    sw_channel_take_messages(conn->channel, &pages, &spent);
+    if (pages.head != NULL) sw_sendq_put(&conn->queue, &pages);
+}
+
 static bool has_something(struct conn *conn) {
     if (conn->queue.handed.byte != conn->queue.end) return true;
-    struct sw_pages pages;
-    sw_channel_take_messages(conn->channel, &pages);
-    if (pages.head == NULL) return false;
-    sw_sendq_put(&conn->queue, &pages);
-    return true;
+    sw_transfer_take(conn);
+    return conn->queue.handed.byte != conn->queue.end;
 }
 
 /* The kernel refuses our bytes for good; what the peer sent before is still to be read. */
@@ -82,9 +93,10 @@ static enum outcome send_some(struct conn *conn) {
 
 void sw_transfer_send(struct conn *conn) {
     enum outcome outcome = MORE;
+    uint64_t before = conn->queue.handed.byte;
     for (int round = 0; round < ROUNDS && outcome == MORE; round++) outcome = send_some(conn);
     if (outcome == BROKEN) return;
-    watch_acks(conn);
+    if (conn->queue.handed.byte != before) watch_acks(conn);
     if (outcome != ALL_SENT) {
         ev_io_start(conn->loop->ev, &conn->writer);
         return;
