@@ -203,7 +203,9 @@ void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery) {
     SW_ON_HOST_THREAD();
     lock(channel);
     sw_inbox_take(&channel->in, delivery);
+    bool tell = delivery->reserve_used && mark_dirty(channel); /* the loop held back until the slot is free */
     unlock(channel);
+    if (tell) announce(channel);
 }
 
 void sw_channel_delivered(struct sw_channel *channel, size_t bytes) {
@@ -298,6 +300,14 @@ bool sw_channel_put(struct sw_channel *channel, struct sw_pages *pages, uint64_t
     unlock(channel);
     if (tell) sw_engine_tell_host(channel->engine, channel);
     return paused;
+}
+
+bool sw_channel_is_full(struct sw_channel *channel) {
+    lock(channel);
+    if (channel->in.bytes >= channel->options.inbox_limit) channel->in.paused = true;
+    bool full = channel->in.paused || channel->in.reserve_used;
+    unlock(channel);
+    return full;
 }
 
 /* Logs are for who has a handler, and must not fill the inbox. */

@@ -144,6 +144,9 @@ void sw_channel_show(struct sw_channel *channel, uint64_t known, enum sw_state s
 /* Puts `count` whole messages of `bytes` bytes in all. True: the inbox is full now, stop reading. */
 bool sw_channel_put(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes);
 
+/* True when the inbox is full, be it with reports: nothing is to be begun that would add to it. */
+bool sw_channel_is_full(struct sw_channel *channel);
+
 /* Puts a copy of the report. False: there was no memory; the reserved slot has a disconnect or error then, anything else
  * is dropped. */
 bool sw_channel_report(struct sw_channel *channel, const struct sw_report *report);

@@ -200,6 +200,7 @@ static void handle_connect(struct conn *conn, const struct sw_command *command) 
     case CONN_CONNECTED:
         if (same) break;
         conn->goal = CONN_REDIAL;
+        conn->fence = command->fence;
         conn->cause = closed();
         sw_ending_start(conn, conn->channel->options.linger);
         break;

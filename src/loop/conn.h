@@ -67,7 +67,7 @@ struct conn {
     struct sw_gauges gauges; /* the loop's copy: published by sw_channel_account */
     ev_timer timer;
     uint32_t failures;       /* attempts and short connections that failed, in a row */
-    bool inbox_full;         /* do not read, do not dial */
+    bool inbox_full;         /* do not read, do not dial; set_room takes it back */
     bool discard;            /* nobody wants messages */
     bool attempt_due;        /* WAITING is over, but the inbox is full */
 
@@ -86,7 +86,7 @@ struct conn {
 
     enum conn_goal goal;   /* FLUSHING, ENDING */
     struct sw_error cause; /* why the connection, or attempt, ended */
-    uint64_t fence;        /* FLUSHING: last message to hand over */
+    uint64_t fence;        /* FLUSHING, ENDING: last message meant for this connection; UINT64_MAX: all */
     double linger;
     bool fin;         /* our shutdown succeeded */
     bool peer_ended;  /* the peer's FIN was read */

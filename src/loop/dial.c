@@ -55,6 +55,7 @@ static void on_ready(struct conn *conn) {
     conn->since = now(conn);
     conn->gauges.connects++;
     conn->goal = CONN_RETRY;
+    conn->fence = UINT64_MAX;
     sw_conn_log(conn, again ? SW_LOG_RECONNECTED : SW_LOG_CONNECTED, 0);
     sw_transfer_start(conn);
 }
@@ -154,6 +155,7 @@ void sw_dial_resolved(struct conn *conn, struct sw_lookup *lookup) {
 /* --- the attempt --- */
 
 void sw_dial_start(struct conn *conn) {
+    conn->inbox_full = conn->inbox_full || sw_channel_is_full(conn->channel);
     conn->attempt_due = conn->inbox_full;
     if (conn->attempt_due) { /* what it would tell has no room: set_room comes back here */
         sw_conn_enter(conn, CONN_WAITING);

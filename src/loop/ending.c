@@ -5,6 +5,13 @@
 /* There is no event for "acknowledged": ask this often, for so short a time. */
 static const double DRAIN_STEP = 0.005;
 
+/* Unread input would turn the close into a reset, and may keep the peer from reading. After close() nobody wants it, so the
+ * inbox's bound does not matter. */
+static void read_to_end(struct conn *conn) {
+    if (!conn->peer_ended && (!conn->inbox_full || conn->goal == CONN_CLOSE))
+        ev_io_start(conn->loop->ev, &conn->reader);
+}
+
 void sw_ending_flush(struct conn *conn, enum conn_goal goal, uint64_t fence, double linger) {
     conn->goal = goal;
     conn->fence = fence;
@@ -17,6 +24,7 @@ void sw_ending_flush(struct conn *conn, enum conn_goal goal, uint64_t fence, dou
         return;
     }
     sw_conn_set_timer(conn, linger);
+    if (goal == CONN_CLOSE) read_to_end(conn);
     sw_transfer_send(conn);
 }
 
@@ -27,9 +35,7 @@ void sw_ending_start(struct conn *conn, double seconds) {
     conn->deadline = ev_now(conn->loop->ev) + seconds;
     sw_conn_enter(conn, CONN_ENDING);
     sw_conn_set_timer(conn, DRAIN_STEP);
-    /* Unread input would turn the close into a reset; after close() nobody wants it, so the bound does not matter. */
-    if (!conn->peer_ended && (!conn->inbox_full || conn->goal == CONN_CLOSE))
-        ev_io_start(conn->loop->ev, &conn->reader);
+    read_to_end(conn);
     sw_ending_check(conn);
 }
 
@@ -55,10 +61,10 @@ static uint64_t size_of(struct sw_loss loss) { return loss.first == 0 ? 0 : loss
 static void settle(struct conn *conn, struct sw_report *report) {
     enum sw_retain mode = conn->channel->options.retain;
     bool final = conn->goal == CONN_CLOSE;
-    /* Where nothing is replayed, what was accepted until now is given up with the rest. */
+    /* Where nothing is replayed, what was accepted until now, or until a disconnect, is given up with the rest. */
     if (final || mode == SW_RETAIN_NONE) sw_transfer_take(conn);
     report->unsent = conn->queue.last_id - conn->queue.handed.id;
-    struct sw_toll toll = final ? sw_sendq_abandon(&conn->queue) : sw_sendq_rewind(&conn->queue, mode);
+    struct sw_toll toll = final ? sw_sendq_abandon(&conn->queue) : sw_sendq_rewind(&conn->queue, mode, conn->fence);
     report->unacked = toll.in_flight;
     report->lost_unknown = toll.unknown;
     report->lost_unsent = toll.unsent;

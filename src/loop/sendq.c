@@ -208,11 +208,12 @@ static struct sw_toll give_up_before(struct sw_sendq *queue, uint64_t keep, bool
     return toll;
 }
 
-struct sw_toll sw_sendq_rewind(struct sw_sendq *queue, enum sw_retain mode) {
+struct sw_toll sw_sendq_rewind(struct sw_sendq *queue, enum sw_retain mode, uint64_t fence) {
     bool cut_loose = is_cut_loose(queue);
     uint64_t keep = sw_first_to_keep(mode, queue->handed.id, queue->acked.id, 0);
     if (mode == SW_RETAIN_UNSENT && cut_loose) keep++;
-    if (keep > queue->last_id + 1) keep = queue->last_id + 1;
+    uint64_t last = fence < queue->last_id ? fence : queue->last_id;
+    if (keep > last + 1) keep = last + 1;
     return give_up_before(queue, keep, cut_loose);
 }
 

@@ -85,8 +85,9 @@ struct sw_toll {
     size_t released;                /* bytes of given-up messages that were queued: they no longer count */
 };
 
-/* The connection ended: gives up what `mode` does not keep, goes back to the first byte of what the next connection sends. */
-struct sw_toll sw_sendq_rewind(struct sw_sendq *queue, enum sw_retain mode);
+/* The connection ended: gives up what `mode` does not keep, goes back to the first byte of what the next connection sends. What was
+ * accepted after `fence`, when the script had ended the connection, was never meant for it and is kept in every mode. */
+struct sw_toll sw_sendq_rewind(struct sw_sendq *queue, enum sw_retain mode, uint64_t fence);
 
 /* There will be no next connection: gives up everything. The mode decides how much of it still counted as queued. */
 struct sw_toll sw_sendq_abandon(struct sw_sendq *queue);
