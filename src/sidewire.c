@@ -85,6 +85,9 @@ static void push_client_meta(lua_State *L, int host) {
     int methods = lua_gettop(L);
     add(L, meta, host, meta, sw_client_metamethods);
     add(L, methods, host, meta, sw_client_methods);
+    add(L, methods, host, meta, sw_command_methods);
+    add(L, methods, host, meta, sw_send_methods);
+    add(L, methods, host, meta, sw_inspect_methods);
     add(L, methods, host, meta, sw_poll_methods);
     add(L, methods, host, meta, sw_wait_methods);
     lua_setfield(L, meta, "__index");
@@ -97,6 +100,7 @@ static void push_module(lua_State *L, int host, int meta) {
     int module = lua_gettop(L);
     add(L, module, host, meta, sw_client_functions);
     add(L, module, host, meta, sw_poll_functions);
+    add(L, module, host, meta, sw_events_functions);
     add(L, module, host, meta, sw_wait_functions);
     add(L, module, host, meta, sw_module_functions);
     lua_pushliteral(L, "sidewire");

@@ -4,11 +4,22 @@
 #include <math.h>
 #include <string.h>
 
+const char *sw_to_text(lua_State *L, int index) {
+    if (lua_isnone(L, index)) lua_pushliteral(L, "no value");
+    return luaL_tolstring(L, lua_isnone(L, index) ? -1 : index, NULL);
+}
+
 int sw_misuse(lua_State *L, struct sw_spot spot, int index, const char *valid) {
     index = lua_absindex(L, index);
     const char *quote = lua_type(L, index) == LUA_TSTRING ? "'" : "";
-    const char *got = luaL_tolstring(L, index, NULL);
+    const char *got = sw_to_text(L, index);
     return luaL_error(L, "%s: %s must be %s, got %s%s%s", spot.where, spot.field, valid, quote, got, quote);
+}
+
+const char *sw_to_word(lua_State *L, int index) {
+    size_t size = 0;
+    const char *word = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &size) : NULL;
+    return word != NULL && strlen(word) == size ? word : NULL;
 }
 
 static bool is_number(lua_State *L, int index) { return lua_type(L, index) == LUA_TNUMBER; }
@@ -91,8 +102,8 @@ void sw_check_table(lua_State *L, struct sw_spot spot, int index, const struct s
     index = lua_absindex(L, index);
     luaL_checkstack(L, 8, "options");
     for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
-        const struct sw_option *option =
-            lua_type(L, -2) == LUA_TSTRING ? find(options, lua_tostring(L, -2)) : NULL;
+        const char *name = sw_to_word(L, -2);
+        const struct sw_option *option = name != NULL ? find(options, name) : NULL;
         if (option == NULL) {
             unknown(L, spot, options);
             return;

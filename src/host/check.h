@@ -20,6 +20,12 @@ struct sw_spot {
 /* Raises "where: field must be <valid>, got <the value at index>". */
 int sw_misuse(lua_State *L, struct sw_spot spot, int index, const char *valid);
 
+/* Pushes and returns the value at index as an error message shows it. */
+const char *sw_to_text(lua_State *L, int index);
+
+/* The string at index; NULL when there is none, or one with a zero byte, which would pass for what stands before that. */
+const char *sw_to_word(lua_State *L, int index);
+
 /* A finite number of seconds within [min, SW_SECONDS_MAX]. */
 #define SW_SECONDS_MAX 1e8
 double sw_check_seconds(lua_State *L, struct sw_spot spot, int index, double min);

@@ -26,11 +26,12 @@ static void list_events(lua_State *L) {
 
 enum sw_event sw_check_event(lua_State *L, const char *where, int index) {
     index = lua_absindex(L, index);
-    const char *name = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : NULL;
+    const char *name = sw_to_word(L, index);
     for (int event = 0; name != NULL && event < SW_EVENTS; event++)
         if (strcmp(names[event], name) == 0) return (enum sw_event)event;
+    const char *given = sw_to_text(L, index);
     list_events(L);
-    luaL_error(L, "%s: unknown event '%s' (valid: %s)", where, luaL_tolstring(L, index, NULL), lua_tostring(L, -2));
+    luaL_error(L, "%s: unknown event '%s' (valid: %s)", where, given, lua_tostring(L, -1));
     return SW_EVENT_CLOSE;
 }
 
@@ -84,6 +85,19 @@ int sw_push_refusal(lua_State *L, enum sw_err err, const char *sentence) {
     lua_pushnil(L);
     lua_pushstring(L, sentence);
     lua_pushstring(L, sw_error_code(&error));
+    return 3;
+}
+
+int sw_push_forked(lua_State *L) {
+    return sw_push_refusal(L, SW_FORKED, "not usable after fork: make a new Lua state in the child");
+}
+
+int sw_push_closed(lua_State *L) { return sw_push_refusal(L, SW_CLOSED, "this client is closed"); }
+
+int sw_push_no_memory(lua_State *L) {
+    lua_pushnil(L);
+    lua_pushliteral(L, "not enough memory");
+    lua_pushliteral(L, "ENOMEM");
     return 3;
 }
 

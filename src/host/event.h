@@ -27,4 +27,9 @@ int sw_push_failure(lua_State *L, const struct sw_error *error, const char *addr
 /* The same for a code of ours, with the sentence given. */
 int sw_push_refusal(lua_State *L, enum sw_err err, const char *sentence);
 
+/* The usual ones. */
+int sw_push_forked(lua_State *L);
+int sw_push_closed(lua_State *L);
+int sw_push_no_memory(lua_State *L);
+
 #endif

@@ -38,7 +38,7 @@ struct client {
     uint32_t offset, index;  /* in pages.head: the next message starts here */
     uint64_t taken, passed;  /* messages taken, messages delivered or dropped: in all */
     struct sw_report *reports, **reports_tail;
-    uint64_t report_count;
+    uint64_t report_count;   /* of the events they stand for: losses are told apart */
     struct sw_report reserve, final; /* may stand in reports */
     size_t unsettled;                /* delivered bytes that the channel has not been told of */
 };
@@ -81,9 +81,10 @@ struct client *sw_check_client(lua_State *L, int index);
 /* Like it, for methods that use the engine: NULL in the child of a fork, with nil, message, "EFORKED" pushed. */
 struct client *sw_check_usable(lua_State *L, int index);
 
-/* Functions of the module, and methods of clients, each in a file of its own kind. */
+/* Functions of the module, and methods of clients: each file brings its own. */
 extern const luaL_Reg sw_client_functions[], sw_client_methods[], sw_client_metamethods[];
-extern const luaL_Reg sw_poll_functions[], sw_poll_methods[];
+extern const luaL_Reg sw_command_methods[], sw_send_methods[], sw_inspect_methods[];
+extern const luaL_Reg sw_poll_functions[], sw_poll_methods[], sw_events_functions[];
 extern const luaL_Reg sw_wait_functions[], sw_wait_methods[];
 extern const luaL_Reg sw_module_functions[];
 
@@ -99,6 +100,9 @@ void sw_push_client(lua_State *L, const struct client *client);
 
 /* Keeps the client at index alive for as long as the contract says, and no longer. */
 void sw_client_anchor(lua_State *L, int index);
+
+/* The state at this moment. */
+enum sw_state sw_client_state(const struct client *client);
 
 /* Closes it, if it is not; the loop may flush for `linger` seconds. */
 void sw_client_close(struct client *client, double linger);
@@ -138,7 +142,7 @@ void sw_inflow_drop(struct client *client);
 void sw_inflow_schedule(struct client *client);
 void sw_inflow_unschedule(struct client *client);
 
-/* Moves it to the end of that list. */
-void sw_inflow_rotate(struct client *client);
+/* A record of the client was delivered: after 32 in a row it moves to the end of that list. */
+void sw_inflow_count_turn(struct client *client);
 
 #endif

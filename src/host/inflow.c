@@ -6,6 +6,8 @@
 /* Delivered bytes are told to the channel in lumps: a lock for each would cost more than the delivery. */
 enum { SETTLE_LUMP = 64 * 1024 };
 
+enum { TURN = 32 }; /* records for one client before the next has its turn */
+
 /* --- the runnable list --- */
 
 void sw_inflow_unschedule(struct client *client) {
@@ -41,7 +43,8 @@ void sw_inflow_schedule(struct client *client) {
     if (!has_work) sw_inflow_unschedule(client);
 }
 
-void sw_inflow_rotate(struct client *client) {
+void sw_inflow_count_turn(struct client *client) {
+    if (++client->turn < TURN || !client->is_runnable) return;
     sw_inflow_unschedule(client);
     put_last(client);
 }
@@ -56,7 +59,7 @@ static void add_report(struct client *client, struct sw_report *report) {
     report->next = NULL;
     *client->reports_tail = report;
     client->reports_tail = &report->next;
-    client->report_count++;
+    client->report_count += 1 + (report->lost_unknown.first != 0) + (report->lost_unsent.first != 0);
 }
 
 void sw_inflow_take(struct client *client) {

@@ -23,7 +23,7 @@ static double longest_linger(const struct host *host) { return host->max_linger;
 static int stop(lua_State *L) {
     struct host *host = sw_host(L);
     if (sw_engine_forked(host->engine))
-        return sw_push_refusal(L, SW_FORKED, "not usable after fork: make a new Lua state in the child");
+        return sw_push_forked(L);
     double timeout = -1;
     if (!lua_isnoneornil(L, 1)) timeout = sw_check_seconds(L, (struct sw_spot){"sidewire.stop", "timeout"}, 1, 0);
     for (struct client *client = host->clients; client != NULL; client = client->next) {

@@ -77,7 +77,7 @@ static void read_framing(lua_State *L, struct sw_spot spot, void *out) {
     struct sw_framing *framing = &((struct reading *)out)->options->framing;
     if (lua_istable(L, -1) && count_fields(L, -1) == 1)
         sw_check_table(L, (struct sw_spot){spot.where, "framing"}, -1, framing_tables, framing);
-    else if (lua_type(L, -1) != LUA_TSTRING || !find_framing(lua_tostring(L, -1), framing))
+    else if (sw_to_word(L, -1) == NULL || !find_framing(sw_to_word(L, -1), framing))
         sw_misuse(L, spot, -1, framings);
 }
 
@@ -125,7 +125,8 @@ static void read_inbox_limit(lua_State *L, struct sw_spot spot, void *out) {
 
 static void read_retain(lua_State *L, struct sw_spot spot, void *out) {
     enum sw_retain *retain = &((struct reading *)out)->options->retain;
-    const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    const char *name = sw_to_word(L, -1);
+    if (name == NULL) name = "";
     if (strcmp(name, "none") == 0)
         *retain = SW_RETAIN_NONE;
     else if (strcmp(name, "unsent") == 0)

@@ -6,70 +6,12 @@
 #include "host/check.h"
 #include "host/event.h"
 #include "host/host.h"
+#include "host/record.h"
 
 enum {
-    TURN = 32,        /* records for one client before the next has its turn */
     DEPTH_MAX = 16,   /* polls within handlers of polls */
     CLOCK_EVERY = 16, /* records between looks at the clock, when max_seconds is given */
 };
-
-/* --- one record --- */
-
-/* Pushes the values of the next record of the client at index, without consuming it; *event is what it is. Returns how many, or -1
- * when there was none or a finalizer took it. With in_order, messages and reports come as they came in; else reports only. */
-static int push_next(lua_State *L, struct client *client, bool in_order, enum sw_event *event) {
-    const struct sw_report *report = sw_inflow_report(client, in_order);
-    if (report == NULL) {
-        if (!in_order || sw_inflow_messages(client) == 0) return -1;
-        *event = SW_EVENT_MESSAGE;
-        return sw_inflow_push_message(L, client) ? 1 : -1;
-    }
-    const struct sw_report copy = *report; /* pushing may run finalizers, and these may poll */
-    uint64_t serial = client->serial;
-    int count;
-    if (copy.lost_unknown.first != 0 || copy.lost_unsent.first != 0) {
-        bool unknown = copy.lost_unknown.first != 0;
-        *event = SW_EVENT_LOST;
-        count = sw_push_loss(L, unknown ? copy.lost_unknown : copy.lost_unsent, unknown ? "unknown" : "unsent");
-    } else {
-        *event = copy.event;
-        count = sw_push_report(L, &copy, &client->server);
-    }
-    if (client->serial == serial) return count;
-    lua_pop(L, count);
-    return -1;
-}
-
-/* Consumes what push_next pushed. */
-static void pass(struct client *client, enum sw_event event) {
-    if (event == SW_EVENT_MESSAGE) {
-        sw_inflow_pass_message(client);
-        return;
-    }
-    if (event == SW_EVENT_CLOSE) client->is_over = true;
-    if (event != SW_EVENT_LOST) {
-        sw_inflow_pass_report(client);
-        return;
-    }
-    struct sw_report *report = client->reports;
-    struct sw_loss *loss = report->lost_unknown.first != 0 ? &report->lost_unknown : &report->lost_unsent;
-    loss->first = 0;
-    client->serial++;
-}
-
-/* After close() nothing but losses and the close itself is told. */
-static bool is_wanted(const struct client *client, enum sw_event event) {
-    return !client->is_closed || event == SW_EVENT_LOST || event == SW_EVENT_CLOSE;
-}
-
-/* The client at the stack's top has nothing more for poll. */
-static void leave(lua_State *L, struct client *client) {
-    sw_inflow_settle(client);
-    sw_inflow_schedule(client);
-    sw_client_anchor(L, -1);
-}
-
-/* --- poll --- */
 
 /* What a poll must not forget when a handler yields stands in its Lua stack, at these places. */
 enum {
@@ -150,10 +92,10 @@ static void deliver_one(lua_State *L, struct host *host, struct client *client, 
     lua_pushnil(L); /* AT_TRACEBACK */
     lua_pushnil(L); /* the handler */
     lua_pushvalue(L, AT_CLIENT);
-    int count = push_next(L, client, client->has_message_handler, &event);
+    int count = sw_record_push(L, client, client->has_message_handler, &event);
     if (count >= 0) {
-        pass(client, event);
-        bool called = is_wanted(client, event) && lua_getiuservalue(L, AT_CLIENT, event + 1) != LUA_TNIL;
+        sw_record_pass(client, event);
+        bool called = sw_record_is_wanted(client, event) && lua_getiuservalue(L, AT_CLIENT, event + 1) != LUA_TNIL;
         if (called) {
             lua_replace(L, AT_TRACEBACK + 1);
             lua_pushstring(L, sw_event_name(event));
@@ -164,13 +106,13 @@ static void deliver_one(lua_State *L, struct host *host, struct client *client, 
             }
             round->delivered++;
             save(L, round);
-            if (++client->turn >= TURN && client->is_runnable) sw_inflow_rotate(client);
+            sw_inflow_count_turn(client);
             call(L, host, count + 1);
         }
     }
     lua_settop(L, AT_CLIENT);
     /* The handler may have closed or even finished the client; it is on the stack, so it is there. */
-    if (client->channel != NULL && sw_inflow_work(client) == 0) leave(L, client);
+    if (client->channel != NULL && sw_inflow_work(client) == 0) sw_record_leave(L, client);
     lua_settop(L, AT_TOP);
 }
 
@@ -203,7 +145,7 @@ static int go_on(lua_State *L, int status, lua_KContext context) {
     if (status != LUA_YIELD && status != LUA_OK) tell_error(L);
     struct client *client = lua_touserdata(L, AT_CLIENT);
     lua_settop(L, AT_CLIENT);
-    if (client->channel != NULL && sw_inflow_work(client) == 0) leave(L, client);
+    if (client->channel != NULL && sw_inflow_work(client) == 0) sw_record_leave(L, client);
     lua_settop(L, AT_TOP);
     return deliver(L, host);
 }
@@ -280,12 +222,6 @@ static int poll(lua_State *L, struct host *host, lua_Integer max, double deadlin
     return deliver(L, host);
 }
 
-static bool is_forked(lua_State *L, const struct host *host) {
-    if (!sw_engine_forked(host->engine)) return false;
-    sw_push_refusal(L, SW_FORKED, "not usable after fork: make a new Lua state in the child");
-    return true;
-}
-
 /*** Runs the handlers of what came in, for all clients; never waits. Delivers what was there when it began, clients
  * taking turns, or less if a limit says so. An error in a handler leaves poll, unless on_error is set; nothing is lost by it.
  * @function poll
@@ -298,7 +234,7 @@ static int poll_all(lua_State *L) {
     struct host *host = sw_host(L);
     lua_Integer max;
     double deadline;
-    if (is_forked(L, host)) return 3;
+    if (sw_engine_forked(host->engine)) return sw_push_forked(L);
     read_limits(L, "sidewire.poll", 1, &max, &deadline);
     sw_inflow_collect(host);
     return poll(L, host, max, deadline, 0);
@@ -334,63 +270,8 @@ static int set_on_error(lua_State *L) {
     return 0;
 }
 
-/* --- events(): the same queue without handlers --- */
-
-static bool has_next(const struct client *client) {
-    return sw_inflow_messages(client) > 0 || client->report_count > 0;
-}
-
-/* Clients in an order that gives each its turn; those without a message handler are not in the runnable list. */
-static struct client *next_with_something(struct host *host) {
-    if (host->runnable.head != NULL) return host->runnable.head;
-    struct client *client = host->clients;
-    while (client != NULL && !has_next(client)) client = client->next;
-    return client;
-}
-
-static int next_event(lua_State *L) {
-    struct host *host = sw_host(L);
-    if (is_forked(L, host)) return 3;
-    lua_settop(L, 0);
-    for (struct client *client; (client = next_with_something(host)) != NULL;) {
-        enum sw_event event;
-        lua_settop(L, 0);
-        sw_push_client(L, client);
-        lua_pushnil(L);
-        int count = push_next(L, client, true, &event);
-        if (count < 0) continue;
-        pass(client, event);
-        bool wanted = is_wanted(client, event);
-        lua_pushstring(L, sw_event_name(event));
-        lua_replace(L, 2);
-        if (++client->turn >= TURN && client->is_runnable) sw_inflow_rotate(client);
-        if (!has_next(client)) {
-            lua_pushvalue(L, 1);
-            leave(L, client);
-            lua_pop(L, 1);
-        }
-        if (wanted) return count + 2;
-    }
-    return 0;
-}
-
-/*** Iterates over what came in, for all clients, instead of handlers: client, event name, and the handler's arguments. Ends
- * when nothing is left; never waits.
- * @function events
- * @treturn function iterator
- */
-static int events(lua_State *L) {
-    struct host *host = sw_host(L);
-    if (is_forked(L, host)) return 3;
-    sw_inflow_collect(host);
-    for (int upvalue = 1; upvalue <= UPVALUES; upvalue++) lua_pushvalue(L, lua_upvalueindex(upvalue));
-    lua_pushcclosure(L, next_event, UPVALUES);
-    return 1;
-}
-
 const luaL_Reg sw_poll_functions[] = {
     {"poll", poll_all},
-    {"events", events},
     {"on_error", set_on_error},
     {NULL, NULL},
 };

@@ -56,7 +56,7 @@ static int inbox_full(lua_State *L) { return sw_push_refusal(L, SW_FULL, "inbox 
 
 /* Why there is no connection. */
 static int push_end(lua_State *L, const struct client *client, const struct sw_view *view) {
-    if (view->state == SW_STATE_CLOSED) return sw_push_refusal(L, SW_CLOSED, "this client is closed");
+    if (view->state == SW_STATE_CLOSED) return sw_push_closed(L);
     if (view->ended.err != SW_OK) return sw_push_failure(L, &view->ended, "", &client->server);
     lua_pushnil(L);
     lua_pushliteral(L, "not connected: call connect first");
@@ -107,8 +107,9 @@ static int look_disconnected(lua_State *L, struct client *client, void *context)
 static int client_wait(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    const char *state = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+    const char *state = sw_to_word(L, 2);
     look_fn *look = NULL;
+    if (state == NULL) state = "";
     if (strcmp(state, "connected") == 0) look = look_connected;
     if (strcmp(state, "disconnected") == 0) look = look_disconnected;
     if (look == NULL) {
@@ -213,7 +214,7 @@ static int look_work(lua_State *L, struct client *client, void *context) {
 static int wait_work(lua_State *L) {
     struct host *host = sw_host(L);
     if (sw_engine_forked(host->engine))
-        return sw_push_refusal(L, SW_FORKED, "not usable after fork: make a new Lua state in the child");
+        return sw_push_forked(L);
     double deadline = read_deadline(L, "sidewire.wait", 1);
     return wait_until(L, host, NULL, deadline, look_work, host);
 }

@@ -174,10 +174,6 @@ void sw_conn_ended(struct conn *conn, struct sw_report *report) {
 
 /* --- commands --- */
 
-static bool same_server(const struct sw_server *a, const struct sw_server *b) {
-    return a->port == b->port && strcmp(a->host, b->host) == 0;
-}
-
 static struct sw_error closed(void) { return sw_error_make(SW_CLOSED, SW_STAGE_CLOSE); }
 
 static void redial(struct conn *conn) {
@@ -187,7 +183,7 @@ static void redial(struct conn *conn) {
 }
 
 static void handle_connect(struct conn *conn, const struct sw_command *command) {
-    bool same = same_server(&conn->server, &command->server);
+    bool same = sw_server_equal(&conn->server, &command->server);
     conn->server = command->server;
     conn->reconnect = command->policy;
     switch (conn->state) {

@@ -144,7 +144,7 @@ static void look_up(struct conn *conn) {
 void sw_dial_resolved(struct conn *conn, struct sw_lookup *lookup) {
     conn->lookup = NULL;
     if (conn->state != CONN_RESOLVING) return;
-    if (strcmp(lookup->server.host, conn->server.host) != 0 || lookup->server.port != conn->server.port)
+    if (!sw_server_equal(&lookup->server, &conn->server))
         look_up(conn);
     else if (lookup->error.err != SW_OK)
         fail(conn, lookup->error);

@@ -1,0 +1,194 @@
+/* Methods that tell the loop what to do. */
+#include <lauxlib.h>
+#include <string.h>
+
+#include "host/check.h"
+#include "host/event.h"
+#include "host/host.h"
+
+/* --- connecting --- */
+
+/* What connect shows until the loop knows better. */
+static enum sw_state first_state(const struct client *client) {
+    bool numeric = sw_ip_kind(client->server.host, strlen(client->server.host)) != NULL;
+    return numeric ? SW_STATE_CONNECTING : SW_STATE_RESOLVING;
+}
+
+static bool is_busy(enum sw_state state) {
+    return state == SW_STATE_RESOLVING || state == SW_STATE_CONNECTING || state == SW_STATE_CONNECTED;
+}
+
+/* Starts the loop if need be, and again if it ended under our hands. */
+static struct sw_error order_connect(struct client *client, struct sw_command *command, enum sw_state state) {
+    struct sw_error failed = sw_engine_start(client->host->engine);
+    if (failed.err != SW_OK) {
+        sw_commands_free(command);
+        return failed;
+    }
+    if (sw_channel_order(client->channel, command, state)) return failed;
+    failed = sw_engine_start(client->host->engine);
+    if (failed.err == SW_OK) sw_channel_announce(client->channel);
+    return failed;
+}
+
+static void read_server(lua_State *L, const char *where, int index, struct sw_server *server) {
+    if (!lua_isnoneornil(L, index)) sw_check_host(L, (struct sw_spot){where, "host"}, index, server);
+    if (!lua_isnoneornil(L, index + 1)) sw_check_port(L, (struct sw_spot){where, "port"}, index + 1, server);
+    if (server->host[0] == '\0') luaL_error(L, "%s: no host: give one here or to sidewire.new", where);
+    if (server->port == 0) luaL_error(L, "%s: no port: give one here or to sidewire.new", where);
+}
+
+/*** Connects, and keeps connecting as the reconnect policy says. The result is an event: connect, error or close.
+ * @function client:connect
+ * @tparam[opt] string host where to from now on
+ * @tparam[opt] number port
+ * @treturn[1] boolean true, at once
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: ECLOSED, EFORKED, ENOMEM, or what the system refused (EMFILE, EAGAIN)
+ * @raise invalid or missing host or port
+ */
+static int client_connect(lua_State *L) {
+    struct client *client = sw_check_usable(L, 1);
+    if (client == NULL) return 3;
+    struct sw_server server = client->server;
+    read_server(L, "client:connect", 2, &server);
+    if (client->is_closed) return sw_push_closed(L);
+    if (client->host->is_closing) return sw_push_refusal(L, SW_CLOSED, "this Lua state is closing");
+    bool same = sw_server_equal(&server, &client->server);
+    client->server = server;
+    enum sw_state state = sw_client_state(client);
+    if (!(is_busy(state) && same)) {
+        struct sw_command *command = sw_channel_command(client->channel, SW_CONNECT);
+        if (command == NULL) return sw_push_no_memory(L);
+        command->server = server;
+        command->policy = client->reconnect;
+        struct sw_error failed = order_connect(client, command, first_state(client));
+        if (failed.err != SW_OK) return sw_push_failure(L, &failed, "", &server);
+        sw_client_anchor(L, 1);
+    }
+    lua_pushboolean(L, true);
+    return 1;
+}
+
+/* A command that only matters to a loop that knows the client. False: no memory, nil, message and code are pushed. */
+static bool order_if_attached(lua_State *L, struct client *client, const struct sw_command *model, enum sw_state state) {
+    struct sw_view view;
+    sw_channel_look(client->channel, &view);
+    if (!view.attached) return true;
+    struct sw_command *command = sw_channel_command(client->channel, model->verb);
+    if (command == NULL) {
+        sw_push_no_memory(L);
+        return false;
+    }
+    command->server = model->server;
+    command->policy = model->policy;
+    command->linger = model->linger;
+    sw_channel_order(client->channel, command, state);
+    return true;
+}
+
+/*** Flushes what was accepted so far, ends the connection and stops reconnecting. connect may be called again.
+ * @function client:disconnect
+ * @tparam[opt] number linger seconds that flushing may take; the option's value if absent
+ * @treturn[1] boolean true, at once; a disconnect (or error) event follows
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: ECLOSED, EFORKED, ENOMEM
+ */
+static int client_disconnect(lua_State *L) {
+    struct client *client = sw_check_usable(L, 1);
+    if (client == NULL) return 3;
+    double linger = client->channel->options.linger;
+    if (!lua_isnoneornil(L, 2)) linger = sw_check_seconds(L, (struct sw_spot){"client:disconnect", "linger"}, 2, 0);
+    if (client->is_closed) return sw_push_closed(L);
+    if (linger > client->host->max_linger) client->host->max_linger = linger;
+    const struct sw_command model = {.verb = SW_DISCONNECT, .linger = linger};
+    if (sw_client_state(client) != SW_STATE_IDLE && !order_if_attached(L, client, &model, SW_STATE_CLOSING)) return 3;
+    lua_pushboolean(L, true);
+    return 1;
+}
+
+/*** Sets what happens after a failed attempt or a lost connection.
+ * @function client:set_reconnect
+ * @tparam boolean|number|table spec false; true (the last policy); seconds; { delay =, max =, factor =, jitter =, attempts = }
+ * @treturn[1] boolean true
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: ECLOSED, EFORKED, ENOMEM
+ * @raise invalid spec
+ */
+static int client_set_reconnect(lua_State *L) {
+    struct client *client = sw_check_usable(L, 1);
+    if (client == NULL) return 3;
+    struct sw_command model = {.verb = SW_RECONNECT};
+    lua_settop(L, 2);
+    sw_check_reconnect(L, (struct sw_spot){"client:set_reconnect", "spec"}, 2, &client->last_reconnect, &model.policy);
+    if (client->is_closed) return sw_push_closed(L);
+    if (!order_if_attached(L, client, &model, sw_client_state(client))) return 3;
+    client->reconnect = model.policy;
+    if (model.policy.enabled) client->last_reconnect = model.policy;
+    lua_pushboolean(L, true);
+    return 1;
+}
+
+/*** The policy in force.
+ * @function client:get_reconnect
+ * @treturn boolean|table false, or { delay =, max =, factor =, jitter =, attempts = } (attempts nil: no limit)
+ */
+static int client_get_reconnect(lua_State *L) {
+    sw_push_reconnect(L, &sw_check_client(L, 1)->reconnect);
+    return 1;
+}
+
+/*** Sets where the next attempt goes.
+ * @function client:set_server
+ * @tparam string host
+ * @tparam number port
+ * @treturn[1] boolean true
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: ECLOSED, EFORKED, ENOMEM
+ * @raise invalid host or port
+ */
+static int client_set_server(lua_State *L) {
+    struct client *client = sw_check_usable(L, 1);
+    if (client == NULL) return 3;
+    struct sw_command model = {.verb = SW_SERVER};
+    lua_settop(L, 3);
+    sw_check_host(L, (struct sw_spot){"client:set_server", "host"}, 2, &model.server);
+    sw_check_port(L, (struct sw_spot){"client:set_server", "port"}, 3, &model.server);
+    if (client->is_closed) return sw_push_closed(L);
+    if (!order_if_attached(L, client, &model, sw_client_state(client))) return 3;
+    client->server = model.server;
+    lua_pushboolean(L, true);
+    return 1;
+}
+
+/*** The server that the next attempt goes to.
+ * @function client:get_server
+ * @treturn string|nil host
+ * @treturn number|nil port
+ */
+static int client_get_server(lua_State *L) {
+    const struct client *client = sw_check_client(L, 1);
+    if (client->server.host[0] != '\0')
+        lua_pushstring(L, client->server.host);
+    else
+        lua_pushnil(L);
+    if (client->server.port != 0)
+        lua_pushinteger(L, client->server.port);
+    else
+        lua_pushnil(L);
+    return 2;
+}
+
+const luaL_Reg sw_command_methods[] = {
+    {"connect", client_connect},
+    {"disconnect", client_disconnect},
+    {"set_reconnect", client_set_reconnect},
+    {"get_reconnect", client_get_reconnect},
+    {"set_server", client_set_server},
+    {"get_server", client_get_server},
+    {NULL, NULL},
+};

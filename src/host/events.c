@@ -1,0 +1,61 @@
+/* sidewire.events(): the same queue as poll's, without handlers. */
+#include "host/event.h"
+#include "host/host.h"
+#include "host/record.h"
+
+static bool has_next(const struct client *client) {
+    return sw_inflow_messages(client) > 0 || client->report_count > 0;
+}
+
+/* Clients in an order that gives each its turn; those without a message handler are not in the runnable list. */
+static struct client *next_with_something(struct host *host) {
+    if (host->runnable.head != NULL) return host->runnable.head;
+    struct client *client = host->clients;
+    while (client != NULL && !has_next(client)) client = client->next;
+    return client;
+}
+
+static int next_event(lua_State *L) {
+    struct host *host = sw_host(L);
+    if (sw_engine_forked(host->engine)) return sw_push_forked(L);
+    lua_settop(L, 0);
+    for (struct client *client; (client = next_with_something(host)) != NULL;) {
+        enum sw_event event;
+        lua_settop(L, 0);
+        sw_push_client(L, client);
+        lua_pushnil(L);
+        int count = sw_record_push(L, client, true, &event);
+        if (count < 0) continue;
+        sw_record_pass(client, event);
+        bool wanted = sw_record_is_wanted(client, event);
+        lua_pushstring(L, sw_event_name(event));
+        lua_replace(L, 2);
+        sw_inflow_count_turn(client);
+        if (!has_next(client)) {
+            lua_pushvalue(L, 1);
+            sw_record_leave(L, client);
+            lua_pop(L, 1);
+        }
+        if (wanted) return count + 2;
+    }
+    return 0;
+}
+
+/*** Iterates over what came in, for all clients, instead of handlers: client, event name, and the handler's arguments. Ends
+ * when nothing is left; never waits.
+ * @function events
+ * @treturn function iterator
+ */
+static int events(lua_State *L) {
+    struct host *host = sw_host(L);
+    if (sw_engine_forked(host->engine)) return sw_push_forked(L);
+    sw_inflow_collect(host);
+    for (int upvalue = 1; upvalue <= UPVALUES; upvalue++) lua_pushvalue(L, lua_upvalueindex(upvalue));
+    lua_pushcclosure(L, next_event, UPVALUES);
+    return 1;
+}
+
+const luaL_Reg sw_events_functions[] = {
+    {"events", events},
+    {NULL, NULL},
+};

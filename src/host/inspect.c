@@ -1,0 +1,87 @@
+/* Methods that only look: at any time, in any state, one consistent look each. */
+#include "host/event.h"
+#include "host/host.h"
+
+/*** The state at this moment: idle, resolving, connecting, connected, waiting, closing, closed.
+ * @function client:state
+ * @treturn string
+ */
+static int client_state(lua_State *L) {
+    struct client *client = sw_check_usable(L, 1);
+    if (client == NULL) return 3;
+    lua_pushstring(L, sw_state_name(sw_client_state(client)));
+    return 1;
+}
+
+/*** Is it connected at this moment?
+ * @function client:is_connected
+ * @treturn boolean
+ */
+static int client_is_connected(lua_State *L) {
+    struct client *client = sw_check_usable(L, 1);
+    if (client == NULL) return 3;
+    lua_pushboolean(L, sw_client_state(client) == SW_STATE_CONNECTED);
+    return 1;
+}
+
+/*** What counts against queue_limit: accepted and not yet handed to the kernel.
+ * @function client:pending
+ * @treturn integer bytes, framing included
+ * @treturn integer messages
+ */
+static int client_pending(lua_State *L) {
+    struct client *client = sw_check_usable(L, 1);
+    if (client == NULL) return 3;
+    struct sw_view view;
+    sw_channel_look(client->channel, &view);
+    lua_pushinteger(L, (lua_Integer)view.queue_bytes);
+    lua_pushinteger(L, (lua_Integer)sw_view_queued(&view));
+    return 2;
+}
+
+static void set_count(lua_State *L, const char *name, uint64_t count) {
+    lua_pushinteger(L, (lua_Integer)count);
+    lua_setfield(L, -2, name);
+}
+
+/*** Counters and gauges, in one consistent look: accepted = queued + in_flight + finished + lost, in messages.
+ * @function client:stats
+ * @treturn table state; accepted, queued, in_flight, finished, lost (of which lost_unsent, lost_unknown); queue_bytes,
+ *   inbox_bytes, sent_bytes, received_bytes, received (messages delivered), connects, failures (in a row), paused (reading waits
+ *   for poll)
+ */
+static int client_stats(lua_State *L) {
+    struct client *client = sw_check_usable(L, 1);
+    if (client == NULL) return 3;
+    struct sw_view view;
+    sw_channel_look(client->channel, &view);
+    const struct sw_gauges *gauges = &view.gauges;
+    lua_createtable(L, 0, 16);
+    lua_pushstring(L, sw_state_name(view.state));
+    lua_setfield(L, -2, "state");
+    set_count(L, "accepted", view.accepted);
+    set_count(L, "queued", sw_view_queued(&view));
+    set_count(L, "in_flight", gauges->in_flight);
+    set_count(L, "finished", gauges->finished);
+    set_count(L, "lost", gauges->lost_unsent + gauges->lost_unknown);
+    set_count(L, "lost_unsent", gauges->lost_unsent);
+    set_count(L, "lost_unknown", gauges->lost_unknown);
+    set_count(L, "queue_bytes", view.queue_bytes);
+    set_count(L, "inbox_bytes", view.inbox_bytes);
+    set_count(L, "sent_bytes", gauges->sent_bytes);
+    set_count(L, "received_bytes", gauges->received_bytes);
+    set_count(L, "received", client->passed);
+    set_count(L, "connects", gauges->connects);
+    set_count(L, "failures", gauges->failures);
+    lua_pushboolean(L, view.paused);
+    lua_setfield(L, -2, "paused");
+    return 1;
+}
+
+const luaL_Reg sw_inspect_methods[] = {
+    {"state", client_state},
+    {"is_connected", client_is_connected},
+    {"pending", client_pending},
+    {"stats", client_stats},
+    {NULL, NULL},
+};

@@ -1,0 +1,21 @@
+/* One record of what came in, on its way to a handler or out of events(): push, see, pass (host/host.h has the rule).
+ */
+#ifndef SW_HOST_RECORD_H
+#define SW_HOST_RECORD_H
+
+#include "host/host.h"
+
+/* Pushes the values of the client's next record, without consuming it; *event is what it is. Returns how many, or -1 when there was
+ * none or a finalizer took it meanwhile. With in_order, messages and reports come as they came in; else reports only. */
+int sw_record_push(lua_State *L, struct client *client, bool in_order, enum sw_event *event);
+
+/* Consumes what was pushed. */
+void sw_record_pass(struct client *client, enum sw_event event);
+
+/* After close() nothing but losses and the close itself is told. */
+bool sw_record_is_wanted(const struct client *client, enum sw_event event);
+
+/* The client, on top of the stack, has nothing more to deliver. */
+void sw_record_leave(lua_State *L, struct client *client);
+
+#endif
