@@ -5,8 +5,7 @@
 #include <string.h>
 
 const char *sw_to_text(lua_State *L, int index) {
-    if (lua_isnone(L, index)) lua_pushliteral(L, "no value");
-    return luaL_tolstring(L, lua_isnone(L, index) ? -1 : index, NULL);
+    return lua_isnone(L, index) ? lua_pushliteral(L, "no value") : luaL_tolstring(L, index, NULL);
 }
 
 int sw_misuse(lua_State *L, struct sw_spot spot, int index, const char *valid) {

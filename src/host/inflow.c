@@ -202,5 +202,6 @@ void sw_inflow_drop(struct client *client) {
     sw_pages_free(&client->pages);
     while (client->reports != NULL) sw_inflow_pass_report(client);
     client->passed = client->taken;
+    client->report_count = 0;
     client->serial++;
 }
