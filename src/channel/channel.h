@@ -135,6 +135,9 @@ void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch);
  * no messages, the next one will announce the channel again. */
 void sw_channel_take_messages(struct sw_channel *channel, struct sw_pages *pages, struct sw_pages *spent);
 
+/* The same, but takes no message while commands wait to be collected: each message was accepted after some of them, or before. */
+void sw_channel_take_unfenced(struct sw_channel *channel, struct sw_pages *pages, struct sw_pages *spent);
+
 /* Frees the pages that the host has not filled again: the client is idle. */
 void sw_channel_trim(struct sw_channel *channel);
 

@@ -127,16 +127,22 @@ static void wait_for_next(struct conn *conn) {
     sw_conn_log(conn, SW_LOG_WILL_RETRY, delay);
 }
 
+/* A connect command came to nothing, for the cause given: its event. */
+static void tell_error(struct conn *conn) {
+    sw_transfer_take(conn); /* to be counted */
+    struct sw_report report = sw_conn_report(conn, SW_EVENT_ERROR);
+    report.unsent = conn->queue.last_id - conn->queue.handed.id;
+    sw_channel_report(conn->channel, &report);
+    sw_conn_log(conn, SW_LOG_ERROR, 0);
+}
+
 /* No further attempt: the queue waits for the next connect command. */
 static void give_up(struct conn *conn, struct sw_error error) {
     conn->cause = error;
-    struct sw_report report = sw_conn_report(conn, SW_EVENT_ERROR);
-    report.unsent = conn->queue.last_id - conn->queue.handed.id;
     conn->failures = 0;
     conn->attempt_due = false;
     sw_conn_enter(conn, CONN_IDLE);
-    sw_channel_report(conn->channel, &report);
-    sw_conn_log(conn, SW_LOG_ERROR, 0);
+    tell_error(conn);
 }
 
 void sw_conn_dial_failed(struct conn *conn, struct sw_error error) {
@@ -153,6 +159,13 @@ static void count_failure(struct conn *conn) {
     conn->failures = held ? 0 : conn->failures + 1;
 }
 
+static struct sw_error closed(void) { return sw_error_make(SW_CLOSED, SW_STAGE_CLOSE); }
+
+static void tell_overtaken(struct conn *conn) {
+    if (conn->overtaken > 0) conn->cause = closed();
+    for (; conn->overtaken > 0; conn->overtaken--) tell_error(conn);
+}
+
 void sw_conn_ended(struct conn *conn, struct sw_report *report) {
     if (conn->goal == CONN_CLOSE) {
         let_go(conn, report);
@@ -164,6 +177,7 @@ void sw_conn_ended(struct conn *conn, struct sw_report *report) {
     if (conn->goal != CONN_REDIAL) sw_conn_enter(conn, again ? CONN_WAITING : CONN_IDLE);
     sw_channel_report(conn->channel, report);
     sw_conn_log(conn, SW_LOG_DISCONNECTED, 0);
+    tell_overtaken(conn);
     if (again) {
         wait_for_next(conn);
         return;
@@ -174,11 +188,12 @@ void sw_conn_ended(struct conn *conn, struct sw_report *report) {
 
 /* --- commands --- */
 
-static struct sw_error closed(void) { return sw_error_make(SW_CLOSED, SW_STAGE_CLOSE); }
-
+/* Straight to the next attempt: a state in between would be taken for the outcome of the command that is carried out. */
 static void redial(struct conn *conn) {
     sw_dial_cancel(conn);
-    give_up(conn, closed()); /* the earlier connect has its event */
+    conn->cause = closed();
+    conn->failures = 0;
+    tell_error(conn);
     sw_dial_start(conn);
 }
 
@@ -202,7 +217,9 @@ static void handle_connect(struct conn *conn, const struct sw_command *command) 
         break;
     case CONN_FLUSHING:
     case CONN_ENDING:
-        if (conn->goal != CONN_CLOSE) conn->goal = CONN_REDIAL;
+        if (conn->goal == CONN_CLOSE) break;
+        if (conn->goal == CONN_REDIAL && !same) conn->overtaken++;
+        conn->goal = CONN_REDIAL;
         break;
     case CONN_CLOSED: break;
     }
@@ -228,7 +245,10 @@ static void handle_disconnect(struct conn *conn, const struct sw_command *comman
     case CONN_CONNECTED: sw_ending_flush(conn, CONN_REST, command->fence, command->linger); break;
     case CONN_FLUSHING:
     case CONN_ENDING:
-        if (conn->goal != CONN_CLOSE) conn->goal = CONN_REST;
+        if (conn->goal == CONN_CLOSE) break;
+        if (conn->goal == CONN_REDIAL) conn->overtaken++;
+        if (conn->fence > command->fence) conn->fence = command->fence;
+        conn->goal = CONN_REST;
         break;
     case CONN_IDLE:
     case CONN_CLOSED: break;

@@ -70,6 +70,7 @@ struct conn {
     bool inbox_full;         /* do not read, do not dial; set_room takes it back */
     bool discard;            /* nobody wants messages */
     bool attempt_due;        /* WAITING is over, but the inbox is full */
+    uint32_t overtaken;      /* FLUSHING, ENDING: connect commands that a later command took the place of; each is owed an error */
 
     struct dial *dial;        /* RESOLVING, CONNECTING */
     struct sw_lookup *lookup; /* under way, perhaps for an attempt that ended before */

@@ -42,8 +42,9 @@ static void note_address(struct conn *conn, const struct sw_address *address) {
 }
 
 static void on_ready(struct conn *conn) {
-    bool again = conn->gauges.connects > 0;
+    bool again = conn->gauges.connects++ > 0;
     struct sw_report report = sw_conn_report(conn, SW_EVENT_CONNECT);
+    sw_conn_account(conn, 0);
     report.seconds = now(conn) - conn->since;
     sw_conn_enter(conn, CONN_CONNECTED); /* before the event, whose handler may ask */
     if (!sw_channel_report(conn->channel, &report)) {
@@ -53,7 +54,6 @@ static void on_ready(struct conn *conn) {
     end_dial(conn);
     ev_io_stop(conn->loop->ev, &conn->writer);
     conn->since = now(conn);
-    conn->gauges.connects++;
     conn->goal = CONN_RETRY;
     conn->fence = UINT64_MAX;
     sw_conn_log(conn, again ? SW_LOG_RECONNECTED : SW_LOG_CONNECTED, 0);

@@ -61,8 +61,7 @@ static uint64_t size_of(struct sw_loss loss) { return loss.first == 0 ? 0 : loss
 static void settle(struct conn *conn, struct sw_report *report) {
     enum sw_retain mode = conn->channel->options.retain;
     bool final = conn->goal == CONN_CLOSE;
-    /* Where nothing is replayed, what was accepted until now, or until a disconnect, is given up with the rest. */
-    if (final || mode == SW_RETAIN_NONE) sw_transfer_take(conn);
+    sw_transfer_take(conn); /* also to be counted and, where nothing is replayed, given up, up to the fence */
     report->unsent = conn->queue.last_id - conn->queue.handed.id;
     struct sw_toll toll = final ? sw_sendq_abandon(&conn->queue) : sw_sendq_rewind(&conn->queue, mode, conn->fence);
     report->unacked = toll.in_flight;

@@ -54,7 +54,12 @@ static void on_ack_timer(struct ev_loop *ev, ev_timer *timer, int events) {
 
 void sw_transfer_take(struct conn *conn) {
     struct sw_pages pages, spent = sw_sendq_take_spent(&conn->queue);
-    sw_channel_take_messages(conn->channel, &pages, &spent);
+    /* A command that waits to be carried out may be a disconnect, which what was accepted later must not overtake. */
+    bool fenced = conn->fence != UINT64_MAX || conn->goal == CONN_CLOSE;
+    if (fenced)
+        sw_channel_take_messages(conn->channel, &pages, &spent);
+    else
+        sw_channel_take_unfenced(conn->channel, &pages, &spent);
     if (pages.head != NULL) sw_sendq_put(&conn->queue, &pages);
 }
 
@@ -168,8 +173,8 @@ static bool digest(struct conn *conn, size_t size) {
     conn->gauges.received_bytes += size;
     if (conn->goal == CONN_CLOSE && conn->state != CONN_CONNECTED) return true;
     enum sw_err failed = sw_assembly_feed(&conn->in, &conn->channel->options.framing, conn->loop->buffer, size);
-    sw_conn_account(conn, 0);
     put_messages(conn);
+    sw_conn_account(conn, 0); /* after the messages: who sees the bytes counted can have them */
     if (failed == SW_OK) return !conn->inbox_full;
     broken(conn, failed == SW_FRAME ? sw_error_make(SW_FRAME, SW_STAGE_RECEIVE)
                                     : sw_error_system(ENOMEM, SW_STAGE_RECEIVE));
