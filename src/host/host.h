@@ -109,11 +109,9 @@ void sw_client_close(struct client *client, double linger);
 
 /* --- inflow.c --- */
 
-/* Takes what the loop left for all clients of the host. */
+/* Takes what the loop left for all clients of the host. There is no such thing for one client: its channel would stay in the
+ * engine's ready list, and be put there once more. */
 void sw_inflow_collect(struct host *host);
-
-/* Takes what the loop left for this one, announced or not. */
-void sw_inflow_take(struct client *client);
 
 /* Messages that can be read now. */
 static inline uint64_t sw_inflow_messages(const struct client *client) { return client->taken - client->passed; }

@@ -62,7 +62,7 @@ static void add_report(struct client *client, struct sw_report *report) {
     client->report_count += 1 + (report->lost_unknown.first != 0) + (report->lost_unsent.first != 0);
 }
 
-void sw_inflow_take(struct client *client) {
+static void take(struct client *client) {
     struct sw_delivery delivery;
     sw_channel_take(client->channel, &delivery);
     sw_pages_join(&client->pages, &delivery.pages);
@@ -87,7 +87,7 @@ void sw_inflow_collect(struct host *host) {
     struct sw_channel *channel = sw_engine_take_ready(host->engine);
     while (channel != NULL) {
         struct sw_channel *next = channel->next_ready;
-        if (channel->owner != NULL) sw_inflow_take(channel->owner);
+        if (channel->owner != NULL) take(channel->owner);
         sw_channel_unref(channel);
         channel = next;
     }

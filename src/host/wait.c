@@ -161,7 +161,7 @@ static int client_flush(lua_State *L) {
 
 static int look_message(lua_State *L, struct client *client, void *context) {
     (void)context;
-    sw_inflow_take(client);
+    sw_inflow_collect(client->host);
     while (sw_inflow_messages(client) > 0) {
         if (!sw_inflow_push_message(L, client)) continue;
         sw_inflow_pass_message(client);
