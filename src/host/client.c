@@ -17,24 +17,34 @@ static struct client *to_client(lua_State *L, int index) {
     return is_one ? client : NULL;
 }
 
-struct client *sw_check_client(lua_State *L, int index) {
+static struct client *check_type(lua_State *L, int index) {
     struct client *client = to_client(L, index);
     if (client == NULL) luaL_typeerror(L, index, CLIENT_TYPE);
+    return client;
+}
+
+static struct client *check_alive(lua_State *L, int index, struct client *client) {
     if (client->channel == NULL) luaL_argerror(L, index, "this client was collected");
     return client;
 }
 
+struct client *sw_check_client(lua_State *L, int index) { return check_alive(L, index, check_type(L, index)); }
+
 struct client *sw_check_usable(lua_State *L, int index) {
-    struct client *client = sw_check_client(L, index);
-    if (!sw_engine_forked(client->host->engine)) return client;
-    sw_push_forked(L);
-    return NULL;
+    struct client *client = check_type(L, index);
+    return sw_host_refuses(L, client->host) ? NULL : check_alive(L, index, client);
 }
 
-void sw_push_client(lua_State *L, const struct client *client) {
+bool sw_push_client(lua_State *L, struct client *client) {
     lua_getiuservalue(L, lua_upvalueindex(UPVALUE_HOST), HOST_CLIENTS);
-    lua_rawgetp(L, -1, client);
-    lua_remove(L, -2);
+    if (lua_rawgetp(L, -1, client) != LUA_TNIL) {
+        lua_remove(L, -2);
+        return true;
+    }
+    lua_pop(L, 2);
+    sw_inflow_drop(client);
+    sw_inflow_unschedule(client);
+    return false;
 }
 
 enum sw_state sw_client_state(const struct client *client) {
@@ -123,7 +133,10 @@ static void open_channel(lua_State *L, struct client *client, const struct sw_op
 /*** Makes a client. Touches no network and starts no thread.
  * @function new
  * @tparam[opt] table options see the README's table; unknown names and values out of range raise
- * @treturn client
+ * @treturn[1] client
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: EFORKED, ECLOSED (the Lua state is closing)
  * @raise misuse, not enough memory
  */
 static int new_client(lua_State *L) {
@@ -131,7 +144,7 @@ static int new_client(lua_State *L) {
     struct sw_options options;
     lua_settop(L, 1);
     sw_options_read(L, 1, &options);
-    if (host->is_closing) return luaL_error(L, "sidewire.new: this Lua state is closing");
+    if (sw_host_refuses(L, host)) return 3;
     struct client *client = push_empty(L, host);
     open_channel(L, client, &options);
     if (lua_istable(L, 1) && lua_getfield(L, 1, "on") == LUA_TTABLE) set_handlers(L, "sidewire.new", 2, -1);
@@ -168,11 +181,14 @@ static void set_handler(lua_State *L, int client_index, enum sw_event event) {
  * @tparam string|table event a name (connect, message, drain, acked, lost, disconnect, retry, error, log, close), or a table
  *   of handlers by name
  * @tparam[opt] function|nil|false handler
- * @treturn client
+ * @treturn[1] client
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: EFORKED
  * @raise unknown event, handler not callable
  */
 static int client_on(lua_State *L) {
-    sw_check_client(L, 1);
+    if (sw_check_usable(L, 1) == NULL) return 3;
     if (lua_istable(L, 2)) {
         set_handlers(L, "client:on", 1, 2);
     } else {
@@ -234,22 +250,26 @@ static void leave_to_parent(struct sw_channel *channel) {
     if (fd >= 0) close(fd);
 }
 
-static int client_collect(lua_State *L) {
-    struct client *client = to_client(L, 1); /* scripts may call it with anything */
-    if (client == NULL) return luaL_typeerror(L, 1, CLIENT_TYPE);
+void sw_client_release(struct client *client) {
     struct sw_channel *channel = client->channel;
-    if (channel == NULL) return 0;
-    if (sw_engine_forked(client->host->engine)) {
-        leave_to_parent(channel);
-    } else {
-        sw_channel_silence(channel);
-        sw_client_close(client, channel->options.linger);
-        sw_inflow_unschedule(client);
-        sw_inflow_drop(client);
-        unlink_client(client);
-        channel->owner = NULL;
-        sw_channel_unref(channel);
+    sw_channel_silence(channel);
+    sw_client_close(client, channel->options.linger);
+    sw_inflow_unschedule(client);
+    sw_inflow_drop(client);
+    unlink_client(client);
+    channel->owner = NULL;
+    client->channel = NULL;
+    sw_channel_unref(channel);
+}
+
+static int client_collect(lua_State *L) {
+    struct client *client = check_type(L, 1); /* scripts may call it with anything */
+    if (client->channel == NULL) return 0;
+    if (!sw_engine_forked(client->host->engine)) {
+        sw_client_release(client);
+        return 0;
     }
+    leave_to_parent(client->channel);
     client->channel = NULL;
     return 0;
 }

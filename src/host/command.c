@@ -54,7 +54,6 @@ static int client_connect(lua_State *L) {
     struct sw_server server = client->server;
     read_server(L, "client:connect", 2, &server);
     if (client->is_closed) return sw_push_closed(L);
-    if (client->host->is_closing) return sw_push_refusal(L, SW_CLOSED, "this Lua state is closing");
     bool same = sw_server_equal(&server, &client->server);
     client->server = server;
     enum sw_state state = sw_client_state(client);
@@ -134,10 +133,15 @@ static int client_set_reconnect(lua_State *L) {
 
 /*** The policy in force.
  * @function client:get_reconnect
- * @treturn boolean|table false, or { delay =, max =, factor =, jitter =, attempts = } (attempts nil: no limit)
+ * @treturn[1] boolean|table false, or { delay =, max =, factor =, jitter =, attempts = } (attempts nil: no limit)
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: EFORKED
  */
 static int client_get_reconnect(lua_State *L) {
-    sw_push_reconnect(L, &sw_check_client(L, 1)->reconnect);
+    const struct client *client = sw_check_usable(L, 1);
+    if (client == NULL) return 3;
+    sw_push_reconnect(L, &client->reconnect);
     return 1;
 }
 
@@ -167,11 +171,15 @@ static int client_set_server(lua_State *L) {
 
 /*** The server that the next attempt goes to.
  * @function client:get_server
- * @treturn string|nil host
- * @treturn number|nil port
+ * @treturn[1] string|nil host
+ * @treturn[1] number|nil port
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: EFORKED
  */
 static int client_get_server(lua_State *L) {
-    const struct client *client = sw_check_client(L, 1);
+    const struct client *client = sw_check_usable(L, 1);
+    if (client == NULL) return 3;
     if (client->server.host[0] != '\0')
         lua_pushstring(L, client->server.host);
     else

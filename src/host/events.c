@@ -17,12 +17,12 @@ static struct client *next_with_something(struct host *host) {
 
 static int next_event(lua_State *L) {
     struct host *host = sw_host(L);
-    if (sw_engine_forked(host->engine)) return sw_push_forked(L);
+    if (sw_host_refuses(L, host)) return 3;
     lua_settop(L, 0);
     for (struct client *client; (client = next_with_something(host)) != NULL;) {
         enum sw_event event;
         lua_settop(L, 0);
-        sw_push_client(L, client);
+        if (!sw_push_client(L, client)) continue;
         lua_pushnil(L);
         int count = sw_record_push(L, client, true, &event);
         if (count < 0) continue;
@@ -48,7 +48,7 @@ static int next_event(lua_State *L) {
  */
 static int events(lua_State *L) {
     struct host *host = sw_host(L);
-    if (sw_engine_forked(host->engine)) return sw_push_forked(L);
+    if (sw_host_refuses(L, host)) return 3;
     sw_inflow_collect(host);
     for (int upvalue = 1; upvalue <= UPVALUES; upvalue++) lua_pushvalue(L, lua_upvalueindex(upvalue));
     lua_pushcclosure(L, next_event, UPVALUES);

@@ -44,12 +44,11 @@ struct client {
 };
 
 struct host {
-    struct sw_engine *engine;
+    struct sw_engine *engine; /* NULL: the Lua state ends, nothing works any more */
     struct client *clients;
     struct { struct client *head, *tail; } runnable; /* clients with something for poll */
     unsigned depth; /* polls that are active, or were when an error left them */
     bool has_on_error;
-    bool is_closing;   /* the Lua state ends: no connect any more */
     double max_linger; /* the longest of all clients */
 };
 
@@ -78,7 +77,7 @@ static inline struct host *sw_host(lua_State *L) { return lua_touserdata(L, lua_
 /* The client at index; raises for anything else, and for a client that was never completed. */
 struct client *sw_check_client(lua_State *L, int index);
 
-/* Like it, for methods that use the engine: NULL in the child of a fork, with nil, message, "EFORKED" pushed. */
+/* Like it, for the methods: NULL where sw_host_refuses, with what that pushed. */
 struct client *sw_check_usable(lua_State *L, int index);
 
 /* Functions of the module, and methods of clients: each file brings its own. */
@@ -90,13 +89,18 @@ extern const luaL_Reg sw_module_functions[];
 
 /* --- module.c --- */
 
-/* The Lua state ends: stops the loop, lets the engine go. */
+/* The Lua state ends: stops the loop, lets the engine and whatever clients there still are go. */
 void sw_host_close(struct host *host);
+
+/* True, with three values pushed (nil, message, code), where nothing works any more: in the child of a fork (EFORKED), and in
+ * finalizers that run after the module's own (ECLOSED). */
+bool sw_host_refuses(lua_State *L, const struct host *host);
 
 /* --- client.c --- */
 
-/* Pushes the client; the host userdata is an upvalue. */
-void sw_push_client(lua_State *L, const struct client *client);
+/* Pushes the client; the host userdata is an upvalue. False: it is being collected, and only its finalizer has not run yet (that of another
+ * object has); nobody can be told what came in for it, so that is dropped, and nothing is pushed. */
+bool sw_push_client(lua_State *L, struct client *client);
 
 /* Keeps the client at index alive for as long as the contract says, and no longer. */
 void sw_client_anchor(lua_State *L, int index);
@@ -106,6 +110,9 @@ enum sw_state sw_client_state(const struct client *client);
 
 /* Closes it, if it is not; the loop may flush for `linger` seconds. */
 void sw_client_close(struct client *client, double linger);
+
+/* Closes it and lets its channel go: what is left is an empty userdata. */
+void sw_client_release(struct client *client);
 
 /* --- inflow.c --- */
 

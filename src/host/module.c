@@ -22,8 +22,7 @@ static double longest_linger(const struct host *host) { return host->max_linger;
  */
 static int stop(lua_State *L) {
     struct host *host = sw_host(L);
-    if (sw_engine_forked(host->engine))
-        return sw_push_forked(L);
+    if (sw_host_refuses(L, host)) return 3;
     double timeout = -1;
     if (!lua_isnoneornil(L, 1)) timeout = sw_check_seconds(L, (struct sw_spot){"sidewire.stop", "timeout"}, 1, 0);
     for (struct client *client = host->clients; client != NULL; client = client->next) {
@@ -42,18 +41,29 @@ static int stop(lua_State *L) {
 }
 
 void sw_host_close(struct host *host) {
-    host->is_closing = true;
     if (host->engine == NULL) return;
     if (sw_engine_forked(host->engine)) {
         sw_engine_abandon(host->engine);
         return; /* its memory is the parent's business */
     }
+    /* Made by finalizers while the state closes: Lua runs none for them. */
+    while (host->clients != NULL) sw_client_release(host->clients);
     double deadline = sw_clock() + longest_linger(host) + STOP_MARGIN / 2;
     if (!sw_engine_stop(host->engine, false, deadline))
         sw_engine_stop(host->engine, true, sw_clock() + STOP_MARGIN / 2);
     sw_inflow_collect(host); /* nobody is left to be told: drops the references */
     sw_engine_leave(host->engine);
     host->engine = NULL;
+}
+
+bool sw_host_refuses(lua_State *L, const struct host *host) {
+    if (host->engine == NULL)
+        sw_push_refusal(L, SW_CLOSED, "this Lua state is closing");
+    else if (sw_engine_forked(host->engine))
+        sw_push_forked(L);
+    else
+        return false;
+    return true;
 }
 
 /*** Is it a numeric address? Strict: four decimal parts for IPv4, RFC 4291 text for IPv6.

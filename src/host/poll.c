@@ -85,8 +85,8 @@ static void call(lua_State *L, const struct host *host, int arguments) {
 
 /* Goes through one record of the client, whose turn it is. */
 static void deliver_one(lua_State *L, struct host *host, struct client *client, struct round *round) {
-    sw_push_client(L, client);
     enum sw_event event;
+    if (!sw_push_client(L, client)) return;
     round->records--;
     lua_pushnil(L); /* AT_EVENT */
     lua_pushnil(L); /* AT_TRACEBACK */
@@ -234,7 +234,7 @@ static int poll_all(lua_State *L) {
     struct host *host = sw_host(L);
     lua_Integer max;
     double deadline;
-    if (sw_engine_forked(host->engine)) return sw_push_forked(L);
+    if (sw_host_refuses(L, host)) return 3;
     read_limits(L, "sidewire.poll", 1, &max, &deadline);
     sw_inflow_collect(host);
     return poll(L, host, max, deadline, 0);

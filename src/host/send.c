@@ -106,7 +106,7 @@ static int client_write(lua_State *L) {
 }
 
 static int client_confirm(lua_State *L) {
-    sw_check_client(L, 1);
+    if (sw_check_usable(L, 1) == NULL) return 3;
     return luaL_error(L, "client:confirm: retain = \"unconfirmed\" is not available in this version");
 }
 

@@ -213,8 +213,7 @@ static int look_work(lua_State *L, struct client *client, void *context) {
  */
 static int wait_work(lua_State *L) {
     struct host *host = sw_host(L);
-    if (sw_engine_forked(host->engine))
-        return sw_push_forked(L);
+    if (sw_host_refuses(L, host)) return 3;
     double deadline = read_deadline(L, "sidewire.wait", 1);
     return wait_until(L, host, NULL, deadline, look_work, host);
 }

@@ -1,0 +1,423 @@
+/* embed: a C host that opens and closes Lua states and lives on, so that what a state leaves behind shows.
+ *
+ *   embed cycles N SCRIPT [ARG...]      N times: open a state, run the script, close the state
+ *   embed unload N SCRIPT [ARG...]      the same, and the module: closed by Lua, never unmapped, reopened in its place
+ *   embed threads T N SCRIPT [ARG...]   T threads at once, each N times
+ *   embed run SCRIPT [ARG...]           once; then what is left
+ *   embed exit SCRIPT [ARG...]          once, without closing the state; a destructor takes 30 ms of the exit
+ *
+ * SCRIPT is Lua text; its `...` are the ARGs. It finds `embed`, the functions at the end of this file. Exit status 1: a script
+ * failed, or descriptors, threads or memory did not stay flat after the warm-up. What is measured is printed as a table.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* RTLD_NEXT */
+#endif
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+enum { SANITIZED = 1 }; /* their shadow and quarantine grow: leaks are AddressSanitizer's business there */
+#else
+enum { SANITIZED = 0 };
+#endif
+
+enum {
+    RSS_SLACK = 512,  /* KiB between warm-up and end; pages of malloc's arenas that threads share unevenly */
+    CHILD_TIME = 20,  /* seconds after which a forked child is killed by SIGALRM */
+    TABLE_LINES = 10,
+};
+
+static const char *script;
+static char **script_args;
+static int script_arg_count;
+
+/* --- counting what the process has --- */
+
+struct census {
+    int descriptors, threads;
+    long rss; /* KiB */
+};
+
+static int count_entries(const char *path) {
+    DIR *dir = opendir(path);
+    int count = 0;
+    if (dir == NULL) return -1;
+    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) count += entry->d_name[0] != '.';
+    closedir(dir);
+    return count;
+}
+
+static long resident(void) {
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL || fscanf(file, "%*d %ld", &pages) != 1) pages = 0;
+    if (file != NULL) fclose(file);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static struct census take_census(void) {
+    return (struct census){count_entries("/proc/self/fd") - 1, count_entries("/proc/self/task"), resident()};
+}
+
+static void sleep_ms(long ms) {
+    struct timespec left = {ms / 1000, ms % 1000 * 1000000};
+    while (nanosleep(&left, &left) != 0) continue;
+}
+
+/* A thread that was joined stays in /proc for a moment, and a socket's last reference may be a softirq's. */
+static struct census settled_census(const struct census *wanted) {
+    struct census found = take_census();
+    for (int i = 0; i < 200 && (found.threads > wanted->threads || found.descriptors > wanted->descriptors); i++) {
+        sleep_ms(5);
+        found = take_census();
+    }
+    return found;
+}
+
+static bool is_flat(const struct census *before, const struct census *after) {
+    return after->descriptors == before->descriptors && after->threads == before->threads &&
+           (SANITIZED || after->rss <= before->rss + RSS_SLACK);
+}
+
+static void print_census(const char *when, int number, const struct census *census) {
+    printf("%-8s %5d  descriptors %4d  threads %3d  rss %7ld KiB\n", when, number, census->descriptors,
+           census->threads, census->rss);
+}
+
+/* --- one Lua state --- */
+
+static int traceback(lua_State *L) {
+    luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
+    return 1;
+}
+
+static int open_embed(lua_State *L);
+
+static bool run_script(lua_State *L) {
+    luaL_openlibs(L);
+    luaL_requiref(L, "embed", open_embed, 1);
+    lua_pushcfunction(L, traceback);
+    int handler = lua_gettop(L);
+    bool ok = luaL_loadbuffer(L, script, strlen(script), "=script") == LUA_OK;
+    for (int i = 0; ok && i < script_arg_count; i++) lua_pushstring(L, script_args[i]);
+    ok = ok && lua_pcall(L, script_arg_count, 0, handler) == LUA_OK;
+    if (!ok) fprintf(stderr, "embed: %s\n", lua_tostring(L, -1));
+    lua_settop(L, 0);
+    return ok;
+}
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* Opens a state, runs the script and closes the state: *closing is how long that took. */
+static bool live(double *closing) {
+    lua_State *L = luaL_newstate();
+    if (L == NULL) return false;
+    bool ok = run_script(L);
+    double begin = now();
+    lua_close(L);
+    *closing = now() - begin;
+    return ok;
+}
+
+static bool live_once(void) {
+    double closing;
+    return live(&closing);
+}
+
+/* --- cycles --- */
+
+static int warm_up_of(int cycles) { return cycles / 3 > 3 ? cycles / 3 : 3; }
+
+static bool run_cycles(int cycles, bool (*once)(void)) {
+    int warm_up = warm_up_of(cycles), step = cycles > TABLE_LINES ? cycles / TABLE_LINES : 1;
+    struct census reference = take_census(), found = reference;
+    for (int i = 1; i <= cycles; i++) {
+        if (!once()) return false;
+        found = settled_census(&reference);
+        if (i <= warm_up) reference = found;
+        if (i % step == 0 || i == warm_up) print_census(i == warm_up ? "warm-up" : "cycle", i, &found);
+    }
+    return is_flat(&reference, &found);
+}
+
+/* --- unloading: this dlclose stands in front of libc's --- */
+
+static void *module;  /* the handle that Lua has for core.so */
+static int unloads;   /* how often Lua closed it */
+static void *opener;  /* where luaopen_sidewire_core is */
+
+int dlclose(void *handle) {
+    int (*real)(void *);
+    *(void **)&real = dlsym(RTLD_NEXT, "dlclose");
+    if (handle == module && module != NULL) unloads++;
+    return real(handle);
+}
+
+/* The module's place in this process, or NULL; *handle is Lua's handle too: one file, one handle. */
+static void *find_opener(void **handle) {
+    char path[256];
+    snprintf(path, sizeof path, "%s/sidewire/core.so", getenv("SIDEWIRE_BUILD"));
+    *handle = dlopen(path, RTLD_NOW | RTLD_NOLOAD);
+    if (*handle == NULL) return NULL;
+    void *found = dlsym(*handle, "luaopen_sidewire_core");
+    dlclose(*handle);
+    return found;
+}
+
+static bool live_and_unload(void) {
+    lua_State *L = luaL_newstate();
+    bool ok = L != NULL && run_script(L);
+    void *handle, *place = find_opener(&handle);
+    module = handle;
+    int before = unloads;
+    lua_close(L);
+    int closed = unloads - before;
+    module = NULL;
+    void *later = find_opener(&handle);
+    if (opener == NULL) opener = place;
+    if (ok && place == opener && later == opener && closed == 1) return true;
+    fprintf(stderr, "embed: module at %p, after lua_close at %p, first at %p; closed %d times\n", place, later, opener,
+            closed);
+    return false;
+}
+
+/* --- threads --- */
+
+static int cycles_a_thread;
+
+static void *thread_main(void *failed) {
+    for (int i = 0; i < cycles_a_thread && !*(bool *)failed; i++) *(bool *)failed = !live_once();
+    return NULL;
+}
+
+static bool run_threads(int count, int cycles) {
+    pthread_t threads[64];
+    const struct census empty = take_census();
+    bool failed[64] = {false}, ok = count <= 64 && live_once();
+    struct census before = settled_census(&empty);
+    cycles_a_thread = cycles;
+    int started = 0;
+    while (ok && started < count && pthread_create(&threads[started], NULL, thread_main, &failed[started]) == 0) started++;
+    ok = ok && started == count;
+    for (int i = 0; i < started; i++) {
+        pthread_join(threads[i], NULL);
+        ok = ok && !failed[i];
+    }
+    struct census after = settled_census(&before);
+    print_census("before", 1, &before);
+    print_census("after", count * cycles, &after);
+    return ok && after.descriptors == before.descriptors && after.threads == before.threads;
+}
+
+/* --- once --- */
+
+static bool is_child; /* of a fork that the script made */
+
+static int count_links(const char *wanted) {
+    char path[64], target[64];
+    int count = 0;
+    for (int fd = 0; fd < 1024; fd++) {
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        ssize_t size = readlink(path, target, sizeof target - 1);
+        if (size > 0) target[size] = '\0';
+        count += size > 0 && strncmp(target, wanted, strlen(wanted)) == 0;
+    }
+    return count;
+}
+
+/* Without exit handlers: what a child leaves behind in memory is not lost but its parent's. */
+static void end_child(bool ok) {
+    fflush(NULL);
+    _exit(ok ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static bool run_once(void) {
+    const struct census before = take_census();
+    double closing = 0;
+    bool ok = live(&closing);
+    if (is_child) end_child(ok && count_links("socket:") == 0 && count_links("anon_inode:[eventfd]") == 0);
+    printf("closed in %.3f s\n", closing);
+    struct census after = settled_census(&before);
+    print_census("before", 0, &before);
+    print_census("after", 1, &after);
+    return ok && after.descriptors == before.descriptors && after.threads == before.threads;
+}
+
+static bool slow_exit;
+
+__attribute__((destructor)) static void linger_at_exit(void) {
+    if (slow_exit) sleep_ms(30);
+}
+
+static bool leave_open(void) {
+    static lua_State *L; /* what a state that is never closed holds is not lost */
+    slow_exit = true;
+    L = luaL_newstate();
+    return L != NULL && run_script(L);
+}
+
+/* --- main --- */
+
+static int usage(void) {
+    fputs("usage: embed cycles N | unload N | threads T N | run | exit, then SCRIPT [ARG...]\n", stderr);
+    return 2;
+}
+
+static void take_script(int argc, char **argv, int at) {
+    script = argv[at];
+    script_args = argv + at + 1;
+    script_arg_count = argc - at - 1;
+}
+
+int main(int argc, char **argv) {
+    const char *mode = argc > 1 ? argv[1] : "";
+    int numbers = strcmp(mode, "threads") == 0 ? 2 : strcmp(mode, "run") == 0 || strcmp(mode, "exit") == 0 ? 0 : 1;
+    if (argc < 3 + numbers) return usage();
+    take_script(argc, argv, 2 + numbers);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    bool ok;
+    if (strcmp(mode, "cycles") == 0) ok = run_cycles(atoi(argv[2]), live_once);
+    else if (strcmp(mode, "unload") == 0) ok = run_cycles(atoi(argv[2]), live_and_unload);
+    else if (strcmp(mode, "threads") == 0) ok = run_threads(atoi(argv[2]), atoi(argv[3]));
+    else if (strcmp(mode, "run") == 0) ok = run_once();
+    else if (strcmp(mode, "exit") == 0) ok = leave_open();
+    else return usage();
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* --- what scripts can do beyond Lua's own libraries --- */
+
+static pthread_t signal_thread;                    /* where signals are expected */
+static volatile sig_atomic_t caught[65], strayed[65]; /* by number: on that thread, on others */
+
+static void on_signal(int number) {
+    if (pthread_equal(pthread_self(), signal_thread)) caught[number] = caught[number] + 1;
+    else strayed[number] = strayed[number] + 1;
+}
+
+static int check_signal(lua_State *L) {
+    static const char *const names[] = {"TERM", "ALRM", "PIPE", NULL};
+    static const int numbers[] = {SIGTERM, SIGALRM, SIGPIPE};
+    return numbers[luaL_checkoption(L, 1, NULL, names)];
+}
+
+/* catch(name): from now on counts the signal; system calls that it interrupts are not restarted. */
+static int l_catch(lua_State *L) {
+    struct sigaction action = {.sa_handler = on_signal};
+    signal_thread = pthread_self();
+    sigemptyset(&action.sa_mask);
+    sigaction(check_signal(L), &action, NULL);
+    return 0;
+}
+
+/* caught(name): how often on the thread that called catch, how often on others. */
+static int l_caught(lua_State *L) {
+    int number = check_signal(L);
+    lua_pushinteger(L, caught[number]);
+    lua_pushinteger(L, strayed[number]);
+    return 2;
+}
+
+/* block(name, on): for the calling thread. */
+static int l_block(lua_State *L) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, check_signal(L));
+    pthread_sigmask(lua_toboolean(L, 2) ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+    return 0;
+}
+
+/* kill(name): sends it to this process, not to a thread. */
+static int l_kill(lua_State *L) {
+    kill(getpid(), check_signal(L));
+    return 0;
+}
+
+/* is_default(name): nobody has set anything for the signal. */
+static int l_is_default(lua_State *L) {
+    struct sigaction action;
+    sigaction(check_signal(L), NULL, &action);
+    lua_pushboolean(L, action.sa_handler == SIG_DFL);
+    return 1;
+}
+
+/* storm(microseconds): SIGALRM again and again at that interval; 0 ends it. */
+static int l_storm(lua_State *L) {
+    long interval = (long)luaL_checkinteger(L, 1);
+    const struct itimerval timer = {{0, interval}, {0, interval}};
+    setitimer(ITIMER_REAL, &timer, NULL);
+    return 0;
+}
+
+/* fork(): 0 in the child, which is killed when it hangs; its state is closed and its exit status 1 if a socket is left. */
+static int l_fork(lua_State *L) {
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        is_child = true;
+        alarm(CHILD_TIME);
+    }
+    lua_pushinteger(L, child);
+    return 1;
+}
+
+/* reap(pid): "exit" or "signal", and its number. */
+static int l_reap(lua_State *L) {
+    int status = 0;
+    while (waitpid((pid_t)luaL_checkinteger(L, 1), &status, 0) < 0) continue;
+    lua_pushstring(L, WIFEXITED(status) ? "exit" : "signal");
+    lua_pushinteger(L, WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+    return 2;
+}
+
+static int l_sleep(lua_State *L) {
+    sleep_ms((long)(luaL_checknumber(L, 1) * 1e3));
+    return 0;
+}
+
+static int l_clock(lua_State *L) {
+    lua_pushnumber(L, now());
+    return 1;
+}
+
+/* census(): descriptors, threads, KiB resident */
+static int l_census(lua_State *L) {
+    struct census found = take_census();
+    lua_pushinteger(L, found.descriptors);
+    lua_pushinteger(L, found.threads);
+    lua_pushinteger(L, found.rss);
+    return 3;
+}
+
+static int l_pid(lua_State *L) {
+    lua_pushinteger(L, getpid());
+    return 1;
+}
+
+static int open_embed(lua_State *L) {
+    static const luaL_Reg functions[] = {
+        {"catch", l_catch}, {"caught", l_caught}, {"block", l_block}, {"kill", l_kill},   {"is_default", l_is_default},
+        {"storm", l_storm}, {"fork", l_fork},     {"reap", l_reap},   {"sleep", l_sleep}, {"clock", l_clock},
+        {"census", l_census}, {"pid", l_pid},     {NULL, NULL},
+    };
+    luaL_newlib(L, functions);
+    return 1;
+}
