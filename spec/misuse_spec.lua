@@ -26,7 +26,9 @@ local NO_PORTS = { 0, -1, 65536, 1.5, nan, inf, 2 ^ 53, "80", "80x", "", true, {
 local function refused(parts, f, ...)
   local ok, message = pcall(f, ...)
   local arguments = {}
-  for i, value in ipairs(table.pack(...)) do arguments[i] = (type(value) == "string" and value or type(value)):sub(1, 60) end
+  for i, value in ipairs { ... } do
+    arguments[i] = (type(value) == "string" and value or type(value)):sub(1, 60)
+  end
   assert(not ok, "accepted: " .. table.concat(arguments, ", "))
   assert.is_string(message)
   for _, part in ipairs(parts) do
@@ -350,7 +352,8 @@ describe("a method on what is no client", function()
   after_each(util.finish)
 
   local METHODS = { "on", "connect", "disconnect", "close", "send", "write", "confirm", "set_reconnect",
-    "get_reconnect", "set_server", "get_server", "state", "is_connected", "pending", "stats", "wait", "flush", "receive", "poll" }
+    "get_reconnect", "set_server", "get_server", "state", "is_connected", "pending", "stats", "wait", "flush",
+    "receive", "poll" }
   local METAMETHODS = { "__gc", "__close", "__tostring" }
 
   local function all_methods(client)
@@ -362,7 +365,8 @@ describe("a method on what is no client", function()
 
   it("raises [F9]", function()
     for name, method in pairs(all_methods(sidewire.new())) do
-      for _, value in ipairs { 1, "x", true, {}, nothing, io.stdout, setmetatable({}, getmetatable(sidewire.new())) } do
+      local impostor = setmetatable({}, getmetatable(sidewire.new()))
+      for _, value in ipairs { 1, "x", true, {}, nothing, io.stdout, impostor } do
         local message = refused({}, method, value, "x", 1)
         assert(message:find("sidewire.client expected", 1, true), name .. ": " .. message)
       end

@@ -71,7 +71,8 @@ function util.poll_until(predicate, seconds)
   return timed_out(seconds)
 end
 
---- Waits, without polling, until the client has received so many bytes in all, framing included.
+--- Waits, without polling, until the client has received so many bytes in all, framing included: the messages that
+-- they hold are there for the next poll, receive or events().
 function util.wait_received(client, bytes, seconds)
   return util.wait_until(function() return client:stats().received_bytes >= bytes end, seconds)
 end
@@ -213,6 +214,7 @@ function util.finish()
   sidewire.on_error(nil)
   local stopped, why = sidewire.stop()
   Peer.stop_all()
+  for _ in sidewire.events() do end -- luacheck: ignore 542 (the next spec is to find nothing)
   collectgarbage()
   collectgarbage()
   assert(stopped, why)

@@ -159,7 +159,10 @@ static void set_wishes(lua_State *L, struct client *client, int client_index) {
     bool wants_log = lua_getiuservalue(L, client_index, SW_EVENT_LOG + 1) != LUA_TNIL;
     lua_pop(L, 2);
     sw_channel_set_wishes(client->channel, discard, wants_log);
-    if (discard) sw_inflow_drop_messages(client);
+    client->discards = discard;
+    if (!discard) return;
+    sw_inflow_collect(client->host);
+    sw_inflow_drop_messages(client);
 }
 
 /* Pops the handler (a function, nil, or false to discard messages) and sets it. */

@@ -31,11 +31,7 @@ static int next_event(lua_State *L) {
         lua_pushstring(L, sw_event_name(event));
         lua_replace(L, 2);
         sw_inflow_count_turn(client);
-        if (!has_next(client)) {
-            lua_pushvalue(L, 1);
-            sw_record_leave(L, client);
-            lua_pop(L, 1);
-        }
+        if (!has_next(client)) sw_record_leave(L, 1, client);
         if (wanted) return count + 2;
     }
     return 0;

@@ -24,6 +24,7 @@ struct client {
     struct client *run_previous, *run_next; /* in host->runnable, if is_runnable */
     bool is_runnable;
     bool has_message_handler; /* else messages stay for receive and events */
+    bool discards;            /* or are dropped: those that the loop put before it knew */
     unsigned handlers;        /* how many are set */
     bool is_closed;           /* close() was called: only losses and close are still delivered */
     bool is_over;             /* the close event was delivered */
@@ -57,7 +58,8 @@ enum {
     HOST_CLIENTS = 1, /* weak: light userdata (struct client *) -> client */
     HOST_ANCHORS,     /* client -> true, while the engine must keep it alive */
     HOST_ON_ERROR,    /* function */
-    HOST_VALUES = HOST_ON_ERROR,
+    HOST_THREADS,     /* weak: coroutine that polled -> true */
+    HOST_VALUES = HOST_THREADS,
 };
 
 /* Upvalues of every function of the module. */

@@ -79,7 +79,7 @@ static void take(struct client *client) {
         client->final = delivery.final;
         add_report(client, &client->final);
     }
-    if (client->is_closed) sw_inflow_drop_messages(client);
+    if (client->is_closed || client->discards) sw_inflow_drop_messages(client);
     sw_inflow_schedule(client);
 }
 

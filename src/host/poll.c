@@ -8,10 +8,7 @@
 #include "host/host.h"
 #include "host/record.h"
 
-enum {
-    DEPTH_MAX = 16,   /* polls within handlers of polls */
-    CLOCK_EVERY = 16, /* records between looks at the clock, when max_seconds is given */
-};
+enum { DEPTH_MAX = 16 }; /* polls within handlers of polls */
 
 /* What a poll must not forget when a handler yields stands in its Lua stack, at these places. */
 enum {
@@ -48,7 +45,8 @@ static void save(lua_State *L, const struct round *round) {
 
 static bool is_over(const struct round *round) {
     if (round->records <= 0 || round->delivered >= round->max) return true;
-    return round->deadline < INFINITY && round->records % CLOCK_EVERY == 0 && sw_clock() >= round->deadline;
+    /* A handler may take any time, so each is followed by a look; but a poll gets on, however short its time. */
+    return round->deadline < INFINITY && round->delivered > 0 && sw_clock() >= round->deadline;
 }
 
 static struct client *next_client(lua_State *L, const struct host *host) {
@@ -66,9 +64,13 @@ static int add_traceback(lua_State *L) {
 
 static int go_on(lua_State *L, int status, lua_KContext context);
 
-/* The handler raised: its traceback is on top. An error in on_error leaves poll. */
+/* The handler raised: its traceback is on top. An error in on_error leaves poll, and so does this one if the handler took
+ * on_error away. */
 static void tell_error(lua_State *L) {
-    lua_getiuservalue(L, lua_upvalueindex(UPVALUE_HOST), HOST_ON_ERROR);
+    if (lua_getiuservalue(L, lua_upvalueindex(UPVALUE_HOST), HOST_ON_ERROR) == LUA_TNIL) {
+        lua_pop(L, 1);
+        lua_error(L);
+    }
     lua_insert(L, -2);
     lua_pushvalue(L, AT_CLIENT);
     lua_pushvalue(L, AT_EVENT);
@@ -93,32 +95,31 @@ static void deliver_one(lua_State *L, struct host *host, struct client *client, 
     lua_pushnil(L); /* the handler */
     lua_pushvalue(L, AT_CLIENT);
     int count = sw_record_push(L, client, client->has_message_handler, &event);
-    if (count >= 0) {
-        sw_record_pass(client, event);
-        bool called = sw_record_is_wanted(client, event) && lua_getiuservalue(L, AT_CLIENT, event + 1) != LUA_TNIL;
-        if (called) {
-            lua_replace(L, AT_TRACEBACK + 1);
-            lua_pushstring(L, sw_event_name(event));
-            lua_replace(L, AT_EVENT);
-            if (host->has_on_error) {
-                lua_pushcfunction(L, add_traceback);
-                lua_replace(L, AT_TRACEBACK);
-            }
-            round->delivered++;
-            save(L, round);
-            sw_inflow_count_turn(client);
-            call(L, host, count + 1);
+    if (count >= 0) sw_record_pass(client, event);
+    /* Before the handler runs, which may not come back. It cannot be collected: it is on the stack. */
+    if (client->channel != NULL && sw_inflow_work(client) == 0) sw_record_leave(L, AT_CLIENT, client);
+    bool called = count >= 0 && sw_record_is_wanted(client, event) &&
+                  lua_getiuservalue(L, AT_CLIENT, event + 1) != LUA_TNIL;
+    if (called) {
+        lua_replace(L, AT_TRACEBACK + 1);
+        lua_pushstring(L, sw_event_name(event));
+        lua_replace(L, AT_EVENT);
+        if (host->has_on_error) {
+            lua_pushcfunction(L, add_traceback);
+            lua_replace(L, AT_TRACEBACK);
         }
+        round->delivered++;
+        save(L, round);
+        sw_inflow_count_turn(client);
+        call(L, host, count + 1);
     }
-    lua_settop(L, AT_CLIENT);
-    /* The handler may have closed or even finished the client; it is on the stack, so it is there. */
-    if (client->channel != NULL && sw_inflow_work(client) == 0) sw_record_leave(L, client);
     lua_settop(L, AT_TOP);
 }
 
 static int finish(lua_State *L, struct host *host, const struct round *round) {
     for (struct client *client = host->runnable.head; client != NULL; client = client->run_next)
         sw_inflow_settle(client);
+    sw_inflow_collect(host); /* what came meanwhile can be delivered now, though not by this poll */
     host->depth--;
     lua_pushinteger(L, round->delivered);
     lua_pushboolean(L, next_client(L, host) != NULL);
@@ -143,9 +144,6 @@ static int go_on(lua_State *L, int status, lua_KContext context) {
     (void)context;
     struct host *host = sw_host(L);
     if (status != LUA_YIELD && status != LUA_OK) tell_error(L);
-    struct client *client = lua_touserdata(L, AT_CLIENT);
-    lua_settop(L, AT_CLIENT);
-    if (client->channel != NULL && sw_inflow_work(client) == 0) sw_record_leave(L, client);
     lua_settop(L, AT_TOP);
     return deliver(L, host);
 }
@@ -161,23 +159,49 @@ static lua_Integer count_work(lua_State *L, const struct host *host) {
     return work < LUA_MAXINTEGER ? (lua_Integer)work : LUA_MAXINTEGER;
 }
 
-/* How many polls are really active below this one: errors that left a poll have not counted down. */
-static unsigned count_polls(lua_State *L) {
+static int poll_all(lua_State *L);
+static int poll_client(lua_State *L);
+
+/* How many polls stand in the stack of that thread, which may be the running one. */
+static unsigned count_in(lua_State *thread) {
     lua_Debug frame;
     unsigned polls = 0;
-    lua_getstack(L, 0, &frame);
-    lua_getinfo(L, "f", &frame);
-    for (int level = 1; lua_getstack(L, level, &frame); level++) {
-        lua_getinfo(L, "f", &frame);
-        if (lua_rawequal(L, -1, -2)) polls++;
-        lua_pop(L, 1);
+    if (!lua_checkstack(thread, 1)) return 0;
+    for (int level = 0; lua_getstack(thread, level, &frame); level++) {
+        lua_getinfo(thread, "f", &frame);
+        lua_CFunction function = lua_tocfunction(thread, -1);
+        if (function == poll_all || function == poll_client) polls++;
+        lua_pop(thread, 1);
+    }
+    return polls;
+}
+
+/* How many polls are really active below this one: those that an error or a yield left have not counted down. Of the threads
+ * that ever polled, these are running or have resumed another; the others yielded, failed or ended. */
+static unsigned count_polls(lua_State *L) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+    unsigned polls = count_in(lua_tothread(L, -1));
+    lua_getiuservalue(L, lua_upvalueindex(UPVALUE_HOST), HOST_THREADS);
+    for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1))
+        if (lua_status(lua_tothread(L, -2)) == LUA_OK) polls += count_in(lua_tothread(L, -2));
+    lua_pop(L, 2);
+    return polls - 1; /* this one */
+}
+
+/* So that count_polls knows it. */
+static void note_thread(lua_State *L) {
+    if (lua_pushthread(L) == 0) {
+        lua_getiuservalue(L, lua_upvalueindex(UPVALUE_HOST), HOST_THREADS);
+        lua_insert(L, -2);
+        lua_pushboolean(L, true);
+        lua_rawset(L, -3);
     }
     lua_pop(L, 1);
-    return polls;
 }
 
 static bool is_too_deep(lua_State *L, struct host *host) {
     if (host->depth < DEPTH_MAX) return false;
+    note_thread(L);
     host->depth = count_polls(L);
     return host->depth >= DEPTH_MAX;
 }
@@ -194,8 +218,9 @@ static void read_limits(lua_State *L, const char *where, int first, lua_Integer 
 
 /* only: index of the client, or 0 for all. */
 static int poll(lua_State *L, struct host *host, lua_Integer max, double deadline, int only) {
-    bool too_deep = is_too_deep(L, host);
     bool has_work = host->runnable.head != NULL;
+    if (has_work) note_thread(L);
+    bool too_deep = is_too_deep(L, host);
     if (too_deep || !has_work) {
         lua_pushinteger(L, 0);
         lua_pushboolean(L, too_deep);
@@ -226,7 +251,7 @@ static int poll(lua_State *L, struct host *host, lua_Integer max, double deadlin
  * taking turns, or less if a limit says so. An error in a handler leaves poll, unless on_error is set; nothing is lost by it.
  * @function poll
  * @tparam[opt] integer max_events handlers to call at most
- * @tparam[opt] number max_seconds time after which no further handler is called
+ * @tparam[opt] number max_seconds time after which no further handler is called (one is, if there is anything)
  * @treturn integer handlers called
  * @treturn boolean true if more can be delivered now
  */

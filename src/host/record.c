@@ -46,8 +46,8 @@ bool sw_record_is_wanted(const struct client *client, enum sw_event event) {
     return !client->is_closed || event == SW_EVENT_LOST || event == SW_EVENT_CLOSE;
 }
 
-void sw_record_leave(lua_State *L, struct client *client) {
+void sw_record_leave(lua_State *L, int index, struct client *client) {
     sw_inflow_settle(client);
     sw_inflow_schedule(client);
-    sw_client_anchor(L, -1);
+    sw_client_anchor(L, index);
 }

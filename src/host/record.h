@@ -15,7 +15,7 @@ void sw_record_pass(struct client *client, enum sw_event event);
 /* After close() nothing but losses and the close itself is told. */
 bool sw_record_is_wanted(const struct client *client, enum sw_event event);
 
-/* The client, on top of the stack, has nothing more to deliver. */
-void sw_record_leave(lua_State *L, struct client *client);
+/* The client, at index, has nothing more to deliver. */
+void sw_record_leave(lua_State *L, int index, struct client *client);
 
 #endif

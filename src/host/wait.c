@@ -124,14 +124,16 @@ static int client_wait(lua_State *L) {
 
 struct flush {
     uint64_t fence;       /* newest id accepted before the call */
-    uint64_t lost_before; /* messages lost unsent before the call */
+    uint64_t lost_before; /* messages lost before the call that were not handed over whole */
 };
+
+static uint64_t lost_of(const struct sw_view *view) { return view->gauges.lost_unsent + view->gauges.lost_cut; }
 
 static int look_flushed(lua_State *L, struct client *client, void *context) {
     const struct flush *flush = context;
     struct sw_view view;
     sw_channel_look(client->channel, &view);
-    bool lost = view.gauges.lost_unsent > flush->lost_before;
+    bool lost = lost_of(&view) > flush->lost_before;
     if (view.gauges.handed >= flush->fence && !lost) return push_true(L);
     if (lost || view.state == SW_STATE_IDLE || view.gone) return push_end(L, client, &view);
     return view.paused ? inbox_full(L) : 0; /* a peer that waits for us to read may not read itself */
@@ -153,7 +155,7 @@ static int client_flush(lua_State *L) {
     double deadline = read_deadline(L, "client:flush", 2);
     struct sw_view view;
     sw_channel_look(client->channel, &view);
-    struct flush flush = {view.accepted, view.gauges.lost_unsent};
+    struct flush flush = {view.accepted, lost_of(&view)};
     return wait_until(L, client->host, client, deadline, look_flushed, &flush);
 }
 
@@ -161,6 +163,8 @@ static int client_flush(lua_State *L) {
 
 static int look_message(lua_State *L, struct client *client, void *context) {
     (void)context;
+    struct sw_view view;
+    sw_channel_look(client->channel, &view); /* first: what came before an end is there once the end is seen */
     sw_inflow_collect(client->host);
     while (sw_inflow_messages(client) > 0) {
         if (!sw_inflow_push_message(L, client)) continue;
@@ -168,8 +172,6 @@ static int look_message(lua_State *L, struct client *client, void *context) {
         if (sw_inflow_messages(client) == 0) sw_inflow_settle(client);
         return 1;
     }
-    struct sw_view view;
-    sw_channel_look(client->channel, &view);
     bool ended = view.state == SW_STATE_IDLE || view.state == SW_STATE_CLOSED;
     return ended ? push_end(L, client, &view) : 0;
 }
