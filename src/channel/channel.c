@@ -259,28 +259,16 @@ void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch) {
     unlock(channel);
 }
 
-/* With the lock held. */
-static void take_messages(struct sw_channel *channel, struct sw_pages *pages) {
+uint64_t sw_channel_take_messages(struct sw_channel *channel, struct sw_pages *pages, struct sw_pages *spent) {
+    SW_ON_LOOP_THREAD();
+    lock(channel);
     *pages = channel->out.pages;
     channel->out.pages = (struct sw_pages){NULL, NULL};
+    sw_pages_join(&channel->out.spare, spent);
     if (pages->head == NULL) channel->out.announced = false;
-}
-
-void sw_channel_take_messages(struct sw_channel *channel, struct sw_pages *pages, struct sw_pages *spent) {
-    SW_ON_LOOP_THREAD();
-    lock(channel);
-    take_messages(channel, pages);
-    sw_pages_join(&channel->out.spare, spent);
+    uint64_t fence = channel->commands != NULL ? channel->commands->fence : UINT64_MAX;
     unlock(channel);
-}
-
-void sw_channel_take_unfenced(struct sw_channel *channel, struct sw_pages *pages, struct sw_pages *spent) {
-    SW_ON_LOOP_THREAD();
-    *pages = (struct sw_pages){NULL, NULL};
-    lock(channel);
-    if (channel->commands == NULL) take_messages(channel, pages);
-    sw_pages_join(&channel->out.spare, spent);
-    unlock(channel);
+    return fence;
 }
 
 void sw_channel_trim(struct sw_channel *channel) {

@@ -27,6 +27,7 @@ struct sw_gauges {
     uint64_t finished;    /* acknowledged by the peer's TCP */
     uint64_t lost_unsent; /* reported with that fate */
     uint64_t lost_unknown;
+    uint64_t lost_cut; /* of the unknown: given to the kernel in part only */
     uint64_t handed; /* newest id handed to the kernel whole, or given up */
     uint64_t sent_bytes, received_bytes;
     uint64_t connects; /* connections that were ready */
@@ -132,11 +133,9 @@ struct sw_batch {
 void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch);
 
 /* Takes the messages, if any, and gives back pages that are spent, for the host to fill again; *spent is empty then. When there are
- * no messages, the next one will announce the channel again. */
-void sw_channel_take_messages(struct sw_channel *channel, struct sw_pages *pages, struct sw_pages *spent);
-
-/* The same, but takes no message while commands wait to be collected: each message was accepted after some of them, or before. */
-void sw_channel_take_unfenced(struct sw_channel *channel, struct sw_pages *pages, struct sw_pages *spent);
+ * no messages, the next one will announce the channel again. Returns the last id that was accepted before the commands that wait to
+ * be collected (UINT64_MAX: none wait), for one of them may say that later messages are not meant for this connection. */
+uint64_t sw_channel_take_messages(struct sw_channel *channel, struct sw_pages *pages, struct sw_pages *spent);
 
 /* Frees the pages that the host has not filled again: the client is idle. */
 void sw_channel_trim(struct sw_channel *channel);

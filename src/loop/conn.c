@@ -303,6 +303,7 @@ void sw_conn_attend(struct conn *conn, struct sw_batch *batch) {
     SW_ON_LOOP_THREAD();
     conn->discard = batch->discard;
     set_room(conn, batch);
+    if (conn->state == CONN_CONNECTED) conn->fence = UINT64_MAX; /* the commands are seen now */
     for (struct sw_command *command = batch->commands; command != NULL; command = command->next)
         handle(conn, command);
     if (conn->state == CONN_CONNECTED || conn->state == CONN_FLUSHING) sw_transfer_send(conn);

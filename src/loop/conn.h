@@ -87,7 +87,7 @@ struct conn {
 
     enum conn_goal goal;   /* FLUSHING, ENDING */
     struct sw_error cause; /* why the connection, or attempt, ended */
-    uint64_t fence;        /* FLUSHING, ENDING: last message meant for this connection; UINT64_MAX: all */
+    uint64_t fence;        /* last message meant for this connection, or that a command not yet seen may say so of; UINT64_MAX: all */
     double linger;
     bool fin;         /* our shutdown succeeded */
     bool peer_ended;  /* the peer's FIN was read */

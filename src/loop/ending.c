@@ -69,6 +69,7 @@ static void settle(struct conn *conn, struct sw_report *report) {
     report->lost_unsent = toll.unsent;
     conn->gauges.lost_unknown += size_of(toll.unknown);
     conn->gauges.lost_unsent += size_of(toll.unsent);
+    conn->gauges.lost_cut += toll.cut;
     sw_conn_account(conn, toll.released);
 }
 
@@ -89,6 +90,7 @@ void sw_ending_account(struct conn *conn, struct sw_report *report) {
 
 void sw_ending_finish(struct conn *conn) {
     struct sw_report report = sw_conn_report(conn, SW_EVENT_DISCONNECT);
+    sw_conn_enter(conn, CONN_ENDING); /* who waits sees the cause before the losses */
     sw_ending_account(conn, &report);
     sw_conn_ended(conn, &report);
 }

@@ -198,6 +198,7 @@ static struct sw_toll give_up_before(struct sw_sendq *queue, uint64_t keep, bool
     struct sw_toll toll = {
         .unknown = range(queue->acked.id + 1, last < perhaps ? last : perhaps),
         .unsent = range(perhaps + 1, last),
+        .cut = cut_loose && last >= perhaps,
         .in_flight = queue->handed.id - queue->acked.id,
     };
     if (last > queue->acked.id) advance_to_id(&queue->acked, last);

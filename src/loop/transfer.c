@@ -54,12 +54,8 @@ static void on_ack_timer(struct ev_loop *ev, ev_timer *timer, int events) {
 
 void sw_transfer_take(struct conn *conn) {
     struct sw_pages pages, spent = sw_sendq_take_spent(&conn->queue);
-    /* A command that waits to be carried out may be a disconnect, which what was accepted later must not overtake. */
-    bool fenced = conn->fence != UINT64_MAX || conn->goal == CONN_CLOSE;
-    if (fenced)
-        sw_channel_take_messages(conn->channel, &pages, &spent);
-    else
-        sw_channel_take_unfenced(conn->channel, &pages, &spent);
+    uint64_t fence = sw_channel_take_messages(conn->channel, &pages, &spent);
+    if (fence < conn->fence && conn->goal != CONN_CLOSE) conn->fence = fence;
     if (pages.head != NULL) sw_sendq_put(&conn->queue, &pages);
 }
 
@@ -79,9 +75,8 @@ static void send_failed(struct conn *conn, int failed) {
 enum outcome { ALL_SENT, BLOCKED, MORE, BROKEN };
 
 static enum outcome send_some(struct conn *conn) {
-    uint64_t fence = conn->state == CONN_FLUSHING ? conn->fence : UINT64_MAX;
     struct iovec iov[IOVECS];
-    size_t count = has_something(conn) ? sw_sendq_fill(&conn->queue, fence, SEND_LIMIT, iov, IOVECS) : 0;
+    size_t count = has_something(conn) ? sw_sendq_fill(&conn->queue, conn->fence, SEND_LIMIT, iov, IOVECS) : 0;
     if (count == 0) return ALL_SENT;
     ptrdiff_t taken = sw_socket_send(conn->fd, iov, count);
     if (taken == -EAGAIN || taken == -EWOULDBLOCK || taken == -ENOBUFS) return BLOCKED;
