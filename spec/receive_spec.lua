@@ -6,7 +6,7 @@ describe("receive", function()
   before_each(util.begin)
   after_each(util.finish)
 
-  -- A channel that receive emptied, but left in the engine's list, was once put there twice: poll then went around in it.
+  -- A channel that receive emptied, but left in the engine's list, was once put there twice: poll went around in it.
   it("leaves nothing behind for poll, however many messages it took", function()
     local peer = Peer.start { mode = "echo" }
     local client = util.connected(peer)
