@@ -62,11 +62,11 @@ local function read_losses(found, losses)
 end
 
 -- Marks the ids that may be missing: behind the newest received one, up to the last one settled when the connection
--- ended.
+-- ended. Not so on the last connection, which ended in order.
 local function read_ends(ends, newest)
   local acknowledged = {}
-  for i, settled in ipairs(ends) do
-    for id = (newest[i] or settled) + 1, settled do acknowledged[id] = true end
+  for i = 1, #ends - 1 do
+    for id = (newest[i] or ends[i]) + 1, ends[i] do acknowledged[id] = true end
   end
   return acknowledged
 end
