@@ -35,6 +35,9 @@ struct sw_page {
     unsigned char data[];
 };
 
+/* Bytes of one message that the largest page takes. */
+#define SW_PAGE_ROOM (((SW_PAGE_MAX - sizeof(struct sw_page)) & ~(size_t)3) - 4)
+
 /* A chain: its owner appends at the tail. */
 struct sw_pages {
     struct sw_page *head, *tail;

@@ -21,6 +21,7 @@ bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size) {
 
 size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size) {
     size_t wanted = outbox->bytes > SMALLEST_PAGE ? outbox->bytes : SMALLEST_PAGE;
+    if (wanted > SW_PAGE_ROOM) wanted = SW_PAGE_ROOM;
     return wanted > size ? wanted : size;
 }
 
