@@ -54,7 +54,7 @@ static int client_connect(lua_State *L) {
     struct sw_server server = client->server;
     read_server(L, "client:connect", 2, &server);
     if (client->is_closed) return sw_push_closed(L);
-    bool same = sw_server_equal(&server, &client->server);
+    bool same = !client->is_moved && sw_server_equal(&server, &client->server);
     client->server = server;
     enum sw_state state = sw_client_state(client);
     if (!(is_busy(state) && same)) {
@@ -64,6 +64,7 @@ static int client_connect(lua_State *L) {
         command->policy = client->reconnect;
         struct sw_error failed = order_connect(client, command, first_state(client));
         if (failed.err != SW_OK) return sw_push_failure(L, &failed, "", &server);
+        client->is_moved = false;
         sw_client_anchor(L, 1);
     }
     lua_pushboolean(L, true);
@@ -164,6 +165,7 @@ static int client_set_server(lua_State *L) {
     sw_check_port(L, (struct sw_spot){"client:set_server", "port"}, 3, &model.server);
     if (client->is_closed) return sw_push_closed(L);
     if (!order_if_attached(L, client, &model, sw_client_state(client))) return 3;
+    client->is_moved = true;
     client->server = model.server;
     lua_pushboolean(L, true);
     return 1;

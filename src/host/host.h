@@ -32,6 +32,7 @@ struct client {
     uint64_t serial;          /* records consumed */
 
     struct sw_server server; /* as the script set them; the loop has its own */
+    bool is_moved; /* set_server came after the last connect: only the loop knows which server it is busy with */
     struct sw_reconnect reconnect, last_reconnect; /* in force; the last that was not `false` */
 
     /* Taken and not delivered. */

@@ -198,7 +198,8 @@ static void redial(struct conn *conn) {
 }
 
 static void handle_connect(struct conn *conn, const struct sw_command *command) {
-    bool same = sw_server_equal(&conn->server, &command->server);
+    bool same = sw_server_equal(&conn->dialled, &command->server);
+    bool same_next = sw_server_equal(&conn->server, &command->server);
     conn->server = command->server;
     conn->reconnect = command->policy;
     switch (conn->state) {
@@ -218,7 +219,7 @@ static void handle_connect(struct conn *conn, const struct sw_command *command) 
     case CONN_FLUSHING:
     case CONN_ENDING:
         if (conn->goal == CONN_CLOSE) break;
-        if (conn->goal == CONN_REDIAL && !same) conn->overtaken++;
+        if (conn->goal == CONN_REDIAL && !same_next) conn->overtaken++;
         conn->goal = CONN_REDIAL;
         break;
     case CONN_CLOSED: break;

@@ -62,7 +62,8 @@ struct conn {
     struct sw_channel *channel; /* one reference */
     enum conn_state state;      /* only conn_enter writes it */
     uint64_t known;             /* number of the newest command carried out */
-    struct sw_server server;
+    struct sw_server server;    /* of the next attempt */
+    struct sw_server dialled;   /* of the last: where it is connected, or connects, to */
     struct sw_reconnect reconnect;
     struct sw_gauges gauges; /* the loop's copy: published by sw_channel_account */
     ev_timer timer;

@@ -161,6 +161,7 @@ void sw_dial_start(struct conn *conn) {
         sw_conn_enter(conn, CONN_WAITING);
         return;
     }
+    conn->dialled = conn->server;
     conn->since = now(conn);
     conn->deadline = conn->since + conn->channel->options.connect_timeout;
     conn->address[0] = '\0';
