@@ -95,9 +95,15 @@ local function ranges(events)
   return list
 end
 
+-- The peers first: what is stuck need not linger then.
+local function finish()
+  Peer.stop_all()
+  util.finish()
+end
+
 describe("every message", function()
   before_each(util.begin)
-  after_each(util.finish)
+  after_each(finish)
 
   it("is in exactly one of the four groups at every step", function()
     local peer = start_peer()
@@ -176,7 +182,7 @@ end)
 
 describe("a lost connection", function()
   before_each(util.begin)
-  after_each(util.finish)
+  after_each(finish)
 
   -- A client whose peer does not read; then the peer resets the connection and reads from now on.
   local function cut(options)
@@ -304,7 +310,7 @@ end)
 
 describe("disconnect", function()
   before_each(util.begin)
-  after_each(util.finish)
+  after_each(finish)
 
   it("flushes what was accepted before it", function()
     local peer, dir = recorded()
@@ -421,7 +427,7 @@ end)
 
 describe("close", function()
   before_each(util.begin)
-  after_each(util.finish)
+  after_each(finish)
 
   it("ends what it cannot flush as lost, by fate, and counts no message twice", function()
     local peer = start_peer { mode = "silent" }
@@ -468,7 +474,7 @@ end)
 
 describe("a full queue", function()
   before_each(util.begin)
-  after_each(util.finish)
+  after_each(finish)
 
   it("[F7] refuses with EFULL, drains later, and nothing is dropped", function()
     local limit = 256 * KIB
@@ -532,7 +538,7 @@ end)
 
 describe("flush", function()
   before_each(util.begin)
-  after_each(util.finish)
+  after_each(finish)
 
   it("waits until all accepted messages are handed to the kernel", function()
     local peer = Peer.start()

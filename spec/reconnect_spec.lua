@@ -61,9 +61,15 @@ local function settle() -- every event that is on its way has come, when a later
   client:close()
 end
 
+-- The peers first: what is stuck need not linger then.
+local function finish()
+  Peer.stop_all()
+  util.finish()
+end
+
 describe("a refused connection", function()
   before_each(util.begin)
-  after_each(util.finish)
+  after_each(finish)
 
   it("[F11] gives an error with ECONNREFUSED when there is no reconnecting, and keeps the queue", function()
     local peer = refusing_peer()
@@ -173,7 +179,7 @@ end)
 
 describe("while waiting for the next attempt", function()
   before_each(util.begin)
-  after_each(util.finish)
+  after_each(finish)
 
   it("set_reconnect is applied at once", function()
     local peer = refusing_peer()
@@ -252,7 +258,7 @@ end)
 
 describe("a lost connection", function()
   before_each(util.begin)
-  after_each(util.finish)
+  after_each(finish)
 
   it("is made again, each connect event with its disconnect event", function()
     local peer = Peer.start()
@@ -324,7 +330,7 @@ end)
 
 describe("connect", function()
   before_each(util.begin)
-  after_each(util.finish)
+  after_each(finish)
 
   it("shows at once what it will do", function()
     local peer = Peer.start()
@@ -457,7 +463,7 @@ end)
 
 describe("disconnect", function()
   before_each(util.begin)
-  after_each(util.finish)
+  after_each(finish)
 
   it("ends a connection with ECLOSED and no retry", function()
     local peer = Peer.start()
@@ -486,7 +492,7 @@ describe("disconnect", function()
   end)
 
   it("while resolving gives an error with ECLOSED", function()
-    local client = sidewire.new { host = "no-such-host.invalid", port = 1, reconnect = LONG }
+    local client = sidewire.new { host = "localhost", port = closed_port(), reconnect = LONG }
     local events = util.collect(client, "connect", "error", "disconnect")
     assert(client:connect())
     assert(client:disconnect())
@@ -520,7 +526,7 @@ end)
 
 describe("the state", function()
   before_each(util.begin)
-  after_each(util.finish)
+  after_each(finish)
 
   it("never shows what was before the last command", function()
     local peer = Peer.start()
@@ -568,7 +574,7 @@ end)
 
 describe("a name", function()
   before_each(util.begin)
-  after_each(util.finish)
+  after_each(finish)
 
   it("is resolved", function()
     local peer = Peer.start()

@@ -11,8 +11,13 @@ static const double HELD = 5;
 
 /* --- states --- */
 
-static enum sw_state visible(enum conn_state state) {
-    switch (state) {
+static bool is_closing(const struct conn *conn) {
+    return conn->goal == CONN_CLOSE && (conn->state == CONN_FLUSHING || conn->state == CONN_ENDING);
+}
+
+static enum sw_state visible(const struct conn *conn) {
+    if (is_closing(conn)) return SW_STATE_CLOSED; /* as it was when close() returned */
+    switch (conn->state) {
     case CONN_IDLE: return SW_STATE_IDLE;
     case CONN_RESOLVING: return SW_STATE_RESOLVING;
     case CONN_CONNECTING: return SW_STATE_CONNECTING;
@@ -27,7 +32,7 @@ static enum sw_state visible(enum conn_state state) {
 
 static void show(struct conn *conn) {
     const struct sw_error *ended = conn->cause.err != SW_OK ? &conn->cause : NULL;
-    sw_channel_show(conn->channel, conn->known, visible(conn->state), ended);
+    sw_channel_show(conn->channel, conn->known, visible(conn), ended);
 }
 
 void sw_conn_enter(struct conn *conn, enum conn_state state) {
@@ -148,6 +153,7 @@ static void give_up(struct conn *conn, struct sw_error error) {
 void sw_conn_dial_failed(struct conn *conn, struct sw_error error) {
     conn->cause = error;
     conn->failures++;
+    sw_conn_account(conn, 0);
     if (may_retry(conn))
         wait_for_next(conn);
     else
@@ -157,6 +163,7 @@ void sw_conn_dial_failed(struct conn *conn, struct sw_error error) {
 static void count_failure(struct conn *conn) {
     bool held = ev_now(conn->loop->ev) - conn->since >= HELD;
     conn->failures = held ? 0 : conn->failures + 1;
+    sw_conn_account(conn, 0);
 }
 
 static struct sw_error closed(void) { return sw_error_make(SW_CLOSED, SW_STAGE_CLOSE); }
@@ -308,10 +315,6 @@ void sw_conn_attend(struct conn *conn, struct sw_batch *batch) {
     for (struct sw_command *command = batch->commands; command != NULL; command = command->next)
         handle(conn, command);
     if (conn->state == CONN_CONNECTED || conn->state == CONN_FLUSHING) sw_transfer_send(conn);
-}
-
-static bool is_closing(const struct conn *conn) {
-    return conn->goal == CONN_CLOSE && (conn->state == CONN_FLUSHING || conn->state == CONN_ENDING);
 }
 
 void sw_conn_fail(struct conn *conn, struct sw_error fault) {
