@@ -66,9 +66,11 @@ function numbered.read(streams, message)
 
   for _, stream in ipairs(streams) do
     local from = 1
-    for line, after in stream.data:gmatch "([^\n]*)\n()" do
-      take(stream, line)
-      from = after
+    local newline = stream.data:find("\n", from, true)
+    while newline do
+      take(stream, stream.data:sub(from, newline - 1))
+      from = newline + 1
+      newline = stream.data:find("\n", from, true)
     end
     local rest = stream.data:sub(from)
     if rest ~= "" then
