@@ -234,6 +234,17 @@ describe("poll", function()
       assert.same(numbers(1, 200), got)
     end)
 
+    it("makes room in a full inbox all the same", function()
+      local client = util.connected(peer, { inbox_limit = 4096, framing = "u8" })
+      peer:command "mode flood 7"
+      local got = note(client, function() error "again" end)
+      assert(util.wait_until(function()
+        pcall(sidewire.poll)
+        return #got >= 2000
+      end))
+      client:close(0)
+    end)
+
     it("loses nothing when the error passes through nested polls", function()
       local got = note(with_lines(100), function(message)
         if tonumber(message) % 5 == 0 then error "every fifth" end

@@ -280,13 +280,17 @@ void sw_channel_trim(struct sw_channel *channel) {
     sw_pages_free(&spare);
 }
 
+/* With the lock held. */
+static void set_state(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended) {
+    if (known != channel->command) return;
+    channel->state = state;
+    if (ended != NULL) channel->ended = *ended;
+}
+
 void sw_channel_show(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended) {
     SW_ON_LOOP_THREAD();
     lock(channel);
-    if (known == channel->command) {
-        channel->state = state;
-        if (ended != NULL) channel->ended = *ended;
-    }
+    set_state(channel, known, state, ended);
     bool nudge = channel->watched;
     unlock(channel);
     if (nudge) sw_engine_tell_host(channel->engine, NULL);
@@ -320,17 +324,40 @@ static bool wants_log(struct sw_channel *channel) {
     return wanted;
 }
 
-bool sw_channel_report(struct sw_channel *channel, const struct sw_report *report) {
-    bool must_not_be_lost = report->event == SW_EVENT_DISCONNECT || report->event == SW_EVENT_ERROR;
-    if (report->event == SW_EVENT_LOG && !wants_log(channel)) return true;
+static struct sw_report *copy_report(const struct sw_report *report) {
     struct sw_report *copy = malloc(sizeof *copy);
     if (copy != NULL) *copy = *report;
-    lock(channel);
+    return copy;
+}
+
+/* With the lock held: puts the copy, or does what can be done without. True as mark_ready. */
+static bool put_report(struct sw_channel *channel, struct sw_report *copy, const struct sw_report *report) {
+    bool must_not_be_lost = report->event == SW_EVENT_DISCONNECT || report->event == SW_EVENT_ERROR;
     if (copy != NULL)
         sw_inbox_report(&channel->in, copy);
     else if (must_not_be_lost)
         sw_inbox_reserve(&channel->in, report);
-    bool tell = (copy != NULL || must_not_be_lost) && mark_ready(channel);
+    return (copy != NULL || must_not_be_lost) && mark_ready(channel);
+}
+
+bool sw_channel_show_with(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended,
+                          const struct sw_report *report) {
+    SW_ON_LOOP_THREAD();
+    struct sw_report *copy = copy_report(report);
+    lock(channel);
+    set_state(channel, known, state, ended);
+    bool tell = put_report(channel, copy, report);
+    bool nudge = tell || channel->watched;
+    unlock(channel);
+    if (nudge) sw_engine_tell_host(channel->engine, tell ? channel : NULL);
+    return copy != NULL;
+}
+
+bool sw_channel_report(struct sw_channel *channel, const struct sw_report *report) {
+    if (report->event == SW_EVENT_LOG && !wants_log(channel)) return true;
+    struct sw_report *copy = copy_report(report);
+    lock(channel);
+    bool tell = put_report(channel, copy, report);
     unlock(channel);
     if (tell) sw_engine_tell_host(channel->engine, channel);
     return copy != NULL;

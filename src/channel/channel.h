@@ -143,6 +143,11 @@ void sw_channel_trim(struct sw_channel *channel);
 /* Shows a state, if `known` is the newest command; *ended as well, if not NULL. */
 void sw_channel_show(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended);
 
+/* The same together with the report of it: who has waited for the state finds the event queued, and a handler of the event finds
+ * the state. False: as sw_channel_report. */
+bool sw_channel_show_with(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended,
+                          const struct sw_report *report);
+
 /* Puts `count` whole messages of `bytes` bytes in all. True: the inbox is full now, stop reading. */
 bool sw_channel_put(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes);
 

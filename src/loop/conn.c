@@ -30,15 +30,25 @@ static enum sw_state visible(const struct conn *conn) {
     return SW_STATE_CLOSED;
 }
 
-static void show(struct conn *conn) {
-    const struct sw_error *ended = conn->cause.err != SW_OK ? &conn->cause : NULL;
-    sw_channel_show(conn->channel, conn->known, visible(conn), ended);
+static const struct sw_error *last_cause(const struct conn *conn) {
+    return conn->cause.err != SW_OK ? &conn->cause : NULL;
+}
+
+static void show(struct conn *conn) { sw_channel_show(conn->channel, conn->known, visible(conn), last_cause(conn)); }
+
+static void set_state(struct conn *conn, enum conn_state state) {
+    ev_timer_stop(conn->loop->ev, &conn->timer);
+    conn->state = state;
 }
 
 void sw_conn_enter(struct conn *conn, enum conn_state state) {
-    ev_timer_stop(conn->loop->ev, &conn->timer);
-    conn->state = state;
+    set_state(conn, state);
     show(conn);
+}
+
+bool sw_conn_enter_with(struct conn *conn, enum conn_state state, const struct sw_report *report) {
+    set_state(conn, state);
+    return sw_channel_show_with(conn->channel, conn->known, visible(conn), last_cause(conn), report);
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
@@ -126,17 +136,21 @@ static void wait_for_next(struct conn *conn) {
     double delay = sw_backoff_delay(&conn->reconnect, failures, sw_random(&conn->loop->seed));
     struct sw_report report = sw_conn_report(conn, SW_EVENT_RETRY);
     report.seconds = delay;
-    sw_conn_enter(conn, CONN_WAITING);
+    sw_conn_enter_with(conn, CONN_WAITING, &report);
     sw_conn_set_timer(conn, delay);
-    sw_channel_report(conn->channel, &report);
     sw_conn_log(conn, SW_LOG_WILL_RETRY, delay);
 }
 
 /* A connect command came to nothing, for the cause given: its event. */
-static void tell_error(struct conn *conn) {
+static struct sw_report error_report(struct conn *conn) {
     sw_transfer_take(conn); /* to be counted */
     struct sw_report report = sw_conn_report(conn, SW_EVENT_ERROR);
     report.unsent = conn->queue.last_id - conn->queue.handed.id;
+    return report;
+}
+
+static void tell_error(struct conn *conn) {
+    struct sw_report report = error_report(conn);
     sw_channel_report(conn->channel, &report);
     sw_conn_log(conn, SW_LOG_ERROR, 0);
 }
@@ -146,8 +160,9 @@ static void give_up(struct conn *conn, struct sw_error error) {
     conn->cause = error;
     conn->failures = 0;
     conn->attempt_due = false;
-    sw_conn_enter(conn, CONN_IDLE);
-    tell_error(conn);
+    struct sw_report report = error_report(conn);
+    sw_conn_enter_with(conn, CONN_IDLE, &report);
+    sw_conn_log(conn, SW_LOG_ERROR, 0);
 }
 
 void sw_conn_dial_failed(struct conn *conn, struct sw_error error) {
@@ -181,8 +196,10 @@ void sw_conn_ended(struct conn *conn, struct sw_report *report) {
     if (conn->goal == CONN_RETRY) count_failure(conn);
     bool again = conn->goal == CONN_RETRY && may_retry(conn);
     report->will_retry = again || conn->goal == CONN_REDIAL;
-    if (conn->goal != CONN_REDIAL) sw_conn_enter(conn, again ? CONN_WAITING : CONN_IDLE);
-    sw_channel_report(conn->channel, report);
+    if (conn->goal == CONN_REDIAL)
+        sw_channel_report(conn->channel, report);
+    else
+        sw_conn_enter_with(conn, again ? CONN_WAITING : CONN_IDLE, report);
     sw_conn_log(conn, SW_LOG_DISCONNECTED, 0);
     tell_overtaken(conn);
     if (again) {

@@ -60,7 +60,7 @@ struct conn {
     struct loop *loop;
     struct conn *next, **link;  /* in loop->conns */
     struct sw_channel *channel; /* one reference */
-    enum conn_state state;      /* only conn_enter writes it */
+    enum conn_state state;      /* only conn_enter and conn_enter_with write it */
     uint64_t known;             /* number of the newest command carried out */
     struct sw_server server;    /* of the next attempt */
     struct sw_server dialled;   /* of the last: where it is connected, or connects, to */
@@ -117,8 +117,9 @@ void sw_conn_fail(struct conn *conn, struct sw_error fault);
 /* There is no loop that could do what the batch asks: tells so. */
 void sw_conn_refuse(struct conn *conn, const struct sw_batch *batch, struct sw_error fault);
 
-/* The only way to change the state; shows it to the host. */
+/* The only ways to change the state; show it to the host, the second together with the report of it (false: no memory for that). */
 void sw_conn_enter(struct conn *conn, enum conn_state state);
+bool sw_conn_enter_with(struct conn *conn, enum conn_state state, const struct sw_report *report);
 
 /* Starts the state's timer: sw_conn_timeout is called after `seconds`. */
 void sw_conn_set_timer(struct conn *conn, double seconds);

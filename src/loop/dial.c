@@ -46,8 +46,7 @@ static void on_ready(struct conn *conn) {
     struct sw_report report = sw_conn_report(conn, SW_EVENT_CONNECT);
     sw_conn_account(conn, 0);
     report.seconds = now(conn) - conn->since;
-    sw_conn_enter(conn, CONN_CONNECTED); /* before the event, whose handler may ask */
-    if (!sw_channel_report(conn->channel, &report)) {
+    if (!sw_conn_enter_with(conn, CONN_CONNECTED, &report)) {
         fail(conn, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
         return;
     }
