@@ -1,0 +1,579 @@
+/* The seam: outbox, inbox, channel and wake-up one by one, then the engine with two real threads and helpers, where a
+ * wake-up that is lost shows as a time-out and a race is ThreadSanitizer's to find. */
+#include "channel/channel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+
+#include "base/clock.h"
+#include "channel/engine.h"
+#include "channel/thread.h"
+#include "channel/wakeup.h"
+#include "unit.h"
+
+#if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__
+enum { HAMMER = 20000, ROUNDS = 30 };
+#else
+enum { HAMMER = 300000, ROUNDS = 200 };
+#endif
+
+#define LONG 60.0 /* seconds; met only by what hangs */
+
+static size_t count_pages(const struct sw_pages *chain) {
+    size_t count = 0;
+    for (const struct sw_page *page = chain->head; page != NULL; page = page->next) count++;
+    return count;
+}
+
+/* --- outbox --- */
+
+static void admits(void) {
+    struct sw_outbox outbox = {0};
+    CHECK_EQ(sw_outbox_admit(&outbox, 100, 100), SW_OK);
+    CHECK_EQ(sw_outbox_admit(&outbox, 101, 100), SW_TOOBIG);
+    CHECK_EQ(outbox.refused, 0); /* it will never fit: no drain is owed */
+    CHECK_EQ(sw_outbox_admit(&outbox, SIZE_MAX, 100), SW_TOOBIG);
+    outbox.bytes = 40;
+    CHECK_EQ(sw_outbox_admit(&outbox, 60, 100), SW_OK);
+    CHECK_EQ(sw_outbox_admit(&outbox, 0, 40), SW_OK);
+    CHECK_EQ(sw_outbox_admit(&outbox, 61, 100), SW_FULL);
+    CHECK_EQ(outbox.refused, 61);
+    CHECK_EQ(sw_outbox_admit(&outbox, 90, 100), SW_FULL);
+    CHECK_EQ(sw_outbox_admit(&outbox, 70, 100), SW_FULL);
+    CHECK_EQ(outbox.refused, 90); /* the largest */
+}
+
+static void appends(void) {
+    struct sw_outbox outbox = {.last_id = 41};
+    const struct sw_slice pieces[] = {{"a", 1}, {"", 0}, {"bcd", 3}};
+    CHECK_EQ(sw_outbox_room(&outbox), 0);
+    struct sw_pages chain;
+    sw_pages_new(10, &chain);
+    sw_page_put(chain.head, "first", 5);
+    sw_page_end(chain.head, SW_END_LOOSE);
+    CHECK_EQ(sw_outbox_join(&outbox, &chain, 5), 42);
+    CHECK(sw_outbox_room(&outbox) >= 4);
+    CHECK_EQ(sw_outbox_append(&outbox, pieces, 3, 0), 43);
+    CHECK_EQ(outbox.bytes, 9);
+    const struct sw_page *page = outbox.pages.head;
+    CHECK(memcmp(page->data, "firstabcd", 9) == 0);
+    CHECK_EQ(page->ends, 2);
+    CHECK(sw_page_end_at(page, 0) == 5 && sw_page_loose_at(page, 0));
+    CHECK(sw_page_end_at(page, 1) == 9 && !sw_page_loose_at(page, 1));
+    sw_pages_free(&outbox.pages);
+}
+
+static void page_sizes(void) {
+    struct sw_outbox outbox = {0};
+    CHECK(sw_outbox_page_size(&outbox, 10) <= 1024); /* an idle client's first page is small */
+    CHECK_EQ(sw_outbox_page_size(&outbox, 1000000), 1000000);
+    for (outbox.bytes = 1; outbox.bytes < 1u << 30; outbox.bytes *= 3) {
+        struct sw_pages chain;
+        sw_pages_new(sw_outbox_page_size(&outbox, 10), &chain);
+        CHECK_EQ(count_pages(&chain), 1); /* however much is queued */
+        sw_pages_free(&chain);
+    }
+}
+
+static void spare_pages(void) {
+    struct sw_outbox outbox = {0};
+    CHECK(!sw_outbox_use_spare(&outbox, 1));
+    struct sw_page *page = sw_page_new(100);
+    size_t room = sw_page_room(page);
+    sw_pages_add(&outbox.spare, page);
+    CHECK(!sw_outbox_use_spare(&outbox, room + 1));
+    CHECK(sw_outbox_use_spare(&outbox, room));
+    CHECK(outbox.pages.tail == page && outbox.spare.head == NULL);
+    sw_pages_free(&outbox.pages);
+}
+
+static void drains(void) {
+    struct sw_outbox outbox = {.bytes = 100};
+    CHECK(!sw_outbox_release(&outbox, 50, 100)); /* nothing was refused */
+    outbox.bytes = 100;
+    CHECK_EQ(sw_outbox_admit(&outbox, 10, 100), SW_FULL);
+    CHECK(!sw_outbox_release(&outbox, 49, 100)); /* less than half is free */
+    CHECK(sw_outbox_release(&outbox, 1, 100));
+    CHECK(!sw_outbox_release(&outbox, 50, 100)); /* once */
+    outbox.bytes = 100;
+    CHECK_EQ(sw_outbox_admit(&outbox, 80, 100), SW_FULL);
+    CHECK(!sw_outbox_release(&outbox, 79, 100)); /* not yet what was refused */
+    CHECK(sw_outbox_release(&outbox, 1, 100));
+}
+
+/* --- inbox --- */
+
+static struct sw_report *new_report(enum sw_event event) {
+    struct sw_report *report = calloc(1, sizeof *report);
+    report->event = event;
+    return report;
+}
+
+static void put_message(struct sw_inbox *inbox, const char *text) {
+    struct sw_pages chain;
+    sw_pages_new(strlen(text), &chain);
+    sw_page_put(chain.head, text, strlen(text));
+    sw_page_end(chain.head, 0);
+    sw_inbox_put(inbox, &chain, 1, strlen(text) + SW_MESSAGE_OVERHEAD);
+}
+
+static void takes(void) {
+    struct sw_inbox inbox;
+    struct sw_delivery delivery;
+    sw_inbox_init(&inbox);
+    sw_inbox_report(&inbox, new_report(SW_EVENT_CONNECT));
+    put_message(&inbox, "one");
+    put_message(&inbox, "two");
+    sw_inbox_report(&inbox, new_report(SW_EVENT_DRAIN));
+    put_message(&inbox, "three");
+    const struct sw_report end = {.event = SW_EVENT_DISCONNECT}, last = {.event = SW_EVENT_CLOSE};
+    sw_inbox_reserve(&inbox, &end);
+    sw_inbox_finish(&inbox, &last);
+    size_t bytes = inbox.bytes;
+    CHECK_EQ(bytes, 11 + 3 * SW_MESSAGE_OVERHEAD + 2 * sizeof(struct sw_report));
+    sw_inbox_take(&inbox, &delivery);
+    CHECK_EQ(delivery.messages, 3);
+    CHECK_EQ(count_pages(&delivery.pages), 3);
+    CHECK(delivery.reports->event == SW_EVENT_CONNECT && delivery.reports->after == 0);
+    CHECK(delivery.reports->next->event == SW_EVENT_DRAIN && delivery.reports->next->after == 2);
+    CHECK(delivery.reports->next->next == NULL);
+    CHECK(delivery.reserve_used && delivery.reserve.event == SW_EVENT_DISCONNECT && delivery.reserve.after == 3);
+    CHECK(delivery.finished && delivery.final.event == SW_EVENT_CLOSE);
+    CHECK_EQ(inbox.bytes, bytes); /* until they are delivered */
+    sw_pages_free(&delivery.pages);
+    free(delivery.reports->next);
+    free(delivery.reports);
+    sw_inbox_take(&inbox, &delivery); /* once */
+    CHECK(delivery.pages.head == NULL && delivery.reports == NULL && !delivery.reserve_used && !delivery.finished);
+    CHECK_EQ(delivery.messages, 3);
+    put_message(&inbox, "four");
+    sw_inbox_report(&inbox, new_report(SW_EVENT_DRAIN)); /* the list goes on after a take */
+    CHECK_EQ(inbox.reports->after, 4);
+    sw_inbox_drop(&inbox);
+    CHECK(inbox.pages.head == NULL && inbox.reports == NULL);
+}
+
+static void pauses(void) {
+    struct sw_inbox inbox;
+    sw_inbox_init(&inbox);
+    inbox.bytes = 100;
+    CHECK(!sw_inbox_release(&inbox, 10, 100)); /* was not paused */
+    inbox.paused = true;
+    CHECK(!sw_inbox_release(&inbox, 39, 100));
+    CHECK(inbox.paused);
+    CHECK(sw_inbox_release(&inbox, 1, 100)); /* half empty */
+    CHECK(!inbox.paused);
+    CHECK(!sw_inbox_release(&inbox, 50, 100));
+}
+
+static void reserves(void) {
+    struct sw_inbox inbox;
+    sw_inbox_init(&inbox);
+    const struct sw_report lost = {.event = SW_EVENT_DISCONNECT, .will_retry = true, .attempt = 1};
+    const struct sw_report given_up = {.event = SW_EVENT_ERROR, .attempt = 2};
+    sw_inbox_reserve(&inbox, &lost);
+    sw_inbox_reserve(&inbox, &given_up);
+    CHECK_EQ(inbox.reserve.attempt, 1);
+    CHECK(!inbox.reserve.will_retry); /* what was to go on has ended */
+}
+
+/* --- wake-up --- */
+
+static bool is_readable(const struct sw_wakeup *wakeup) {
+    struct pollfd fd = {.fd = wakeup->read_fd, .events = POLLIN};
+    return poll(&fd, 1, 0) == 1;
+}
+
+static void wakes(void) {
+    struct sw_wakeup wakeup = SW_WAKEUP_CLOSED;
+    sw_wakeup_close(&wakeup); /* does nothing */
+    CHECK_EQ(sw_wakeup_open(&wakeup), 0);
+    CHECK(fcntl(wakeup.read_fd, F_GETFD) & FD_CLOEXEC);
+    CHECK(fcntl(wakeup.write_fd, F_GETFD) & FD_CLOEXEC);
+    CHECK(!is_readable(&wakeup));
+    sw_wakeup_drain(&wakeup); /* does not wait */
+    for (int i = 0; i < 100000; i++) sw_wakeup_signal(&wakeup); /* nor does this */
+    CHECK(is_readable(&wakeup));
+    sw_wakeup_drain(&wakeup);
+    CHECK(!is_readable(&wakeup));
+    sw_wakeup_close(&wakeup);
+    CHECK_EQ(wakeup.read_fd, -1);
+}
+
+/* --- a channel without a loop --- */
+
+static void *no_loop(void *engine) {
+    sw_engine_unref(engine);
+    return NULL;
+}
+
+static struct sw_channel *new_channel(struct sw_engine *engine, size_t queue_limit) {
+    const struct sw_options options = {.queue_limit = queue_limit, .inbox_limit = SIZE_MAX / 4};
+    return sw_channel_new(engine, &options);
+}
+
+static enum sw_err send_bytes(struct sw_channel *channel, const void *bytes, size_t size, uint64_t *id) {
+    const struct sw_slice pieces[] = {{bytes, size / 3}, {(const char *)bytes + size / 3, size - size / 3}};
+    return sw_channel_send(channel, pieces, 2, 0, id);
+}
+
+static void sends(void) {
+    struct sw_engine *engine = sw_engine_new(no_loop);
+    struct sw_channel *channel = new_channel(engine, 5000000);
+    static unsigned char bytes[300000];
+    static const size_t sizes[] = {1, 60, 1000, 65535, 65536, 200000, 3, 300000, 2};
+    enum { COUNT = sizeof sizes / sizeof sizes[0] };
+    for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)(i * 7 + i / 251);
+    uint64_t id = 0;
+    for (size_t i = 0; i < COUNT; i++) {
+        CHECK_EQ(send_bytes(channel, bytes, sizes[i], &id), SW_OK);
+        CHECK_EQ(id, i + 1);
+    }
+    struct sw_view view;
+    sw_channel_look(channel, &view);
+    CHECK_EQ(view.accepted, COUNT);
+    CHECK_EQ(sw_view_queued(&view), COUNT);
+    size_t message = 0, at = 0, total = 0;
+    for (const struct sw_page *page = channel->out.pages.head; page != NULL; page = page->next) {
+        uint32_t offset = 0;
+        for (uint32_t i = 0; i <= page->ends; i++) {
+            uint32_t stop = i < page->ends ? sw_page_end_at(page, i) : page->used;
+            CHECK(memcmp(bytes + at, page->data + offset, stop - offset) == 0);
+            at += stop - offset;
+            offset = stop;
+            if (i == page->ends) break;
+            CHECK_EQ(at, sizes[message]);
+            total += sizes[message++];
+            at = 0;
+        }
+    }
+    CHECK_EQ(message, COUNT);
+    CHECK_EQ(view.queue_bytes, total);
+    sw_channel_unref(channel);
+    sw_engine_unref(engine);
+}
+
+static void refuses(void) {
+    struct sw_engine *engine = sw_engine_new(no_loop);
+    struct sw_channel *channel = new_channel(engine, 100);
+    uint64_t id = 0;
+    CHECK_EQ(send_bytes(channel, "0123456789", 10, &id), SW_OK);
+    static const char large[101];
+    CHECK_EQ(send_bytes(channel, large, 101, &id), SW_TOOBIG);
+    CHECK_EQ(send_bytes(channel, large, 91, &id), SW_FULL);
+    CHECK_EQ(send_bytes(channel, large, 90, &id), SW_OK);
+    CHECK_EQ(id, 2); /* a refused message takes none */
+    sw_channel_close_here(channel);
+    CHECK_EQ(send_bytes(channel, large, 1, &id), SW_CLOSED);
+    struct sw_delivery delivery;
+    sw_channel_take(channel, &delivery);
+    CHECK(delivery.finished);
+    CHECK(delivery.final.lost_unsent.first == 1 && delivery.final.lost_unsent.last == 2);
+    struct sw_view view;
+    sw_channel_look(channel, &view);
+    CHECK(view.gone && view.queue_bytes == 0);
+    CHECK_EQ(sw_view_queued(&view), 0);
+    sw_channel_unref(sw_engine_take_ready(engine));
+    sw_channel_unref(channel);
+    sw_engine_unref(engine);
+}
+
+/* --- the engine: a loop that sends everything back --- */
+
+static atomic_int lost_wakeups; /* of the loop */
+static atomic_ullong posts_seen;
+static atomic_bool early_end; /* the loop ends by itself, with work left */
+
+static void count_posts(struct sw_post *post) {
+    while (post != NULL) {
+        struct sw_post *next = post->next;
+        free(post);
+        atomic_fetch_add(&posts_seen, 1);
+        post = next;
+    }
+}
+
+/* Gives the pages back as they came. False: nothing was there, and the next message will announce the channel. */
+static bool echo_some(struct sw_channel *channel) {
+    struct sw_pages pages, spent = {NULL, NULL};
+    sw_channel_take_messages(channel, &pages, &spent);
+    if (pages.head == NULL) return false;
+    uint64_t count = 0;
+    size_t bytes = 0;
+    for (const struct sw_page *page = pages.head; page != NULL; page = page->next) {
+        count += page->ends;
+        bytes += page->used;
+    }
+    struct sw_gauges gauges;
+    sw_channel_gauges(channel, &gauges);
+    gauges.handed += count;
+    gauges.finished += count;
+    sw_channel_account(channel, &gauges, bytes);
+    sw_channel_put(channel, &pages, count, bytes + count * SW_MESSAGE_OVERHEAD);
+    return true;
+}
+
+static void attend(struct sw_channel *channel) {
+    while (channel != NULL) {
+        struct sw_channel *next = channel->next_dirty;
+        struct sw_batch batch;
+        sw_channel_collect(channel, &batch);
+        sw_commands_free(batch.commands);
+        while (echo_some(channel)) continue;
+        sw_channel_unref(channel);
+        channel = next;
+    }
+}
+
+static void sleep_in(struct sw_engine *engine) {
+    struct pollfd wakeup = {.fd = engine->loop_wakeup.read_fd, .events = POLLIN};
+    if (poll(&wakeup, 1, (int)(LONG * 1e3)) == 0) atomic_fetch_add(&lost_wakeups, 1);
+    sw_engine_awake(engine);
+    sw_wakeup_drain(&engine->loop_wakeup);
+}
+
+static void *echo_loop(void *argument) {
+    struct sw_engine *engine = argument;
+    sw_thread_mark_ours();
+    struct sw_work work;
+    do {
+        bool something = sw_engine_collect(engine, &work, true);
+        count_posts(work.posts);
+        attend(work.dirty);
+        if (!something && !work.stopping && !early_end) sleep_in(engine);
+    } while (!work.stopping && !work.aborting && !early_end);
+    while (sw_engine_collect_last(engine, &work)) {
+        count_posts(work.posts);
+        attend(work.dirty);
+    }
+    sw_engine_unref(engine);
+    return NULL;
+}
+
+/* Commands attach the channel: from then on it is announced. False: no loop took it. */
+static bool attach(struct sw_channel *channel) {
+    struct sw_command *command = sw_channel_command(channel, SW_CONNECT);
+    return sw_channel_order(channel, command, SW_STATE_CONNECTED);
+}
+
+enum { CHANNELS = 3 };
+static uint64_t got[CHANNELS]; /* number of the newest message that came back */
+
+static bool check_message(int index, const unsigned char *bytes) {
+    uint64_t number;
+    memcpy(&number, bytes, sizeof number);
+    return CHECK_EQ(number, ++got[index]);
+}
+
+/* Takes what came back on one channel; the messages are numbers. */
+static bool take_from(struct sw_channel *channel) {
+    struct sw_delivery delivery;
+    int index = (int)(intptr_t)channel->owner;
+    sw_channel_take(channel, &delivery);
+    bool some = delivery.pages.head != NULL;
+    size_t bytes = 0;
+    for (const struct sw_page *page = delivery.pages.head; page != NULL; page = page->next) {
+        for (uint32_t i = 0; i < page->ends; i++) check_message(index, page->data + 8 * i);
+        bytes += page->used + page->ends * (size_t)SW_MESSAGE_OVERHEAD;
+    }
+    CHECK_EQ(delivery.messages, got[index]);
+    sw_pages_free(&delivery.pages);
+    sw_channel_delivered(channel, bytes);
+    return some;
+}
+
+static bool take_all(struct sw_engine *engine) {
+    bool some = false;
+    for (struct sw_channel *channel = sw_engine_take_ready(engine), *next; channel != NULL; channel = next) {
+        next = channel->next_ready;
+        some = take_from(channel) || some;
+        sw_channel_unref(channel);
+    }
+    return some;
+}
+
+/* The host's side of the protocol: say that you wait, look again, sleep. False: nothing came. */
+static bool wait_for_some(struct sw_engine *engine) {
+    double deadline = sw_clock() + LONG;
+    int failed = 0;
+    sw_engine_set_waiting(engine, true);
+    while (!take_all(engine) && failed == 0) failed = sw_engine_sleep(engine, deadline);
+    sw_engine_set_waiting(engine, false);
+    return CHECK_EQ(failed, 0);
+}
+
+static uint64_t outstanding(uint64_t sent) { return sent - got[0] - got[1] - got[2]; }
+
+static void open_channels(struct sw_engine *engine, struct sw_channel *channels[CHANNELS]) {
+    for (int i = 0; i < CHANNELS; i++) {
+        channels[i] = new_channel(engine, 1 << 20);
+        channels[i]->owner = (void *)(intptr_t)i;
+        got[i] = 0;
+        CHECK(attach(channels[i]));
+    }
+}
+
+static void close_engine(struct sw_engine *engine, struct sw_channel *channels[CHANNELS]) {
+    CHECK(sw_engine_stop(engine, false, sw_clock() + LONG));
+    take_all(engine);
+    for (int i = 0; i < CHANNELS; i++) sw_channel_unref(channels[i]);
+    sw_engine_leave(engine);
+    CHECK_EQ(lost_wakeups, 0);
+}
+
+/* Now waits for each message, now lets many pile up, so that both threads sleep and both are busy at times. */
+static void hammers(void) {
+    struct sw_engine *engine = sw_engine_new(echo_loop);
+    struct sw_channel *channels[CHANNELS];
+    CHECK_EQ(sw_engine_start(engine).err, SW_OK);
+    open_channels(engine, channels);
+    uint64_t sent = 0, id;
+    while (sent < HAMMER && !unit_current.failed) {
+        uint64_t number = sent / CHANNELS + 1, burst = sent % 4096 < 2048 ? 1 : 1 + sent % 700;
+        CHECK_EQ(send_bytes(channels[sent % CHANNELS], &number, sizeof number, &id), SW_OK);
+        CHECK_EQ(id, number);
+        sent++;
+        if (sent % 16 == 0) take_all(engine);
+        while (outstanding(sent) >= burst && wait_for_some(engine)) continue;
+    }
+    while (outstanding(sent) > 0 && wait_for_some(engine)) continue;
+    CHECK_EQ(outstanding(sent), 0);
+    for (int i = 0; i < CHANNELS; i++) {
+        struct sw_view view;
+        sw_channel_look(channels[i], &view);
+        CHECK(view.queue_bytes == 0 && view.inbox_bytes == 0 && sw_view_queued(&view) == 0);
+    }
+    close_engine(engine, channels);
+}
+
+/* --- starting and stopping --- */
+
+static void starts_and_stops(void) {
+    struct sw_engine *engine = sw_engine_new(echo_loop);
+    struct sw_channel *channels[CHANNELS];
+    CHECK(sw_engine_stop(engine, false, sw_clock() + LONG)); /* nothing to stop */
+    CHECK_EQ(sw_engine_start(engine).err, SW_OK);
+    open_channels(engine, channels);
+    uint64_t sent = 0, id;
+    for (int round = 0; round < ROUNDS && !unit_current.failed; round++) {
+        CHECK_EQ(sw_engine_start(engine).err, SW_OK);
+        CHECK_EQ(sw_engine_start(engine).err, SW_OK); /* it runs already */
+        for (int i = 0; i < round % 7; i++, sent++) {
+            uint64_t number = sent / CHANNELS + 1;
+            send_bytes(channels[sent % CHANNELS], &number, sizeof number, &id);
+        }
+        CHECK(sw_engine_stop(engine, round % 2 == 0, sw_clock() + LONG));
+        CHECK(!sw_engine_alive(engine));
+        take_all(engine); /* what was announced before the end was attended to */
+        CHECK_EQ(outstanding(sent), 0);
+    }
+    CHECK(!attach(channels[0])); /* there is no loop to take it */
+    CHECK_EQ(sw_engine_start(engine).err, SW_OK);
+    CHECK(sw_channel_announce(channels[0]));
+    close_engine(engine, channels);
+}
+
+/* The loop may end at any moment by itself: whatever says that it took a channel has taken it. */
+static void ends_by_itself(void) {
+    uint64_t refused = 0;
+    for (int round = 0; round < ROUNDS && !unit_current.failed; round++) {
+        struct sw_engine *engine = sw_engine_new(echo_loop);
+        struct sw_channel *channels[CHANNELS];
+        early_end = false;
+        CHECK_EQ(sw_engine_start(engine).err, SW_OK);
+        open_channels(engine, channels);
+        early_end = true;
+        uint64_t sent = 0, id;
+        while (sent < 50 || sw_engine_alive(engine)) {
+            uint64_t number = sent / CHANNELS + 1;
+            if (send_bytes(channels[sent % CHANNELS], &number, sizeof number, &id) == SW_OK) sent++;
+        }
+        refused += !sw_channel_announce(channels[0]);
+        early_end = false;
+        CHECK_EQ(sw_engine_start(engine).err, SW_OK); /* joins the dead one */
+        for (int i = 0; i < CHANNELS; i++) CHECK(sw_channel_announce(channels[i]));
+        while (outstanding(sent) > 0 && wait_for_some(engine)) continue;
+        CHECK_EQ(outstanding(sent), 0);
+        close_engine(engine, channels);
+    }
+    CHECK_EQ(refused, ROUNDS);
+}
+
+/* --- posts --- */
+
+enum { HELPERS = 4, POSTS = 1000 };
+
+static void *helper_main(void *argument) {
+    struct sw_engine *engine = argument;
+    sw_thread_mark_ours();
+    for (int i = 0; i < POSTS; i++) {
+        struct sw_post *post = malloc(sizeof *post);
+        if (!sw_engine_post(engine, post)) {
+            free(post); /* the loop is gone, the helper keeps it */
+            atomic_fetch_add(&posts_seen, 1);
+        }
+    }
+    sw_engine_unref(engine);
+    return NULL;
+}
+
+static void posts(void) {
+    for (int stop_early = 0; stop_early <= 1; stop_early++) {
+        struct sw_engine *engine = sw_engine_new(echo_loop);
+        pthread_t helpers[HELPERS];
+        posts_seen = 0;
+        CHECK_EQ(sw_engine_start(engine).err, SW_OK);
+        for (int i = 0; i < HELPERS; i++) sw_thread_spawn(&helpers[i], false, helper_main, sw_engine_ref(engine));
+        if (stop_early) CHECK(sw_engine_stop(engine, false, sw_clock() + LONG));
+        for (int i = 0; i < HELPERS; i++) pthread_join(helpers[i], NULL);
+        if (!stop_early) CHECK(sw_engine_stop(engine, false, sw_clock() + LONG));
+        CHECK_EQ(posts_seen, HELPERS * POSTS); /* each was seen once, by the loop or by its helper */
+        sw_engine_leave(engine);
+    }
+}
+
+/* --- what a thread of ours does with signals --- */
+
+static void *note_mask(void *mask) {
+    pthread_sigmask(SIG_SETMASK, NULL, mask);
+    return NULL;
+}
+
+static void masks(void) {
+    sigset_t before, after, inside;
+    pthread_t thread;
+    pthread_sigmask(SIG_SETMASK, NULL, &before);
+    CHECK_EQ(sw_thread_spawn(&thread, false, note_mask, &inside), 0);
+    pthread_join(thread, NULL);
+    pthread_sigmask(SIG_SETMASK, NULL, &after);
+    const int blocked[] = {SIGTERM, SIGINT, SIGALRM, SIGCHLD, SIGPIPE, SIGHUP, SIGUSR1};
+    const int open[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+    for (size_t i = 0; i < sizeof blocked / sizeof blocked[0]; i++) {
+        CHECK_EQ(sigismember(&inside, blocked[i]), 1);
+        CHECK_EQ(sigismember(&after, blocked[i]), sigismember(&before, blocked[i]));
+    }
+    for (size_t i = 0; i < sizeof open / sizeof open[0]; i++) CHECK_EQ(sigismember(&inside, open[i]), 0);
+}
+
+static const struct unit_test tests[] = {
+    {"[F7] admits messages up to the limit, and remembers the largest refused", admits},
+    {"appends messages and chains, and counts ids and bytes", appends},
+    {"asks for one page at most, however much is queued", page_sizes},
+    {"takes a spare page that is large enough", spare_pages},
+    {"[F7] owes a drain when half is free, and room for what was refused", drains},
+    {"hands over messages and reports once, with the reports' places", takes},
+    {"[F38] goes on reading when the inbox is half empty", pauses},
+    {"has a place for an end that found no memory", reserves},
+    {"wakes without ever waiting", wakes},
+    {"copies messages of any size, whole, into pages", sends},
+    {"refuses what is too big, too much or too late, and says what closing loses", refuses},
+    {"loses no message and no wake-up between two threads", hammers},
+    {"starts and stops again and again", starts_and_stops},
+    {"leaves nothing behind when the loop ends by itself", ends_by_itself},
+    {"gives each post to the loop, or leaves it with its helper", posts},
+    {"[F41] blocks all signals but faults in our threads, and none in the host's", masks},
+};
+
+UNIT_MAIN(tests)

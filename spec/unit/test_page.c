@@ -1,0 +1,118 @@
+/* Pages and chains of them. */
+#include "base/page.h"
+
+#include "unit.h"
+
+static size_t count_pages(const struct sw_pages *chain) {
+    size_t count = 0;
+    for (const struct sw_page *page = chain->head; page != NULL; page = page->next) count++;
+    return count;
+}
+
+static size_t room_of(const struct sw_pages *chain) {
+    size_t room = 0;
+    for (const struct sw_page *page = chain->head; page != NULL; page = page->next) room += sw_page_room(page);
+    return room;
+}
+
+static void sizes(void) {
+    for (size_t bytes = 0; bytes <= SW_PAGE_ROOM; bytes += bytes < 2000 ? 1 : 997) {
+        struct sw_page *page = sw_page_new(bytes);
+        CHECK(sw_page_room(page) >= bytes);
+        CHECK(sw_page_room(page) < bytes + 512);
+        CHECK(page->size % 4 == 0);
+        free(page);
+    }
+    struct sw_page *largest = sw_page_new(SIZE_MAX);
+    CHECK_EQ(sw_page_room(largest), SW_PAGE_ROOM);
+    CHECK(largest->size + sizeof *largest <= SW_PAGE_MAX);
+    free(largest);
+}
+
+static void chains(void) {
+    const size_t sizes_and_pages[][2] = {
+        {0, 1}, {1, 1}, {SW_PAGE_ROOM, 1}, {SW_PAGE_ROOM + 1, 2}, {2 * SW_PAGE_ROOM, 2}, {10 * SW_PAGE_ROOM + 5, 11},
+    };
+    for (size_t i = 0; i < sizeof sizes_and_pages / sizeof sizes_and_pages[0]; i++) {
+        struct sw_pages chain;
+        CHECK(sw_pages_new(sizes_and_pages[i][0], &chain));
+        CHECK_EQ(count_pages(&chain), sizes_and_pages[i][1]);
+        CHECK(room_of(&chain) >= sizes_and_pages[i][0]);
+        CHECK(chain.tail->next == NULL);
+        sw_pages_free(&chain);
+        CHECK(chain.head == NULL && chain.tail == NULL);
+    }
+}
+
+/* Fills with messages of `size` bytes until no further fits; returns how many. */
+static uint32_t fill(struct sw_page *page, uint32_t size) {
+    unsigned char bytes[64] = {0};
+    uint32_t count = 0;
+    while (size == 0 ? sw_page_can_end(page) : sw_page_room(page) >= size) {
+        memset(bytes, (int)count & 0xff, size);
+        sw_page_put(page, bytes, size);
+        sw_page_end(page, count % 3 == 0 ? SW_END_LOOSE : 0);
+        count++;
+    }
+    return count;
+}
+
+static void boundaries(void) {
+    for (uint32_t size = 0; size <= 64; size++) {
+        struct sw_page *page = sw_page_new(1000);
+        uint32_t count = fill(page, size);
+        CHECK(count >= 1000 / (size + 4));
+        CHECK_EQ(page->ends, count);
+        CHECK_EQ(page->used, count * size);
+        for (uint32_t i = 0; i < count; i++) {
+            CHECK_EQ(sw_page_end_at(page, i), (i + 1) * size);
+            CHECK_EQ(sw_page_loose_at(page, i), i % 3 == 0);
+            if (size > 0) CHECK_EQ(page->data[i * size], i & 0xff); /* no boundary overwrote it */
+        }
+        free(page);
+    }
+}
+
+static void full_page(void) {
+    struct sw_page *page = sw_page_new(100);
+    unsigned char bytes[512] = {0};
+    sw_page_put(page, bytes, sw_page_room(page));
+    CHECK_EQ(sw_page_room(page), 0);
+    CHECK(sw_page_can_end(page)); /* the place for one boundary was kept free */
+    sw_page_end(page, 0);
+    CHECK(!sw_page_can_end(page));
+    CHECK_EQ(sw_page_room(page), 0);
+    free(page);
+}
+
+static void joining(void) {
+    struct sw_pages a = {NULL, NULL}, b = {NULL, NULL};
+    sw_pages_join(&a, &b);
+    CHECK(a.head == NULL && a.tail == NULL);
+    struct sw_page *pages[4];
+    for (int i = 0; i < 4; i++) pages[i] = sw_page_new(1);
+    sw_pages_add(&b, pages[0]);
+    sw_pages_add(&b, pages[1]);
+    sw_pages_join(&a, &b); /* into an empty one */
+    CHECK(b.head == NULL && b.tail == NULL);
+    sw_pages_add(&b, pages[2]);
+    sw_pages_add(&b, pages[3]);
+    sw_pages_join(&a, &b);
+    sw_pages_join(&a, &b); /* an empty one */
+    for (int i = 0; i < 4; i++) {
+        struct sw_page *page = sw_pages_shift(&a);
+        CHECK(page == pages[i] && page->next == NULL);
+        free(page);
+    }
+    CHECK(a.head == NULL && a.tail == NULL);
+}
+
+static const struct unit_test tests[] = {
+    {"has room for what was asked, and little more", sizes},
+    {"makes as many pages as a message needs", chains},
+    {"keeps bytes and boundaries apart until the page is full", boundaries},
+    {"can end a message in a page that its bytes fill", full_page},
+    {"joins chains in order", joining},
+};
+
+UNIT_MAIN(tests)
