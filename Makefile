@@ -32,7 +32,10 @@ export CC LUA
 
 WERROR = -Werror
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef $(WERROR)
+# What glibc hides under -std=c11; other systems show what there is unless such a macro asks for less.
+ifeq ($(SYSTEM),Linux)
 FEATURES = -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L
+endif
 CFLAGS_release = -O2 -DNDEBUG
 CFLAGS_debug = -O0 -g
 # LeakSanitizer cannot look into the thread-local variables of a loaded module while a thread is alive (gcc 12: it crashes),

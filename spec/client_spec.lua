@@ -170,7 +170,7 @@ describe("the reconnect policy", function()
     peer:start_again()
     client:set_reconnect(0.01)
     assert(events:wait "connect")
-    assert.same({ 1000, 0.01 }, { events[1][3], events:last("retry")[3] })
+    assert.equal(1, events:count "retry") -- one before each attempt, however often the policy changes
   end)
 
   it("applies at once while waiting: false ends it with an error", function()

@@ -110,7 +110,10 @@ enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_slice *p
                             uint64_t *id) {
     SW_ON_HOST_THREAD();
     size_t size = 0;
-    for (size_t i = 0; i < count; i++) size += pieces[i].size;
+    for (size_t i = 0; i < count; i++) {
+        if (pieces[i].size > SIZE_MAX - size) return SW_TOOBIG;
+        size += pieces[i].size;
+    }
     lock(channel);
     enum sw_err refused = admit(channel, size);
     if (refused != SW_OK) {
@@ -149,9 +152,9 @@ bool sw_channel_order(struct sw_channel *channel, struct sw_command *command, en
     channel->commands_tail = &command->next;
     if (command->verb != SW_SERVER && command->verb != SW_RECONNECT) channel->state = state;
     if (command->verb == SW_CONNECT) channel->attached = true;
-    bool tell = mark_dirty(channel);
+    bool tell = mark_dirty(channel), attached = channel->attached;
     unlock(channel);
-    return tell ? announce(channel) : sw_engine_alive(channel->engine);
+    return tell ? announce(channel) : attached && sw_engine_alive(channel->engine);
 }
 
 bool sw_channel_announce(struct sw_channel *channel) {
@@ -159,6 +162,18 @@ bool sw_channel_announce(struct sw_channel *channel) {
     bool tell = mark_dirty(channel);
     unlock(channel);
     return tell ? announce(channel) : sw_engine_alive(channel->engine);
+}
+
+void sw_channel_withdraw(struct sw_channel *channel) {
+    SW_ON_HOST_THREAD();
+    lock(channel);
+    struct sw_command *commands = channel->commands;
+    channel->commands = NULL;
+    channel->commands_tail = &channel->commands;
+    channel->attached = false;
+    channel->state = SW_STATE_IDLE;
+    unlock(channel);
+    sw_commands_free(commands);
 }
 
 void sw_channel_watch(struct sw_channel *channel, bool watched) {
@@ -178,7 +193,7 @@ void sw_channel_look(struct sw_channel *channel, struct sw_view *view) {
     view->state = channel->state;
     view->attached = channel->attached;
     view->gone = channel->state == SW_STATE_CLOSED && !channel->attached;
-    view->paused = channel->in.paused;
+    view->paused = channel->in.paused || channel->in.reserve_used;
     view->undelivered = channel->in.bytes > 0 || channel->in.reserve_used || channel->in.finished;
     view->accepted = channel->out.last_id;
     view->queue_bytes = channel->out.bytes;
@@ -203,7 +218,13 @@ void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery) {
     SW_ON_HOST_THREAD();
     lock(channel);
     sw_inbox_take(&channel->in, delivery);
-    bool tell = delivery->reserve_used && mark_dirty(channel); /* the loop held back until the slot is free */
+    unlock(channel);
+}
+
+void sw_channel_free_reserve(struct sw_channel *channel) {
+    lock(channel);
+    channel->in.reserve_used = channel->in.reserve_taken = false;
+    bool tell = mark_dirty(channel); /* the loop held back until the slot is free */
     unlock(channel);
     if (tell) announce(channel);
 }
@@ -264,7 +285,7 @@ uint64_t sw_channel_take_messages(struct sw_channel *channel, struct sw_pages *p
     lock(channel);
     *pages = channel->out.pages;
     channel->out.pages = (struct sw_pages){NULL, NULL};
-    sw_pages_join(&channel->out.spare, spent);
+    if (channel->out.spare.head == NULL) sw_pages_join(&channel->out.spare, spent);
     if (pages->head == NULL) channel->out.announced = false;
     uint64_t fence = channel->commands != NULL ? channel->commands->fence : UINT64_MAX;
     unlock(channel);
@@ -371,7 +392,7 @@ void sw_channel_gauges(struct sw_channel *channel, struct sw_gauges *gauges) {
 
 void sw_channel_detach(struct sw_channel *channel) {
     lock(channel);
-    channel->attached = false;
+    channel->attached = channel->commands != NULL; /* these want an answer first */
     unlock(channel);
 }
 
@@ -395,5 +416,8 @@ void sw_channel_account(struct sw_channel *channel, const struct sw_gauges *gaug
     if (nudge) sw_engine_tell_host(channel->engine, NULL);
     if (!drain) return;
     const struct sw_report report = {.event = SW_EVENT_DRAIN};
-    sw_channel_report(channel, &report);
+    if (sw_channel_report(channel, &report)) return;
+    lock(channel); /* no memory: still owed */
+    if (channel->out.refused == 0) channel->out.refused = 1;
+    unlock(channel);
 }

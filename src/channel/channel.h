@@ -81,6 +81,9 @@ struct sw_command *sw_channel_command(struct sw_channel *channel, enum sw_verb v
  * next one, to which the channel must be announced. */
 bool sw_channel_order(struct sw_channel *channel, struct sw_command *command, enum sw_state state);
 
+/* There is no loop, and none can be started: takes back the commands that wait; the client is idle. */
+void sw_channel_withdraw(struct sw_channel *channel);
+
 /* Has the loop look at the channel. False: there is none. */
 bool sw_channel_announce(struct sw_channel *channel);
 
@@ -112,6 +115,9 @@ void sw_channel_set_wishes(struct sw_channel *channel, bool discard, bool wants_
 
 /* Moves what came in to *delivery. */
 void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery);
+
+/* The report from the reserved slot was delivered: the loop may use the slot again. */
+void sw_channel_free_reserve(struct sw_channel *channel);
 
 /* Delivered bytes no longer count; wakes the loop when that lets it read again. */
 void sw_channel_delivered(struct sw_channel *channel, size_t bytes);

@@ -63,14 +63,24 @@ static void revive(struct sw_engine *engine) {
     unlock(engine);
 }
 
+/* A stop that ran out of time left the thread to end by itself: nothing new may be given to it. */
+static bool is_stopping(struct sw_engine *engine) {
+    lock(engine);
+    bool is = engine->alive && engine->stopping;
+    unlock(engine);
+    return is;
+}
+
 struct sw_error sw_engine_start(struct sw_engine *engine) {
     SW_ON_HOST_THREAD();
     if (engine->running) {
+        if (is_stopping(engine)) return sw_error_make(SW_CLOSED, SW_STAGE_START);
         if (sw_engine_alive(engine)) return sw_error_make(SW_OK, SW_STAGE_START);
         pthread_join(engine->thread, NULL);
         engine->running = false;
     }
     int failed = sw_fork_watch();
+    if (engine->generation != sw_fork_generation()) sw_engine_abandon(engine); /* these are the parent's */
     if (failed == 0) failed = open_wakeups(engine);
     if (failed != 0) return sw_error_system(failed, SW_STAGE_START);
     engine->generation = sw_fork_generation();

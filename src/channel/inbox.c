@@ -57,14 +57,15 @@ void sw_inbox_take(struct sw_inbox *inbox, struct sw_delivery *delivery) {
     delivery->pages = inbox->pages;
     delivery->reports = inbox->reports;
     delivery->messages = inbox->messages;
-    delivery->reserve_used = inbox->reserve_used;
+    delivery->reserve_used = inbox->reserve_used && !inbox->reserve_taken;
     delivery->finished = inbox->finished;
-    if (inbox->reserve_used) delivery->reserve = inbox->reserve;
+    if (delivery->reserve_used) delivery->reserve = inbox->reserve;
+    inbox->reserve_taken = inbox->reserve_used;
     if (inbox->finished) delivery->final = inbox->final;
     inbox->pages = (struct sw_pages){NULL, NULL};
     inbox->reports = NULL;
     inbox->tail = &inbox->reports;
-    inbox->reserve_used = inbox->finished = inbox->announced = false;
+    inbox->finished = inbox->announced = false;
 }
 
 bool sw_inbox_release(struct sw_inbox *inbox, size_t bytes, size_t limit) {

@@ -23,7 +23,8 @@ struct sw_inbox {
     struct sw_report *reports, **tail; /* loop puts, host takes and frees; in order */
     struct sw_report reserve;          /* loop fills when a report found no memory */
     struct sw_report final;            /* loop fills, once: close */
-    bool reserve_used;                 /* loop sets, host clears when it takes the copy */
+    bool reserve_used;                 /* loop sets, host clears when the report was delivered */
+    bool reserve_taken;                /* host: it has the copy */
     bool finished;                     /* loop sets: final is there; host clears when it takes the copy */
     bool announced;                    /* the client stands in the engine's ready list */
     bool paused;                       /* loop sets when full, host clears when half empty again */

@@ -27,8 +27,9 @@ static struct sw_error order_connect(struct client *client, struct sw_command *c
     }
     if (sw_channel_order(client->channel, command, state)) return failed;
     failed = sw_engine_start(client->host->engine);
-    if (failed.err == SW_OK) sw_channel_announce(client->channel);
-    return failed;
+    if (failed.err == SW_OK && sw_channel_announce(client->channel)) return failed;
+    sw_channel_withdraw(client->channel);
+    return failed.err != SW_OK ? failed : sw_error_make(SW_CLOSED, SW_STAGE_START);
 }
 
 static void read_server(lua_State *L, const char *where, int index, struct sw_server *server) {

@@ -7,7 +7,7 @@ static bool has_next(const struct client *client) {
     return sw_inflow_messages(client) > 0 || client->report_count > 0;
 }
 
-/* Clients in an order that gives each its turn; those without a message handler are not in the runnable list. */
+/* Clients in an order that gives each its turn; those that have messages and no handler for them are not in the runnable list. */
 static struct client *next_with_something(struct host *host) {
     if (host->runnable.head != NULL) return host->runnable.head;
     struct client *client = host->clients;
@@ -24,12 +24,17 @@ static int next_event(lua_State *L) {
         lua_settop(L, 0);
         if (!sw_push_client(L, client)) continue;
         lua_pushnil(L);
+        uint64_t serial = client->serial;
         int count = sw_record_push(L, client, true, &event);
+        if (count >= 0) {
+            lua_pushstring(L, sw_event_name(event));
+            lua_replace(L, 2);
+            if (client->serial != serial) count = -1;
+        }
+        if (count >= 0) sw_record_pass(client, event);
+        sw_inflow_schedule(client); /* it may have nothing more for poll, though something for us */
         if (count < 0) continue;
-        sw_record_pass(client, event);
         bool wanted = sw_record_is_wanted(client, event);
-        lua_pushstring(L, sw_event_name(event));
-        lua_replace(L, 2);
         sw_inflow_count_turn(client);
         if (!has_next(client)) sw_record_leave(L, 1, client);
         if (wanted) return count + 2;

@@ -107,6 +107,7 @@ void sw_inflow_pass_report(struct client *client) {
     if (client->reports == NULL) client->reports_tail = &client->reports;
     client->report_count--;
     client->serial++;
+    if (report == &client->reserve) sw_channel_free_reserve(client->channel);
     if (report == &client->reserve || report == &client->final) return;
     client->unsettled += sizeof *report;
     free(report);
@@ -200,6 +201,7 @@ void sw_inflow_drop_messages(struct client *client) {
 
 void sw_inflow_drop(struct client *client) {
     sw_pages_free(&client->pages);
+    client->offset = client->index = 0;
     while (client->reports != NULL) sw_inflow_pass_report(client);
     client->passed = client->taken;
     client->report_count = 0;

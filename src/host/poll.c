@@ -94,7 +94,13 @@ static void deliver_one(lua_State *L, struct host *host, struct client *client, 
     lua_pushnil(L); /* AT_TRACEBACK */
     lua_pushnil(L); /* the handler */
     lua_pushvalue(L, AT_CLIENT);
+    uint64_t serial = client->serial;
     int count = sw_record_push(L, client, client->has_message_handler, &event);
+    if (count >= 0) {
+        lua_pushstring(L, sw_event_name(event));
+        lua_replace(L, AT_EVENT);
+        if (client->serial != serial) count = -1;
+    }
     if (count >= 0) sw_record_pass(client, event);
     /* Before the handler runs, which may not come back. It cannot be collected: it is on the stack. */
     if (client->channel != NULL && sw_inflow_work(client) == 0) sw_record_leave(L, AT_CLIENT, client);
@@ -102,8 +108,6 @@ static void deliver_one(lua_State *L, struct host *host, struct client *client, 
                   lua_getiuservalue(L, AT_CLIENT, event + 1) != LUA_TNIL;
     if (called) {
         lua_replace(L, AT_TRACEBACK + 1);
-        lua_pushstring(L, sw_event_name(event));
-        lua_replace(L, AT_EVENT);
         if (host->has_on_error) {
             lua_pushcfunction(L, add_traceback);
             lua_replace(L, AT_TRACEBACK);
@@ -134,6 +138,7 @@ static int deliver(lua_State *L, struct host *host) {
         struct client *client = next_client(L, host);
         if (client == NULL) break;
         deliver_one(L, host, client, &round);
+        if (sw_host_refuses(L, host)) return 3; /* the handler forked, and this is the child */
         host->depth = depth; /* polls that an error in a coroutine of the handler's left */
     }
     return finish(L, host, &round);

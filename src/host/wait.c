@@ -169,7 +169,10 @@ static int look_message(lua_State *L, struct client *client, void *context) {
     while (sw_inflow_messages(client) > 0) {
         if (!sw_inflow_push_message(L, client)) continue;
         sw_inflow_pass_message(client);
-        if (sw_inflow_messages(client) == 0) sw_inflow_settle(client);
+        if (sw_inflow_messages(client) == 0) {
+            sw_inflow_settle(client);
+            sw_client_anchor(L, 1);
+        }
         return 1;
     }
     bool ended = view.state == SW_STATE_IDLE || view.state == SW_STATE_CLOSED;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "channel/thread.h"
 #include "loop/loop.h"
 #include "loop/socket.h"
@@ -11,12 +12,8 @@ static const double HELD = 5;
 
 /* --- states --- */
 
-static bool is_closing(const struct conn *conn) {
-    return conn->goal == CONN_CLOSE && (conn->state == CONN_FLUSHING || conn->state == CONN_ENDING);
-}
-
 static enum sw_state visible(const struct conn *conn) {
-    if (is_closing(conn)) return SW_STATE_CLOSED; /* as it was when close() returned */
+    if (sw_conn_is_closing(conn)) return SW_STATE_CLOSED; /* as it was when close() returned */
     switch (conn->state) {
     case CONN_IDLE: return SW_STATE_IDLE;
     case CONN_RESOLVING: return SW_STATE_RESOLVING;
@@ -131,9 +128,14 @@ void sw_conn_account(struct conn *conn, size_t released) {
 
 static bool may_retry(const struct conn *conn) { return sw_backoff_allows(&conn->reconnect, conn->failures); }
 
-static void wait_for_next(struct conn *conn) {
+static double next_delay(struct conn *conn) {
     uint32_t failures = conn->failures > 0 ? conn->failures : 1;
-    double delay = sw_backoff_delay(&conn->reconnect, failures, sw_random(&conn->loop->seed));
+    return sw_backoff_delay(&conn->reconnect, failures, sw_random(&conn->loop->seed));
+}
+
+static void wait_for_next(struct conn *conn) {
+    double delay = next_delay(conn);
+    conn->since = sw_clock();
     struct sw_report report = sw_conn_report(conn, SW_EVENT_RETRY);
     report.seconds = delay;
     sw_conn_enter_with(conn, CONN_WAITING, &report);
@@ -176,7 +178,7 @@ void sw_conn_dial_failed(struct conn *conn, struct sw_error error) {
 }
 
 static void count_failure(struct conn *conn) {
-    bool held = ev_now(conn->loop->ev) - conn->since >= HELD;
+    bool held = sw_clock() - conn->since >= HELD;
     conn->failures = held ? 0 : conn->failures + 1;
     sw_conn_account(conn, 0);
 }
@@ -244,6 +246,7 @@ static void handle_connect(struct conn *conn, const struct sw_command *command) 
     case CONN_ENDING:
         if (conn->goal == CONN_CLOSE) break;
         if (conn->goal == CONN_REDIAL && !same_next) conn->overtaken++;
+        if (conn->fence > command->fence) conn->fence = command->fence;
         conn->goal = CONN_REDIAL;
         break;
     case CONN_CLOSED: break;
@@ -252,11 +255,11 @@ static void handle_connect(struct conn *conn, const struct sw_command *command) 
 
 static void handle_policy(struct conn *conn, const struct sw_reconnect *policy) {
     conn->reconnect = *policy;
-    if (conn->state != CONN_WAITING || conn->attempt_due) return;
-    if (may_retry(conn))
-        wait_for_next(conn);
-    else
+    if (conn->state != CONN_WAITING) return;
+    if (!may_retry(conn))
         give_up(conn, conn->cause);
+    else if (!conn->attempt_due)
+        sw_conn_set_timer(conn, conn->since + next_delay(conn) - sw_clock());
 }
 
 static void handle_disconnect(struct conn *conn, const struct sw_command *command) {
@@ -278,6 +281,10 @@ static void handle_disconnect(struct conn *conn, const struct sw_command *comman
     case CONN_IDLE:
     case CONN_CLOSED: break;
     }
+}
+
+bool sw_conn_is_closing(const struct conn *conn) {
+    return conn->goal == CONN_CLOSE && (conn->state == CONN_FLUSHING || conn->state == CONN_ENDING);
 }
 
 void sw_conn_abort(struct conn *conn) {
@@ -335,11 +342,12 @@ void sw_conn_attend(struct conn *conn, struct sw_batch *batch) {
 }
 
 void sw_conn_fail(struct conn *conn, struct sw_error fault) {
-    if (is_closing(conn)) {
+    if (sw_conn_is_closing(conn)) {
         sw_conn_abort(conn);
         return;
     }
     if (conn->state == CONN_RESOLVING || conn->state == CONN_CONNECTING) sw_dial_cancel(conn);
+    bool redials = conn->goal == CONN_REDIAL && conn->fd >= 0;
     conn->cause = fault;
     conn->goal = CONN_CLOSE; /* as far as its messages go: the queue ends with the connection */
     bool silent = conn->state == CONN_IDLE;
@@ -349,16 +357,18 @@ void sw_conn_fail(struct conn *conn, struct sw_error fault) {
     sw_conn_enter(conn, CONN_IDLE);
     sw_channel_detach(conn->channel);
     if (!silent || report.lost_unsent.first != 0) sw_channel_report(conn->channel, &report);
+    for (conn->overtaken += redials; conn->overtaken > 0; conn->overtaken--) tell_error(conn);
     sw_loop_remove(conn->loop, conn);
 }
 
 void sw_conn_refuse(struct conn *conn, const struct sw_batch *batch, struct sw_error fault) {
-    bool closing = false;
+    bool closing = false, connecting = false;
     for (const struct sw_command *command = batch->commands; command != NULL; command = command->next) {
         conn->known = command->number;
         closing = closing || command->verb == SW_CLOSE;
+        connecting = connecting || command->verb == SW_CONNECT;
     }
-    sw_conn_enter(conn, CONN_WAITING); /* for what will not come */
+    sw_conn_enter(conn, connecting ? CONN_WAITING : CONN_IDLE); /* for what will not come */
     if (closing)
         sw_conn_abort(conn);
     else

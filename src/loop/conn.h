@@ -73,14 +73,14 @@ struct conn {
     bool attempt_due;        /* WAITING is over, but the inbox is full */
     uint32_t overtaken;      /* FLUSHING, ENDING: connect commands that a later command took the place of; each is owed an error */
 
-    struct dial *dial;        /* RESOLVING, CONNECTING */
+    struct dial *dial;        /* CONNECTING */
     struct sw_lookup *lookup; /* under way, perhaps for an attempt that ended before */
     double deadline;          /* RESOLVING, CONNECTING, FLUSHING, ENDING: when it must be over */
 
     int fd;
     ev_io reader, writer;
     ev_timer ack_timer; /* runs while something is not acknowledged */
-    double since;       /* when the attempt began; CONNECTED: when it was ready */
+    double since;       /* when the attempt began; CONNECTED: when it was ready; WAITING: when the last one failed */
     char address[SW_ADDRESS_TEXT];
     uint16_t port;
     struct sw_sendq queue;
@@ -107,6 +107,9 @@ void sw_conn_attend(struct conn *conn, struct sw_batch *batch);
 
 /* Ends it within `linger` seconds at most, as the close command does. */
 void sw_conn_close(struct conn *conn, double linger);
+
+/* True while a close is carried out. */
+bool sw_conn_is_closing(const struct conn *conn);
 
 /* The same at once. */
 void sw_conn_abort(struct conn *conn);
@@ -160,6 +163,9 @@ void sw_transfer_take(struct conn *conn);
 
 /* Reading goes on after the inbox was full. */
 void sw_transfer_resume(struct conn *conn);
+
+/* Gives back the pages that a busy client would fill again. */
+void sw_transfer_trim(struct conn *conn);
 
 /* Asks the kernel how far the peer's TCP is, and publishes it. */
 void sw_transfer_sample(struct conn *conn);

@@ -1,14 +1,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "loop/conn.h"
 #include "loop/loop.h"
 #include "loop/socket.h"
 
 /* When other lookups of this process fill all places, look again so soon. */
 static const double LOOKUP_RETRY = 0.02;
-
-static double now(const struct conn *conn) { return ev_now(conn->loop->ev); }
 
 static void end_dial(struct conn *conn) {
     free(conn->dial);
@@ -38,21 +37,21 @@ void sw_dial_cancel(struct conn *conn) {
 
 static void note_address(struct conn *conn, const struct sw_address *address) {
     sw_address_text(address, conn->address);
-    conn->port = conn->server.port;
+    conn->port = conn->dialled.port;
 }
 
 static void on_ready(struct conn *conn) {
     bool again = conn->gauges.connects++ > 0;
     struct sw_report report = sw_conn_report(conn, SW_EVENT_CONNECT);
     sw_conn_account(conn, 0);
-    report.seconds = now(conn) - conn->since;
+    report.seconds = sw_clock() - conn->since;
     if (!sw_conn_enter_with(conn, CONN_CONNECTED, &report)) {
         fail(conn, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
         return;
     }
     end_dial(conn);
     ev_io_stop(conn->loop->ev, &conn->writer);
-    conn->since = now(conn);
+    conn->since = sw_clock();
     conn->goal = CONN_RETRY;
     conn->fence = UINT64_MAX;
     sw_conn_log(conn, again ? SW_LOG_RECONNECTED : SW_LOG_CONNECTED, 0);
@@ -84,7 +83,7 @@ static void on_writable(struct ev_loop *ev, ev_io *writer, int events) {
     (void)ev;
     struct conn *conn = writer->data;
     if (events & EV_ERROR)
-        address_failed(conn, sw_error_system(errno != 0 ? errno : EIO, SW_STAGE_CONNECT));
+        address_failed(conn, sw_error_system(EIO, SW_STAGE_CONNECT));
     else
         on_outcome(conn);
 }
@@ -93,9 +92,10 @@ static void wait_for_outcome(struct conn *conn) {
     ev_io_init(&conn->writer, on_writable, conn->fd, EV_WRITE);
     conn->writer.data = conn;
     ev_io_start(conn->loop->ev, &conn->writer);
+    sw_loop_look_again(conn->loop);
     /* What is left of the attempt's time is shared among the addresses that are left, so that one black hole does not take it all. */
     size_t left = conn->dial->addresses.count - conn->dial->next + 1;
-    sw_conn_set_timer(conn, (conn->deadline - now(conn)) / (double)left);
+    sw_conn_set_timer(conn, (conn->deadline - sw_clock()) / (double)left);
 }
 
 static void try_next(struct conn *conn) {
@@ -131,9 +131,9 @@ static void connect_to(struct conn *conn, const struct sw_addresses *addresses) 
 /* --- resolving --- */
 
 static void look_up(struct conn *conn) {
-    sw_conn_set_timer(conn, conn->deadline - now(conn));
+    sw_conn_set_timer(conn, conn->deadline - sw_clock());
     if (conn->lookup != NULL) return; /* of an earlier attempt: what it finds may do for this one */
-    int failed = sw_resolver_start(conn->loop->engine, &conn->server, conn, &conn->lookup);
+    int failed = sw_resolver_start(conn->loop->engine, &conn->dialled, conn, &conn->lookup);
     if (failed == EAGAIN)
         sw_conn_set_timer(conn, LOOKUP_RETRY);
     else if (failed != 0)
@@ -143,7 +143,7 @@ static void look_up(struct conn *conn) {
 void sw_dial_resolved(struct conn *conn, struct sw_lookup *lookup) {
     conn->lookup = NULL;
     if (conn->state != CONN_RESOLVING) return;
-    if (!sw_server_equal(&lookup->server, &conn->server))
+    if (!sw_server_equal(&lookup->server, &conn->dialled))
         look_up(conn);
     else if (lookup->error.err != SW_OK)
         fail(conn, lookup->error);
@@ -161,13 +161,13 @@ void sw_dial_start(struct conn *conn) {
         return;
     }
     conn->dialled = conn->server;
-    conn->since = now(conn);
+    conn->since = sw_clock();
     conn->deadline = conn->since + conn->channel->options.connect_timeout;
     conn->address[0] = '\0';
-    conn->port = conn->server.port;
+    conn->port = conn->dialled.port;
     sw_conn_log(conn, conn->failures > 0 ? SW_LOG_RETRYING : SW_LOG_CONNECTING, 0);
     struct sw_addresses addresses;
-    if (sw_resolver_numeric(&conn->server, &addresses)) {
+    if (sw_resolver_numeric(&conn->dialled, &addresses)) {
         connect_to(conn, &addresses);
         return;
     }
@@ -176,7 +176,7 @@ void sw_dial_start(struct conn *conn) {
 }
 
 void sw_dial_timeout(struct conn *conn) {
-    bool over = now(conn) >= conn->deadline;
+    bool over = sw_clock() >= conn->deadline;
     if (conn->state == CONN_CONNECTING)
         address_failed(conn, sw_error_system(ETIMEDOUT, SW_STAGE_CONNECT));
     else if (over)

@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "loop/conn.h"
 #include "loop/loop.h"
 #include "loop/socket.h"
@@ -17,7 +18,7 @@ void sw_ending_flush(struct conn *conn, enum conn_goal goal, uint64_t fence, dou
     conn->fence = fence;
     conn->linger = linger;
     conn->cause = sw_error_make(SW_CLOSED, SW_STAGE_CLOSE);
-    conn->deadline = ev_now(conn->loop->ev) + linger;
+    conn->deadline = sw_clock() + linger;
     sw_conn_enter(conn, CONN_FLUSHING);
     if (linger <= 0) {
         sw_ending_finish(conn);
@@ -32,7 +33,7 @@ void sw_ending_start(struct conn *conn, double seconds) {
     if (seconds > SW_DRAIN_MAX) seconds = SW_DRAIN_MAX;
     ev_io_stop(conn->loop->ev, &conn->writer);
     conn->fin = sw_socket_finish(conn->fd);
-    conn->deadline = ev_now(conn->loop->ev) + seconds;
+    conn->deadline = sw_clock() + seconds;
     sw_conn_enter(conn, CONN_ENDING);
     sw_conn_set_timer(conn, DRAIN_STEP);
     read_to_end(conn);
@@ -43,7 +44,7 @@ void sw_ending_check(struct conn *conn) {
     sw_transfer_sample(conn);
     uint64_t written = sw_sendq_written(&conn->queue);
     bool acked = sw_socket_acked(conn->fd, written, conn->fin) == written;
-    if ((conn->peer_ended && acked) || ev_now(conn->loop->ev) >= conn->deadline) sw_ending_finish(conn);
+    if ((conn->peer_ended && acked) || sw_clock() >= conn->deadline) sw_ending_finish(conn);
 }
 
 void sw_ending_timeout(struct conn *conn) {
@@ -86,6 +87,7 @@ void sw_ending_account(struct conn *conn, struct sw_report *report) {
     report->partial = sw_assembly_partial(&conn->in);
     sw_assembly_reset(&conn->in);
     if (conn->fd >= 0) close_socket(conn);
+    sw_transfer_trim(conn);
 }
 
 void sw_ending_finish(struct conn *conn) {

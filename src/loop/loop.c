@@ -97,7 +97,7 @@ static void for_each(struct loop *loop, void (*end)(struct loop *, struct conn *
 
 static void close_one(struct loop *loop, struct conn *conn) {
     (void)loop;
-    sw_conn_close(conn, conn->channel->options.linger);
+    if (!sw_conn_is_closing(conn)) sw_conn_close(conn, conn->channel->options.linger);
 }
 
 static void abort_one(struct loop *loop, struct conn *conn) {
@@ -173,11 +173,14 @@ static void before_sleep(struct ev_loop *ev, ev_prepare *watcher, int events) {
     bool more = true;
     for (int round = 0; round < WORK_ROUNDS && more && !loop->ended; round++) more = work_once(loop, true);
     if (loop->fault.err != SW_OK) end(loop);
-    if (more)
+    if (more || loop->look_again)
         ev_idle_start(ev, &loop->unfinished);
     else
         ev_idle_stop(ev, &loop->unfinished);
+    loop->look_again = false;
 }
+
+void sw_loop_look_again(struct loop *loop) { loop->look_again = true; }
 
 static void after_sleep(struct ev_loop *ev, ev_check *watcher, int events) {
     (void)ev, (void)events;
@@ -188,7 +191,7 @@ static void after_sleep(struct ev_loop *ev, ev_check *watcher, int events) {
 static void on_wake(struct ev_loop *ev, ev_io *watcher, int events) {
     struct loop *loop = watcher->data;
     if (events & EV_ERROR) {
-        loop->fault = sw_error_system(errno != 0 ? errno : EIO, SW_STAGE_START);
+        loop->fault = sw_error_system(EIO, SW_STAGE_START);
         ev_io_stop(ev, watcher);
         return;
     }
@@ -228,6 +231,7 @@ static void run(struct loop *loop) {
         return;
     }
     start_watchers(loop);
+    sw_loop_look_again(loop);
     ev_run(loop->ev, 0);
 }
 

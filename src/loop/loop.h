@@ -33,6 +33,7 @@ struct loop {
     ev_idle unfinished;    /* started while there is more work than a round's budget */
     bool stopping;         /* end when the last connection is closed */
     bool ended;            /* ev_break was called */
+    bool look_again;       /* the next sleep must not last: see sw_loop_look_again */
     struct sw_error fault; /* why the loop cannot go on; SW_OK: it can */
     unsigned char buffer[SW_READ_BUFFER]; /* for one read at a time */
 };
@@ -45,6 +46,9 @@ const char *sw_loop_check_library(void);
 
 /* Zeroed memory for what the loop cannot do without: waits for it, as libev's allocator does on our threads. */
 void *sw_loop_allocate(size_t size);
+
+/* libev tells that the system refused a watcher only after its next sleep: makes that one short. */
+void sw_loop_look_again(struct loop *loop);
 
 /* The connection's end: takes it off the list; it is freed at the end of the round. */
 void sw_loop_remove(struct loop *loop, struct conn *conn);

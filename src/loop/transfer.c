@@ -36,18 +36,30 @@ static void watch_acks(struct conn *conn) {
     ev_timer_again(conn->loop->ev, &conn->ack_timer);
 }
 
+void sw_transfer_trim(struct conn *conn) {
+    struct sw_pages spent = sw_sendq_take_spent(&conn->queue);
+    sw_pages_free(&spent);
+    sw_channel_trim(conn->channel);
+}
+
+/* There is something to send, and no event will say when: see STARVED. */
+static bool is_starved(const struct conn *conn) {
+    bool sends = conn->state == CONN_CONNECTED || conn->state == CONN_FLUSHING;
+    return sends && conn->queue.handed.byte != conn->queue.end && !ev_is_active(&conn->writer);
+}
+
 static void on_ack_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     (void)events;
     struct conn *conn = timer->data;
     sw_transfer_sample(conn);
     timer->repeat = timer->repeat * 2 < ACK_INTERVAL_MAX ? timer->repeat * 2 : ACK_INTERVAL_MAX;
-    if (is_all_acked(conn)) {
+    bool starved = is_starved(conn);
+    if (is_all_acked(conn) && !starved) {
         timer->repeat = 0; /* ev_timer_again: stops it */
-        struct sw_pages spent = sw_sendq_take_spent(&conn->queue);
-        sw_pages_free(&spent);
-        sw_channel_trim(conn->channel);
+        sw_transfer_trim(conn);
     }
     ev_timer_again(ev, timer);
+    if (starved) sw_transfer_send(conn);
 }
 
 /* --- sending --- */
@@ -56,6 +68,7 @@ void sw_transfer_take(struct conn *conn) {
     struct sw_pages pages, spent = sw_sendq_take_spent(&conn->queue);
     uint64_t fence = sw_channel_take_messages(conn->channel, &pages, &spent);
     if (fence < conn->fence && conn->goal != CONN_CLOSE) conn->fence = fence;
+    sw_pages_free(&spent); /* the host has enough */
     if (pages.head != NULL) sw_sendq_put(&conn->queue, &pages);
 }
 
@@ -72,14 +85,21 @@ static void send_failed(struct conn *conn, int failed) {
     sw_ending_start(conn, SW_DRAIN_MAX);
 }
 
-enum outcome { ALL_SENT, BLOCKED, MORE, BROKEN };
+enum outcome {
+    ALL_SENT,
+    BLOCKED, /* until the socket is writable */
+    STARVED, /* it may be writable, but the system has no buffers: ask again by the timer */
+    MORE,
+    BROKEN,
+};
 
 static enum outcome send_some(struct conn *conn) {
     struct iovec iov[IOVECS];
     size_t count = has_something(conn) ? sw_sendq_fill(&conn->queue, conn->fence, SEND_LIMIT, iov, IOVECS) : 0;
     if (count == 0) return ALL_SENT;
     ptrdiff_t taken = sw_socket_send(conn->fd, iov, count);
-    if (taken == -EAGAIN || taken == -EWOULDBLOCK || taken == -ENOBUFS) return BLOCKED;
+    if (taken == -EAGAIN || taken == -EWOULDBLOCK) return BLOCKED;
+    if (taken == -ENOBUFS) return STARVED;
     if (taken < 0) {
         send_failed(conn, (int)-taken);
         return BROKEN;
@@ -96,7 +116,8 @@ void sw_transfer_send(struct conn *conn) {
     uint64_t before = conn->queue.handed.byte;
     for (int round = 0; round < ROUNDS && outcome == MORE; round++) outcome = send_some(conn);
     if (outcome == BROKEN) return;
-    if (conn->queue.handed.byte != before) watch_acks(conn);
+    if (conn->queue.handed.byte != before || outcome == STARVED) watch_acks(conn);
+    if (outcome == STARVED) return;
     if (outcome != ALL_SENT) {
         ev_io_start(conn->loop->ev, &conn->writer);
         return;
@@ -107,7 +128,7 @@ void sw_transfer_send(struct conn *conn) {
 
 /* A watcher that libev gave up on (epoll_ctl failed: ENOSPC, ENOMEM). */
 static void watching_failed(struct conn *conn) {
-    conn->cause = sw_error_system(errno != 0 ? errno : EIO, SW_STAGE_START);
+    conn->cause = sw_error_system(EIO, SW_STAGE_START);
     if (conn->state == CONN_CONNECTED) conn->goal = CONN_RETRY;
     sw_ending_finish(conn);
 }
