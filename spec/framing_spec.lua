@@ -403,6 +403,7 @@ describe("framing:", function()
         assert.equal(round < 3, disconnect[4].will_retry)
         if round < 3 then
           assert(events:wait("connect", round + 1))
+          assert(peer:wait_accepted(round + 1))
           assert.equal(round, client:stats().failures)
         end
       end
@@ -413,6 +414,7 @@ describe("framing:", function()
       assert.equal("idle", client:state())
       client:connect()
       assert(events:wait("connect", 4))
+      assert(peer:wait_accepted(4))
       peer:command("send " .. hex "\0\5clean")
       assert.equal("clean", assert(events:wait("message", 4))[2])
     end)

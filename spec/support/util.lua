@@ -79,11 +79,14 @@ end
 
 -- --- clients ---
 
---- A client of the peer, connected. Options are those of sidewire.new; host and port are the peer's.
+--- A client of the peer, connected, and accepted by the peer, so that its control commands reach the connection.
+-- Options are those of sidewire.new; host and port are the peer's.
 function util.connected(peer, options)
   local client = util.client(peer, options)
+  local accepted = peer:stats().accepted
   assert(client:connect())
   assert(client:wait("connected", util.DEADLINE))
+  assert(peer:wait_accepted(accepted + 1, util.DEADLINE))
   return client
 end
 
