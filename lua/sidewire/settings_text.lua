@@ -1,0 +1,258 @@
+-- The text of a settings file: what is in it, and what it becomes. Strings in, strings out; files are the business of
+-- sidewire.settings, where the format is described. What a host, a port or a policy may be is asked of the core.
+local core = require "sidewire.core"
+
+local settings_text = {}
+
+local KEYS = { "host", "port", "reconnect" } -- in the order in which they are added
+local SECTION = "sidewire"
+local BYTE_ORDER_MARK = "\xEF\xBB\xBF" -- of UTF-8 (RFC 3629, 6)
+
+-- Not string.lower, for which "I" is no capital "i" in a Turkish locale.
+local function lower(text)
+  return (text:gsub("[A-Z]", function(letter) return string.char(letter:byte() + 32) end))
+end
+
+-- --- values ---
+
+-- What the core makes of these options: { host =, port =, policy = }; or nil and what is wrong with them.
+local function ask_core(options)
+  local made, client = pcall(core.new, options)
+  if not made then return nil, (client:gsub("^sidewire%.new: ", "")) end
+  local host, port = client:get_server()
+  local answer = { host = host, port = port, policy = client:get_reconnect() }
+  getmetatable(client).__gc(client) -- at once and unheard: closing it, or stop, would be an event
+  return answer
+end
+
+-- false, true or seconds: what of a client's policy a file can say.
+local function policy_to_value(policy)
+  if not policy then return false end
+  local is_fixed = policy.delay == policy.max and not policy.jitter and not policy.attempts
+  return is_fixed and policy.delay or true
+end
+
+local function is_decimal(text)
+  return text:find "^%d+%.?%d*$" or text:find "^%.%d+$"
+end
+
+local SWITCH = { on = true, off = false }
+
+-- The value that a text in the file stands for, or nil and what is wrong.
+local from_text = {
+  host = function(text) return text end,
+  port = function(text) return text:find "^%d+$" and math.tointeger(tonumber(text)) or text end,
+  reconnect = function(text)
+    local switch = SWITCH[lower(text)]
+    if switch ~= nil then return switch end
+    if is_decimal(text) then return tonumber(text) end
+    return nil, ("reconnect must be off, on or a number of seconds, got '%s'"):format(text)
+  end,
+}
+
+local function text_to_value(key, text)
+  local value, problem = from_text[key](text)
+  if value == nil then return nil, problem end
+  local answer
+  answer, problem = ask_core { [key] = value }
+  if not answer then return nil, problem end
+  return value
+end
+
+-- In the fewest digits that give the same number again, with a point whatever the locale's is.
+local function seconds_to_text(seconds)
+  for _, format in ipairs { "%.14g", "%.17g" } do
+    local text = format:format(seconds):gsub("%D+", ".")
+    if tonumber(text) == seconds then return text end
+  end
+end
+
+local to_text = {
+  host = function(host) return host end,
+  port = function(port) return ("%d"):format(port) end,
+  reconnect = function(reconnect)
+    if type(reconnect) == "boolean" then return reconnect and "on" or "off" end
+    return seconds_to_text(reconnect)
+  end,
+}
+
+-- Checks values that a script gives. Returns the values as they would be loaded again; or nil and what is wrong
+function settings_text.check(values)
+  if type(values) ~= "table" then return nil, "values must be a table { host =, port =, reconnect = }" end
+  for key in next, values do
+    if not from_text[key] then
+      return nil, ("unknown key '%s' (valid: %s)"):format(tostring(key), table.concat(KEYS, ", "))
+    end
+  end
+  local answer, problem = ask_core(values)
+  if not answer then return nil, problem end
+  local checked = { host = answer.host, port = answer.port }
+  if rawget(values, "reconnect") ~= nil then checked.reconnect = policy_to_value(answer.policy) end
+  return checked
+end
+
+-- --- reading: every pattern here takes linear time, whatever the file holds ---
+
+-- What `parse` returns, a document, has these fields:
+--   text          as it was given
+--   values        key -> value
+--   spans         key -> { first =, last = }: the bytes of the value's text, without quotes
+--   start         the bytes before the first line (a byte order mark)
+--   has_sections
+--   is_own        does the line at hand count? It does before the first section and in [sidewire]
+--   last_setting  the last byte, line end included, of the last line with one of our keys, if any
+--   last_own      the same of the last line in [sidewire] that has a key or is the header, if any
+
+-- Blanks are spaces, tabs, and the carriage return of a CRLF line end.
+local function trim(text)
+  local first = text:find "[^ \t\r]"
+  return first and text:match("^.*[^ \t\r]", first) or ""
+end
+
+-- Is there nothing but a comment from `at` on?
+local function is_rest(line, at)
+  local first = line:find("[^ \t\r]", at)
+  return not first or line:find("^[#;]", first) ~= nil
+end
+
+local function read_quoted(line, first, quote)
+  local close = line:find(quote, first + 1, true)
+  if not close then return nil, "the closing " .. quote .. " is missing" end
+  if not is_rest(line, close + 1) then return nil, "only a comment may follow the closing " .. quote end
+  return line:sub(first + 1, close - 1), first + 1
+end
+
+-- The value behind the "=": its text and where it begins; or nil and what is wrong.
+local function read_value(line, at)
+  local first = line:find("[^ \t\r]", at)
+  local quote = first and line:match("^[\"']", first)
+  if quote then return read_quoted(line, first, quote) end
+  local text = trim(line:sub(at, (line:find("[#;]", at) or 0) - 1))
+  if text == "" then return nil, "the value is missing" end
+  return text, first
+end
+
+local function read_setting(document, key, line, at, offset)
+  local text, first = read_value(line, at)
+  if not text then return ("%s: %s"):format(key, first) end
+  local value, problem = text_to_value(key, text)
+  if value == nil then return problem end
+  document.values[key] = value
+  document.spans[key] = { first = offset + first, last = offset + first + #text - 1 }
+end
+
+local function read_key(document, line, first, offset, last)
+  if not document.is_own then return end
+  local equals = line:find("=", first, true)
+  if not equals then return ("'%s' is no 'key = value', no [section] and no comment"):format(trim(line)) end
+  local name = trim(line:sub(first, equals - 1))
+  if name == "" then return "there is no key before the '='" end
+  if document.last_own then document.last_own = last end
+  local key = lower(name)
+  if not from_text[key] then return end
+  document.last_setting = last
+  return read_setting(document, key, line, equals + 1, offset)
+end
+
+local function read_section(document, line, first, last)
+  local close = line:find("]", first, true)
+  if not close then return ("the ']' of the section '%s' is missing"):format(trim(line)) end
+  document.is_own = lower(trim(line:sub(first + 1, close - 1))) == SECTION
+  document.has_sections = true
+  if not document.is_own then return end
+  document.last_own = last
+  if not is_rest(line, close + 1) then return "only a comment may follow the ']'" end
+end
+
+-- Takes the line between the bytes offset + 1 and last, line end included. Returns what is wrong with it, or nil.
+local function read_line(document, offset, last)
+  local line = document.text:sub(offset + 1, last):gsub("\n$", "")
+  if line:find("\0", 1, true) then return "there is a zero byte: a settings file is text, in ASCII or UTF-8" end
+  local first = line:find "[^ \t\r]"
+  if not first or line:find("^[#;]", first) then return end
+  if line:sub(first, first) == "[" then return read_section(document, line, first, last) end
+  return read_key(document, line, first, offset, last)
+end
+
+-- Reads a text. Returns a document, or nil and what is wrong, with the line
+function settings_text.parse(text)
+  local start = text:sub(1, #BYTE_ORDER_MARK) == BYTE_ORDER_MARK and #BYTE_ORDER_MARK or 0
+  local document = { text = text, values = {}, spans = {}, start = start, is_own = true, has_sections = false }
+  local offset, number = start, 0
+  while offset < #text do
+    local last = text:find("\n", offset + 1, true) or #text
+    number = number + 1
+    local problem = read_line(document, offset, last)
+    if problem then return nil, ("line %d: %s"):format(number, problem) end
+    offset = last
+  end
+  return document
+end
+
+-- --- changing ---
+
+local function line_end(text, last)
+  if text:sub(last, last) == "\n" then return text:sub(last - 1, last) == "\r\n" and "\r\n" or "\n" end
+  return text:match "\r?\n" or "\n"
+end
+
+-- Where lines are added: the byte before them, and the header that they need, as lines.
+local function find_place(document)
+  local last = document.last_setting or document.last_own
+  if last then return last, {} end
+  if document.has_sections then return #document.text, { "", "[" .. SECTION .. "]" } end
+  return #document.text, {}
+end
+
+local function missing_lines(document, wanted)
+  local lines = {}
+  for _, key in ipairs(KEYS) do
+    if wanted[key] ~= nil and document.values[key] == nil then
+      lines[#lines + 1] = ("%s = %s"):format(key, to_text[key](wanted[key]))
+    end
+  end
+  return lines
+end
+
+-- A last line without an end stays one.
+local function join_lines(document, place, lines)
+  local ending = line_end(document.text, place)
+  local text = table.concat(lines, ending)
+  local is_after_line = place == document.start or document.text:sub(place, place) == "\n"
+  return is_after_line and text .. ending or ending .. text
+end
+
+local function add_missing(edits, document, wanted)
+  local missing = missing_lines(document, wanted)
+  if #missing == 0 then return end
+  local place, lines = find_place(document)
+  table.move(missing, 1, #missing, #lines + 1, lines)
+  edits[#edits + 1] = { first = place + 1, last = place, text = join_lines(document, place, lines) }
+end
+
+local function find_edits(document, wanted)
+  local edits = {}
+  for key, span in pairs(document.spans) do
+    local value = wanted[key]
+    if value ~= nil and value ~= document.values[key] then
+      edits[#edits + 1] = { first = span.first, last = span.last, text = to_text[key](value) }
+    end
+  end
+  add_missing(edits, document, wanted)
+  table.sort(edits, function(a, b) return a.first < b.first end)
+  return edits
+end
+
+-- The text of a document with other values; the same text when nothing changes.
+function settings_text.change(document, wanted)
+  local pieces, offset = {}, 0
+  for _, edit in ipairs(find_edits(document, wanted)) do
+    pieces[#pieces + 1] = document.text:sub(offset + 1, edit.first - 1)
+    pieces[#pieces + 1] = edit.text
+    offset = edit.last
+  end
+  pieces[#pieces + 1] = document.text:sub(offset + 1)
+  return table.concat(pieces)
+end
+
+return settings_text
