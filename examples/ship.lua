@@ -1,0 +1,244 @@
+--- Ships a file, line by line, to any TCP server:
+--
+--     lua ship.lua FILE HOST PORT [--follow] [--framing F]
+--
+-- Each line becomes one message, and its number is the message's id. The framing says what stands between messages:
+-- line (the default: the server gets the file's bytes), nul, u8, u16be, u16le, u32be, u32le. With --follow it ships what
+-- is appended to the file, too, until it is interrupted.
+--
+-- It outlasts restarts of the server. In the end, or after Ctrl-C, it tells what became of the lines. Exit status: 0
+-- every line was acknowledged; 1 some were not, or it cannot be known, and the output says which; 2 wrong arguments.
+
+package.path = arg[0]:match "^(.-)[^/]*$" .. "?.lua;" .. package.path -- ship/ stands beside this file
+
+local sidewire = require "sidewire"
+local Lines = require "ship.lines"
+local Screen = require "ship.screen"
+
+local USAGE = "usage: lua ship.lua FILE HOST PORT [--follow] [--framing F]"
+local FRAMINGS = {
+  line = { delimiter = "\n" }, -- not "line", which would refuse a line that ends in "\r"
+  nul = { delimiter = "\0" },
+  u8 = "u8", u16be = "u16be", u16le = "u16le", u32be = "u32be", u32le = "u32le",
+}
+local QUEUE_LIMIT = 16 * 2 ^ 20
+local QUEUE_MARK = 4 * 2 ^ 20 -- bytes in the queue above which the file is not read
+local PATIENCE = 300 -- seconds that a connected server may take nothing before the connection is given up
+local TICK = 0.01 -- seconds between looks at the queue; short enough that it does not run empty
+local IDLE_TICK = 0.1 -- between looks at a file that may grow
+local LAST_WORDS = 5 -- seconds for what is still queued when it is interrupted
+
+-- --- the command line ---
+
+local function refuse(format, ...)
+  io.stderr:write("ship.lua: ", format:format(...), "\n", USAGE, "\n")
+  os.exit(2)
+end
+
+local function read_arguments(words)
+  local options, places = { framing = "line" }, {}
+  local i = 1
+  while words[i] do
+    if words[i] == "--follow" then
+      options.follow = true
+    elseif words[i] == "--framing" then
+      i = i + 1
+      options.framing = words[i] or refuse "--framing needs a name"
+    elseif words[i]:find "^%-" then
+      refuse("unknown option %s", words[i])
+    else
+      places[#places + 1] = words[i]
+    end
+    i = i + 1
+  end
+  if #places ~= 3 then refuse("3 arguments are wanted, not %d", #places) end
+  options.path, options.host, options.port = places[1], places[2], math.tointeger(tonumber(places[3]))
+  if not FRAMINGS[options.framing] then refuse("unknown framing %s", options.framing) end
+  if not options.port or not sidewire.is_port(options.port) then refuse("no port number: %s", places[3]) end
+  return options
+end
+
+-- --- what the client has to say ---
+
+local function range(first, last)
+  return first == last and ("line %d"):format(first) or ("lines %d to %d"):format(first, last)
+end
+
+local function note_lost(run, first, last, fate)
+  run.losses[#run.losses + 1] = { first = first, last = last }
+  run.noted = run.noted + last - first + 1
+  local what = fate == "unsent" and "not shipped" or "lost; they may have arrived"
+  run.screen:say("%s: %s", range(first, last), what)
+end
+
+-- A server that ends in order has read all that its system acknowledged. One that dies has not, and nobody tells.
+local function note_end(run, client, why, code)
+  run.screen:say("disconnected: %s", why)
+  if code == "EPEER" or code == "ECLOSED" then return end
+  local stats = client:stats()
+  run.doubtful = stats.finished + stats.lost
+  run.screen:say("the last lines up to %d may have been acknowledged and yet not been read", run.doubtful)
+end
+
+local function new_client(run, options)
+  local ok, client = pcall(sidewire.new, {
+    host = options.host, port = options.port, framing = FRAMINGS[options.framing],
+    queue_limit = QUEUE_LIMIT,
+    stall_timeout = PATIENCE,
+    on = {
+      message = false, -- the server may say what it likes
+      connect = function(_, info) run.screen:say("connected to %s port %d", info.address, info.port) end,
+      disconnect = function(client, why, code) note_end(run, client, why, code) end,
+      retry = function(_, attempt, _, why)
+        if attempt <= 2 then run.screen:say("%s; trying again", why) end -- once is enough
+      end,
+      lost = function(_, first, last, fate) note_lost(run, first, last, fate) end,
+      drain = function() run.full = false end,
+      close = function() run.closed = true end,
+    },
+  })
+  if not ok then refuse("%s", client) end -- the host is no host's name
+  return client
+end
+
+-- --- shipping ---
+
+-- Sends lines until the piece that was read is used up. Returns false when it cannot go on for now.
+local function send_piece(run, client)
+  local line = run.lines:peek()
+  while line do
+    local id, why, code = client:send(line)
+    if not id then
+      if code == "EFULL" then run.full = true else run.fault = why end
+      return false
+    end
+    run.lines:advance()
+    line = run.lines:peek()
+  end
+  return true
+end
+
+-- Fills the queue up to the mark, as far as the file goes.
+local function fill(run, client)
+  while not run.full and not run.fault and client:pending() < QUEUE_MARK do
+    if not send_piece(run, client) then return end
+    run.at_end = false -- also when it is interrupted while it reads
+    local more, why = run.lines:read(run.follow)
+    run.at_end, run.fault = more == false, why
+    if not more then return end
+  end
+end
+
+local function is_settled(client)
+  local stats = client:stats()
+  return stats.queued == 0 and stats.in_flight == 0
+end
+
+-- One turn of the loop. Returns true when there is nothing more to ship, or it is not to go on.
+local function turn(run, client)
+  sidewire.poll()
+  fill(run, client)
+  local idle = run.at_end and is_settled(client)
+  run.screen:show(run, client)
+  if run.fault or idle and not run.follow then return true end
+  local _, _, code = sidewire.wait(idle and IDLE_TICK or TICK)
+  run.interrupted = code == "EINTR"
+  return run.interrupted
+end
+
+-- Waits while `is_wanted` says so; a signal ends it. Returns whether one did.
+local function wait_while(is_wanted, run, client)
+  while is_wanted() do
+    sidewire.poll()
+    run.screen:show(run, client)
+    local _, _, code = sidewire.wait(TICK)
+    if code == "EINTR" then return true end
+  end
+  return false
+end
+
+local function ship(run, client)
+  repeat until turn(run, client)
+  if run.interrupted then return end
+  run.interrupted = wait_while(function() return not is_settled(client) end, run, client)
+end
+
+-- A server that is away is not waited for.
+local function send_last(run, client)
+  run.screen:say("interrupted; taking %d s at most to send what is queued", LAST_WORDS)
+  local ticks = LAST_WORDS / TICK
+  wait_while(function()
+    ticks = ticks - 1
+    return ticks > 0 and client:is_connected() and not is_settled(client)
+  end, run, client)
+end
+
+-- Ctrl-C reaches a program in one of two ways: the standalone interpreter makes it the error "interrupted!", wherever
+-- the program is, and leaves a second Ctrl-C to the system, which ends the process; elsewhere wait returns EINTR.
+local function ship_until_interrupted(run, client)
+  local ok, why = xpcall(ship, function(why)
+    return tostring(why):find("interrupted!", 1, true) and "interrupted!" or debug.traceback(why, 2)
+  end, run, client)
+  if not ok and why ~= "interrupted!" then error(why, 0) end
+  if not ok then run.interrupted = true end
+  if run.interrupted then send_last(run, client) end
+end
+
+-- After this each accepted line is acknowledged or lost, and said to be.
+local function finish(run, client)
+  if run.lines.taken < client:stats().accepted then run.lines:advance() end -- interrupted between the two
+  client:close()
+  while not run.closed do
+    sidewire.poll()
+    if not run.closed then sidewire.wait(TICK) end
+  end
+end
+
+-- --- the account ---
+
+-- What was not even accepted: the rest of the file, if it was not read to its end.
+local function has_rest(run)
+  return run.fault or not run.at_end or run.lines:has_rest()
+end
+
+local function print_losses(run, stats)
+  for _, loss in ipairs(run.losses) do run.screen:print("  lost: %s", range(loss.first, loss.last)) end
+  if run.noted < stats.lost then
+    run.screen:print("  lost: %d more; which, was not told before the interruption", stats.lost - run.noted)
+  end
+end
+
+local function account(run, client)
+  local stats = client:stats()
+  run.screen:print("%s: %d lines accepted, %d acknowledged, %d lost; %d connections", run.path, stats.accepted,
+    stats.finished, stats.lost, stats.connects)
+  print_losses(run, stats)
+  if run.fault then run.screen:print("  line %d cannot be shipped: %s", stats.accepted + 1, run.fault) end
+  if has_rest(run) then run.screen:print("  not shipped: from line %d on", stats.accepted + 1) end
+  if run.doubtful then
+    run.screen:print("  in doubt: the last lines up to %d, because the connection did not end in order", run.doubtful)
+  end
+  return stats.finished == stats.accepted and stats.lost == 0 and not run.doubtful and not has_rest(run)
+end
+
+-- --- all of it ---
+
+local function main()
+  local options = read_arguments(arg)
+  local lines, why = Lines.open(options.path)
+  if not lines then
+    io.stderr:write("ship.lua: ", why, "\n")
+    return false
+  end
+  local run = {
+    path = options.path, follow = options.follow, lines = lines, screen = Screen.new(),
+    losses = {}, noted = 0, full = false, at_end = false, interrupted = false, closed = false,
+  }
+  local client = new_client(run, options)
+  client:connect()
+  ship_until_interrupted(run, client)
+  finish(run, client)
+  return account(run, client)
+end
+
+os.exit(main(), true)
