@@ -21,6 +21,8 @@ build = {
   type = "builtin",
   modules = {
     ["sidewire"] = "lua/sidewire/init.lua",
+    ["sidewire.settings"] = "lua/sidewire/settings.lua",
+    ["sidewire.settings_text"] = "lua/sidewire/settings_text.lua",
     ["sidewire.core"] = {
       sources = {
         "src/sidewire.c",
