@@ -1,7 +1,8 @@
 /* The top: makes the module table of one Lua state, and is the only file that sees both the host and the loop room.
  *
- * The module table belongs to a host userdata, kept in the registry, whose finalizer stops the loop thread. It is made before any
- * client, and finalizers run in reverse order, so at lua_close all clients have been closed when the thread is joined.
+ * The module table belongs to a host userdata, kept in the registry, whose finalizer stops the loop thread. It is made
+ * before any client, and finalizers run in reverse order, so at lua_close all clients have been closed when the thread
+ * is joined.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* dladdr */
@@ -22,8 +23,8 @@
 
 SW_API int luaopen_sidewire_core(lua_State *L);
 
-/* A thread may be in the module's code for a moment after the host has unloaded it: so it never is. RTLD_NODELETE on the
- * module's own file does what `-z nodelete` would, which not every build passes. */
+/* A thread may be in the module's code for a moment after the host has unloaded it: so it never is. RTLD_NODELETE on
+ * the module's own file does what `-z nodelete` would, which not every build passes. */
 static void pin(void) {
     Dl_info here;
     if (dladdr((void *)(uintptr_t)&luaopen_sidewire_core, &here) != 0 && here.dli_fname != NULL)

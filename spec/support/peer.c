@@ -396,9 +396,7 @@ static void send_slow_byte(struct conn *conn) {
     if (conn->slow_left > 0) conn->slow_left -= before - conn->out.size;
 }
 
-static bool floods(const struct conn *conn) {
-    return server.mode == MODE_FLOOD && takes_output(conn) && !conn->eof;
-}
+static bool floods(const struct conn *conn) { return server.mode == MODE_FLOOD && takes_output(conn) && !conn->eof; }
 
 static void make_flood_message(uint64_t number) {
     char front[24];
@@ -452,8 +450,7 @@ static void answer(struct question *question) {
 
 static void answer_lines(struct question *question, const unsigned char *data, size_t size) {
     const unsigned char *end = data + size;
-    for (const unsigned char *newline; (newline = memchr(data, '\n', (size_t)(end - data)));
-         data = newline + 1) {
+    for (const unsigned char *newline; (newline = memchr(data, '\n', (size_t)(end - data))); data = newline + 1) {
         take_word(question, data, (size_t)(newline - data));
         answer(question);
     }
@@ -1072,9 +1069,7 @@ static char *take_line(struct buffer *in) {
     return (char *)line;
 }
 
-static bool is_free(const struct control *control) {
-    return control->wait == WAIT_NOTHING && control->out.size == 0;
-}
+static bool is_free(const struct control *control) { return control->wait == WAIT_NOTHING && control->out.size == 0; }
 
 static void run_commands(struct control *control) {
     char *line;

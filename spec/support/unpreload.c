@@ -3,6 +3,4 @@
  */
 #include <stdlib.h>
 
-__attribute__((constructor)) static void unpreload(void) {
-    unsetenv("LD_PRELOAD");
-}
+__attribute__((constructor)) static void unpreload(void) { unsetenv("LD_PRELOAD"); }

@@ -106,26 +106,9 @@ static void unterminated(void) {
 
 static void good_hosts(void) {
     static const char *const texts[] = {
-        "localhost",
-        "example.org",
-        "example.org.",
-        "EXAMPLE.Org",
-        "a",
-        "a-b.c--d",
-        "_service._tcp.example",
-        "my_host",
-        "3com.com",
-        "1a",
-        "0xg",
-        "x0x1",
-        "1.2.3.4a",
-        "xn--bcher-kva.example",
-        "127.0.0.1",
-        "::1",
-        "fe80::1%eth0",
-        "12.34.org",
-        "0x7f.a",
-        "a.b.c.d.e",
+        "localhost", "example.org", "example.org.", "EXAMPLE.Org", "a",      "a-b.c--d",  "_service._tcp.example",
+        "my_host",   "3com.com",    "1a",           "0xg",         "x0x1",   "1.2.3.4a",  "xn--bcher-kva.example",
+        "127.0.0.1", "::1",         "fe80::1%eth0", "12.34.org",   "0x7f.a", "a.b.c.d.e",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) CHECK_EQ(problem(texts[i]), NULL);
 }
@@ -222,9 +205,8 @@ static void broken_ipv6(void) {
 
 static void shorthand(void) {
     static const char *const texts[] = {
-        "127.1",      "0x7f1",     "0X7F1",      "0x",        "1",         "2130706433",
-        "0177.0.0.1", "010.0.0.1", "0x7f.0.0.1", "127.0.0x1", "1.2.3.256", "1.2.3.4.5",
-        "127.0.0.1.", "127.1.",    "1.2.3",      "name.1",
+        "127.1",      "0x7f1",     "0X7F1",     "0x",        "1",          "2130706433", "0177.0.0.1", "010.0.0.1",
+        "0x7f.0.0.1", "127.0.0x1", "1.2.3.256", "1.2.3.4.5", "127.0.0.1.", "127.1.",     "1.2.3",      "name.1",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         CHECK(refuses(texts[i], "shorthand address"));

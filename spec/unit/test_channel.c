@@ -193,7 +193,7 @@ static void wakes(void) {
     CHECK(fcntl(wakeup.read_fd, F_GETFD) & FD_CLOEXEC);
     CHECK(fcntl(wakeup.write_fd, F_GETFD) & FD_CLOEXEC);
     CHECK(!is_readable(&wakeup));
-    sw_wakeup_drain(&wakeup); /* does not wait */
+    sw_wakeup_drain(&wakeup);                                   /* does not wait */
     for (int i = 0; i < 100000; i++) sw_wakeup_signal(&wakeup); /* nor does this */
     CHECK(is_readable(&wakeup));
     sw_wakeup_drain(&wakeup);

@@ -100,8 +100,7 @@ static struct found find_line(const struct sw_framing *framing, const unsigned c
     return found_no_mark(framing, size > 0 && bytes[size - 1] == '\r' ? size - 1 : size);
 }
 
-static struct found find_delimiter(const struct sw_framing *framing, const unsigned char *bytes,
-                                   size_t size) {
+static struct found find_delimiter(const struct sw_framing *framing, const unsigned char *bytes, size_t size) {
     size_t mark = framing->size;
     for (size_t end = mark; end <= size; end++)
         if (memcmp(bytes + end - mark, framing->delimiter, mark) == 0)
@@ -118,8 +117,7 @@ static struct found find_counted(const struct sw_framing *framing, const unsigne
     return (struct found){SW_FRAME_WHOLE, bytes + width, (size_t)length, width + (size_t)length};
 }
 
-static struct found find_prefixed(const struct sw_framing *framing, const unsigned char *b, size_t size,
-                                  size_t width) {
+static struct found find_prefixed(const struct sw_framing *framing, const unsigned char *b, size_t size, size_t width) {
     if (size < width) return (struct found){.status = SW_FRAME_PART};
     uint64_t length = b[0];
     if (framing->kind == SW_FRAMING_U16BE) length = b[0] * 256u + b[1];
@@ -144,8 +142,7 @@ static struct found find(const struct sw_framing *framing, const unsigned char *
     abort();
 }
 
-static void reference(const struct sw_framing *framing, const struct stream *stream,
-                      struct outcome *outcome) {
+static void reference(const struct sw_framing *framing, const struct stream *stream, struct outcome *outcome) {
     *outcome = (struct outcome){.size = 0};
     size_t at = 0;
     while (at < stream->size) {
@@ -275,8 +272,7 @@ static void try_all_short(struct sw_framing framing, const char alphabet[3]) {
                 struct stream stream;
                 stream.size = size;
                 size_t rest = number;
-                for (size_t i = 0; i < size; i++, rest /= 3)
-                    stream.bytes[i] = (unsigned char)alphabet[rest % 3];
+                for (size_t i = 0; i < size; i++, rest /= 3) stream.bytes[i] = (unsigned char)alphabet[rest % 3];
                 if (!agrees_for_all_splits(&framing, &stream)) return;
             }
         }
@@ -294,8 +290,7 @@ static void short_delimited(void) {
 static void short_counted(void) {
     static const char alphabet[3] = {0, 1, 2};
     for (int i = 0; i < PREFIXED; i++) try_all_short(make_framing(prefixed[i], 0, 0), alphabet);
-    for (uint32_t size = 1; size <= 4; size++)
-        try_all_short(make_framing(SW_FRAMING_FIXED, size, 0), alphabet);
+    for (uint32_t size = 1; size <= 4; size++) try_all_short(make_framing(SW_FRAMING_FIXED, size, 0), alphabet);
 }
 
 /* Some bytes of the mark, all of it or none, and noise that looks like it. */
@@ -413,8 +408,7 @@ static void delimited(void) {
 
 static void exact_max(void) {
     static const char *const good[] = {"12345\n", "12345\r\n", "1234\r\r\n", "\n12345\r\n12345\n"};
-    static const char *const too_long[] = {"123456\n", "123456\r\n", "12345\r\r\n",
-                                           "123456",   "12345\rx",   "12345\r\r"};
+    static const char *const too_long[] = {"123456\n", "123456\r\n", "12345\r\r\n", "123456", "12345\rx", "12345\r\r"};
     struct sw_framing framing = make_framing(SW_FRAMING_LINE, 0, 5);
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         struct stream stream = make_stream(good[i]);
@@ -439,8 +433,7 @@ static void exact_max_delimited(void) {
     CHECK_EQ(decode(framing, "123456<>"), "!");
 }
 
-static struct sw_frame decode_bytes(const struct sw_framing *framing, const unsigned char *bytes,
-                                    size_t size) {
+static struct sw_frame decode_bytes(const struct sw_framing *framing, const unsigned char *bytes, size_t size) {
     struct sw_decoder decoder;
     sw_decoder_init(&decoder);
     return sw_decode(&decoder, framing, bytes, size);
@@ -644,14 +637,12 @@ static struct stream draw_message(uint64_t *seed, const struct sw_framing *frami
     if (framing->kind == SW_FRAMING_FIXED) message.size = framing->size + (draw(seed, 10) == 0);
     memset(message.bytes, (int)draw(seed, 256), message.size);
     if (message.size > 0) return message;
-    for (size_t i = draw(seed, 4); i > 0; i--)
-        append_marked(&message, seed, framing->delimiter, 1 + framing->size / 2);
+    for (size_t i = draw(seed, 4); i > 0; i--) append_marked(&message, seed, framing->delimiter, 1 + framing->size / 2);
     return message;
 }
 
 /* Encodes one random message and appends it, enclosed, when it was accepted. */
-static bool encode_one(uint64_t *seed, const struct sw_framing *framing, struct stream *stream,
-                       struct outcome *sent) {
+static bool encode_one(uint64_t *seed, const struct sw_framing *framing, struct stream *stream, struct outcome *sent) {
     struct sw_slice pieces[4];
     struct sw_envelope envelope;
     struct stream message = draw_message(seed, framing);

@@ -115,7 +115,8 @@ static void send(struct sw_sendq *queue) {
 }
 
 static void ack(struct sw_sendq *queue) {
-    uint64_t bytes = draw(4) == 0 ? model.handed + draw(3) : draw(model.handed + 1); /* also less than before, or too much */
+    uint64_t bytes =
+        draw(4) == 0 ? model.handed + draw(3) : draw(model.handed + 1); /* also less than before, or too much */
     sw_sendq_acked(queue, bytes);
     if (bytes > model.handed) bytes = model.handed;
     if (bytes > model.acked) model.acked = bytes;
@@ -198,8 +199,10 @@ static void step(struct sw_sendq *queue) {
     switch (draw(16)) {
     case 0: end_connection(queue); break;
     case 1:
-        if (draw(4) == 0) abandon(queue);
-        else take_spent(queue);
+        if (draw(4) == 0)
+            abandon(queue);
+        else
+            take_spent(queue);
         break;
     case 2:
     case 3:

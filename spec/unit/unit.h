@@ -36,8 +36,7 @@ static inline bool unit_check(bool held, const char *file, int line, const char 
     return false;
 }
 
-static inline bool unit_equal_numbers(intmax_t got, intmax_t want, const char *file, int line,
-                                      const char *expr) {
+static inline bool unit_equal_numbers(intmax_t got, intmax_t want, const char *file, int line, const char *expr) {
     char detail[80];
     snprintf(detail, sizeof detail, " (got %jd, want %jd)", got, want);
     return unit_check(got == want, file, line, expr, detail);
@@ -61,8 +60,7 @@ static inline const char *unit_quote(const char *text, char *buf, size_t size) {
     return buf;
 }
 
-static inline bool unit_equal_texts(const char *got, const char *want, const char *file, int line,
-                                    const char *expr) {
+static inline bool unit_equal_texts(const char *got, const char *want, const char *file, int line, const char *expr) {
     char got_shown[200], want_shown[200], detail[500];
     bool equal = got != NULL && want != NULL ? strcmp(got, want) == 0 : got == want;
     snprintf(detail, sizeof detail, " (got %s, want %s)", unit_quote(got, got_shown, sizeof got_shown),

@@ -13,9 +13,7 @@ static bool is_name_char(char c) {
     return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
 }
 
-static bool is_zone_char(char c) {
-    return is_name_char(c) || c == '.' || c == '~'; /* RFC 6874, 2: unreserved */
-}
+static bool is_zone_char(char c) { return is_name_char(c) || c == '.' || c == '~'; /* RFC 6874, 2: unreserved */ }
 
 static bool all(bool (*test)(char), const char *text, size_t size) {
     for (size_t i = 0; i < size; i++)
@@ -29,8 +27,7 @@ static bool has(const char *text, size_t size, char c) { return memchr(text, c, 
 static size_t octet_size(const char *text, size_t size) {
     unsigned value = 0;
     size_t digits = 0;
-    while (digits < size && digits < 4 && is_digit(text[digits]))
-        value = value * 10 + (unsigned)(text[digits++] - '0');
+    while (digits < size && digits < 4 && is_digit(text[digits])) value = value * 10 + (unsigned)(text[digits++] - '0');
     bool leading_zero = digits > 1 && text[0] == '0';
     return value > 255 || leading_zero ? 0 : digits;
 }

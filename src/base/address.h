@@ -19,14 +19,15 @@ static inline bool sw_server_equal(const struct sw_server *a, const struct sw_se
     return a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
-/* "ipv4", "ipv6" or NULL. Strict: dotted quad of four decimals without leading zeros ("127.1", "0x7f.0.0.1", "010.0.0.1" are
- * not addresses), RFC 4291 text with an optional %zone. The text need not be zero-terminated; an embedded zero makes it none. */
+/* "ipv4", "ipv6" or NULL. Strict: dotted quad of four decimals without leading zeros ("127.1", "0x7f.0.0.1",
+ * "010.0.0.1" are not addresses), RFC 4291 text with an optional %zone. The text need not be zero-terminated; an
+ * embedded zero makes it none. */
 const char *sw_ip_kind(const char *text, size_t size);
 
 /* NULL when the text may be asked of the network: an address as above, or a host name (letters, digits, "-" and "_" in
- * labels of 1..63 that neither begin nor end with "-", one final dot allowed, at most 253 characters, not ending in a label of digits
- * only or a "0x..." number, which resolvers take for a shorthand address). Otherwise a static sentence that says what is wrong and what
- * to do, fit to follow "invalid host name '...': ". */
+ * labels of 1..63 that neither begin nor end with "-", one final dot allowed, at most 253 characters, not ending in a
+ * label of digits only or a "0x..." number, which resolvers take for a shorthand address). Otherwise a static sentence
+ * that says what is wrong and what to do, fit to follow "invalid host name '...': ". */
 const char *sw_host_problem(const char *text, size_t size);
 
 #endif

@@ -2,13 +2,15 @@
  *
  * Both directions keep their messages in chains of pages. Bytes fill a page from the front; for each message that
  * ends in it, the offset of its end is kept at the back, growing towards the bytes. So many small messages cost one
- * allocation and one iovec, and the boundaries, which replay, accounting and delivery need, cost four bytes each. A message
- * may run over several pages; its boundary stands in the page where it ends, at offset 0 if that page holds no byte of it.
+ * allocation and one iovec, and the boundaries, which replay, accounting and delivery need, cost four bytes each. A
+ * message may run over several pages; its boundary stands in the page where it ends, at offset 0 if that page holds no
+ * byte of it.
  *
  *     data[0]                    used            size
  *       | bytes of messages ...    |  free  | e2 e1 e0 |
  *
- * A page belongs to one thread at a time; handing it over is the business of the channel room. Pages are plain malloc memory.
+ * A page belongs to one thread at a time; handing it over is the business of the channel room. Pages are plain malloc
+ * memory.
  */
 #ifndef SW_BASE_PAGE_H
 #define SW_BASE_PAGE_H

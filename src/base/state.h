@@ -30,9 +30,8 @@ enum sw_state {
 /* The name as scripts see it: "idle", "resolving", ... Static storage. */
 static inline const char *sw_state_name(enum sw_state state) {
     static const char *const names[] = {
-        [SW_STATE_IDLE] = "idle",           [SW_STATE_RESOLVING] = "resolving",
-        [SW_STATE_CONNECTING] = "connecting", [SW_STATE_CONNECTED] = "connected",
-        [SW_STATE_WAITING] = "waiting",     [SW_STATE_CLOSING] = "closing",
+        [SW_STATE_IDLE] = "idle",           [SW_STATE_RESOLVING] = "resolving", [SW_STATE_CONNECTING] = "connecting",
+        [SW_STATE_CONNECTED] = "connected", [SW_STATE_WAITING] = "waiting",     [SW_STATE_CLOSING] = "closing",
         [SW_STATE_CLOSED] = "closed",
     };
     return names[state];

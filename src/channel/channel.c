@@ -91,8 +91,8 @@ static void fill(struct sw_pages *chain, const struct sw_slice *pieces, size_t c
     sw_page_end(page, flags);
 }
 
-/* The message does not fit into the last page. Pages are made, and filled, without the lock; only the host adds, so what was
- * admitted stays admitted. */
+/* The message does not fit into the last page. Pages are made, and filled, without the lock; only the host adds, so
+ * what was admitted stays admitted. */
 static enum sw_err send_in_new_pages(struct sw_channel *channel, const struct sw_slice *pieces, size_t count,
                                      size_t size, uint32_t flags, size_t page_size, uint64_t *id) {
     struct sw_pages chain;

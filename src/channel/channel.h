@@ -1,8 +1,8 @@
 /* One client's channel: all that its host side and its loop side share.
  *
- * The host holds a client (userdata), the loop holds a connection; neither points to the other. Between them stand an outbox,
- * an inbox, a list of commands and a few gauges behind one lock. Counted: by the client, by the connection, and by each
- * engine list that it stands in.
+ * The host holds a client (userdata), the loop holds a connection; neither points to the other. Between them stand an
+ * outbox, an inbox, a list of commands and a few gauges behind one lock. Counted: by the client, by the connection, and
+ * by each engine list that it stands in.
  */
 #ifndef SW_CHANNEL_CHANNEL_H
 #define SW_CHANNEL_CHANNEL_H
@@ -28,7 +28,7 @@ struct sw_gauges {
     uint64_t lost_unsent; /* reported with that fate */
     uint64_t lost_unknown;
     uint64_t lost_cut; /* of the unknown: given to the kernel in part only */
-    uint64_t handed; /* newest id handed to the kernel whole, or given up */
+    uint64_t handed;   /* newest id handed to the kernel whole, or given up */
     uint64_t sent_bytes, received_bytes;
     uint64_t connects; /* connections that were ready */
     uint64_t failures; /* attempts and connections that failed, in a row */
@@ -51,13 +51,13 @@ struct sw_channel {
     struct sw_command *commands, **commands_tail; /* host adds, loop takes and frees */
     struct sw_command close_command;              /* so that closing needs no memory */
     uint64_t command;                             /* host: number of the newest command */
-    enum sw_state state;   /* what scripts see: host at a command, loop when it knows the newest command */
-    bool attached;         /* host sets with the first connect, loop clears when it drops the connection: the loop knows it */
-    bool dirty;            /* host sets, loop clears: stands in the engine's dirty list */
-    bool silent;           /* host: collected, nobody is left to be told anything */
-    bool watched;          /* host: sleeps until the state or the gauges change */
-    bool discard;          /* host: on = { message = false } */
-    bool wants_log;        /* host: there is a handler for log */
+    enum sw_state state; /* what scripts see: host at a command, loop when it knows the newest command */
+    bool attached;  /* host sets with the first connect, loop clears when it drops the connection: the loop knows it */
+    bool dirty;     /* host sets, loop clears: stands in the engine's dirty list */
+    bool silent;    /* host: collected, nobody is left to be told anything */
+    bool watched;   /* host: sleeps until the state or the gauges change */
+    bool discard;   /* host: on = { message = false } */
+    bool wants_log; /* host: there is a handler for log */
     struct sw_error ended; /* loop: why the last connection or attempt ended; err = SW_OK: never */
     struct sw_gauges gauges;
 };
@@ -69,16 +69,16 @@ void sw_channel_unref(struct sw_channel *channel);
 
 /* --- host thread --- */
 
-/* Puts one message, given in pieces, into the outbox: all or nothing. flags: 0 or SW_END_LOOSE. SW_FULL, SW_TOOBIG, SW_CLOSED,
- * or SW_SYSTEM for no memory. */
+/* Puts one message, given in pieces, into the outbox: all or nothing. flags: 0 or SW_END_LOOSE. SW_FULL, SW_TOOBIG,
+ * SW_CLOSED, or SW_SYSTEM for no memory. */
 enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_slice *pieces, size_t count, uint32_t flags,
                             uint64_t *id);
 
 /* A command of that verb, or NULL: no memory. SW_CLOSE never fails. */
 struct sw_command *sw_channel_command(struct sw_channel *channel, enum sw_verb verb);
 
-/* Gives the command to the loop; connect, disconnect and close show `state` from now on. False: there is no loop to carry it out; the command stays for the
- * next one, to which the channel must be announced. */
+/* Gives the command to the loop; connect, disconnect and close show `state` from now on. False: there is no loop to
+ * carry it out; the command stays for the next one, to which the channel must be announced. */
 bool sw_channel_order(struct sw_channel *channel, struct sw_command *command, enum sw_state state);
 
 /* There is no loop, and none can be started: takes back the commands that wait; the client is idle. */
@@ -138,9 +138,10 @@ struct sw_batch {
 /* Takes the commands; from now on the host may put the channel on the dirty list again. */
 void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch);
 
-/* Takes the messages, if any, and gives back pages that are spent, for the host to fill again; *spent is empty then. When there are
- * no messages, the next one will announce the channel again. Returns the last id that was accepted before the commands that wait to
- * be collected (UINT64_MAX: none wait), for one of them may say that later messages are not meant for this connection. */
+/* Takes the messages, if any, and gives back pages that are spent, for the host to fill again; *spent is empty then.
+ * When there are no messages, the next one will announce the channel again. Returns the last id that was accepted
+ * before the commands that wait to be collected (UINT64_MAX: none wait), for one of them may say that later messages
+ * are not meant for this connection. */
 uint64_t sw_channel_take_messages(struct sw_channel *channel, struct sw_pages *pages, struct sw_pages *spent);
 
 /* Frees the pages that the host has not filled again: the client is idle. */
@@ -149,8 +150,8 @@ void sw_channel_trim(struct sw_channel *channel);
 /* Shows a state, if `known` is the newest command; *ended as well, if not NULL. */
 void sw_channel_show(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended);
 
-/* The same together with the report of it: who has waited for the state finds the event queued, and a handler of the event finds
- * the state. False: as sw_channel_report. */
+/* The same together with the report of it: who has waited for the state finds the event queued, and a handler of the
+ * event finds the state. False: as sw_channel_report. */
 bool sw_channel_show_with(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended,
                           const struct sw_report *report);
 
@@ -160,8 +161,8 @@ bool sw_channel_put(struct sw_channel *channel, struct sw_pages *pages, uint64_t
 /* True when the inbox is full, be it with reports: nothing is to be begun that would add to it. */
 bool sw_channel_is_full(struct sw_channel *channel);
 
-/* Puts a copy of the report. False: there was no memory; the reserved slot has a disconnect or error then, anything else
- * is dropped. */
+/* Puts a copy of the report. False: there was no memory; the reserved slot has a disconnect or error then, anything
+ * else is dropped. */
 bool sw_channel_report(struct sw_channel *channel, const struct sw_report *report);
 
 /* The gauges as they were published last. */

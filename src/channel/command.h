@@ -1,7 +1,7 @@
 /* What the host tells the loop about one client, apart from messages to send: plain data, in order.
  *
- * Made by the host thread, taken and freed by the loop thread. Each carries its number, which comes back with the states
- * that the loop reports, so that a state from before the command is never mistaken for its outcome.
+ * Made by the host thread, taken and freed by the loop thread. Each carries its number, which comes back with the
+ * states that the loop reports, so that a state from before the command is never mistaken for its outcome.
  */
 #ifndef SW_CHANNEL_COMMAND_H
 #define SW_CHANNEL_COMMAND_H

@@ -1,12 +1,12 @@
 /* One Lua state's engine: the seam between its host thread and its loop thread.
  *
  * Two lists of channels cross here, nothing else: the dirty ones, on which the host left commands or messages, and the
- * ready ones, on which the loop left messages or reports; and posts, by which a resolver helper hands its job back to the
- * loop. Each thread is woken only when it sleeps. The engine is counted: by the Lua state, by each
- * channel, by the loop thread and by each helper, so whoever is last frees it.
+ * ready ones, on which the loop left messages or reports; and posts, by which a resolver helper hands its job back to
+ * the loop. Each thread is woken only when it sleeps. The engine is counted: by the Lua state, by each channel, by the
+ * loop thread and by each helper, so whoever is last frees it.
  *
- * The loop thread starts at the first connect. It ends when the host asks (stop), when its own system calls fail, and is then
- * started anew by the next connect. What it runs is a function pointer, so that neither room needs the other.
+ * The loop thread starts at the first connect. It ends when the host asks (stop), when its own system calls fail, and
+ * is then started anew by the next connect. What it runs is a function pointer, so that neither room needs the other.
  */
 #ifndef SW_CHANNEL_ENGINE_H
 #define SW_CHANNEL_ENGINE_H
@@ -41,7 +41,7 @@ struct sw_engine {
     /* Set by start, constant while the thread runs. */
     struct sw_wakeup loop_wakeup, host_wakeup;
 
-    pthread_mutex_t lock; /* guards what follows; never held together with a channel's */
+    pthread_mutex_t lock;     /* guards what follows; never held together with a channel's */
     struct sw_channels dirty; /* host adds, loop takes; each holds a reference */
     struct sw_channels ready; /* loop adds, host takes; each holds a reference */
     struct sw_post *posts;    /* helpers add, loop takes */
@@ -62,8 +62,9 @@ void sw_engine_unref(struct sw_engine *engine);
 /* Starts the loop thread unless it runs. The error says what the system refused. */
 struct sw_error sw_engine_start(struct sw_engine *engine);
 
-/* Asks the loop to end (now, or when the last client is closed), waits until it has or `deadline` (sw_clock) has passed; joins it.
- * False: it did not end in time and was left to end by itself, which is safe, because it holds a reference. */
+/* Asks the loop to end (now, or when the last client is closed), waits until it has or `deadline` (sw_clock) has
+ * passed; joins it. False: it did not end in time and was left to end by itself, which is safe, because it holds a
+ * reference. */
 bool sw_engine_stop(struct sw_engine *engine, bool now, double deadline);
 
 /* The Lua state's reference goes. A thread that did not end in time is detached: it has one of its own. */
@@ -78,8 +79,8 @@ void sw_engine_abandon(struct sw_engine *engine);
 /* True while there is a loop that looks at dirty channels. */
 bool sw_engine_alive(struct sw_engine *engine);
 
-/* Puts the channel on the dirty list (once: sw_channel.dirty) and wakes the loop if it sleeps. False: there is no loop to
- * look at it, and it is not on the list. */
+/* Puts the channel on the dirty list (once: sw_channel.dirty) and wakes the loop if it sleeps. False: there is no loop
+ * to look at it, and it is not on the list. */
 bool sw_engine_announce(struct sw_engine *engine, struct sw_channel *channel);
 
 /* Takes the ready list: linked by next_ready, which is to be read before sw_channel_take; one reference each. */
@@ -94,7 +95,8 @@ int sw_engine_sleep(struct sw_engine *engine, double deadline);
 /* --- loop thread --- */
 
 struct sw_work {
-    struct sw_channel *dirty; /* linked by next_dirty, which is to be read before sw_channel_collect; one reference each */
+    struct sw_channel
+        *dirty; /* linked by next_dirty, which is to be read before sw_channel_collect; one reference each */
     struct sw_post *posts;
     bool stopping, aborting;
 };

@@ -1,9 +1,9 @@
 /* Messages and reports from one connection, on their way from the loop to the host.
  *
  * The loop puts whole messages (in pages) and reports; the host takes everything in one swap. Bytes count from put to
- * delivery, so that inbox_limit bounds what a slow script can pile up; two report slots are reserved, so that neither the end of a
- * connection nor the client's last event needs memory. All functions are called with the channel's lock held (drop: by the
- * last owner) and none but drop frees.
+ * delivery, so that inbox_limit bounds what a slow script can pile up; two report slots are reserved, so that neither
+ * the end of a connection nor the client's last event needs memory. All functions are called with the channel's lock
+ * held (drop: by the last owner) and none but drop frees.
  */
 #ifndef SW_CHANNEL_INBOX_H
 #define SW_CHANNEL_INBOX_H

@@ -1,8 +1,8 @@
 /* Messages to one connection, on their way from the host to the loop.
  *
- * The host appends, the loop takes the whole chain in one swap; ids count what was accepted. The bytes that queue_limit bounds
- * stay counted here until the loop says that it is done with them. All functions are called with the channel's lock
- * held and neither allocate nor wait.
+ * The host appends, the loop takes the whole chain in one swap; ids count what was accepted. The bytes that queue_limit
+ * bounds stay counted here until the loop says that it is done with them. All functions are called with the channel's
+ * lock held and neither allocate nor wait.
  */
 #ifndef SW_CHANNEL_OUTBOX_H
 #define SW_CHANNEL_OUTBOX_H
@@ -20,8 +20,8 @@ struct sw_outbox {
     struct sw_pages spare; /* loop returns, host uses again: empty large pages of a busy client */
     uint64_t last_id;      /* host: newest accepted id */
     size_t bytes;          /* host adds, loop subtracts: accepted and not finished with */
-    size_t refused;        /* host sets, loop clears: size of the refused message that a drain event is owed for; 0 = none */
-    bool announced;        /* the loop was told, or comes by itself: a further message need not wake it */
+    size_t refused; /* host sets, loop clears: size of the refused message that a drain event is owed for; 0 = none */
+    bool announced; /* the loop was told, or comes by itself: a further message need not wake it */
 };
 
 /* Would the message be accepted? SW_TOOBIG: never. SW_FULL: not now, and a drain is owed. */
@@ -33,8 +33,8 @@ size_t sw_outbox_room(const struct sw_outbox *outbox);
 /* Puts a spare page at the end that takes a message of `size` bytes. False: there is none. */
 bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size);
 
-/* Room worth adding for a message of `size` bytes: what is queued already, up to one page, so that an idle client's first page
- * is small and a busy one's are large. */
+/* Room worth adding for a message of `size` bytes: what is queued already, up to one page, so that an idle client's
+ * first page is small and a busy one's are large. */
 size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size);
 
 /* Appends a message that fits into the last page; returns its id. */

@@ -1,8 +1,8 @@
 /* What the loop tells about one client beside its messages: one record per event, plain data.
  *
- * Made by the loop thread, put into the client's inbox, taken by the host thread, which turns it into handler arguments and
- * texts and frees it. Its place among the messages is a number, so that the two need not share a queue: order is exact
- * for who wants both, and each can be had without the other.
+ * Made by the loop thread, put into the client's inbox, taken by the host thread, which turns it into handler arguments
+ * and texts and frees it. Its place among the messages is a number, so that the two need not share a queue: order is
+ * exact for who wants both, and each can be had without the other.
  */
 #ifndef SW_CHANNEL_REPORT_H
 #define SW_CHANNEL_REPORT_H
@@ -46,16 +46,16 @@ struct sw_report {
     struct sw_report *next;
     uint64_t after; /* messages put into the inbox before it, over the client's life */
     enum sw_event event;
-    enum sw_log log;       /* log */
-    struct sw_error error; /* disconnect, error, retry, log: why */
+    enum sw_log log;               /* log */
+    struct sw_error error;         /* disconnect, error, retry, log: why */
     char address[SW_ADDRESS_TEXT]; /* numeric, of the peer in question; "" = none was reached for */
     uint16_t port;
-    bool will_retry;   /* disconnect */
-    uint32_t attempt;  /* connect, retry, log: 1 is the first after a success or a command */
-    double seconds;    /* connect: how long it took; retry, log: the delay before the attempt */
-    uint64_t unsent;   /* disconnect, error: messages not handed to the kernel whole */
-    uint64_t unacked;  /* disconnect, error: handed over and not acknowledged */
-    uint64_t partial;  /* disconnect: bytes of an unfinished message from the peer that were dropped */
+    bool will_retry;  /* disconnect */
+    uint32_t attempt; /* connect, retry, log: 1 is the first after a success or a command */
+    double seconds;   /* connect: how long it took; retry, log: the delay before the attempt */
+    uint64_t unsent;  /* disconnect, error: messages not handed to the kernel whole */
+    uint64_t unacked; /* disconnect, error: handed over and not acknowledged */
+    uint64_t partial; /* disconnect: bytes of an unfinished message from the peer that were dropped */
     struct sw_loss lost_unknown, lost_unsent; /* disconnect, error, close: told as `lost` events first */
 };
 

@@ -10,15 +10,15 @@
 /* Marks the calling thread as one of ours (loop or resolver helper) for the rest of its life. */
 void sw_thread_mark_ours(void);
 
-/* True on a loop thread or a resolver helper. A Lua state may wander between the host's own threads, so "not ours" is all
- * that can be said of the host thread. */
+/* True on a loop thread or a resolver helper. A Lua state may wander between the host's own threads, so "not ours" is
+ * all that can be said of the host thread. */
 bool sw_thread_is_ours(void);
 
 #define SW_ON_LOOP_THREAD() assert(sw_thread_is_ours())
 #define SW_ON_HOST_THREAD() assert(!sw_thread_is_ours())
 
-/* A mutex for the few instructions that the seam's locks are held: it spins a moment before it sleeps, where the system knows
- * such mutexes. 0 or an errno. */
+/* A mutex for the few instructions that the seam's locks are held: it spins a moment before it sleeps, where the system
+ * knows such mutexes. 0 or an errno. */
 int sw_lock_init(pthread_mutex_t *lock);
 
 /* Starts a thread with all signals blocked but those that report its own faults. 0 or an errno. */

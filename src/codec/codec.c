@@ -15,8 +15,7 @@ static unsigned advance(const struct sw_framing *framing, unsigned matched, unsi
  * automaton from one stretch of bytes to the next and is framing->size once the delimiter was found. While
  * nothing is matched, memchr leaps to the next place where something could begin; that is all there is to a
  * one-byte delimiter. */
-static size_t scan(const struct sw_framing *framing, unsigned *matched, const unsigned char *bytes,
-                   size_t size) {
+static size_t scan(const struct sw_framing *framing, unsigned *matched, const unsigned char *bytes, size_t size) {
     size_t used = 0;
     while (used < size && *matched < framing->size) {
         if (*matched == 0) {
@@ -123,9 +122,7 @@ enum sw_err sw_encode(const struct sw_framing *framing, const struct sw_slice *p
 
 void sw_decoder_init(struct sw_decoder *decoder) { *decoder = (struct sw_decoder){.length = 0}; }
 
-bool sw_decoder_partial(const struct sw_decoder *decoder) {
-    return decoder->length > 0 || decoder->header > 0;
-}
+bool sw_decoder_partial(const struct sw_decoder *decoder) { return decoder->length > 0 || decoder->header > 0; }
 
 static size_t least(size_t a, uint64_t b) { return a < b ? a : (size_t)b; }
 
@@ -169,16 +166,15 @@ static struct sw_frame decode_delimiter(struct sw_decoder *decoder, const struct
 }
 
 /* Goes on with a message of known length in the bytes behind the `skip` first. */
-static struct sw_frame decode_counted(struct sw_decoder *decoder, const struct sw_framing *framing,
-                                      size_t skip, size_t size) {
+static struct sw_frame decode_counted(struct sw_decoder *decoder, const struct sw_framing *framing, size_t skip,
+                                      size_t size) {
     if (decoder->expect > framing->max) return bad();
     size_t used = least(size - skip, decoder->expect - decoder->length);
     decoder->length += used;
     return decoder->length == decoder->expect ? whole(decoder, skip, used, 0) : part(skip, used);
 }
 
-static struct sw_frame decode_fixed(struct sw_decoder *decoder, const struct sw_framing *framing,
-                                    size_t size) {
+static struct sw_frame decode_fixed(struct sw_decoder *decoder, const struct sw_framing *framing, size_t size) {
     decoder->expect = framing->size;
     return decode_counted(decoder, framing, 0, size);
 }
@@ -198,8 +194,8 @@ static struct sw_frame decode_raw(struct sw_decoder *decoder, const struct sw_fr
     return whole(decoder, 0, least(size, framing->max), 0);
 }
 
-struct sw_frame sw_decode(struct sw_decoder *decoder, const struct sw_framing *framing,
-                          const unsigned char *bytes, size_t size) {
+struct sw_frame sw_decode(struct sw_decoder *decoder, const struct sw_framing *framing, const unsigned char *bytes,
+                          size_t size) {
     assert(size > 0);
     switch (framing->kind) {
     case SW_FRAMING_LINE: return decode_line(decoder, framing, bytes, size);

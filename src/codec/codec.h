@@ -38,10 +38,10 @@ enum sw_err sw_encode(const struct sw_framing *framing, const struct sw_slice *p
 /* --- receiving --- */
 
 struct sw_decoder {
-    uint64_t length;  /* payload bytes of the current message seen so far, a partly seen delimiter included */
-    uint32_t expect;  /* length prefixes and fixed: payload bytes the whole message has, once known */
-    uint8_t header;   /* length prefixes: bytes of the prefix seen so far */
-    uint8_t match;    /* delimiter: bytes of it matched at the end of what was seen; line: 1 after a "\r" */
+    uint64_t length; /* payload bytes of the current message seen so far, a partly seen delimiter included */
+    uint32_t expect; /* length prefixes and fixed: payload bytes the whole message has, once known */
+    uint8_t header;  /* length prefixes: bytes of the prefix seen so far */
+    uint8_t match;   /* delimiter: bytes of it matched at the end of what was seen; line: 1 after a "\r" */
 };
 
 enum sw_frame_status {
@@ -63,8 +63,8 @@ struct sw_frame {
 /* Starts, or restarts for a new connection: all zero. */
 void sw_decoder_init(struct sw_decoder *decoder);
 
-/* Looks at bytes[0 .. size), size > 0, up to the end of the current message. After SW_FRAME_WHOLE the decoder stands at the
- * start of the next; after SW_FRAME_BAD it must not be fed again. A message of length 0 with a length prefix is
+/* Looks at bytes[0 .. size), size > 0, up to the end of the current message. After SW_FRAME_WHOLE the decoder stands at
+ * the start of the next; after SW_FRAME_BAD it must not be fed again. A message of length 0 with a length prefix is
  * whole with part = 0. */
 struct sw_frame sw_decode(struct sw_decoder *decoder, const struct sw_framing *framing, const unsigned char *bytes,
                           size_t size);

@@ -157,7 +157,9 @@ void sw_check_reconnect(lua_State *L, struct sw_spot spot, int index, const stru
         sw_check_table(L, (struct sw_spot){spot.where, "reconnect field"}, index, reconnect_options, policy);
         if (policy->max < policy->delay) policy->max = policy->delay;
         return;
-    default: sw_misuse(L, spot, index, "false, true, a number of seconds or a table { delay =, max =, factor =, jitter =, attempts = }");
+    default:
+        sw_misuse(L, spot, index,
+                  "false, true, a number of seconds or a table { delay =, max =, factor =, jitter =, attempts = }");
     }
 }
 

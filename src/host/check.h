@@ -1,5 +1,5 @@
-/* Misuse: arguments and option fields that cannot be meant. Each check raises a Lua error that names the field, says what was
- * given and what is valid; nothing that passes here can surprise a timer or the network.
+/* Misuse: arguments and option fields that cannot be meant. Each check raises a Lua error that names the field, says
+ * what was given and what is valid; nothing that passes here can surprise a timer or the network.
  *
  * `where` is the call as the user wrote it ("sidewire.new"), `field` the option or parameter.
  */
@@ -23,7 +23,8 @@ int sw_misuse(lua_State *L, struct sw_spot spot, int index, const char *valid);
 /* Pushes and returns the value at index as an error message shows it. */
 const char *sw_to_text(lua_State *L, int index);
 
-/* The string at index; NULL when there is none, or one with a zero byte, which would pass for what stands before that. */
+/* The string at index; NULL when there is none, or one with a zero byte, which would pass for what stands before that.
+ */
 const char *sw_to_word(lua_State *L, int index);
 
 /* A finite number of seconds within [min, SW_SECONDS_MAX]. */
@@ -46,8 +47,8 @@ void sw_check_reconnect(lua_State *L, struct sw_spot spot, int index, const stru
                         struct sw_reconnect *policy);
 void sw_push_reconnect(lua_State *L, const struct sw_reconnect *policy);
 
-/* Walks a table of options with a closed key set; an unknown key raises and lists the valid ones. The parser finds its value on top
- * of the stack and leaves the stack as it was. */
+/* Walks a table of options with a closed key set; an unknown key raises and lists the valid ones. The parser finds its
+ * value on top of the stack and leaves the stack as it was. */
 struct sw_option {
     const char *name;
     void (*parse)(lua_State *L, struct sw_spot spot, void *out);

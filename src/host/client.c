@@ -28,7 +28,9 @@ static struct client *check_alive(lua_State *L, int index, struct client *client
     return client;
 }
 
-struct client *sw_check_client(lua_State *L, int index) { return check_alive(L, index, check_type(L, index)); }
+struct client *sw_check_client(lua_State *L, int index) {
+    return check_alive(L, index, check_type(L, index));
+}
 
 struct client *sw_check_usable(lua_State *L, int index) {
     struct client *client = check_type(L, index);
@@ -181,8 +183,8 @@ static void set_handler(lua_State *L, int client_index, enum sw_event event) {
 
 /*** Sets one handler, or several. nil takes a handler away; false for message discards messages as they come.
  * @function client:on
- * @tparam string|table event a name (connect, message, drain, acked, lost, disconnect, retry, error, log, close), or a table
- *   of handlers by name
+ * @tparam string|table event a name (connect, message, drain, acked, lost, disconnect, retry, error, log, close), or a
+ * table of handlers by name
  * @tparam[opt] function|nil|false handler
  * @treturn[1] client
  * @treturn[2] nil
@@ -246,8 +248,8 @@ static int client_end_of_scope(lua_State *L) {
     return client_close(L);
 }
 
-/* In the child of a fork the parent's threads are gone, and its locks may be held for ever: the socket is closed, so that the
- * peer sees the parent's end when that comes, and everything else is left as it is. */
+/* In the child of a fork the parent's threads are gone, and its locks may be held for ever: the socket is closed, so
+ * that the peer sees the parent's end when that comes, and everything else is left as it is. */
 static void leave_to_parent(struct sw_channel *channel) {
     int fd = atomic_exchange(&channel->fd, -1);
     if (fd >= 0) close(fd);

@@ -73,7 +73,8 @@ static int client_connect(lua_State *L) {
 }
 
 /* A command that only matters to a loop that knows the client. False: no memory, nil, message and code are pushed. */
-static bool order_if_attached(lua_State *L, struct client *client, const struct sw_command *model, enum sw_state state) {
+static bool order_if_attached(lua_State *L, struct client *client, const struct sw_command *model,
+                              enum sw_state state) {
     struct sw_view view;
     sw_channel_look(client->channel, &view);
     if (!view.attached) return true;
@@ -112,7 +113,8 @@ static int client_disconnect(lua_State *L) {
 
 /*** Sets what happens after a failed attempt or a lost connection.
  * @function client:set_reconnect
- * @tparam boolean|number|table spec false; true (the last policy); seconds; { delay =, max =, factor =, jitter =, attempts = }
+ * @tparam boolean|number|table spec false; true (the last policy); seconds; { delay =, max =, factor =, jitter =,
+ * attempts = }
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message

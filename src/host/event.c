@@ -6,9 +6,9 @@
 #include "host/check.h"
 
 static const char *const names[SW_EVENTS + 1] = {
-    [SW_EVENT_CONNECT] = "connect", [SW_EVENT_MESSAGE] = "message",       [SW_EVENT_DRAIN] = "drain",
-    [SW_EVENT_ACKED] = "acked",     [SW_EVENT_LOST] = "lost",             [SW_EVENT_DISCONNECT] = "disconnect",
-    [SW_EVENT_RETRY] = "retry",     [SW_EVENT_ERROR] = "error",           [SW_EVENT_LOG] = "log",
+    [SW_EVENT_CONNECT] = "connect", [SW_EVENT_MESSAGE] = "message", [SW_EVENT_DRAIN] = "drain",
+    [SW_EVENT_ACKED] = "acked",     [SW_EVENT_LOST] = "lost",       [SW_EVENT_DISCONNECT] = "disconnect",
+    [SW_EVENT_RETRY] = "retry",     [SW_EVENT_ERROR] = "error",     [SW_EVENT_LOG] = "log",
     [SW_EVENT_CLOSE] = "close",
 };
 
@@ -148,7 +148,9 @@ static int push_log(lua_State *L, const struct sw_report *report, const struct s
     case SW_LOG_CONNECTING: lua_pushfstring(L, "connecting to %s", place); break;
     case SW_LOG_CONNECTED: lua_pushfstring(L, "connected to %s", place); break;
     case SW_LOG_RECONNECTED: lua_pushfstring(L, "reconnected to %s", place); break;
-    case SW_LOG_RETRYING: lua_pushfstring(L, "retrying: attempt %d to connect to %s", (int)report->attempt, place); break;
+    case SW_LOG_RETRYING:
+        lua_pushfstring(L, "retrying: attempt %d to connect to %s", (int)report->attempt, place);
+        break;
     case SW_LOG_WILL_RETRY: lua_pushfstring(L, "will retry in %f s", report->seconds); break;
     case SW_LOG_DISCONNECTED:
         push_sentence(L, &report->error, report->address, server);

@@ -16,8 +16,8 @@ enum sw_event sw_check_event(lua_State *L, const char *where, int index);
 /* Checks a table of handlers (`on`). */
 void sw_check_handlers(lua_State *L, const char *where, int index);
 
-/* Pushes what a handler gets after the client (and what events() returns); returns how many values. The server is the one the
- * client is set to, to be named in sentences. */
+/* Pushes what a handler gets after the client (and what events() returns); returns how many values. The server is the
+ * one the client is set to, to be named in sentences. */
 int sw_push_report(lua_State *L, const struct sw_report *report, const struct sw_server *server);
 int sw_push_loss(lua_State *L, struct sw_loss loss, const char *fate);
 

@@ -3,11 +3,10 @@
 #include "host/host.h"
 #include "host/record.h"
 
-static bool has_next(const struct client *client) {
-    return sw_inflow_messages(client) > 0 || client->report_count > 0;
-}
+static bool has_next(const struct client *client) { return sw_inflow_messages(client) > 0 || client->report_count > 0; }
 
-/* Clients in an order that gives each its turn; those that have messages and no handler for them are not in the runnable list. */
+/* Clients in an order that gives each its turn; those that have messages and no handler for them are not in the
+ * runnable list. */
 static struct client *next_with_something(struct host *host) {
     if (host->runnable.head != NULL) return host->runnable.head;
     struct client *client = host->clients;
@@ -42,8 +41,8 @@ static int next_event(lua_State *L) {
     return 0;
 }
 
-/*** Iterates over what came in, for all clients, instead of handlers: client, event name, and the handler's arguments. Ends
- * when nothing is left; never waits.
+/*** Iterates over what came in, for all clients, instead of handlers: client, event name, and the handler's arguments.
+ * Ends when nothing is left; never waits.
  * @function events
  * @treturn function iterator
  */

@@ -1,10 +1,11 @@
 /* The host side of one Lua state: its clients and what came in for them.
  *
  * A client is a userdata that is born empty and owns its channel from then on. What the loop delivers is taken from
- * channels in poll, receive, wait and events(), and lives here, in the client, until it is delivered: never in a C frame,
- * because a handler may raise, yield, poll again or close the client at any moment. The rule that makes this safe: read
- * the next record, push its values, see that nothing took the record meanwhile (pushing may collect garbage, and a finalizer may
- * poll), consume the record, call the handler. `serial` counts what was consumed and is what "meanwhile" looks at.
+ * channels in poll, receive, wait and events(), and lives here, in the client, until it is delivered: never in a C
+ * frame, because a handler may raise, yield, poll again or close the client at any moment. The rule that makes this
+ * safe: read the next record, push its values, see that nothing took the record meanwhile (pushing may collect garbage,
+ * and a finalizer may poll), consume the record, call the handler. `serial` counts what was consumed and is what
+ * "meanwhile" looks at.
  */
 #ifndef SW_HOST_HOST_H
 #define SW_HOST_HOST_H
@@ -19,7 +20,7 @@
 
 struct client {
     struct host *host;
-    struct sw_channel *channel; /* one reference; NULL before the client is complete, and after collection */
+    struct sw_channel *channel;     /* one reference; NULL before the client is complete, and after collection */
     struct client *previous, *next; /* in host->clients */
     struct client *run_previous, *run_next; /* in host->runnable, if is_runnable */
     bool is_runnable;
@@ -37,10 +38,10 @@ struct client {
 
     /* Taken and not delivered. */
     struct sw_pages pages;
-    uint32_t offset, index;  /* in pages.head: the next message starts here */
-    uint64_t taken, passed;  /* messages taken, messages delivered or dropped: in all */
+    uint32_t offset, index; /* in pages.head: the next message starts here */
+    uint64_t taken, passed; /* messages taken, messages delivered or dropped: in all */
     struct sw_report *reports, **reports_tail;
-    uint64_t report_count;   /* of the events they stand for: losses are told apart */
+    uint64_t report_count;           /* of the events they stand for: losses are told apart */
     struct sw_report reserve, final; /* may stand in reports */
     size_t unsettled;                /* delivered bytes that the channel has not been told of */
 };
@@ -48,7 +49,9 @@ struct client {
 struct host {
     struct sw_engine *engine; /* NULL: the Lua state ends, nothing works any more */
     struct client *clients;
-    struct { struct client *head, *tail; } runnable; /* clients with something for poll */
+    struct {
+        struct client *head, *tail;
+    } runnable;     /* clients with something for poll */
     unsigned depth; /* polls that are active, or were when an error left them */
     bool has_on_error;
     double max_linger; /* the longest of all clients */
@@ -95,14 +98,15 @@ extern const luaL_Reg sw_module_functions[];
 /* The Lua state ends: stops the loop, lets the engine and whatever clients there still are go. */
 void sw_host_close(struct host *host);
 
-/* True, with three values pushed (nil, message, code), where nothing works any more: in the child of a fork (EFORKED), and in
- * finalizers that run after the module's own (ECLOSED). */
+/* True, with three values pushed (nil, message, code), where nothing works any more: in the child of a fork (EFORKED),
+ * and in finalizers that run after the module's own (ECLOSED). */
 bool sw_host_refuses(lua_State *L, const struct host *host);
 
 /* --- client.c --- */
 
-/* Pushes the client; the host userdata is an upvalue. False: it is being collected, and only its finalizer has not run yet (that of another
- * object has); nobody can be told what came in for it, so that is dropped, and nothing is pushed. */
+/* Pushes the client; the host userdata is an upvalue. False: it is being collected, and only its finalizer has not run
+ * yet (that of another object has); nobody can be told what came in for it, so that is dropped, and nothing is pushed.
+ */
 bool sw_push_client(lua_State *L, struct client *client);
 
 /* Keeps the client at index alive for as long as the contract says, and no longer. */
@@ -119,8 +123,8 @@ void sw_client_release(struct client *client);
 
 /* --- inflow.c --- */
 
-/* Takes what the loop left for all clients of the host. There is no such thing for one client: its channel would stay in the
- * engine's ready list, and be put there once more. */
+/* Takes what the loop left for all clients of the host. There is no such thing for one client: its channel would stay
+ * in the engine's ready list, and be put there once more. */
 void sw_inflow_collect(struct host *host);
 
 /* Messages that can be read now. */
@@ -132,7 +136,8 @@ uint64_t sw_inflow_work(const struct client *client);
 /* The next report, if its turn has come among the messages or the order does not matter; else NULL. */
 struct sw_report *sw_inflow_report(const struct client *client, bool in_order);
 
-/* Pushes the next message; there must be one. False: the record was taken by a finalizer meanwhile, nothing is pushed. */
+/* Pushes the next message; there must be one. False: the record was taken by a finalizer meanwhile, nothing is pushed.
+ */
 bool sw_inflow_push_message(lua_State *L, struct client *client);
 
 /* Consumes it. */

@@ -47,8 +47,8 @@ static void set_count(lua_State *L, const char *name, uint64_t count) {
 /*** Counters and gauges, in one consistent look: accepted = queued + in_flight + finished + lost, in messages.
  * @function client:stats
  * @treturn table state; accepted, queued, in_flight, finished, lost (of which lost_unsent, lost_unknown); queue_bytes,
- *   inbox_bytes, sent_bytes, received_bytes, received (messages delivered), connects, failures (in a row), paused (reading waits
- *   for poll)
+ *   inbox_bytes, sent_bytes, received_bytes, received (messages delivered), connects, failures (in a row), paused
+ * (reading waits for poll)
  */
 static int client_stats(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);

@@ -11,10 +11,11 @@ static const double STOP_MARGIN = 0.5;
 
 static double longest_linger(const struct host *host) { return host->max_linger; }
 
-/*** Closes all clients, waits until their sockets are gone, joins the thread of this Lua state. The next connect of a new client
- * starts it again. Events that are still queued can be polled afterwards.
+/*** Closes all clients, waits until their sockets are gone, joins the thread of this Lua state. The next connect of a
+ * new client starts it again. Events that are still queued can be polled afterwards.
  * @function stop
- * @tparam[opt] number timeout seconds; the largest linger + 0.5 if absent. What is not flushed then is lost, and told so.
+ * @tparam[opt] number timeout seconds; the largest linger + 0.5 if absent. What is not flushed then is lost, and told
+ * so.
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
@@ -31,8 +32,8 @@ static int stop(lua_State *L) {
     }
     if (timeout < 0) timeout = longest_linger(host) + STOP_MARGIN;
     double deadline = sw_clock() + timeout;
-    bool ended = sw_engine_stop(host->engine, false, deadline) ||
-                 sw_engine_stop(host->engine, true, sw_clock() + STOP_MARGIN);
+    bool ended =
+        sw_engine_stop(host->engine, false, deadline) || sw_engine_stop(host->engine, true, sw_clock() + STOP_MARGIN);
     if (ended) return lua_pushboolean(L, true), 1;
     lua_pushnil(L);
     lua_pushliteral(L, "the loop thread did not end in time; it ends by itself");
@@ -78,8 +79,8 @@ static int is_ip(lua_State *L) {
     return 1;
 }
 
-/*** Is it a TCP port, a whole number 1..65535? All ports by default; registered_only: neither the system's (below 1024) nor the
- * ephemeral ones (above 32767).
+/*** Is it a TCP port, a whole number 1..65535? All ports by default; registered_only: neither the system's (below 1024)
+ * nor the ephemeral ones (above 32767).
  * @function is_port
  * @param n anything
  * @tparam[opt=false] boolean registered_only 1024..32767

@@ -8,9 +8,9 @@
 #include "host/event.h"
 
 enum {
-    MESSAGE_MAX_MARKED = 64 * 1024,          /* default max_message for line, delimiter, raw */
-    MESSAGE_MAX_COUNTED = 16 * 1024 * 1024,  /* default max_message for length prefixes */
-    MESSAGE_MAX = 1024 * 1024 * 1024,        /* what max_message, and a fixed size, may be at most */
+    MESSAGE_MAX_MARKED = 64 * 1024,         /* default max_message for line, delimiter, raw */
+    MESSAGE_MAX_COUNTED = 16 * 1024 * 1024, /* default max_message for length prefixes */
+    MESSAGE_MAX = 1024 * 1024 * 1024,       /* what max_message, and a fixed size, may be at most */
 };
 
 /* What is needed until the table has been read whole. */
@@ -51,11 +51,10 @@ static void read_fixed(lua_State *L, struct sw_spot spot, void *out) {
     framing->kind = SW_FRAMING_FIXED;
 }
 
-static const struct sw_option framing_tables[] = {
-    {"delimiter", read_delimiter}, {"fixed", read_fixed}, {NULL, NULL}};
+static const struct sw_option framing_tables[] = {{"delimiter", read_delimiter}, {"fixed", read_fixed}, {NULL, NULL}};
 
-static const char framings[] =
-    "\"line\", \"raw\", \"u8\", \"u16be\", \"u16le\", \"u32be\", \"u32le\", { delimiter = \"...\" } or { fixed = size }";
+static const char framings[] = "\"line\", \"raw\", \"u8\", \"u16be\", \"u16le\", \"u32be\", \"u32le\", { delimiter = "
+                               "\"...\" } or { fixed = size }";
 
 static bool find_framing(const char *name, struct sw_framing *framing) {
     for (size_t kind = 0; kind < sizeof framing_names / sizeof *framing_names; kind++) {
@@ -132,7 +131,8 @@ static void read_retain(lua_State *L, struct sw_spot spot, void *out) {
     else if (strcmp(name, "unsent") == 0)
         *retain = SW_RETAIN_UNSENT;
     else if (strcmp(name, "unacked") == 0 || strcmp(name, "unconfirmed") == 0)
-        luaL_error(L, "%s: retain = \"%s\" is not available in this version; use \"none\" or \"unsent\"", spot.where, name);
+        luaL_error(L, "%s: retain = \"%s\" is not available in this version; use \"none\" or \"unsent\"", spot.where,
+                   name);
     else
         sw_misuse(L, spot, -1, "\"none\" or \"unsent\"");
 }
@@ -224,7 +224,8 @@ void sw_options_read(lua_State *L, int index, struct sw_options *options) {
         complete_framing(L, &(struct reading){options, 0});
         return;
     }
-    if (!lua_istable(L, index)) sw_misuse(L, (struct sw_spot){"sidewire.new", "the argument"}, index, "a table of options");
+    if (!lua_istable(L, index))
+        sw_misuse(L, (struct sw_spot){"sidewire.new", "the argument"}, index, "a table of options");
     struct reading reading = {options, 0};
     sw_check_table(L, (struct sw_spot){"sidewire.new", "option"}, index, all_options, &reading);
     complete_framing(L, &reading);

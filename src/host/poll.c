@@ -64,8 +64,8 @@ static int add_traceback(lua_State *L) {
 
 static int go_on(lua_State *L, int status, lua_KContext context);
 
-/* The handler raised: its traceback is on top. An error in on_error leaves poll, and so does this one if the handler took
- * on_error away. */
+/* The handler raised: its traceback is on top. An error in on_error leaves poll, and so does this one if the handler
+ * took on_error away. */
 static void tell_error(lua_State *L) {
     if (lua_getiuservalue(L, lua_upvalueindex(UPVALUE_HOST), HOST_ON_ERROR) == LUA_TNIL) {
         lua_pop(L, 1);
@@ -77,7 +77,8 @@ static void tell_error(lua_State *L) {
     lua_callk(L, 3, 0, 0, go_on);
 }
 
-/* Calls the handler that stands, with its arguments, on top. Everything that poll needs afterwards is in its Lua stack. */
+/* Calls the handler that stands, with its arguments, on top. Everything that poll needs afterwards is in its Lua stack.
+ */
 static void call(lua_State *L, const struct host *host, int arguments) {
     if (!host->has_on_error)
         lua_callk(L, arguments, 0, 0, go_on);
@@ -104,8 +105,8 @@ static void deliver_one(lua_State *L, struct host *host, struct client *client, 
     if (count >= 0) sw_record_pass(client, event);
     /* Before the handler runs, which may not come back. It cannot be collected: it is on the stack. */
     if (client->channel != NULL && sw_inflow_work(client) == 0) sw_record_leave(L, AT_CLIENT, client);
-    bool called = count >= 0 && sw_record_is_wanted(client, event) &&
-                  lua_getiuservalue(L, AT_CLIENT, event + 1) != LUA_TNIL;
+    bool called =
+        count >= 0 && sw_record_is_wanted(client, event) && lua_getiuservalue(L, AT_CLIENT, event + 1) != LUA_TNIL;
     if (called) {
         lua_replace(L, AT_TRACEBACK + 1);
         if (host->has_on_error) {
@@ -139,7 +140,7 @@ static int deliver(lua_State *L, struct host *host) {
         if (client == NULL) break;
         deliver_one(L, host, client, &round);
         if (sw_host_refuses(L, host)) return 3; /* the handler forked, and this is the child */
-        host->depth = depth; /* polls that an error in a coroutine of the handler's left */
+        host->depth = depth;                    /* polls that an error in a coroutine of the handler's left */
     }
     return finish(L, host, &round);
 }
@@ -181,8 +182,8 @@ static unsigned count_in(lua_State *thread) {
     return polls;
 }
 
-/* How many polls are really active below this one: those that an error or a yield left have not counted down. Of the threads
- * that ever polled, these are running or have resumed another; the others yielded, failed or ended. */
+/* How many polls are really active below this one: those that an error or a yield left have not counted down. Of the
+ * threads that ever polled, these are running or have resumed another; the others yielded, failed or ended. */
 static unsigned count_polls(lua_State *L) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
     unsigned polls = count_in(lua_tothread(L, -1));
@@ -253,7 +254,8 @@ static int poll(lua_State *L, struct host *host, lua_Integer max, double deadlin
 }
 
 /*** Runs the handlers of what came in, for all clients; never waits. Delivers what was there when it began, clients
- * taking turns, or less if a limit says so. An error in a handler leaves poll, unless on_error is set; nothing is lost by it.
+ * taking turns, or less if a limit says so. An error in a handler leaves poll, unless on_error is set; nothing is lost
+ * by it.
  * @function poll
  * @tparam[opt] integer max_events handlers to call at most
  * @tparam[opt] number max_seconds time after which no further handler is called (one is, if there is anything)

@@ -5,8 +5,9 @@
 
 #include "host/host.h"
 
-/* Pushes the values of the client's next record, without consuming it; *event is what it is. Returns how many, or -1 when there was
- * none or a finalizer took it meanwhile. With in_order, messages and reports come as they came in; else reports only. */
+/* Pushes the values of the client's next record, without consuming it; *event is what it is. Returns how many, or -1
+ * when there was none or a finalizer took it meanwhile. With in_order, messages and reports come as they came in; else
+ * reports only. */
 int sw_record_push(lua_State *L, struct client *client, bool in_order, enum sw_event *event);
 
 /* Consumes what was pushed. */

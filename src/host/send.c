@@ -87,7 +87,8 @@ static int client_send(lua_State *L) {
     return accept(L, client, failed, id);
 }
 
-/*** Queues bytes as they are, without framing. Cut in the middle by a lost connection, they are reported lost, "unknown".
+/*** Queues bytes as they are, without framing. Cut in the middle by a lost connection, they are reported lost,
+ * "unknown".
  * @function client:write
  * @tparam string bytes not empty
  * @treturn[1] integer an id, like a message's

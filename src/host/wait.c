@@ -92,16 +92,16 @@ static int look_disconnected(lua_State *L, struct client *client, void *context)
     return view.paused && !ending ? inbox_full(L) : 0;
 }
 
-/*** Waits for a state, running no handlers. "connected" goes on through retries and fails at once when there will be no further
- * attempt; "disconnected" is idle, or closed with the socket gone.
+/*** Waits for a state, running no handlers. "connected" goes on through retries and fails at once when there will be no
+ * further attempt; "disconnected" is idle, or closed with the socket gone.
  * @function client:wait
  * @tparam string state "connected" or "disconnected"
  * @tparam[opt] number timeout seconds; none: no limit
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ETIMEDOUT, EINTR (a signal came), EFULL (reading is paused: poll first), ENOTCONN, ECLOSED, EFORKED, or
- *   why the last attempt failed
+ * @treturn[2] string code: ETIMEDOUT, EINTR (a signal came), EFULL (reading is paused: poll first), ENOTCONN, ECLOSED,
+ * EFORKED, or why the last attempt failed
  * @raise another state, invalid timeout
  */
 static int client_wait(lua_State *L) {
@@ -139,15 +139,15 @@ static int look_flushed(lua_State *L, struct client *client, void *context) {
     return view.paused ? inbox_full(L) : 0; /* a peer that waits for us to read may not read itself */
 }
 
-/*** Waits until all that was accepted before the call is handed to the kernel, running no handlers. A time-out harms nothing: the
- * next flush goes on.
+/*** Waits until all that was accepted before the call is handed to the kernel, running no handlers. A time-out harms
+ * nothing: the next flush goes on.
  * @function client:flush
  * @tparam[opt] number timeout seconds; none: no limit
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ETIMEDOUT, EINTR, EFULL (reading is paused: poll first), ENOTCONN, ECLOSED, EFORKED, or why messages were
- *   lost
+ * @treturn[2] string code: ETIMEDOUT, EINTR, EFULL (reading is paused: poll first), ENOTCONN, ECLOSED, EFORKED, or why
+ * messages were lost
  */
 static int client_flush(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
@@ -193,7 +193,8 @@ static int client_receive(lua_State *L) {
     if (client == NULL) return 3;
     bool has_handler = lua_getiuservalue(L, 1, SW_EVENT_MESSAGE + 1) != LUA_TNIL;
     if (has_handler)
-        return luaL_error(L, "client:receive: messages go to the message handler; take it away with client:on(\"message\", nil)");
+        return luaL_error(
+            L, "client:receive: messages go to the message handler; take it away with client:on(\"message\", nil)");
     double deadline = lua_isnoneornil(L, 2) ? sw_clock() : read_deadline(L, "client:receive", 2);
     lua_settop(L, 2);
     return wait_until(L, client->host, client, deadline, look_message, NULL);

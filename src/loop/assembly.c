@@ -40,8 +40,8 @@ static bool end_message(struct sw_pages *pages, size_t expected) {
     return true;
 }
 
-/* Cuts what follows the first `keep` bytes, which is a delimiter, off a message that came in parts. It may lie across pages, but
- * all of them belong to this message. */
+/* Cuts what follows the first `keep` bytes, which is a delimiter, off a message that came in parts. It may lie across
+ * pages, but all of them belong to this message. */
 static void cut_tail(struct sw_pages *pages, size_t keep) {
     for (struct sw_page *page = pages->head; page != NULL; page = page->next) {
         if (page->used > keep) page->used = (uint32_t)keep;
@@ -55,7 +55,8 @@ static void cut_unended(struct sw_pages *pages) {
     for (struct sw_page *page = pages->head; page != NULL; page = page->next)
         if (page->ends > 0) last = page;
     if (last != NULL) last->used = sw_page_end_at(last, last->ends - 1);
-    for (struct sw_page *page = last != NULL ? last->next : pages->head; page != NULL; page = page->next) page->used = 0;
+    for (struct sw_page *page = last != NULL ? last->next : pages->head; page != NULL; page = page->next)
+        page->used = 0;
 }
 
 static bool finish_partial(struct sw_assembly *assembly, const unsigned char *bytes, const struct sw_frame *frame,

@@ -1,7 +1,7 @@
 /* From the bytes of a read to whole messages in pages.
  *
- * Whole messages go into pages that the host will take; what has begun and not ended waits in pages of its own, so that the
- * host never gets a page that still grows. An idle connection holds none.
+ * Whole messages go into pages that the host will take; what has begun and not ended waits in pages of its own, so that
+ * the host never gets a page that still grows. An idle connection holds none.
  */
 #ifndef SW_LOOP_ASSEMBLY_H
 #define SW_LOOP_ASSEMBLY_H

@@ -214,7 +214,8 @@ void sw_conn_ended(struct conn *conn, struct sw_report *report) {
 
 /* --- commands --- */
 
-/* Straight to the next attempt: a state in between would be taken for the outcome of the command that is carried out. */
+/* Straight to the next attempt: a state in between would be taken for the outcome of the command that is carried out.
+ */
 static void redial(struct conn *conn) {
     sw_dial_cancel(conn);
     conn->cause = closed();
@@ -336,8 +337,7 @@ void sw_conn_attend(struct conn *conn, struct sw_batch *batch) {
     conn->discard = batch->discard;
     set_room(conn, batch);
     if (conn->state == CONN_CONNECTED) conn->fence = UINT64_MAX; /* the commands are seen now */
-    for (struct sw_command *command = batch->commands; command != NULL; command = command->next)
-        handle(conn, command);
+    for (struct sw_command *command = batch->commands; command != NULL; command = command->next) handle(conn, command);
     if (conn->state == CONN_CONNECTED || conn->state == CONN_FLUSHING) sw_transfer_send(conn);
 }
 

@@ -67,11 +67,12 @@ struct conn {
     struct sw_reconnect reconnect;
     struct sw_gauges gauges; /* the loop's copy: published by sw_channel_account */
     ev_timer timer;
-    uint32_t failures;       /* attempts and short connections that failed, in a row */
-    bool inbox_full;         /* do not read, do not dial; set_room takes it back */
-    bool discard;            /* nobody wants messages */
-    bool attempt_due;        /* WAITING is over, but the inbox is full */
-    uint32_t overtaken;      /* FLUSHING, ENDING: connect commands that a later command took the place of; each is owed an error */
+    uint32_t failures;  /* attempts and short connections that failed, in a row */
+    bool inbox_full;    /* do not read, do not dial; set_room takes it back */
+    bool discard;       /* nobody wants messages */
+    bool attempt_due;   /* WAITING is over, but the inbox is full */
+    uint32_t overtaken; /* FLUSHING, ENDING: connect commands that a later command took the place of; each is owed an
+                           error */
 
     struct dial *dial;        /* CONNECTING */
     struct sw_lookup *lookup; /* under way, perhaps for an attempt that ended before */
@@ -88,10 +89,11 @@ struct conn {
 
     enum conn_goal goal;   /* FLUSHING, ENDING */
     struct sw_error cause; /* why the connection, or attempt, ended */
-    uint64_t fence;        /* last message meant for this connection, or that a command not yet seen may say so of; UINT64_MAX: all */
+    uint64_t fence; /* last message meant for this connection, or that a command not yet seen may say so of; UINT64_MAX:
+                       all */
     double linger;
-    bool fin;         /* our shutdown succeeded */
-    bool peer_ended;  /* the peer's FIN was read */
+    bool fin;        /* our shutdown succeeded */
+    bool peer_ended; /* the peer's FIN was read */
 };
 
 /* --- conn.c --- */
@@ -114,13 +116,15 @@ bool sw_conn_is_closing(const struct conn *conn);
 /* The same at once. */
 void sw_conn_abort(struct conn *conn);
 
-/* The loop cannot go on: gives everything up for the reason given; a later connect command may start anew, on another loop. */
+/* The loop cannot go on: gives everything up for the reason given; a later connect command may start anew, on another
+ * loop. */
 void sw_conn_fail(struct conn *conn, struct sw_error fault);
 
 /* There is no loop that could do what the batch asks: tells so. */
 void sw_conn_refuse(struct conn *conn, const struct sw_batch *batch, struct sw_error fault);
 
-/* The only ways to change the state; show it to the host, the second together with the report of it (false: no memory for that). */
+/* The only ways to change the state; show it to the host, the second together with the report of it (false: no memory
+ * for that). */
 void sw_conn_enter(struct conn *conn, enum conn_state state);
 bool sw_conn_enter_with(struct conn *conn, enum conn_state state, const struct sw_report *report);
 
@@ -172,8 +176,8 @@ void sw_transfer_sample(struct conn *conn);
 
 /* --- ending.c --- */
 
-/* After our FIN, and after the peer's, so many seconds at most for reading to the end and for acknowledgements. Enough that 600
- * restarts of a draining server lost nothing (measured). */
+/* After our FIN, and after the peer's, so many seconds at most for reading to the end and for acknowledgements. Enough
+ * that 600 restarts of a draining server lost nothing (measured). */
 #define SW_DRAIN_MAX 0.2
 
 /* We end it: flush up to the fence for at most linger seconds, then FIN. */

@@ -93,7 +93,8 @@ static void wait_for_outcome(struct conn *conn) {
     conn->writer.data = conn;
     ev_io_start(conn->loop->ev, &conn->writer);
     sw_loop_look_again(conn->loop);
-    /* What is left of the attempt's time is shared among the addresses that are left, so that one black hole does not take it all. */
+    /* What is left of the attempt's time is shared among the addresses that are left, so that one black hole does not
+     * take it all. */
     size_t left = conn->dial->addresses.count - conn->dial->next + 1;
     sw_conn_set_timer(conn, (conn->deadline - sw_clock()) / (double)left);
 }

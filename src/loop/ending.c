@@ -6,8 +6,8 @@
 /* There is no event for "acknowledged": ask this often, for so short a time. */
 static const double DRAIN_STEP = 0.005;
 
-/* Unread input would turn the close into a reset, and may keep the peer from reading. After close() nobody wants it, so the
- * inbox's bound does not matter. */
+/* Unread input would turn the close into a reset, and may keep the peer from reading. After close() nobody wants it, so
+ * the inbox's bound does not matter. */
 static void read_to_end(struct conn *conn) {
     if (!conn->peer_ended && (!conn->inbox_full || conn->goal == CONN_CLOSE))
         ev_io_start(conn->loop->ev, &conn->reader);

@@ -1,11 +1,12 @@
 /* The loop thread: one libev loop, its connections, and the way in for work.
  *
- * Work arrives on the engine's lists. The loop looks at them before it would sleep (ev_prepare), says that it sleeps under
- * the engine's lock, and is woken by a descriptor that only a host or helper that saw it asleep writes to; so a busy loop costs
- * its senders no system call. Every drain has a budget; what is left keeps the loop awake by an idle watcher.
+ * Work arrives on the engine's lists. The loop looks at them before it would sleep (ev_prepare), says that it sleeps
+ * under the engine's lock, and is woken by a descriptor that only a host or helper that saw it asleep writes to; so a
+ * busy loop costs its senders no system call. Every drain has a budget; what is left keeps the loop awake by an idle
+ * watcher.
  *
- * libev aborts the process when epoll_wait or memory fails. On our threads, hooks turn the first into an orderly end of the loop (every
- * client is told), the second into waiting for memory.
+ * libev aborts the process when epoll_wait or memory fails. On our threads, hooks turn the first into an orderly end of
+ * the loop (every client is told), the second into waiting for memory.
  */
 #ifndef SW_LOOP_LOOP_H
 #define SW_LOOP_LOOP_H
@@ -30,11 +31,11 @@ struct loop {
     ev_io wake;               /* the engine's wake-up is readable */
     ev_prepare before_sleep;
     ev_check after_sleep;
-    ev_idle unfinished;    /* started while there is more work than a round's budget */
-    bool stopping;         /* end when the last connection is closed */
-    bool ended;            /* ev_break was called */
-    bool look_again;       /* the next sleep must not last: see sw_loop_look_again */
-    struct sw_error fault; /* why the loop cannot go on; SW_OK: it can */
+    ev_idle unfinished;                   /* started while there is more work than a round's budget */
+    bool stopping;                        /* end when the last connection is closed */
+    bool ended;                           /* ev_break was called */
+    bool look_again;                      /* the next sleep must not last: see sw_loop_look_again */
+    struct sw_error fault;                /* why the loop cannot go on; SW_OK: it can */
     unsigned char buffer[SW_READ_BUFFER]; /* for one read at a time */
 };
 

@@ -20,7 +20,8 @@ static int ask(const struct sw_server *server, int flags, struct sw_addresses *a
     int failed = getaddrinfo(server->host, port, &hints, &found);
     if (failed != 0) return failed;
     addresses->count = 0;
-    for (const struct addrinfo *info = found; info != NULL && addresses->count < SW_ADDRESSES_MAX; info = info->ai_next) {
+    for (const struct addrinfo *info = found; info != NULL && addresses->count < SW_ADDRESSES_MAX;
+         info = info->ai_next) {
         struct sw_address *address = &addresses->list[addresses->count];
         if (info->ai_addrlen > sizeof address->storage) continue;
         address->size = info->ai_addrlen;

@@ -1,9 +1,10 @@
 /* Names to addresses, on a helper thread.
  *
- * getaddrinfo honours the system's own configuration (hosts file, mDNS, search list) and blocks for as long as a silent name server
- * makes it, so it runs on a detached thread that owns its job and is never joined. The job comes back to the loop by a post; if there
- * is no loop any more, it frees itself. A connection that loses interest leaves the job alone until it comes back: at most
- * one lookup in flight per client, and at most four per process, so that a dead name server cannot pile up threads.
+ * getaddrinfo honours the system's own configuration (hosts file, mDNS, search list) and blocks for as long as a silent
+ * name server makes it, so it runs on a detached thread that owns its job and is never joined. The job comes back to
+ * the loop by a post; if there is no loop any more, it frees itself. A connection that loses interest leaves the job
+ * alone until it comes back: at most one lookup in flight per client, and at most four per process, so that a dead name
+ * server cannot pile up threads.
  */
 #ifndef SW_LOOP_RESOLVER_H
 #define SW_LOOP_RESOLVER_H

@@ -8,10 +8,11 @@
  *          |  until the peer's   |  the next bytes   |
  *          |  TCP has it         |  for the kernel   |
  *
- * `acked` stands at a boundary, before the first message that the peer's TCP does not have whole; pages left of it are freed.
- * What the kernel has got stays until then, in every retain mode: the kernel's own buffer bounds it (TCP_NOTSENT_LOWAT),
- * and its boundaries turn a byte count from SIOCOUTQ into fates of messages. The modes differ only in where a new connection
- * starts (base/retain.h), which is always at a boundary right of `acked`, and in what counts against queue_limit.
+ * `acked` stands at a boundary, before the first message that the peer's TCP does not have whole; pages left of it are
+ * freed. What the kernel has got stays until then, in every retain mode: the kernel's own buffer bounds it
+ * (TCP_NOTSENT_LOWAT), and its boundaries turn a byte count from SIOCOUTQ into fates of messages. The modes differ only
+ * in where a new connection starts (base/retain.h), which is always at a boundary right of `acked`, and in what counts
+ * against queue_limit.
  */
 #ifndef SW_LOOP_SENDQ_H
 #define SW_LOOP_SENDQ_H
@@ -24,8 +25,8 @@
 #include "base/page.h"
 #include "base/retain.h"
 
-/* A place between two bytes; with an empty queue page is NULL. It leaves a page that it has come to the end of as soon as there
- * is a next one. */
+/* A place between two bytes; with an empty queue page is NULL. It leaves a page that it has come to the end of as soon
+ * as there is a next one. */
 struct sw_place {
     struct sw_page *page;
     uint32_t offset; /* in page */
@@ -35,7 +36,8 @@ struct sw_place {
     uint64_t start;  /* where that newest message ended; = byte when the place is a boundary */
 };
 
-/* A megabyte at most waits for a busy host to fill it again; a page below half the largest size is not worth keeping. */
+/* A megabyte at most waits for a busy host to fill it again; a page below half the largest size is not worth keeping.
+ */
 enum { SW_SPENT_MAX = 16, SW_SPENT_SIZE = SW_PAGE_MAX / 2 };
 
 struct sw_sendq {
@@ -55,7 +57,8 @@ void sw_sendq_fini(struct sw_sendq *queue);
 /* Takes the messages in: pages with whole messages, the ids following on. */
 void sw_sendq_put(struct sw_sendq *queue, struct sw_pages *pages);
 
-/* Fills iov with the next bytes to hand over, up to the end of message `fence` and about `limit` bytes; returns the count. */
+/* Fills iov with the next bytes to hand over, up to the end of message `fence` and about `limit` bytes; returns the
+ * count. */
 size_t sw_sendq_fill(const struct sw_sendq *queue, uint64_t fence, size_t limit, struct iovec *iov, size_t max);
 
 /* The kernel took so many bytes. Returns the bytes of the messages that are now handed over whole. */
@@ -86,8 +89,9 @@ struct sw_toll {
     size_t released;                /* bytes of given-up messages that were queued: they no longer count */
 };
 
-/* The connection ended: gives up what `mode` does not keep, goes back to the first byte of what the next connection sends. What was
- * accepted after `fence`, when the script had ended the connection, was never meant for it and is kept in every mode. */
+/* The connection ended: gives up what `mode` does not keep, goes back to the first byte of what the next connection
+ * sends. What was accepted after `fence`, when the script had ended the connection, was never meant for it and is kept
+ * in every mode. */
 struct sw_toll sw_sendq_rewind(struct sw_sendq *queue, enum sw_retain mode, uint64_t fence);
 
 /* There will be no next connection: gives up everything. The mode decides how much of it still counted as queued. */

@@ -18,8 +18,8 @@
 #define MSG_NOSIGNAL 0 /* where it is missing there is SO_NOSIGPIPE */
 #endif
 
-/* Bytes not yet sent above which the kernel takes no more: what a stuck connection swallows is 0.27 MB instead of 4.3 MB, at
- * no loss of speed (measured on Linux 6; tcp(7), TCP_NOTSENT_LOWAT). */
+/* Bytes not yet sent above which the kernel takes no more: what a stuck connection swallows is 0.27 MB instead of 4.3
+ * MB, at no loss of speed (measured on Linux 6; tcp(7), TCP_NOTSENT_LOWAT). */
 enum { NOTSENT_LOW_WATER = 128 * 1024 };
 
 /* Options that a system lacks or refuses are not worth failing for. */

@@ -1,7 +1,7 @@
 /* The socket calls, each once, with what is not portable about them.
  *
- * Every descriptor is non-blocking and close-on-exec; no call here waits, none raises SIGPIPE (MSG_NOSIGNAL, SO_NOSIGPIPE). Failures
- * are errno values.
+ * Every descriptor is non-blocking and close-on-exec; no call here waits, none raises SIGPIPE (MSG_NOSIGNAL,
+ * SO_NOSIGPIPE). Failures are errno values.
  */
 #ifndef SW_LOOP_SOCKET_H
 #define SW_LOOP_SOCKET_H
@@ -23,12 +23,12 @@ struct sw_address {
     };
 };
 
-/* A socket set up for the address and the options, connecting. *fd is -1 on failure. 0 (*done: connected at once, else wait until it is
- * writable) or an errno. */
+/* A socket set up for the address and the options, connecting. *fd is -1 on failure. 0 (*done: connected at once, else
+ * wait until it is writable) or an errno. */
 int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, int *fd, bool *done);
 
-/* The outcome of a connect whose socket has become writable: 0, an errno, or -1 for "not yet". Looks for data first: after a
- * reset the kernel still has what came before it, and SO_ERROR would throw that away. */
+/* The outcome of a connect whose socket has become writable: 0, an errno, or -1 for "not yet". Looks for data first:
+ * after a reset the kernel still has what came before it, and SO_ERROR would throw that away. */
 int sw_socket_outcome(int fd);
 
 /* True when both ends are the same: a loopback connect to an ephemeral port that chose that very port as its own. */
@@ -43,8 +43,9 @@ ptrdiff_t sw_socket_receive(int fd, void *buffer, size_t size);
 /* Our FIN: after all that was sent. True when the kernel accepted it. */
 bool sw_socket_finish(int fd);
 
-/* Of `written` bytes that the kernel took, those that the peer's TCP has acknowledged; `fin` tells that sw_socket_finish
- * succeeded, since an unacknowledged FIN counts as one byte. Also right after a reset, until the close. */
+/* Of `written` bytes that the kernel took, those that the peer's TCP has acknowledged; `fin` tells that
+ * sw_socket_finish succeeded, since an unacknowledged FIN counts as one byte. Also right after a reset, until the
+ * close. */
 uint64_t sw_socket_acked(int fd, uint64_t written, bool fin);
 
 /* Makes the close a reset: nothing lingers in the kernel, no TIME-WAIT. */

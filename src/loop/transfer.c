@@ -10,7 +10,8 @@ enum {
     SEND_LIMIT = 1024 * 1024, /* about so many bytes a sendmsg */
 };
 
-/* How often to ask for acknowledgements when nothing else gives a reason to: soon at first, rarely when the peer is stuck. */
+/* How often to ask for acknowledgements when nothing else gives a reason to: soon at first, rarely when the peer is
+ * stuck. */
 static const double ACK_INTERVAL_MIN = 0.02, ACK_INTERVAL_MAX = 0.5;
 
 /* --- acknowledgements --- */
@@ -192,8 +193,8 @@ static bool digest(struct conn *conn, size_t size) {
     put_messages(conn);
     sw_conn_account(conn, 0); /* after the messages: who sees the bytes counted can have them */
     if (failed == SW_OK) return !conn->inbox_full;
-    broken(conn, failed == SW_FRAME ? sw_error_make(SW_FRAME, SW_STAGE_RECEIVE)
-                                    : sw_error_system(ENOMEM, SW_STAGE_RECEIVE));
+    broken(conn,
+           failed == SW_FRAME ? sw_error_make(SW_FRAME, SW_STAGE_RECEIVE) : sw_error_system(ENOMEM, SW_STAGE_RECEIVE));
     return false;
 }
 
