@@ -3,8 +3,8 @@
 --     lua ship.lua FILE HOST PORT [--follow] [--framing F]
 --
 -- Each line becomes one message, and its number is the message's id. The framing says what stands between messages:
--- line (the default: the server gets the file's bytes), nul, u8, u16be, u16le, u32be, u32le. With --follow it ships what
--- is appended to the file, too, until it is interrupted.
+-- line (the default: the server gets the file's bytes), nul, u8, u16be, u16le, u32be, u32le. With --follow it ships
+-- what is appended to the file, too, until it is interrupted.
 --
 -- It outlasts restarts of the server. In the end, or after Ctrl-C, it tells what became of the lines. Exit status: 0
 -- every line was acknowledged; 1 some were not, or it cannot be known, and the output says which; 2 wrong arguments.

@@ -74,15 +74,17 @@ static int client_send(lua_State *L) {
     if (lua_gettop(L) > PIECES + 1) join_pieces(L);
     int count = lua_gettop(L) - 1;
     if (count == 0) return luaL_error(L, "client:send: a message must be a string or a number, got no value");
-    struct sw_slice pieces[PIECES + 2];
+    struct sw_slice pieces[PIECES + 2]; /* the framing's bytes have a place before and behind */
     for (int i = 1; i <= count; i++) pieces[i] = check_piece(L, i + 1, "client:send");
     struct sw_envelope envelope;
     uint64_t id = 0;
     enum sw_err failed = sw_encode(&client->channel->options.framing, pieces + 1, (size_t)count, &envelope);
     if (failed == SW_OK) {
-        pieces[0] = (struct sw_slice){envelope.prefix, envelope.prefix_size};
-        pieces[count + 1] = (struct sw_slice){envelope.suffix, envelope.suffix_size};
-        failed = sw_channel_send(client->channel, pieces, (size_t)count + 2, end_flags(client), &id);
+        struct sw_slice *first = pieces + 1;
+        if (envelope.prefix_size > 0) *--first = (struct sw_slice){envelope.prefix, envelope.prefix_size};
+        struct sw_slice *end = pieces + 1 + count;
+        if (envelope.suffix_size > 0) *end++ = (struct sw_slice){envelope.suffix, envelope.suffix_size};
+        failed = sw_channel_send(client->channel, first, (size_t)(end - first), end_flags(client), &id);
     }
     return accept(L, client, failed, id);
 }
