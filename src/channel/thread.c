@@ -48,10 +48,20 @@ int sw_thread_spawn(pthread_t *thread, bool detached, void *(*thread_main)(void 
 static atomic_uint generation;
 static int watch_failure;
 
-/* Runs in the child of a fork, where any lock may be held by a thread that is not there: one atomic and no lock. */
-static void count_fork(void) { atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed); }
+static pthread_mutex_t fork_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static void watch(void) { watch_failure = pthread_atfork(NULL, NULL, count_fork); }
+void sw_fork_hold(void) { pthread_mutex_lock(&fork_lock); }
+
+void sw_fork_release(void) { pthread_mutex_unlock(&fork_lock); }
+
+/* Runs in the child of a fork, where any other lock may be held by a thread that is not there; this one is held by the
+ * thread that forked, which is the one that is. */
+static void count_fork(void) {
+    atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed);
+    sw_fork_release();
+}
+
+static void watch(void) { watch_failure = pthread_atfork(sw_fork_hold, sw_fork_release, count_fork); }
 
 int sw_fork_watch(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;

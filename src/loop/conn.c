@@ -102,6 +102,14 @@ static void let_go(struct conn *conn, struct sw_report *last) {
     sw_loop_remove(conn->loop, conn);
 }
 
+void sw_conn_close_socket(struct conn *conn) {
+    sw_fork_hold();
+    atomic_store(&conn->channel->fd, -1);
+    sw_socket_close(conn->fd);
+    sw_fork_release();
+    conn->fd = -1;
+}
+
 /* --- telling --- */
 
 struct sw_report sw_conn_report(const struct conn *conn, enum sw_event event) {

@@ -123,6 +123,9 @@ void sw_conn_fail(struct conn *conn, struct sw_error fault);
 /* There is no loop that could do what the batch asks: tells so. */
 void sw_conn_refuse(struct conn *conn, const struct sw_batch *batch, struct sw_error fault);
 
+/* Closes the socket, whose watchers are stopped. */
+void sw_conn_close_socket(struct conn *conn);
+
 /* The only ways to change the state; show it to the host, the second together with the report of it (false: no memory
  * for that). */
 void sw_conn_enter(struct conn *conn, enum conn_state state);

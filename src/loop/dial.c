@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "channel/thread.h"
 #include "loop/conn.h"
 #include "loop/loop.h"
 #include "loop/socket.h"
@@ -17,9 +18,7 @@ static void end_dial(struct conn *conn) {
 static void close_socket(struct conn *conn) {
     if (conn->fd < 0) return;
     ev_io_stop(conn->loop->ev, &conn->writer);
-    atomic_store(&conn->channel->fd, -1);
-    sw_socket_close(conn->fd);
-    conn->fd = -1;
+    sw_conn_close_socket(conn);
 }
 
 static void fail(struct conn *conn, struct sw_error error) {
@@ -105,12 +104,14 @@ static void try_next(struct conn *conn) {
         const struct sw_address *address = &dial->addresses.list[dial->next++];
         bool done;
         note_address(conn, address);
+        sw_fork_hold();
         int failed = sw_socket_connect(address, &conn->channel->options, &conn->fd, &done);
+        atomic_store(&conn->channel->fd, conn->fd);
+        sw_fork_release();
         if (failed != 0) {
             dial->error = sw_error_system(failed, SW_STAGE_CONNECT);
             continue;
         }
-        atomic_store(&conn->channel->fd, conn->fd);
         wait_for_outcome(conn);
         if (done) on_outcome(conn);
         return;

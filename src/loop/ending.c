@@ -76,9 +76,7 @@ static void settle(struct conn *conn, struct sw_report *report) {
 
 static void close_socket(struct conn *conn) {
     sw_transfer_stop(conn);
-    atomic_store(&conn->channel->fd, -1);
-    sw_socket_close(conn->fd);
-    conn->fd = -1;
+    sw_conn_close_socket(conn);
 }
 
 void sw_ending_account(struct conn *conn, struct sw_report *report) {
