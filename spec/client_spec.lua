@@ -545,7 +545,7 @@ describe("send", function()
     local client = sidewire.new()
     client:send "a"
     client:close()
-    assert.same({ nil, "this client is closed", "ECLOSED" }, { client:send "b" })
+    assert.same({ nil, "this client is closed: make a new one", "ECLOSED" }, { client:send "b" })
     assert.equal(1, client:stats().accepted)
   end)
 
@@ -582,11 +582,12 @@ describe("wait and flush", function()
     local client = sidewire.new { host = "127.0.0.1", port = port, reconnect = 0.01 }
     client:connect()
     client:send "x"
-    assert.same({ nil, "timed out", "ETIMEDOUT" }, { client:wait("connected", 0.02) })
-    assert.same({ nil, "timed out", "ETIMEDOUT" }, { client:wait("connected", 0) })
-    assert.same({ nil, "timed out", "ETIMEDOUT" }, { client:wait("disconnected", 0.02) })
-    assert.same({ nil, "timed out", "ETIMEDOUT" }, { client:flush(0.02) })
-    assert.same({ nil, "timed out", "ETIMEDOUT" }, { client:flush(0) })
+    local function late(format) return { nil, format:format("127.0.0.1 port " .. port), "ETIMEDOUT" } end
+    assert.same(late "timed out: no connection to %s yet", { client:wait("connected", 0.02) })
+    assert.same(late "timed out: no connection to %s yet", { client:wait("connected", 0) })
+    assert.same(late "timed out: the connection to %s has not ended yet", { client:wait("disconnected", 0.02) })
+    assert.same(late "timed out: not all of the queue is sent to %s yet", { client:flush(0.02) })
+    assert.same(late "timed out: not all of the queue is sent to %s yet", { client:flush(0) })
     peer:start_again()
     assert.is_true(client:flush(util.DEADLINE)) -- goes on through retries
     assert.is_true(client:wait("connected", util.DEADLINE))

@@ -7,9 +7,9 @@ local nothing = function() end
 local NO_NUMBERS = { "1", "x", true, {}, nothing }
 local NO_SECONDS = { nan, inf, -inf, -1, -1e-9, 1e300, "1", "x", true, {}, nothing }
 local NO_DELAYS = { 0, table.unpack(NO_SECONDS) } -- where a timer must not spin
+local NO_STRINGS = { 1, 127.1, true, {}, nothing, io.stdout }
 local NO_HOSTS = { -- [F1]
-  "", 1, 127.1, true, {}, nothing, io.stdout,
-  "a\0b", "\0", "127.0.0.1\0", "a\nb", "a b", " ", "a\t", "\127", "h\xc3\xb6st",
+  "", "a\0b", "\0", "127.0.0.1\0", "a\nb", "a b", " ", "a\t", "\127", "h\xc3\xb6st",
   ("a"):rep(64), ("a"):rep(63) .. "." .. ("b"):rep(64) .. ".org", ("a."):rep(127) .. "aa", ("x"):rep(100000),
   "a..b", ".a", ".", "a..", "-a", "a-", "a!b", "a,b", "*.a",
 }
@@ -69,7 +69,7 @@ describe("misuse raises, names the field, says what is valid:", function()
 
     it("wants a table, or nothing", function()
       for _, value in ipairs { 1, "x", true, nothing } do
-        refused({ "sidewire.new", "a table of options" }, sidewire.new, value)
+        refused({ "sidewire.new", "options must be a table" }, sidewire.new, value)
       end
       assert.equal("idle", sidewire.new():state())
       assert.equal("idle", sidewire.new(nil):state())
@@ -89,6 +89,7 @@ describe("misuse raises, names the field, says what is valid:", function()
     end)
 
     it("refuses hosts that are none [F1]", function()
+      refuses("host", NO_STRINGS, "host must be a string")
       refuses("host", NO_HOSTS, "invalid host name")
     end)
 
@@ -97,7 +98,7 @@ describe("misuse raises, names the field, says what is valid:", function()
     end)
 
     it("refuses ports that are none [F3]", function()
-      refuses("port", NO_PORTS, "port must be 1..65535")
+      refuses("port", NO_PORTS, "port must be a whole number, 1..65535")
     end)
 
     it("takes names, addresses and ports at their limits", function()
@@ -206,22 +207,24 @@ describe("misuse raises, names the field, says what is valid:", function()
     end
 
     it("refuses servers that are none: set_server [F1][F2][F3]", function()
-      refuses("set_server", { "invalid host name" })
-      refuses("set_server", { "invalid host name" }, nil, 80)
+      refuses("set_server", { "host must be a string" })
+      refuses("set_server", { "host must be a string" }, nil, 80)
+      for _, host in ipairs(NO_STRINGS) do refuses("set_server", { "host must be a string" }, host, 80) end
       for _, host in ipairs(NO_HOSTS) do refuses("set_server", { "invalid host name" }, host, 80) end
       for _, case in ipairs(NO_HOSTS_BUT_MEANT) do
         refuses("set_server", { "invalid host name", case[2] }, case[1], 80)
       end
-      refuses("set_server", { "port must be 1..65535" }, "example.org")
-      for _, port in ipairs(NO_PORTS) do refuses("set_server", { "port must be 1..65535" }, "example.org", port) end
+      refuses("set_server", { "port must be a whole number, 1..65535" }, "example.org")
+      for _, port in ipairs(NO_PORTS) do refuses("set_server", { "port must be a whole number, 1..65535" }, "example.org", port) end
     end)
 
     it("refuses servers that are none: connect [F1][F2][F3]", function()
+      for _, host in ipairs(NO_STRINGS) do refuses("connect", { "host must be a string" }, host, 80) end
       for _, host in ipairs(NO_HOSTS) do refuses("connect", { "invalid host name" }, host, 80) end
       for _, case in ipairs(NO_HOSTS_BUT_MEANT) do refuses("connect", { "invalid host name", case[2] }, case[1], 80) end
       for _, port in ipairs(NO_PORTS) do
-        refuses("connect", { "port must be 1..65535" }, "127.0.0.1", port)
-        refuses("connect", { "port must be 1..65535" }, nil, port)
+        refuses("connect", { "port must be a whole number, 1..65535" }, "127.0.0.1", port)
+        refuses("connect", { "port must be a whole number, 1..65535" }, nil, port)
       end
     end)
 
@@ -323,7 +326,7 @@ describe("misuse raises, names the field, says what is valid:", function()
       assert.equal("EFRAME", code)
       assert.same({ 0, 0 }, { sender:pending() })
     end
-    assert.same({ nil, "there are no bytes to write", "EFRAME" }, { sidewire.new():write "" })
+    assert.same({ nil, "bytes must not be empty", "EFRAME" }, { sidewire.new():write "" })
   end)
 
   it("the module's functions [F4][F5]", function()

@@ -142,9 +142,9 @@ static const char *own_text(enum sw_err err, enum sw_stage stage) {
     case SW_FORKED: return "not usable after fork";
     case SW_NOTFOUND: return "host name not found";
     case SW_NONAME: return "name service does not answer";
-    case SW_FRAME: return incoming ? "bad frame from the peer" : "framing cannot carry this message";
+    case SW_FRAME: return incoming ? "it sent a message longer than max_message" : "framing cannot carry this message";
     case SW_SELF: return "connected to itself";
-    case SW_PEER: return "connection ended by the peer";
+    case SW_PEER: return "the other side ended it";
     }
     assert(!"an enum sw_err without a text");
     return "unknown error";

@@ -4,8 +4,28 @@
 #include <math.h>
 #include <string.h>
 
+enum { SHOWN_MAX = 60 }; /* bytes of a string that a message shows */
+
+/* A string may hold anything and have any length; a message is a line. */
+static const char *push_shown(lua_State *L, int index) {
+    size_t size;
+    const char *bytes = lua_tolstring(L, index, &size);
+    char shown[SHOWN_MAX + 1];
+    size_t length = size < SHOWN_MAX ? size : SHOWN_MAX;
+    for (size_t i = 0; i < length; i++) shown[i] = (unsigned char)bytes[i] < 0x20 || bytes[i] == 0x7f ? '?' : bytes[i];
+    shown[length] = '\0';
+    return lua_pushfstring(L, size > SHOWN_MAX ? "%s..." : "%s", shown);
+}
+
 const char *sw_to_text(lua_State *L, int index) {
-    return lua_isnone(L, index) ? lua_pushliteral(L, "no value") : luaL_tolstring(L, index, NULL);
+    switch (lua_type(L, index)) {
+    case LUA_TNONE: return lua_pushliteral(L, "no value");
+    case LUA_TSTRING: return push_shown(L, index);
+    case LUA_TNIL:
+    case LUA_TBOOLEAN:
+    case LUA_TNUMBER: return luaL_tolstring(L, index, NULL);
+    default: return lua_pushfstring(L, "a %s", luaL_typename(L, index));
+    }
 }
 
 int sw_misuse(lua_State *L, struct sw_spot spot, int index, const char *valid) {
@@ -30,11 +50,17 @@ double sw_check_seconds(lua_State *L, struct sw_spot spot, int index, double min
     return 0;
 }
 
+/* A bound that nobody wants to read. */
+#define LIMITLESS (PTRDIFF_MAX / 2)
+
 lua_Integer sw_check_integer(lua_State *L, struct sw_spot spot, int index, lua_Integer min, lua_Integer max) {
     int is_whole = 0;
     lua_Integer value = is_number(L, index) ? lua_tointegerx(L, index, &is_whole) : 0;
     if (is_whole && value >= min && value <= max) return value;
-    lua_pushfstring(L, "a whole number, %I..%I", (LUAI_UACINT)min, (LUAI_UACINT)max);
+    if (max < LIMITLESS)
+        lua_pushfstring(L, "a whole number, %I..%I", (LUAI_UACINT)min, (LUAI_UACINT)max);
+    else
+        lua_pushfstring(L, "a whole number, %I or more", (LUAI_UACINT)min);
     lua_pushvalue(L, index < 0 ? index - 1 : index);
     sw_misuse(L, spot, -1, lua_tostring(L, -2));
     return 0;
@@ -63,18 +89,19 @@ void sw_check_handler(lua_State *L, struct sw_spot spot, int index, bool may_be_
 void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_server *server) {
     size_t size = 0;
     const char *host = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &size) : NULL;
-    const char *problem = host != NULL ? sw_host_problem(host, size) : "a host is a string, a name or an address";
+    if (host == NULL) sw_misuse(L, spot, index, "a string, a host name or an IP address");
+    const char *problem = sw_host_problem(host, size);
     if (problem == NULL) {
         memcpy(server->host, host, size + 1);
         return;
     }
-    luaL_error(L, "%s: invalid host name '%s': %s", spot.where, luaL_tolstring(L, index, NULL), problem);
+    luaL_error(L, "%s: invalid host name '%s': %s", spot.where, sw_to_text(L, index), problem);
 }
 
 void sw_check_port(lua_State *L, struct sw_spot spot, int index, struct sw_server *server) {
     int is_whole = 0;
     lua_Integer port = is_number(L, index) ? lua_tointegerx(L, index, &is_whole) : 0;
-    if (!is_whole || port < 1 || port > 65535) sw_misuse(L, spot, index, "1..65535");
+    if (!is_whole || port < 1 || port > 65535) sw_misuse(L, spot, index, "a whole number, 1..65535");
     server->port = (uint16_t)port;
 }
 
@@ -86,7 +113,8 @@ static const struct sw_option *find(const struct sw_option *options, const char 
 }
 
 static void unknown(lua_State *L, struct sw_spot spot, const struct sw_option *options) {
-    const char *name = luaL_tolstring(L, -2, NULL);
+    const char *name = sw_to_text(L, -2);
+    const char *kind = spot.field != NULL ? lua_pushfstring(L, "%s field", spot.field) : "option";
     luaL_Buffer valid;
     luaL_buffinit(L, &valid);
     for (const struct sw_option *option = options; option->name != NULL; option++) {
@@ -94,7 +122,19 @@ static void unknown(lua_State *L, struct sw_spot spot, const struct sw_option *o
         luaL_addstring(&valid, option->name);
     }
     luaL_pushresult(&valid);
-    luaL_error(L, "%s: unknown %s '%s' (valid: %s)", spot.where, spot.field, name, lua_tostring(L, -1));
+    luaL_error(L, "%s: unknown %s '%s' (valid: %s)", spot.where, kind, name, lua_tostring(L, -1));
+}
+
+/* Calls the parser with the value on top, which messages call by its name, or GROUP.NAME. */
+static void parse_field(lua_State *L, struct sw_spot spot, const struct sw_option *option, void *out) {
+    if (spot.field == NULL) {
+        option->parse(L, (struct sw_spot){spot.where, option->name}, out);
+        return;
+    }
+    const char *name = lua_pushfstring(L, "%s.%s", spot.field, option->name);
+    lua_insert(L, -2);
+    option->parse(L, (struct sw_spot){spot.where, name}, out);
+    lua_remove(L, -2);
 }
 
 void sw_check_table(lua_State *L, struct sw_spot spot, int index, const struct sw_option *options, void *out) {
@@ -107,7 +147,7 @@ void sw_check_table(lua_State *L, struct sw_spot spot, int index, const struct s
             unknown(L, spot, options);
             return;
         }
-        option->parse(L, (struct sw_spot){spot.where, option->name}, out);
+        parse_field(L, spot, option, out);
     }
 }
 
@@ -154,7 +194,7 @@ void sw_check_reconnect(lua_State *L, struct sw_spot spot, int index, const stru
     case LUA_TNUMBER: *policy = fixed_delay(sw_check_seconds(L, spot, index, 0.001)); return;
     case LUA_TTABLE:
         *policy = sw_reconnect_default();
-        sw_check_table(L, (struct sw_spot){spot.where, "reconnect field"}, index, reconnect_options, policy);
+        sw_check_table(L, (struct sw_spot){spot.where, "reconnect"}, index, reconnect_options, policy);
         if (policy->max < policy->delay) policy->max = policy->delay;
         return;
     default:

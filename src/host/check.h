@@ -20,7 +20,7 @@ struct sw_spot {
 /* Raises "where: field must be <valid>, got <the value at index>". */
 int sw_misuse(lua_State *L, struct sw_spot spot, int index, const char *valid);
 
-/* Pushes and returns the value at index as an error message shows it. */
+/* Pushes and returns the value at index as an error message shows it: a long string is cut. */
 const char *sw_to_text(lua_State *L, int index);
 
 /* The string at index; NULL when there is none, or one with a zero byte, which would pass for what stands before that.
@@ -47,8 +47,9 @@ void sw_check_reconnect(lua_State *L, struct sw_spot spot, int index, const stru
                         struct sw_reconnect *policy);
 void sw_push_reconnect(lua_State *L, const struct sw_reconnect *policy);
 
-/* Walks a table of options with a closed key set; an unknown key raises and lists the valid ones. The parser finds its
- * value on top of the stack and leaves the stack as it was. */
+/* Walks a table of options with a closed key set; an unknown key raises and lists the valid ones. spot.field is the
+ * option whose fields these are, or NULL when they are the options. The parser finds its value on top of the stack and
+ * leaves the stack as it was. */
 struct sw_option {
     const char *name;
     void (*parse)(lua_State *L, struct sw_spot spot, void *out);

@@ -19,7 +19,12 @@ static struct client *to_client(lua_State *L, int index) {
 
 static struct client *check_type(lua_State *L, int index) {
     struct client *client = to_client(L, index);
-    if (client == NULL) luaL_typeerror(L, index, CLIENT_TYPE);
+    if (client == NULL) {
+        const char *given = luaL_typename(L, index);
+        luaL_argerror(L, index,
+                      lua_pushfstring(
+                          L, CLIENT_TYPE " expected, got %s: call methods with a colon, client:send(message)", given));
+    }
     return client;
 }
 

@@ -54,7 +54,7 @@ static int client_connect(lua_State *L) {
     if (client == NULL) return 3;
     struct sw_server server = client->server;
     read_server(L, "client:connect", 2, &server);
-    if (client->is_closed) return sw_push_closed(L);
+    if (client->is_closed) return sw_push_closed(L, &client->server);
     bool same = !client->is_moved && sw_server_equal(&server, &client->server);
     client->server = server;
     enum sw_state state = sw_client_state(client);
@@ -103,7 +103,7 @@ static int client_disconnect(lua_State *L) {
     if (client == NULL) return 3;
     double linger = client->channel->options.linger;
     if (!lua_isnoneornil(L, 2)) linger = sw_check_seconds(L, (struct sw_spot){"client:disconnect", "linger"}, 2, 0);
-    if (client->is_closed) return sw_push_closed(L);
+    if (client->is_closed) return sw_push_closed(L, &client->server);
     if (linger > client->host->max_linger) client->host->max_linger = linger;
     const struct sw_command model = {.verb = SW_DISCONNECT, .linger = linger};
     if (sw_client_state(client) != SW_STATE_IDLE && !order_if_attached(L, client, &model, SW_STATE_CLOSING)) return 3;
@@ -127,7 +127,7 @@ static int client_set_reconnect(lua_State *L) {
     struct sw_command model = {.verb = SW_RECONNECT};
     lua_settop(L, 2);
     sw_check_reconnect(L, (struct sw_spot){"client:set_reconnect", "spec"}, 2, &client->last_reconnect, &model.policy);
-    if (client->is_closed) return sw_push_closed(L);
+    if (client->is_closed) return sw_push_closed(L, &client->server);
     if (!order_if_attached(L, client, &model, sw_client_state(client))) return 3;
     client->reconnect = model.policy;
     if (model.policy.enabled) client->last_reconnect = model.policy;
@@ -166,7 +166,7 @@ static int client_set_server(lua_State *L) {
     lua_settop(L, 3);
     sw_check_host(L, (struct sw_spot){"client:set_server", "host"}, 2, &model.server);
     sw_check_port(L, (struct sw_spot){"client:set_server", "port"}, 3, &model.server);
-    if (client->is_closed) return sw_push_closed(L);
+    if (client->is_closed) return sw_push_closed(L, &client->server);
     if (!order_if_attached(L, client, &model, sw_client_state(client))) return 3;
     client->is_moved = true;
     client->server = model.server;

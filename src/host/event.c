@@ -56,6 +56,8 @@ static const char *push_place(lua_State *L, const char *address, const struct sw
     return lua_pushfstring(L, "%s port %d (%s)", server->host, (int)server->port, address);
 }
 
+const char *sw_push_place(lua_State *L, const struct sw_server *server) { return push_place(L, "", server); }
+
 static void push_sentence(lua_State *L, const struct sw_error *error, const char *address,
                           const struct sw_server *server) {
     char text[160];
@@ -92,7 +94,11 @@ int sw_push_forked(lua_State *L) {
     return sw_push_refusal(L, SW_FORKED, "not usable after fork: make a new Lua state in the child");
 }
 
-int sw_push_closed(lua_State *L) { return sw_push_refusal(L, SW_CLOSED, "this client is closed"); }
+int sw_push_closed(lua_State *L, const struct sw_server *server) {
+    if (server->host[0] == '\0') return sw_push_refusal(L, SW_CLOSED, "this client is closed: make a new one");
+    lua_pushfstring(L, "the client of %s is closed: make a new one", sw_push_place(L, server));
+    return sw_push_refusal(L, SW_CLOSED, lua_tostring(L, -1));
+}
 
 int sw_push_no_memory(lua_State *L) {
     lua_pushnil(L);

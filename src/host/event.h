@@ -21,6 +21,9 @@ void sw_check_handlers(lua_State *L, const char *where, int index);
 int sw_push_report(lua_State *L, const struct sw_report *report, const struct sw_server *server);
 int sw_push_loss(lua_State *L, struct sw_loss loss, const char *fate);
 
+/* Pushes and returns "HOST port PORT". */
+const char *sw_push_place(lua_State *L, const struct sw_server *server);
+
 /* Pushes nil, a sentence and the code for an error; returns 3. */
 int sw_push_failure(lua_State *L, const struct sw_error *error, const char *address, const struct sw_server *server);
 
@@ -29,7 +32,7 @@ int sw_push_refusal(lua_State *L, enum sw_err err, const char *sentence);
 
 /* The usual ones. */
 int sw_push_forked(lua_State *L);
-int sw_push_closed(lua_State *L);
+int sw_push_closed(lua_State *L, const struct sw_server *server);
 int sw_push_no_memory(lua_State *L);
 
 #endif

@@ -88,7 +88,7 @@ static void complete_framing(lua_State *L, const struct reading *reading) {
     struct sw_framing *framing = &reading->options->framing;
     if (framing->kind == SW_FRAMING_FIXED) {
         if (reading->max_message != 0 && reading->max_message < (lua_Integer)framing->size)
-            luaL_error(L, "sidewire.new: max_message (%I) must be at least the fixed message size (%I)",
+            luaL_error(L, "sidewire.new: max_message (%I) must be at least framing.fixed (%I)",
                        (LUAI_UACINT)reading->max_message, (LUAI_UACINT)framing->size);
         framing->max = framing->size;
     } else if (reading->max_message != 0) {
@@ -173,7 +173,7 @@ static void read_keepalive(lua_State *L, struct sw_spot spot, void *out) {
     if (lua_isboolean(L, -1) && !lua_toboolean(L, -1))
         keepalive->idle = 0;
     else if (lua_istable(L, -1))
-        sw_check_table(L, (struct sw_spot){spot.where, "keepalive field"}, -1, keepalive_options, keepalive);
+        sw_check_table(L, (struct sw_spot){spot.where, "keepalive"}, -1, keepalive_options, keepalive);
     else
         sw_misuse(L, spot, -1, "false or a table { idle =, interval =, count = }");
 }
@@ -208,8 +208,8 @@ static void set_defaults(struct sw_options *options) {
         .reconnect = sw_reconnect_default(),
         .framing = {.kind = SW_FRAMING_LINE},
         .retain = SW_RETAIN_UNSENT,
-        .queue_limit = 16 * 1024 * 1024,
-        .inbox_limit = 8 * 1024 * 1024,
+        .queue_limit = (size_t)16 * 1024 * 1024,
+        .inbox_limit = (size_t)8 * 1024 * 1024,
         .connect_timeout = 10,
         .linger = 1,
         .stall_timeout = 30,
@@ -225,8 +225,8 @@ void sw_options_read(lua_State *L, int index, struct sw_options *options) {
         return;
     }
     if (!lua_istable(L, index))
-        sw_misuse(L, (struct sw_spot){"sidewire.new", "the argument"}, index, "a table of options");
+        sw_misuse(L, (struct sw_spot){"sidewire.new", "options"}, index, "a table { host =, port =, ... }");
     struct reading reading = {options, 0};
-    sw_check_table(L, (struct sw_spot){"sidewire.new", "option"}, index, all_options, &reading);
+    sw_check_table(L, (struct sw_spot){"sidewire.new", NULL}, index, all_options, &reading);
     complete_framing(L, &reading);
 }

@@ -9,24 +9,40 @@
 /* The framing's bytes and the script's pieces, as one message. */
 enum { PIECES = 16 };
 
-static int refuse_message(lua_State *L, const struct client *client, enum sw_err err) {
+static void push_too_big(lua_State *L, const struct sw_options *options, size_t size) {
+    unsigned width = sw_framing_prefix(options->framing.kind);
+    uint64_t longest = width > 0 ? (UINT64_C(1) << 8 * width) - 1 : UINT64_MAX;
+    if (size > longest)
+        lua_pushfstring(L, "message too big: it has %I bytes, and the framing's length prefix says %I at most",
+                        (LUAI_UACINT)size, (LUAI_UACINT)longest);
+    else
+        lua_pushfstring(L, "message too big: it has %I bytes, which with its framing exceeds queue_limit (%I)",
+                        (LUAI_UACINT)size, (LUAI_UACINT)options->queue_limit);
+}
+
+static void push_unfit(lua_State *L, const struct sw_framing *framing, size_t size) {
+    if (framing->kind == SW_FRAMING_FIXED)
+        lua_pushfstring(L, "the framing { fixed = %d } carries messages of just that size, and this one has %I bytes",
+                        (int)framing->size, (LUAI_UACINT)size);
+    else if (framing->kind == SW_FRAMING_RAW)
+        lua_pushliteral(L, "the framing \"raw\" cannot carry an empty message");
+    else if (framing->kind == SW_FRAMING_LINE)
+        lua_pushliteral(L, "the framing \"line\" cannot carry a message that holds \"\\n\" or ends in \"\\r\"");
+    else
+        lua_pushliteral(L, "the framing cannot carry a message that holds its delimiter or forms one with it");
+}
+
+/* size: of the message, without framing. */
+static int refuse_message(lua_State *L, const struct client *client, enum sw_err err, size_t size) {
     const struct sw_options *options = &client->channel->options;
     switch (err) {
-    case SW_CLOSED: return sw_push_closed(L);
+    case SW_CLOSED: return sw_push_closed(L, &client->server);
     case SW_FULL:
         lua_pushfstring(L, "queue full: queue_limit is %I bytes; send again after the drain event",
                         (LUAI_UACINT)options->queue_limit);
         break;
-    case SW_TOOBIG:
-        lua_pushfstring(L, "message too big for its length prefix or for queue_limit (%I bytes)",
-                        (LUAI_UACINT)options->queue_limit);
-        break;
-    case SW_FRAME:
-        lua_pushstring(L, options->framing.kind == SW_FRAMING_FIXED
-                              ? "this framing carries messages of its fixed size only"
-                              : "this framing cannot carry the message exactly (it is empty, holds the delimiter, or "
-                                "joins with it)");
-        break;
+    case SW_TOOBIG: push_too_big(L, options, size); break;
+    case SW_FRAME: push_unfit(L, &options->framing, size); break;
     default: return sw_push_no_memory(L);
     }
     int sentence = lua_gettop(L);
@@ -34,18 +50,32 @@ static int refuse_message(lua_State *L, const struct client *client, enum sw_err
     return 3;
 }
 
-static int accept(lua_State *L, const struct client *client, enum sw_err err, uint64_t id) {
-    if (err != SW_OK) return refuse_message(L, client, err);
+static int push_id(lua_State *L, uint64_t id) {
     lua_pushinteger(L, (lua_Integer)id);
     return 1;
 }
 
-static struct sw_slice check_piece(lua_State *L, int index, const char *where) {
+static bool is_text(lua_State *L, int index) {
+    return lua_type(L, index) == LUA_TSTRING || lua_type(L, index) == LUA_TNUMBER;
+}
+
+/* Pieces stand from index 2 on. */
+static void refuse_piece(lua_State *L, int index) {
+    const char *field = lua_gettop(L) > 2 ? lua_pushfstring(L, "piece %d of the message", index - 1) : "a message";
+    sw_misuse(L, (struct sw_spot){"client:send", field}, index, "a string or a number");
+}
+
+static struct sw_slice check_piece(lua_State *L, int index) {
     struct sw_slice piece;
-    if (lua_type(L, index) != LUA_TSTRING && lua_type(L, index) != LUA_TNUMBER)
-        sw_misuse(L, (struct sw_spot){where, "a message"}, index, "a string or a number");
+    if (!is_text(L, index)) refuse_piece(L, index);
     piece.data = lua_tolstring(L, index, &piece.size);
     return piece;
+}
+
+static size_t total_size(const struct sw_slice *pieces, int count) {
+    size_t size = 0;
+    for (int i = 0; i < count; i++) size += pieces[i].size;
+    return size;
 }
 
 static uint32_t end_flags(const struct client *client) {
@@ -55,7 +85,7 @@ static uint32_t end_flags(const struct client *client) {
 /* Many pieces become one first: a corner, and rightly the slower one. */
 static void join_pieces(lua_State *L) {
     int last = lua_gettop(L);
-    for (int index = 2; index <= last; index++) check_piece(L, index, "client:send");
+    for (int index = 2; index <= last; index++) check_piece(L, index);
     lua_concat(L, last - 1);
 }
 
@@ -73,9 +103,9 @@ static int client_send(lua_State *L) {
     if (client == NULL) return 3;
     if (lua_gettop(L) > PIECES + 1) join_pieces(L);
     int count = lua_gettop(L) - 1;
-    if (count == 0) return luaL_error(L, "client:send: a message must be a string or a number, got no value");
+    if (count == 0) refuse_piece(L, 2);
     struct sw_slice pieces[PIECES + 2]; /* the framing's bytes have a place before and behind */
-    for (int i = 1; i <= count; i++) pieces[i] = check_piece(L, i + 1, "client:send");
+    for (int i = 1; i <= count; i++) pieces[i] = check_piece(L, i + 1);
     struct sw_envelope envelope;
     uint64_t id = 0;
     enum sw_err failed = sw_encode(&client->channel->options.framing, pieces + 1, (size_t)count, &envelope);
@@ -86,7 +116,8 @@ static int client_send(lua_State *L) {
         if (envelope.suffix_size > 0) *end++ = (struct sw_slice){envelope.suffix, envelope.suffix_size};
         failed = sw_channel_send(client->channel, first, (size_t)(end - first), end_flags(client), &id);
     }
-    return accept(L, client, failed, id);
+    if (failed != SW_OK) return refuse_message(L, client, failed, total_size(pieces + 1, count));
+    return push_id(L, id);
 }
 
 /*** Queues bytes as they are, without framing. Cut in the middle by a lost connection, they are reported lost,
@@ -101,11 +132,14 @@ static int client_send(lua_State *L) {
 static int client_write(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    struct sw_slice bytes = check_piece(L, 2, "client:write");
-    if (bytes.size == 0) return sw_push_refusal(L, SW_FRAME, "there are no bytes to write");
+    if (!is_text(L, 2)) sw_misuse(L, (struct sw_spot){"client:write", "bytes"}, 2, "a string or a number");
+    struct sw_slice bytes;
+    bytes.data = lua_tolstring(L, 2, &bytes.size);
+    if (bytes.size == 0) return sw_push_refusal(L, SW_FRAME, "bytes must not be empty");
     uint64_t id = 0;
     enum sw_err failed = sw_channel_send(client->channel, &bytes, 1, SW_END_LOOSE, &id);
-    return accept(L, client, failed, id);
+    if (failed != SW_OK) return refuse_message(L, client, failed, bytes.size);
+    return push_id(L, id);
 }
 
 static int client_confirm(lua_State *L) {

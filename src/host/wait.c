@@ -10,6 +10,12 @@
 /* Looks whether the wait is over. 0: not yet; else the number of values it has pushed. */
 typedef int look_fn(lua_State *L, struct client *client, void *context);
 
+/* What is waited for. */
+struct goal {
+    look_fn *look;
+    const char *late; /* the message when time is out; %s is the server */
+};
+
 static int interrupted(lua_State *L) {
     lua_pushnil(L);
     lua_pushliteral(L, "interrupted");
@@ -17,28 +23,34 @@ static int interrupted(lua_State *L) {
     return 3;
 }
 
-static int timed_out(lua_State *L) {
+static int timed_out(lua_State *L, const struct client *client, const struct goal *goal) {
     lua_pushnil(L);
-    lua_pushliteral(L, "timed out");
+    if (client != NULL)
+        lua_pushfstring(L, goal->late, sw_push_place(L, &client->server));
+    else
+        lua_pushstring(L, goal->late);
     lua_pushliteral(L, "ETIMEDOUT");
+    if (client != NULL) lua_remove(L, -3);
     return 3;
 }
 
-/* Sleeps until look says so, the deadline (sw_clock, < 0: none) passes or a signal comes. Runs no handlers. */
-static int wait_until(lua_State *L, struct host *host, struct client *client, double deadline, look_fn *look,
+/* Sleeps until the goal's look says so, the deadline (sw_clock, < 0: none) passes or a signal comes. Runs no handlers. */
+static int wait_until(lua_State *L, struct host *host, struct client *client, double deadline, const struct goal *goal,
                       void *context) {
     struct sw_engine *engine = host->engine;
     int values;
     int failed = 0;
     if (client != NULL) sw_channel_watch(client->channel, true);
     sw_engine_set_waiting(engine, engine->running);
-    while ((values = look(L, client, context)) == 0 && failed == 0)
+    while ((values = goal->look(L, client, context)) == 0 && failed == 0)
         failed = engine->running || deadline >= 0 ? sw_engine_sleep(engine, deadline) : EDEADLK;
     sw_engine_set_waiting(engine, false);
     if (client != NULL) sw_channel_watch(client->channel, false);
     if (values > 0) return values;
-    if (failed == EDEADLK) return sw_push_refusal(L, SW_CLOSED, "nothing to wait for: no client was ever connected");
-    return failed == EINTR ? interrupted(L) : timed_out(L);
+    if (failed == EDEADLK)
+        return sw_push_refusal(L, SW_CLOSED,
+                               "nothing to wait for: no client was ever connected; call client:connect first");
+    return failed == EINTR ? interrupted(L) : timed_out(L, client, goal);
 }
 
 /* The time-out at index, as a deadline; -1: none. */
@@ -56,10 +68,12 @@ static int inbox_full(lua_State *L) { return sw_push_refusal(L, SW_FULL, "inbox 
 
 /* Why there is no connection. */
 static int push_end(lua_State *L, const struct client *client, const struct sw_view *view) {
-    if (view->state == SW_STATE_CLOSED) return sw_push_closed(L);
+    if (view->state == SW_STATE_CLOSED) return sw_push_closed(L, &client->server);
+    if (view->ended.err == SW_CLOSED)
+        return sw_push_refusal(L, SW_CLOSED, "not connected: client:disconnect ended the connection");
     if (view->ended.err != SW_OK) return sw_push_failure(L, &view->ended, "", &client->server);
     lua_pushnil(L);
-    lua_pushliteral(L, "not connected: call connect first");
+    lua_pushliteral(L, "not connected: call client:connect first");
     lua_pushliteral(L, "ENOTCONN");
     return 3;
 }
@@ -82,6 +96,8 @@ static int look_connected(lua_State *L, struct client *client, void *context) {
     return 0;
 }
 
+static const struct goal connected = {look_connected, "timed out: no connection to %s yet"};
+
 static int look_disconnected(lua_State *L, struct client *client, void *context) {
     (void)context;
     struct sw_view view;
@@ -91,6 +107,8 @@ static int look_disconnected(lua_State *L, struct client *client, void *context)
     bool ending = view.state == SW_STATE_CLOSING || view.state == SW_STATE_CLOSED;
     return view.paused && !ending ? inbox_full(L) : 0;
 }
+
+static const struct goal disconnected = {look_disconnected, "timed out: the connection to %s has not ended yet"};
 
 /*** Waits for a state, running no handlers. "connected" goes on through retries and fails at once when there will be no
  * further attempt; "disconnected" is idle, or closed with the socket gone.
@@ -108,16 +126,16 @@ static int client_wait(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     const char *state = sw_to_word(L, 2);
-    look_fn *look = NULL;
+    const struct goal *goal = NULL;
     if (state == NULL) state = "";
-    if (strcmp(state, "connected") == 0) look = look_connected;
-    if (strcmp(state, "disconnected") == 0) look = look_disconnected;
-    if (look == NULL) {
+    if (strcmp(state, "connected") == 0) goal = &connected;
+    if (strcmp(state, "disconnected") == 0) goal = &disconnected;
+    if (goal == NULL) {
         lua_settop(L, 2);
-        return sw_misuse(L, (struct sw_spot){"client:wait", "the state"}, 2, "\"connected\" or \"disconnected\"");
+        return sw_misuse(L, (struct sw_spot){"client:wait", "state"}, 2, "\"connected\" or \"disconnected\"");
     }
     double deadline = read_deadline(L, "client:wait", 3);
-    return wait_until(L, client->host, client, deadline, look, NULL);
+    return wait_until(L, client->host, client, deadline, goal, NULL);
 }
 
 /* --- flush --- */
@@ -139,6 +157,8 @@ static int look_flushed(lua_State *L, struct client *client, void *context) {
     return view.paused ? inbox_full(L) : 0; /* a peer that waits for us to read may not read itself */
 }
 
+static const struct goal flushed = {look_flushed, "timed out: not all of the queue is sent to %s yet"};
+
 /*** Waits until all that was accepted before the call is handed to the kernel, running no handlers. A time-out harms
  * nothing: the next flush goes on.
  * @function client:flush
@@ -156,7 +176,7 @@ static int client_flush(lua_State *L) {
     struct sw_view view;
     sw_channel_look(client->channel, &view);
     struct flush flush = {view.accepted, lost_of(&view)};
-    return wait_until(L, client->host, client, deadline, look_flushed, &flush);
+    return wait_until(L, client->host, client, deadline, &flushed, &flush);
 }
 
 /* --- receive --- */
@@ -179,6 +199,8 @@ static int look_message(lua_State *L, struct client *client, void *context) {
     return ended ? push_end(L, client, &view) : 0;
 }
 
+static const struct goal message = {look_message, "no message from %s yet"};
+
 /*** The next message, pulled; runs no handlers. For clients without a message handler; state events stay for poll.
  * @function client:receive
  * @tparam[opt] number timeout seconds to wait for one; none: do not wait
@@ -197,7 +219,7 @@ static int client_receive(lua_State *L) {
             L, "client:receive: messages go to the message handler; take it away with client:on(\"message\", nil)");
     double deadline = lua_isnoneornil(L, 2) ? sw_clock() : read_deadline(L, "client:receive", 2);
     lua_settop(L, 2);
-    return wait_until(L, client->host, client, deadline, look_message, NULL);
+    return wait_until(L, client->host, client, deadline, &message, NULL);
 }
 
 /* --- the module --- */
@@ -208,6 +230,8 @@ static int look_work(lua_State *L, struct client *client, void *context) {
     sw_inflow_collect(host);
     return host->runnable.head != NULL ? push_true(L) : 0;
 }
+
+static const struct goal work = {look_work, "timed out: nothing came for poll"};
 
 /*** Waits until poll has work, running no handlers.
  * @function wait
@@ -221,7 +245,7 @@ static int wait_work(lua_State *L) {
     struct host *host = sw_host(L);
     if (sw_host_refuses(L, host)) return 3;
     double deadline = read_deadline(L, "sidewire.wait", 1);
-    return wait_until(L, host, NULL, deadline, look_work, host);
+    return wait_until(L, host, NULL, deadline, &work, host);
 }
 
 const luaL_Reg sw_wait_functions[] = {
