@@ -77,10 +77,15 @@ function Server:start()
   return self
 end
 
+--- Sends a signal: "STOP", "CONT", ...
+function Server:signal(name)
+  os.execute(("unset LD_PRELOAD; kill -%s %d"):format(name, self.pid))
+end
+
 --- Sends a signal, KILL if absent, and waits for the end.
-function Server:kill(signal)
+function Server:kill(name)
   if not self.pid then return end
-  os.execute(("unset LD_PRELOAD; kill -%s %d 2>/dev/null"):format(signal or "KILL", self.pid))
+  self:signal(name or "KILL")
   self.output:close()
   self.pid, self.output = nil, nil
 end
