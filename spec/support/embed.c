@@ -36,8 +36,8 @@ enum { SANITIZED = 0 };
 #endif
 
 enum {
-    RSS_SLACK = 512,  /* KiB between warm-up and end; pages of malloc's arenas that threads share unevenly */
-    CHILD_TIME = 20,  /* seconds after which a forked child is killed by SIGALRM */
+    RSS_SLACK = 512, /* KiB between warm-up and end; pages of malloc's arenas that threads share unevenly */
+    CHILD_TIME = 20, /* seconds after which a forked child is killed by SIGALRM */
     TABLE_LINES = 10,
 };
 
@@ -94,8 +94,8 @@ static bool is_flat(const struct census *before, const struct census *after) {
 }
 
 static void print_census(const char *when, int number, const struct census *census) {
-    printf("%-8s %5d  descriptors %4d  threads %3d  rss %7ld KiB\n", when, number, census->descriptors,
-           census->threads, census->rss);
+    printf("%-8s %5d  descriptors %4d  threads %3d  rss %7ld KiB\n", when, number, census->descriptors, census->threads,
+           census->rss);
 }
 
 /* --- one Lua state --- */
@@ -160,9 +160,9 @@ static bool run_cycles(int cycles, bool (*once)(void)) {
 
 /* --- unloading: this dlclose stands in front of libc's --- */
 
-static void *module;  /* the handle that Lua has for core.so */
-static int unloads;   /* how often Lua closed it */
-static void *opener;  /* where luaopen_sidewire_core is */
+static void *module; /* the handle that Lua has for core.so */
+static int unloads;  /* how often Lua closed it */
+static void *opener; /* where luaopen_sidewire_core is */
 
 int dlclose(void *handle) {
     int (*real)(void *);
@@ -215,7 +215,8 @@ static bool run_threads(int count, int cycles) {
     struct census before = settled_census(&empty);
     cycles_a_thread = cycles;
     int started = 0;
-    while (ok && started < count && pthread_create(&threads[started], NULL, thread_main, &failed[started]) == 0) started++;
+    while (ok && started < count && pthread_create(&threads[started], NULL, thread_main, &failed[started]) == 0)
+        started++;
     ok = ok && started == count;
     for (int i = 0; i < started; i++) {
         pthread_join(threads[i], NULL);
@@ -308,23 +309,31 @@ int main(int argc, char **argv) {
     start_first_thread();
     signal(SIGPIPE, SIG_DFL); /* whatever this process inherited */
     bool ok;
-    if (strcmp(mode, "cycles") == 0) ok = run_cycles(atoi(argv[2]), live_once);
-    else if (strcmp(mode, "unload") == 0) ok = run_cycles(atoi(argv[2]), live_and_unload);
-    else if (strcmp(mode, "threads") == 0) ok = run_threads(atoi(argv[2]), atoi(argv[3]));
-    else if (strcmp(mode, "run") == 0) ok = run_once();
-    else if (strcmp(mode, "exit") == 0) ok = leave_open();
-    else return usage();
+    if (strcmp(mode, "cycles") == 0)
+        ok = run_cycles(atoi(argv[2]), live_once);
+    else if (strcmp(mode, "unload") == 0)
+        ok = run_cycles(atoi(argv[2]), live_and_unload);
+    else if (strcmp(mode, "threads") == 0)
+        ok = run_threads(atoi(argv[2]), atoi(argv[3]));
+    else if (strcmp(mode, "run") == 0)
+        ok = run_once();
+    else if (strcmp(mode, "exit") == 0)
+        ok = leave_open();
+    else
+        return usage();
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* --- what scripts can do beyond Lua's own libraries --- */
 
-static pthread_t signal_thread;                    /* where signals are expected */
+static pthread_t signal_thread;                       /* where signals are expected */
 static volatile sig_atomic_t caught[65], strayed[65]; /* by number: on that thread, on others */
 
 static void on_signal(int number) {
-    if (pthread_equal(pthread_self(), signal_thread)) caught[number] = caught[number] + 1;
-    else strayed[number] = strayed[number] + 1;
+    if (pthread_equal(pthread_self(), signal_thread))
+        caught[number] = caught[number] + 1;
+    else
+        strayed[number] = strayed[number] + 1;
 }
 
 static int check_signal(lua_State *L) {
@@ -428,9 +437,19 @@ static int l_pid(lua_State *L) {
 
 static int open_embed(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"catch", l_catch}, {"caught", l_caught}, {"block", l_block}, {"kill", l_kill},   {"is_default", l_is_default},
-        {"storm", l_storm}, {"fork", l_fork},     {"reap", l_reap},   {"sleep", l_sleep}, {"clock", l_clock},
-        {"census", l_census}, {"pid", l_pid},     {NULL, NULL},
+        {"catch", l_catch},
+        {"caught", l_caught},
+        {"block", l_block},
+        {"kill", l_kill},
+        {"is_default", l_is_default},
+        {"storm", l_storm},
+        {"fork", l_fork},
+        {"reap", l_reap},
+        {"sleep", l_sleep},
+        {"clock", l_clock},
+        {"census", l_census},
+        {"pid", l_pid},
+        {NULL, NULL},
     };
     luaL_newlib(L, functions);
     return 1;

@@ -2,6 +2,8 @@
  * every place and computes lengths by multiplication. */
 #include "codec/codec.h"
 
+#include <assert.h>
+
 #include "unit.h"
 
 enum { STREAM_MAX = 2048 };
@@ -232,6 +234,7 @@ static const bool *cut_by_mask(unsigned mask) {
 
 /* Uniform in 0 .. limit - 1. */
 static size_t draw(uint64_t *seed, size_t limit) {
+    assert(limit > 0);
     *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407); /* Knuth's MMIX */
     return (size_t)((*seed >> 33) % limit);
 }

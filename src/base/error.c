@@ -124,9 +124,9 @@ static void write_system_text(int sys, char *buf, size_t size) {
     char room[256];
     const char *text = system_text(sys, room, sizeof room);
     if (find_name(sys) != NULL)
-        snprintf(buf, size, "%s", text);
+        (void)snprintf(buf, size, "%s", text);
     else
-        snprintf(buf, size, "%s (errno %d)", text, sys);
+        (void)snprintf(buf, size, "%s (errno %d)", text, sys);
     lower_first(buf);
 }
 
@@ -201,6 +201,6 @@ const char *sw_error_text(const struct sw_error *error, char *buf, size_t size) 
     if (error->err == SW_SYSTEM)
         write_system_text(error->sys, buf, size);
     else
-        snprintf(buf, size, "%s", own_text(error->err, error->stage));
+        (void)snprintf(buf, size, "%s", own_text(error->err, error->stage));
     return buf;
 }

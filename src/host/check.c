@@ -12,7 +12,10 @@ static const char *push_shown(lua_State *L, int index) {
     const char *bytes = lua_tolstring(L, index, &size);
     char shown[SHOWN_MAX + 1];
     size_t length = size < SHOWN_MAX ? size : SHOWN_MAX;
-    for (size_t i = 0; i < length; i++) shown[i] = (unsigned char)bytes[i] < 0x20 || bytes[i] == 0x7f ? '?' : bytes[i];
+    for (size_t i = 0; i < length; i++) {
+        bool is_control = (unsigned char)bytes[i] < 0x20 || bytes[i] == 0x7f;
+        shown[i] = (char)(is_control ? '?' : bytes[i]);
+    }
     shown[length] = '\0';
     return lua_pushfstring(L, size > SHOWN_MAX ? "%s..." : "%s", shown);
 }

@@ -175,10 +175,10 @@ static void set_wishes(lua_State *L, struct client *client, int client_index) {
 /* Pops the handler (a function, nil, or false to discard messages) and sets it. */
 static void set_handler(lua_State *L, int client_index, enum sw_event event) {
     struct client *client = lua_touserdata(L, client_index);
-    bool had = lua_getiuservalue(L, client_index, event + 1) != LUA_TNIL;
+    bool had = lua_getiuservalue(L, client_index, (int)event + 1) != LUA_TNIL;
     lua_pop(L, 1);
     bool has = !lua_isnil(L, -1), is_handler = lua_toboolean(L, -1);
-    lua_setiuservalue(L, client_index, event + 1);
+    lua_setiuservalue(L, client_index, (int)event + 1);
     if (had != has) client->handlers += has ? 1 : -1u;
     if (event == SW_EVENT_MESSAGE) client->has_message_handler = is_handler;
     if (event == SW_EVENT_MESSAGE || event == SW_EVENT_LOG) set_wishes(L, client, client_index);

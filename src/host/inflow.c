@@ -1,5 +1,6 @@
 #include "host/host.h"
 
+#include <assert.h>
 #include <lauxlib.h>
 #include <stdlib.h>
 
@@ -173,6 +174,7 @@ bool sw_inflow_push_message(lua_State *L, struct client *client) {
 void sw_inflow_pass_message(struct client *client) {
     size_t size;
     const struct sw_page *page = find_end(client, &size);
+    assert(page != NULL);
     uint32_t index = client->index;
     while (client->pages.head != page) {
         free(sw_pages_shift(&client->pages));

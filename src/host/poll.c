@@ -106,7 +106,7 @@ static void deliver_one(lua_State *L, struct host *host, struct client *client, 
     /* Before the handler runs, which may not come back. It cannot be collected: it is on the stack. */
     if (client->channel != NULL && sw_inflow_work(client) == 0) sw_record_leave(L, AT_CLIENT, client);
     bool called =
-        count >= 0 && sw_record_is_wanted(client, event) && lua_getiuservalue(L, AT_CLIENT, event + 1) != LUA_TNIL;
+        count >= 0 && sw_record_is_wanted(client, event) && lua_getiuservalue(L, AT_CLIENT, (int)event + 1) != LUA_TNIL;
     if (called) {
         lua_replace(L, AT_TRACEBACK + 1);
         if (host->has_on_error) {

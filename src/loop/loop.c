@@ -19,7 +19,7 @@ enum { WORK_ROUNDS = 16 }; /* looks at the engine's lists before sockets have th
 static _Thread_local struct loop *this_loop;
 
 static void wait_a_moment(void) {
-    const struct timespec moment = {0, 10 * 1000 * 1000};
+    const struct timespec moment = {.tv_nsec = 10000000}; /* 10 ms */
     nanosleep(&moment, NULL);
 }
 

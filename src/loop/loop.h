@@ -40,7 +40,7 @@ struct loop {
 };
 
 /* The thread's main function; the argument is the engine, with a reference for the thread. */
-void *sw_loop_main(void *engine);
+void *sw_loop_main(void *argument);
 
 /* NULL when the libev that this process brings is the one this was built for; else a sentence that says what to do. */
 const char *sw_loop_check_library(void);

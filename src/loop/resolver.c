@@ -15,7 +15,7 @@ static atomic_int lookups;
 
 static int ask(const struct sw_server *server, int flags, struct sw_addresses *addresses) {
     char port[8];
-    snprintf(port, sizeof port, "%u", (unsigned)server->port);
+    (void)snprintf(port, sizeof port, "%u", (unsigned)server->port);
     struct addrinfo hints = {.ai_flags = flags | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *found = NULL;
     int failed = getaddrinfo(server->host, port, &hints, &found);
     if (failed != 0) return failed;
