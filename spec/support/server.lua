@@ -14,6 +14,7 @@
 
 local socket = require "socket"
 local Peer = require "spec.support.peer" -- for its directories
+local util = require "spec.support.util"
 
 local Server = { host = "127.0.0.1" }
 Server.__index = Server
@@ -75,6 +76,15 @@ function Server:start()
     end,
   })
   return self
+end
+
+--- Waits until it takes connections, for clients that do not try again.
+function Server:wait_until_listening()
+  assert(util.wait_until(function()
+    local connection = socket.connect(self.host, self.port)
+    if connection then connection:close() end
+    return connection
+  end))
 end
 
 --- Sends a signal: "STOP", "CONT", ...

@@ -1,0 +1,76 @@
+-- The examples, run as a user would.
+
+local Peer = require "spec.support.peer"
+local Program = require "spec.support.program"
+local Server = require "spec.support.server"
+local util = require "spec.support.util"
+
+local function lines_of(text)
+  local lines = {}
+  for line in text:gmatch "[^\n]+" do lines[#lines + 1] = line end
+  return lines
+end
+
+describe("examples/", function()
+  before_each(util.begin)
+  after_each(function()
+    Program.stop_all()
+    Server.stop_all()
+    util.finish()
+  end)
+
+  it("echo.lua sends back every line, until the server ends", function()
+    local dir = Peer.tempdir()
+    local peer = Peer.start { record = dir }
+    local program = Program.start("examples/echo.lua", peer.host, peer.port)
+    assert(peer:wait_connections(1, util.DEADLINE))
+    peer:command "send-line one"
+    peer:command "send-line two"
+    assert(peer:wait_bytes(#"one\ntwo\n", util.DEADLINE))
+    peer:command "finish"
+    local output, status = program:finish()
+    assert.same({ 0, 1 }, { status, #lines_of(output) }, output)
+    assert.equal("one\ntwo\n", Peer.streams(dir)[1].data)
+    Peer.remove(dir)
+  end)
+
+  it("echo.lua says why there is no server", function()
+    local peer = Peer.start()
+    peer:stop()
+    local output = Program.run("examples/echo.lua", peer.host, peer.port)
+    assert(output:find("refused", 1, true), output)
+  end)
+
+  it("frame_loop.lua prints a line a second and ends by itself", function()
+    local peer = Peer.start { mode = "lines" }
+    local output, status = Program.run("examples/frame_loop.lua", peer.host, peer.port, 2)
+    assert.equal(0, status, output)
+    local lines = lines_of(output)
+    assert.equal(2, #lines, output)
+    assert(lines[2]:find "^2 s  connected   received %d+  worst frame %d+%.%d%d ms$", output)
+    assert.equal(120, peer:stats().lines) -- one message a frame, all of them sent before it ended
+  end)
+
+  it("frame_loop.lua goes on without a server", function()
+    local peer = Peer.start()
+    peer:stop()
+    local output, status = Program.run("examples/frame_loop.lua", peer.host, peer.port, 1)
+    assert.equal(0, status, output)
+    assert(output:find "received 0 ", output)
+  end)
+
+  if not Server.find "redis-server" then
+    pending "request_reply.lua: redis-server is not installed, `make setup` does it"
+    return
+  end
+
+  it("request_reply.lua gets a reply to each command, in order", function()
+    local server = Server.new("redis-server", function(server)
+      return ("--port %d --bind 127.0.0.1 --save ''"):format(server.port)
+    end)
+    server:start()
+    server:wait_until_listening()
+    local output, status = Program.run("examples/request_reply.lua", server.host, server.port)
+    assert.same({ 0, "PING\tPONG\nSET\tOK\nGET\thello\nINCR\t1000\n" }, { status, (output:gsub("[^\n]*\n$", "")) })
+  end)
+end)

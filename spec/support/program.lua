@@ -1,0 +1,86 @@
+--- Runs Lua programs as a user would, in a process of their own, with what was built.
+--
+--     local Program = require "spec.support.program"
+--     local program = Program.start("examples/ship.lua", file, peer.host, peer.port)
+--     program:wait_for "connected"         -- until its output has that, as plain text
+--     program:signal "INT"
+--     local output, status = program:finish()
+--
+-- Its output, stdout and stderr, goes to a file.
+
+local Peer = require "spec.support.peer"
+local util = require "spec.support.util"
+
+local Program = {}
+Program.__index = Program
+Program.__name = "sidewire.program"
+
+local LIMIT = 100 -- seconds, for what hangs
+
+local running = {} -- program -> true
+
+local function quote(text)
+  return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
+end
+
+--- Starts a Lua file with arguments.
+function Program.start(...)
+  local words = {}
+  for i, word in ipairs { ... } do words[i] = quote(word) end
+  local self = setmetatable({ dir = Peer.tempdir() }, Program)
+  local command = ("unset LD_PRELOAD; echo $$; exec timeout --foreground -k 5 %d %s %s >%s/output 2>&1"):format(LIMIT,
+    os.getenv "SIDEWIRE_LUA" or "tools/run release lua", table.concat(words, " "), self.dir)
+  self.pipe = assert(io.popen(command, "r"))
+  self.pid = assert(math.tointeger(tonumber(self.pipe:read "l")))
+  running[self] = true
+  return self
+end
+
+--- What it printed so far.
+function Program:output()
+  local file = io.open(self.dir .. "/output")
+  if not file then return "" end
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+--- Waits until that was printed, `count` times; raises if it never is.
+function Program:wait_for(text, count)
+  local ok, why = util.wait_until(function()
+    local _, found = self:output():gsub(text:gsub("%p", "%%%0"), "")
+    return found >= (count or 1)
+  end)
+  if not ok then error(("waiting for %q: %s; so far:\n%s"):format(text, why, self:output()), 2) end
+end
+
+--- Sends it a signal.
+function Program:signal(name)
+  os.execute(("unset LD_PRELOAD; kill -%s %d"):format(name, self.pid))
+end
+
+--- Waits for its end.
+-- @return what it printed, and its exit status; or nil instead of the status and the signal when one ended it
+function Program:finish()
+  running[self] = nil
+  local _, how, code = self.pipe:close()
+  local output = self:output()
+  Peer.remove(self.dir)
+  if how == "exit" then return output, code end
+  return output, nil, code
+end
+
+--- start and finish.
+function Program.run(...)
+  return Program.start(...):finish()
+end
+
+--- Kills what was not finished.
+function Program.stop_all()
+  for program in pairs(running) do
+    program:signal "KILL"
+    program:finish()
+  end
+end
+
+return Program
