@@ -151,9 +151,10 @@ static bool run_cycles(int cycles, bool (*once)(void)) {
     struct census reference = take_census(), found = reference;
     for (int i = 1; i <= cycles; i++) {
         if (!once()) return false;
-        found = settled_census(&reference);
-        if (i <= warm_up) reference = found;
+        found = i < warm_up ? take_census() : settled_census(&reference);
+        if (i == warm_up) reference = found;
         if (i % step == 0 || i == warm_up) print_census(i == warm_up ? "warm-up" : "cycle", i, &found);
+        if (i > warm_up && !is_flat(&reference, &found)) break;
     }
     return is_flat(&reference, &found);
 }
