@@ -7,6 +7,7 @@
 #   make check          the same under AddressSanitizer + UBSan, then under ThreadSanitizer
 #   make arrows         do the rooms of src/ include and call only what they may?
 #   make lint           warnings of gcc and clang, arrows, clang-tidy, cppcheck, clang-format, luacheck
+#   make rock           does the rockspec install, and what it installs work?
 #   make bench-quick    the figures that decide, next to LuaSocket's
 #   make install        PREFIX=DIR (default /usr/local), DESTDIR=DIR
 #   make clean
@@ -78,8 +79,8 @@ endif
 # --- building ---
 
 .PHONY: all programs demo bench-quick test check warnings arrows clang-tidy cppcheck clang-format luacheck lint install
-.PHONY: setup clean
-.PHONY: ready-build ready-demo ready-test ready-lint
+.PHONY: rock setup clean
+.PHONY: ready-build ready-demo ready-test ready-lint ready-rock
 .DELETE_ON_ERROR:
 
 all: $(CORE)
@@ -174,6 +175,9 @@ luacheck:
 lint: ready-lint all
 	@tools/lint
 
+rock: ready-rock $B/peer
+	@tools/rock
+
 # --- setting up ---
 
 setup:
@@ -188,6 +192,8 @@ ready-test: ready-build
 	@tools/setup --quiet test
 ready-lint: ready-build
 	@tools/setup --quiet lint
+ready-rock: ready-build
+	@tools/setup --quiet rock
 
 clean:
 	rm -rf build
