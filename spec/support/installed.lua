@@ -1,5 +1,5 @@
--- lua installed.lua TREE PORT: run by tools/rock with a module that was installed into TREE, and no other in reach; an echo
--- server is at PORT. Connects, sends, receives, stops, and keeps settings. Raises what is wrong.
+-- lua installed.lua TREE PORT: run by tools/rock with a module that was installed into TREE, and no other in reach; an
+-- echo server is at PORT. Connects, sends, receives, stops, and keeps settings. Raises what is wrong.
 local tree, port = arg[1], tonumber(arg[2])
 local sidewire = require "sidewire"
 local settings = require "sidewire.settings"
