@@ -23,6 +23,7 @@ local FRAMINGS = {
 }
 local QUEUE_LIMIT = 16 * 2 ^ 20
 local QUEUE_MARK = 4 * 2 ^ 20 -- bytes in the queue above which the file is not read
+local PIECES = 16 -- that are read between two looks at what came
 local PATIENCE = 300 -- seconds that a connected server may take nothing before the connection is given up
 local TICK = 0.01 -- seconds between looks at the queue; short enough that it does not run empty
 local IDLE_TICK = 0.1 -- between looks at a file that may grow
@@ -73,11 +74,18 @@ end
 
 -- A server that ends in order has read all that its system acknowledged. One that dies has not, and nobody tells.
 local function note_end(run, client, why, code)
-  run.screen:say("disconnected: %s", why)
+  run.trouble = why
+  run.screen:say("%s", why)
   if code == "EPEER" or code == "ECLOSED" then return end
   local stats = client:stats()
   run.doubtful = stats.finished + stats.lost
   run.screen:say("the last lines up to %d may have been acknowledged and yet not been read", run.doubtful)
+end
+
+-- Every attempt may fail for the same reason: once is enough.
+local function note_retry(run, why)
+  if why ~= run.trouble then run.screen:say("%s; trying again", why) end
+  run.trouble = why
 end
 
 local function new_client(run, options)
@@ -87,11 +95,12 @@ local function new_client(run, options)
     stall_timeout = PATIENCE,
     on = {
       message = false, -- the server may say what it likes
-      connect = function(_, info) run.screen:say("connected to %s port %d", info.address, info.port) end,
-      disconnect = function(client, why, code) note_end(run, client, why, code) end,
-      retry = function(_, attempt, _, why)
-        if attempt <= 2 then run.screen:say("%s; trying again", why) end -- once is enough
+      connect = function(_, info)
+        run.trouble = nil
+        run.screen:say("connected to %s port %d", info.address, info.port)
       end,
+      disconnect = function(client, why, code) note_end(run, client, why, code) end,
+      retry = function(_, _, _, why) note_retry(run, why) end,
       lost = function(_, first, last, fate) note_lost(run, first, last, fate) end,
       drain = function() run.full = false end,
       close = function() run.closed = true end,
@@ -118,15 +127,17 @@ local function send_piece(run, client)
   return true
 end
 
--- Fills the queue up to the mark, as far as the file goes.
+-- Fills the queue up to the mark, as far as the file goes. Returns true when it could go on at once.
 local function fill(run, client)
-  while not run.full and not run.fault and client:pending() < QUEUE_MARK do
-    if not send_piece(run, client) then return end
+  for _ = 1, PIECES do
+    if run.full or run.fault or client:pending() >= QUEUE_MARK then return false end
+    if not send_piece(run, client) then return false end
     run.at_end = false -- also when it is interrupted while it reads
     local more, why = run.lines:read(run.follow)
     run.at_end, run.fault = more == false, why
-    if not more then return end
+    if not more then return false end
   end
+  return true
 end
 
 local function is_settled(client)
@@ -137,9 +148,10 @@ end
 -- One turn of the loop. Returns true when there is nothing more to ship, or it is not to go on.
 local function turn(run, client)
   sidewire.poll()
-  fill(run, client)
-  local idle = run.at_end and is_settled(client)
+  local has_more = fill(run, client)
   run.screen:show(run, client)
+  if has_more then return false end
+  local idle = run.at_end and is_settled(client)
   if run.fault or idle and not run.follow then return true end
   local _, _, code = sidewire.wait(idle and IDLE_TICK or TICK)
   run.interrupted = code == "EINTR"
