@@ -1,5 +1,7 @@
 --- The main job on real input, in about 15 seconds: `make demo`.
 --
+--     lua examples/demo.lua [SECONDS [MEGABYTES]]     -- 12 and 50, unless given
+--
 -- A loop of 60 frames a second, as in a game, ships a text of 50 MB line by line and takes an answer to every line. The
 -- server first stops reading for two seconds; later it gets stuck, is killed and is started again. The loop never waits
 -- for the network: what it spends in sidewire is measured in every frame. At the end every message is accounted for.
@@ -8,53 +10,63 @@ local sidewire = require "sidewire"
 local socket = require "socket" -- only for a clock and a sleep
 local Peer = require "spec.support.peer"
 local Text = require "examples.demo.text"
+local View = require "examples.demo.view"
 local audit = require "examples.demo.audit"
+local grouped = require "examples.demo.grouped"
 
 local FRAME = 1 / 60 -- seconds
-local TEXT_SIZE = 50e6 -- bytes
-local SHARE = TEXT_SIZE * FRAME / 10.5 -- bytes a frame: the text is out after 10.5 s, and the time the queue was full
-local QUEUE_LIMIT = 4 * 2 ^ 20 -- less than the peer's pause fills, so that the demo shows a full queue, too
+local SECONDS = 12
+local MEGABYTES = 50
+local SENDING = 0.875 -- of the seconds the text would be out, if the queue were never full
+local QUEUE_SHARE = 1 / 12 -- of the text: less than the peer's pause fills, so that the demo shows a full queue, too
 local POLL_TIME = 0.004 -- seconds a frame for answers: after a pause of the peer there may be a hundred thousand
-local PATIENCE = 60 -- seconds for the whole run, for a machine that is far too slow
+local PATIENCE = 60 -- seconds beyond the planned ones, for a machine that is far too slow
 
-local clock = socket.gettime
+local clock, digits = socket.gettime, Text.digits
 
 local function say(format, ...)
   print(format:format(...))
 end
 
--- 1234567 -> "1,234,567"
-local function grouped(number)
-  local text = tostring(number):reverse():gsub("(%d%d%d)", "%1,"):reverse()
-  return (text:gsub("^,", ""))
+-- Kept until the frame is over: printing is no part of what sidewire takes.
+local function note(run, format, ...)
+  run.events[#run.events + 1] = format:format(...)
 end
 
 -- --- what the peer has to suffer ---
 
+-- `at` is the part of the seconds that has passed.
 local mishaps = {
-  { at = 3, text = "the peer stops reading", act = function(peer) peer:command "stall on" end },
-  { at = 5, text = "the peer reads again", act = function(peer) peer:command "stall off" end },
-  { at = 7.8, text = "the peer gets stuck", act = function(peer) peer:command "stall on" end },
-  { at = 8, text = "the peer is killed", act = function(peer) peer:kill() end },
-  { at = 9, text = "the peer is started again", act = function(peer) peer:start_again() end },
+  { at = 0.25, text = "the peer stops reading", act = function(peer) peer:command "stall on" end },
+  { at = 0.42, text = "the peer reads again", act = function(peer) peer:command "stall off" end },
+  { at = 0.65, text = "the peer gets stuck", act = function(peer) peer:command "stall on" end },
+  { at = 0.67, text = "the peer is killed", act = function(peer) peer:kill() end },
+  { at = 0.75, text = "the peer is started again", act = function(peer) peer:start_again() end },
 }
 
 local function suffer(run, peer)
   local mishap = mishaps[run.mishaps + 1]
-  if not mishap or clock() - run.began < mishap.at then return end
+  if not mishap or clock() - run.began < mishap.at * run.seconds then return end
   run.mishaps = run.mishaps + 1
   mishap.act(peer)
-  say("  -- %s", mishap.text)
+  note(run, "%s", mishap.text)
 end
 
 -- --- what the client has to say ---
 
--- Every line that arrived is answered with `ok <id>`, in order.
-local function take_answer(run, message)
+-- An answer that is not the next one: what a killed peer took along was never answered.
+local function take_later_answer(run, message)
   local id = math.tointeger(tonumber(message:match "^ok (%d+)$"))
   if not id or id <= run.answered then run.bad_answers = run.bad_answers + 1 end
   run.answered = id or run.answered
+end
+
+-- Every line that arrived is answered with `ok <id>`, in order.
+local function take_answer(run, message)
   run.answers = run.answers + 1
+  local high, low = digits(run.answered + 1)
+  if message ~= "ok " .. high .. low then return take_later_answer(run, message) end
+  run.answered = run.answered + 1
 end
 
 -- At the end of a connection ids 1..n are settled, acknowledged or lost; the next connection begins with n + 1.
@@ -67,7 +79,7 @@ end
 local function new_client(run, peer)
   return sidewire.new {
     host = peer.host, port = peer.port,
-    queue_limit = QUEUE_LIMIT,
+    queue_limit = run.queue_limit,
     retain = "unsent",
     reconnect = 0.25,
     on = {
@@ -76,11 +88,11 @@ local function new_client(run, peer)
       lost = function(_, first, last, fate)
         run.losses[#run.losses + 1] = { first = first, last = last, fate = fate }
       end,
-      connect = function(_, info) say("  -- connected to %s port %d", info.address, info.port) end,
+      connect = function(_, info) note(run, "connected to %s port %d", info.address, info.port) end,
       disconnect = function(client, why, _, detail)
         note_end(run, client)
         run.finished = not detail.will_retry
-        if detail.will_retry then say("  -- %s", why) end
+        if detail.will_retry then note(run, "%s", why) end
       end,
     },
   }
@@ -90,11 +102,12 @@ end
 
 -- Sends until this frame has done its share. When the queue is full, the line is kept for the frame after `drain`.
 local function ship(run, client)
-  local share = SHARE
+  local share = run.share
   while share > 0 and not run.full and run.accepted < run.text.count do
     local id = run.accepted + 1
     local line = run.text:line(id)
-    local given, why, code = client:send(id, " ", line)
+    local high, low = digits(id)
+    local given, why, code = client:send(high, low, " ", line)
     if given then
       assert(given == id, "an id was left out")
       run.accepted = id
@@ -112,19 +125,25 @@ local function frame(run, client)
   local began = clock()
   sidewire.poll(nil, POLL_TIME)
   ship(run, client)
-  run.frames[#run.frames + 1] = clock() - began
-  run.worst = math.max(run.worst, run.frames[#run.frames])
+  local seconds = clock() - began
+  run.frames[#run.frames + 1] = seconds
+  run.longest, run.worst = math.max(run.longest, seconds), math.max(run.worst, seconds)
   if run.answered == run.text.count and client:is_connected() then client:disconnect() end
 end
 
-local function report(run, client)
-  local seconds = clock() - run.reported
-  if seconds < 1 then return end
+local function report(run, client, view)
+  local seconds = clock() - run.began
+  for _, text in ipairs(run.events) do view:say(seconds, text) end
+  run.events = {}
+  if seconds < run.next_sample then return end
   local bytes, messages = client:pending()
-  local rate = (run.accepted - run.reported_id) / seconds
-  say("%3.0f s  %-10s  queue %6.2f MB, %6d messages  %8s messages/s  worst frame %5.2f ms",
-    clock() - run.began, client:state(), bytes / 1e6, messages, grouped(math.floor(rate)), run.worst * 1e3)
-  run.reported, run.reported_id = clock(), run.accepted
+  view:show {
+    seconds = seconds, state = client:state(),
+    queue_bytes = bytes, queue_messages = messages, queue_limit = run.queue_limit,
+    accepted = run.accepted, answered = run.answers, count = run.text.count,
+    frame = run.longest, worst = run.worst,
+  }
+  run.next_sample, run.longest = seconds + view.interval, 0
 end
 
 local function sleep_until(time)
@@ -145,14 +164,14 @@ local function count_long(frames)
   return count
 end
 
-local function row(name, value, note)
-  say("%-38s %11s  %s", name, type(value) == "number" and grouped(value) or value, note or "")
+local function row(name, value, remark)
+  say("%-38s %11s  %s", name, type(value) == "number" and grouped(value) or value, remark or "")
 end
 
 local function print_fates(run, found, stats)
   row("messages accepted", run.accepted, ("%.1f MB of text"):format(run.text.size / 1e6))
   row("  received by the peer", found.received, ("%d connections"):format(stats.connects))
-  row("  acknowledged by TCP but never read", found.unread, "in the socket of the killed peer")
+  row("  acknowledged by TCP but never read", found.unread, "in the killed peer's socket")
   row("  reported lost", found.lost, ("of these %d were received"):format(found.lost_received))
   row("  reported unsent, yet received", found.denied)
   row("  duplicated", found.duplicated)
@@ -185,42 +204,65 @@ local function judge(run, stats, directory)
   say ""
   print_fates(run, found, stats)
   print_frames(run.frames)
-  if not run.finished then say("NOT FINISHED within %d s", PATIENCE) end
+  if not run.finished then say("NOT FINISHED within %d s", run.seconds + PATIENCE) end
   if not is_sound(run, found, stats) then say "A MESSAGE IS UNACCOUNTED FOR, OR ARRIVED WRONG" end
   return run.finished and is_sound(run, found, stats)
 end
 
 -- --- all of it ---
 
-local function new_run()
+local function new_run(seconds, megabytes)
+  local text = Text.new(megabytes * 1e6)
   return {
-    text = Text.new(TEXT_SIZE), accepted = 0, full = false, refusals = 0,
+    seconds = seconds, text = text, share = text.size * FRAME / (seconds * SENDING), -- bytes a frame
+    queue_limit = math.ceil(text.size * QUEUE_SHARE),
+    accepted = 0, full = false, refusals = 0,
     answers = 0, answered = 0, bad_answers = 0,
     losses = {}, ends = {}, finished = false,
-    frames = {}, worst = 0, mishaps = 0, began = clock(), reported = clock(), reported_id = 0,
+    events = {}, mishaps = 0,
+    frames = {}, longest = 0, worst = 0, began = clock(),
   }
 end
 
 local function play(run, client, peer)
+  local view <close> = View.open()
+  run.next_sample = view.interval
   local next_frame = clock()
   client:connect()
-  while not run.finished and clock() - run.began < PATIENCE do
+  while not run.finished and clock() - run.began < run.seconds + PATIENCE do
     suffer(run, peer)
     frame(run, client)
-    report(run, client)
+    report(run, client, view)
     next_frame = sleep_until(next_frame + FRAME)
   end
 end
 
-local function main()
-  local directory = Peer.tempdir()
-  local peer <close> = Peer.start { mode = "lines", record = directory }
-  local run = new_run()
-  local client <close> = new_client(run, peer)
-  play(run, client, peer)
-  local sound = judge(run, client:stats(), directory)
-  Peer.remove(directory)
-  return sound
+-- A fresh directory that goes with its variable, whatever happens.
+local function new_directory()
+  local path = Peer.tempdir()
+  return setmetatable({ path = path }, { __close = function() Peer.remove(path) end })
 end
 
-os.exit(main(), true)
+local function read_arguments(words)
+  local seconds, megabytes = tonumber(words[1] or SECONDS), tonumber(words[2] or MEGABYTES)
+  if #words <= 2 and seconds and megabytes and seconds >= 1 and megabytes >= 1 then return seconds, megabytes end
+  io.stderr:write "usage: lua examples/demo.lua [SECONDS [MEGABYTES]], both at least 1\n"
+  os.exit(2)
+end
+
+local function main()
+  local seconds, megabytes = read_arguments(arg)
+  local directory <close> = new_directory()
+  local peer <close> = Peer.start { mode = "lines", record = directory.path }
+  local run = new_run(seconds, megabytes)
+  local client <close> = new_client(run, peer)
+  play(run, client, peer)
+  return judge(run, client:stats(), directory.path)
+end
+
+-- Ctrl-C is the error "interrupted!", from wherever the program was.
+local ended, sound = xpcall(main, function(why)
+  return tostring(why):find("interrupted!", 1, true) and "interrupted" or debug.traceback(why, 2)
+end)
+if not ended then io.stderr:write(sound, "\n") end
+os.exit(ended and sound, true)

@@ -18,7 +18,8 @@ Peer.__name = "sidewire.peer"
 local ANSWER_TIMEOUT = 10 -- seconds; generous, since only a hung server meets it
 local REBIND_TIMEOUT = 2
 
-local EXPECTED_ENDS = { ["exit 0"] = true, ["signal 9"] = true, ["signal 15"] = true }
+-- Signal 2 is Ctrl-C in the terminal, which reaches the server as it reaches the program that started it.
+local EXPECTED_ENDS = { ["exit 0"] = true, ["signal 2"] = true, ["signal 9"] = true, ["signal 15"] = true }
 
 -- Option -> how it is written on the command line.
 local OPTIONS = {
