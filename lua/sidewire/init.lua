@@ -82,10 +82,11 @@ local function explicit_values(options)
   return { host = rawget(options, "host"), port = rawget(options, "port"), reconnect = rawget(options, "reconnect") }
 end
 
--- A client of the core, whose word for an unknown option lists only those that it knows. Raises without a position.
+-- A client of the core, or nil, message, code. The core's word for an unknown option lists only those that it knows.
+-- Raises without a position.
 local function new_core_client(options)
-  local made, client = pcall(core.new, options)
-  if made then return client end
+  local made, client, message, code = pcall(core.new, options)
+  if made then return client, message, code end
   error((client:gsub("^(sidewire%.new: unknown option .*)%)$", "%1, settings)")), 0)
 end
 
@@ -93,7 +94,9 @@ end
 local function new_with_settings(path, options)
   local loaded, message, code = settings.load(path)
   if not loaded then return nil, message, code end
-  local client = new_core_client(merge(loaded, options))
+  local client
+  client, message, code = new_core_client(merge(loaded, options))
+  if not client then return nil, message, code end
   local saved
   saved, message, code = settings.save(path, explicit_values(options))
   if not saved then

@@ -1,0 +1,635 @@
+--- Every misuse and every failure that a script can meet, as its writer sees them: one table, from which tools/errors
+-- writes docs/errors.md, and which spec/errors_spec.lua provokes for real.
+--
+-- A section is a list of rows with a `title` and a `text`. A row is
+--
+--     { call, message, code, advice, when =, given =, event =, get =, names = }
+--
+-- call     as a user writes it, and as it is run: it sees `sidewire` and `client`. 4000 and net.ini stand for a port
+--          and a file of the moment, in the message too
+-- code     "raises" where the call raises the message
+-- when     the circumstances, in words, where the call alone does not tell
+-- given    given(case): makes them, with the methods of Case below; without, client is an idle one
+-- event    the message and code are not returned but come with this event
+-- get      get(case) -> message, code: instead of running the call
+-- or_else  { message, code }: what the same call may get from another system
+-- not_here where it cannot be provoked, in words: such a row is only written down
+
+local socket = require "socket"
+local sidewire = require "sidewire"
+local Peer = require "spec.support.peer"
+local util = require "spec.support.util"
+
+local errors = {}
+
+-- --- circumstances ---
+
+local function new(options)
+  return function(case) case:new(options) end
+end
+
+local function on_closed_port(case)
+  case:new { port = case:closed_port(), reconnect = false }
+end
+
+local function on_mute_server(case)
+  case:new { port = case:black_hole(), connect_timeout = 0.05, reconnect = false }
+end
+
+local function closed(case)
+  case:new()
+  case.client:close()
+end
+
+local function connected_to(mode, options)
+  return function(case) case:connect_to(mode, options) end
+end
+
+local function connecting(case)
+  case:new { port = case:black_hole() }
+  case.client:connect()
+end
+
+-- Connected to a server that then does what the control command says.
+local function told(command, options)
+  return function(case)
+    case:connect_to("silent", options)
+    case.peer:command(command)
+  end
+end
+
+local function flooded(case)
+  case:connect_to("flood 1000", { inbox_limit = 10000 })
+  case:wait_until(function() return case.client:stats().paused end)
+end
+
+local function full(case)
+  case:new { queue_limit = 100 }
+  case.client:send(("x"):rep(90))
+end
+
+local function file_with(text)
+  return function(case) case:write(text) end
+end
+
+local function in_no_folder(case)
+  case.path = case.path .. "/net.ini"
+end
+
+-- --- the table ---
+
+errors.sections = {
+  {
+    title = "Options of sidewire.new",
+    text = "A wrong option is a mistake in the script, so it raises, before anything was made.",
+    { "sidewire.new(4000)", "sidewire.new: options must be a table { host =, port =, ... }, got 4000", "raises",
+      "Give a table, or nothing." },
+    { "sidewire.new { reconect = true }",
+      "sidewire.new: unknown option 'reconect' (valid: host, port, framing, max_message, connect_timeout, reconnect, "
+      .. "queue_limit, inbox_limit, retain, linger, nodelay, keepalive, stall_timeout, on, settings)", "raises",
+      "Correct the name; the valid ones are listed." },
+    { "sidewire.new { host = 5 }", "sidewire.new: host must be a string, a host name or an IP address, got 5", "raises",
+      "Give a string." },
+    { 'sidewire.new { host = "http://example.org" }', "sidewire.new: invalid host name 'http://example.org': it is a "
+      .. "URL or a path; only the host name is wanted, as in example.org", "raises", "Give `example.org`." },
+    { 'sidewire.new { host = "example.org:4000" }', "sidewire.new: invalid host name 'example.org:4000': the port is a "
+      .. "separate argument; give the host name alone, without ':'", "raises",
+      'Write `host = "example.org", port = 4000`.' },
+    { 'sidewire.new { host = "[::1]" }', "sidewire.new: invalid host name '[::1]': drop the brackets: an IPv6 address "
+      .. "stands alone here, and the port is a separate argument", "raises", "Give `::1`." },
+    { 'sidewire.new { host = "127.1" }', "sidewire.new: invalid host name '127.1': it ends in a number, which is taken "
+      .. "for a shorthand address; write all four parts of an IPv4 address as decimals of 0..255 without leading "
+      .. "zeros, as in 127.0.0.1", "raises", "Give `127.0.0.1`." },
+    { 'sidewire.new { host = "" }', "sidewire.new: invalid host name '': it is empty", "raises",
+      "Leave it out, or give a name." },
+    { 'sidewire.new { port = "80" }', "sidewire.new: port must be a whole number, 1..65535, got '80'", "raises",
+      "Give a number; `tonumber` makes one from a text." },
+    { 'sidewire.new { framing = "lines" }', 'sidewire.new: framing must be "line", "raw", "u8", "u16be", "u16le", '
+      .. '"u32be", "u32le", { delimiter = "..." } or { fixed = size }, got \'lines\'', "raises",
+      "Choose one of these." },
+    { 'sidewire.new { framing = { delimiter = "" } }',
+      "sidewire.new: framing.delimiter must be a string of 1..32 bytes, got ''", "raises",
+      'Give at least one byte; without boundaries, use `framing = "raw"`.' },
+    { "sidewire.new { framing = { size = 64 } }",
+      "sidewire.new: unknown framing field 'size' (valid: delimiter, fixed)",
+      "raises", "Write `{ fixed = 64 }`." },
+    { "sidewire.new { framing = { fixed = 0 } }",
+      "sidewire.new: framing.fixed must be a whole number, 1..1073741824, got 0", "raises", "Give a size in bytes." },
+    { "sidewire.new { framing = { fixed = 64 }, max_message = 10 }",
+      "sidewire.new: max_message (10) must be at least framing.fixed (64)", "raises", "Leave max_message out." },
+    { "sidewire.new { max_message = 0 }", "sidewire.new: max_message must be a whole number, 1..1073741824, got 0",
+      "raises", "Give bytes." },
+    { "sidewire.new { connect_timeout = 0 }",
+      "sidewire.new: connect_timeout must be a number of seconds, 0.001..1e8, got 0", "raises",
+      "Give seconds; there is no attempt without a limit." },
+    { 'sidewire.new { reconnect = "on" }',
+      "sidewire.new: reconnect must be false, true, a number of seconds or a table "
+      .. "{ delay =, max =, factor =, jitter =, attempts = }, got 'on'", "raises", "Give `true`." },
+    { "sidewire.new { reconnect = 0 }", "sidewire.new: reconnect must be a number of seconds, 0.001..1e8, got 0",
+      "raises",
+      "Give a delay, or `false`." },
+    { "sidewire.new { reconnect = { tries = 3 } }",
+      "sidewire.new: unknown reconnect field 'tries' (valid: delay, max, factor, jitter, attempts)", "raises",
+      "Write `attempts`." },
+    { "sidewire.new { reconnect = { delay = -1 } }",
+      "sidewire.new: reconnect.delay must be a number of seconds, 0.001..1e8, got -1", "raises", "Give seconds." },
+    { "sidewire.new { reconnect = { max = 0 } }",
+      "sidewire.new: reconnect.max must be a number of seconds, 0.001..1e8, got 0", "raises", "Give seconds." },
+    { "sidewire.new { reconnect = { factor = 0.5 } }",
+      "sidewire.new: reconnect.factor must be a number, 1..1000, got 0.5", "raises", "1 keeps the delay as it is." },
+    { "sidewire.new { reconnect = { jitter = 1 } }", "sidewire.new: reconnect.jitter must be true or false, got 1",
+      "raises", "Give a boolean." },
+    { "sidewire.new { reconnect = { attempts = 0 } }",
+      "sidewire.new: reconnect.attempts must be a whole number, 1..2147483647, got 0", "raises",
+      "Leave it out for no limit; `reconnect = false` for one attempt." },
+    { 'sidewire.new { queue_limit = "16M" }', "sidewire.new: queue_limit must be a whole number, 1 or more, got '16M'",
+      "raises", "Give bytes, `16 * 2^20`." },
+    { "sidewire.new { inbox_limit = 0 }", "sidewire.new: inbox_limit must be a whole number, 1 or more, got 0",
+      "raises",
+      "Give bytes." },
+    { 'sidewire.new { retain = "all" }', 'sidewire.new: retain must be "none" or "unsent", got \'all\'', "raises",
+      "Choose one of these." },
+    { 'sidewire.new { retain = "unacked" }',
+      'sidewire.new: retain = "unacked" is not available in this version; use "none" or "unsent"', "raises",
+      "Choose one of these." },
+    { "sidewire.new { linger = -1 }", "sidewire.new: linger must be a number of seconds, 0..1e8, got -1", "raises",
+      "0 waits for nothing." },
+    { "sidewire.new { nodelay = 1 }", "sidewire.new: nodelay must be true or false, got 1", "raises",
+      "Give a boolean." },
+    { "sidewire.new { keepalive = true }",
+      "sidewire.new: keepalive must be false or a table { idle =, interval =, count = }, got true", "raises",
+      "It is on when nothing is said; leave it out." },
+    { "sidewire.new { keepalive = { every = 5 } }",
+      "sidewire.new: unknown keepalive field 'every' (valid: idle, interval, count)", "raises", "Use one of these." },
+    { "sidewire.new { keepalive = { idle = 0 } }",
+      "sidewire.new: keepalive.idle must be a whole number, 1..32767, got 0", "raises",
+      "Give whole seconds; `keepalive = false` turns it off." },
+    { "sidewire.new { keepalive = { interval = 0.5 } }",
+      "sidewire.new: keepalive.interval must be a whole number, 1..32767, got 0.5", "raises", "Give whole seconds." },
+    { "sidewire.new { keepalive = { count = 200 } }",
+      "sidewire.new: keepalive.count must be a whole number, 1..127, got 200", "raises", "Give a smaller number." },
+    { "sidewire.new { stall_timeout = -1 }",
+      "sidewire.new: stall_timeout must be a number of seconds, 0..1e8, got -1", "raises", "0 turns it off." },
+    { "sidewire.new { stall_timeout = 1e7 }",
+      "sidewire.new: stall_timeout must be a number of seconds, 0..2e6, got 10000000.0", "raises",
+      "0 turns it off; the system counts milliseconds in 32 bits." },
+    { "sidewire.new { on = print }", "sidewire.new: on must be a table of handlers by event name, got a function",
+      "raises", "Write `on = { message = print }`." },
+    { "sidewire.new { on = { conect = print } }",
+      "sidewire.new: unknown event 'conect' (valid: connect, message, drain, "
+      .. "acked, lost, disconnect, retry, error, log, close)", "raises", "Correct the name." },
+    { 'sidewire.new { on = { connect = "go" } }',
+      "sidewire.new: the handler of connect must be a function, got 'go'", "raises", "Give a function." },
+    { "sidewire.new { on = { message = true } }",
+      "sidewire.new: the handler of message must be a function (false: discard messages), got true", "raises",
+      "Give a function; without one messages wait for `receive`." },
+    { "sidewire.new { settings = true }", "sidewire.new: settings must be the name of a file, got 'true'", "raises",
+      "Give the file's name." },
+  },
+  {
+    title = "Arguments",
+    text = "These raise as well; nothing was done, nothing queued.",
+    { 'client.send("hello")', "bad argument #1 to 'send' (sidewire.client expected, got string: call methods with a "
+      .. "colon, client:send(message))", "raises", 'Write `client:send("hello")`.' },
+    { "client:send()", "client:send: a message must be a string or a number, got no value", "raises",
+      'Give the message; an empty one is `""`.' },
+    { "client:send { 1, 2 }", "client:send: a message must be a string or a number, got a table", "raises",
+      "Make a string of it, with `table.concat` or `string.pack`." },
+    { 'client:send("x = ", nil, ";")', "client:send: piece 2 of the message must be a string or a number, got nil",
+      "raises", "Look where the second argument comes from." },
+    { "client:write {}", "client:write: bytes must be a string or a number, got a table", "raises", "Give a string." },
+    { "client:confirm(1)", 'client:confirm: retain = "unconfirmed" is not available in this version', "raises",
+      "Do not call it yet." },
+    { 'client:on("conect", print)', "client:on: unknown event 'conect' (valid: connect, message, drain, acked, lost, "
+      .. "disconnect, retry, error, log, close)", "raises", "Correct the name." },
+    { 'client:on("connect", true)', "client:on: the handler of connect must be a function, got true", "raises",
+      "Give a function, or nil to take the handler away." },
+    { "client:connect()", "client:connect: no host: give one here or to sidewire.new", "raises",
+      'Write `client:connect("127.0.0.1", 4000)`.', when = "made without a host", given = new { host = false } },
+    { 'client:connect "127.0.0.1"', "client:connect: no port: give one here or to sidewire.new", "raises",
+      'Write `client:connect("127.0.0.1", 4000)`.', when = "made without a port",
+      given = new { host = false, port = false } },
+    { 'client:connect("a b", 4000)', "client:connect: invalid host name 'a b': it holds a space", "raises",
+      "Give the name alone." },
+    { 'client:connect("127.0.0.1", 0)', "client:connect: port must be a whole number, 1..65535, got 0", "raises",
+      "Give the server's port." },
+    { 'client:set_server("127.0.0.1")', "client:set_server: port must be a whole number, 1..65535, got nil", "raises",
+      "Give both." },
+    { "client:set_server(nil, 4000)",
+      "client:set_server: host must be a string, a host name or an IP address, got nil", "raises", "Give both." },
+    { "client:set_reconnect()", "client:set_reconnect: spec must be false, true, a number of seconds or a table "
+      .. "{ delay =, max =, factor =, jitter =, attempts = }, got nil", "raises", "Give `true` or `false`." },
+    { "client:set_reconnect { delay = 0 }",
+      "client:set_reconnect: reconnect.delay must be a number of seconds, 0.001..1e8, got 0", "raises",
+      "Give seconds." },
+    { 'client:wait "ready"', 'client:wait: state must be "connected" or "disconnected", got \'ready\'', "raises",
+      "Wait for one of these two." },
+    { 'client:wait("connected", "1")', "client:wait: timeout must be a number of seconds, 0..1e8, got '1'", "raises",
+      "Give a number, or nothing for no limit." },
+    { "client:flush(-1)", "client:flush: timeout must be a number of seconds, 0..1e8, got -1", "raises",
+      "Give a number, or nothing for no limit." },
+    { "client:receive(-1)", "client:receive: timeout must be a number of seconds, 0..1e8, got -1", "raises",
+      "Give a number, or nothing to look without waiting." },
+    { "client:receive()", "client:receive: messages go to the message handler; take it away with "
+      .. 'client:on("message", nil)', "raises", "Use the handler or receive, not both.",
+      when = "with a message handler",
+      given = new { on = { message = print } } },
+    { "client:disconnect(-1)", "client:disconnect: linger must be a number of seconds, 0..1e8, got -1", "raises",
+      "0 waits for nothing." },
+    { "client:close(-1)", "client:close: linger must be a number of seconds, 0..1e8, got -1", "raises",
+      "0 waits for nothing." },
+    { "client:poll(-1)", "client:poll: max_events must be a whole number, 0 or more, got -1", "raises",
+      "Give nothing for no limit." },
+    { "sidewire.poll(1.5)", "sidewire.poll: max_events must be a whole number, 0 or more, got 1.5", "raises",
+      "Give nothing for no limit." },
+    { "sidewire.poll(nil, -1)", "sidewire.poll: max_seconds must be a number of seconds, 0..1e8, got -1", "raises",
+      "Give nothing for no limit." },
+    { "sidewire.wait(-1)", "sidewire.wait: timeout must be a number of seconds, 0..1e8, got -1", "raises",
+      "Give nothing for no limit." },
+    { "sidewire.stop(-1)", "sidewire.stop: timeout must be a number of seconds, 0..1e8, got -1", "raises",
+      "Give nothing to give the clients their linger." },
+    { "sidewire.on_error(5)", "sidewire.on_error: fn must be a function, got 5", "raises", "Give a function, or nil." },
+    { "client:state()", "calling 'state' on bad self (this client was collected)", "raises",
+      "Do not use a client in finalizers of objects that die with it.", when = "after the script called its `__gc`",
+      given = function(case)
+        case:new()
+        getmetatable(case.client).__gc(case.client)
+      end },
+  },
+  {
+    title = "Sending",
+    text = "From here on nothing raises: the call returns `nil, message, code`. A refused message takes no id.",
+    { 'client:send "one more line"', "queue full: queue_limit is 100 bytes; send again after the drain event", "EFULL",
+      "Keep the message, and send it when `drain` comes. Sending faster than the server reads fills any queue.",
+      when = "with `queue_limit = 100` used up", given = full },
+    { 'client:send(("x"):rep(200))',
+      "message too big: it has 200 bytes, which with its framing exceeds queue_limit (100)",
+      "ETOOBIG", "Raise queue_limit, or send less at a time; this one never fits.", when = "with `queue_limit = 100`",
+      given = new { queue_limit = 100 } },
+    { 'client:send(("x"):rep(300))',
+      "message too big: it has 300 bytes, and the framing's length prefix says 255 at most",
+      "ETOOBIG", "Send less at a time, or take a wider prefix on both sides.", when = 'with `framing = "u8"`',
+      given = new { framing = "u8" } },
+    { 'client:send "two\\nlines"', 'the framing "line" cannot carry a message that holds "\\n" or ends in "\\r"',
+      "EFRAME",
+      "Send one line at a time, or take another framing." },
+    { 'client:send "a--b"', "the framing cannot carry a message that holds its delimiter or forms one with it",
+      "EFRAME",
+      "Escape it, or take another framing.", when = 'with `framing = { delimiter = "--" }`',
+      given = new { framing = { delimiter = "--" } } },
+    { 'client:send "x"', "the framing { fixed = 4 } carries messages of just that size, and this one has 1 bytes",
+      "EFRAME",
+      "Pad it.", when = "with `framing = { fixed = 4 }`", given = new { framing = { fixed = 4 } } },
+    { 'client:send ""', 'the framing "raw" cannot carry an empty message', "EFRAME", "Do not send it.",
+      when = 'with `framing = "raw"`', given = new { framing = "raw" } },
+    { 'client:write ""', "bytes must not be empty", "EFRAME", "Do not write it." },
+    { 'client:send "x"', "the client of 127.0.0.1 port 4000 is closed: make a new one", "ECLOSED",
+      "`close` is for good; `disconnect` is not.", when = "after `client:close()`", given = closed },
+    { 'client:send "x"', "this client is closed: make a new one", "ECLOSED", "The same, for a client without a server.",
+      when = "after `client:close()`", given = function(case)
+        case:new { host = false, port = false }
+        case.client:close()
+      end },
+  },
+  {
+    title = "Connections",
+    text = "`connect` returns at once, so these come with an event: `error` where there is no further attempt, `retry` "
+      .. "before each one that there is, `disconnect` when a connection ended. `wait`, "
+      .. "`flush` and `receive` return the same message when nothing more can come.",
+    { "client:connect()", "cannot connect to 127.0.0.1 port 4000: connection refused", "ECONNREFUSED",
+      "Is the server running, and on that port?", when = "nobody listens there", given = on_closed_port,
+      event = "error" },
+    { "client:connect()", "cannot connect to 127.0.0.1 port 4000: connection refused", "ECONNREFUSED",
+      "Nothing: the next attempt follows by itself.", when = "the same, with `reconnect = 1`", event = "retry",
+      given = function(case) case:new { port = case:closed_port(), reconnect = 1 } end },
+    { "client:connect()", "cannot connect to 127.0.0.1 port 4000: connection timed out", "ETIMEDOUT",
+      "A firewall, a wrong address, or a server that is stuck; `connect_timeout` says how long it is tried.",
+      when = "nothing answers", given = on_mute_server, event = "error" },
+    { 'client:connect("no-such-host.invalid", 4000)', "cannot resolve no-such-host.invalid: host name not found",
+      "ENOTFOUND", "Is the name spelled right?", when = "no such host", given = new { reconnect = false },
+      event = "error", or_else = { "cannot resolve no-such-host.invalid: name service does not answer", "EAI_AGAIN" } },
+    { 'client:connect("example.org", 4000)', "cannot resolve example.org: name service does not answer", "EAI_AGAIN",
+      "Is there a network? With `reconnect` on it is asked again.", when = "no name service",
+      not_here = "the network decides" },
+    { "client:connect()", "cannot connect to 127.0.0.1 port 4000: connected to itself", "ESELF",
+      "No server listens there; the next attempt follows by itself.",
+      when = "the system gave the connection its own port", not_here = "chance decides; spec/reconnect_spec.lua" },
+    { "client:connect()", "sidewire's loop thread failed: too many open files", "EMFILE",
+      "Close what is open, or raise the limit (`ulimit -n`).", when = "the process has no descriptors left",
+      not_here = "spec/fault_spec.lua" },
+    { "client:connect()", "connection to 127.0.0.1 port 4000 ended: the other side ended it", "EPEER",
+      "The server ended it in order: ask it why. With `reconnect` on the next attempt follows by itself.",
+      when = "later the server ends it", given = told("finish", { reconnect = false }), event = "disconnect" },
+    { "client:connect()", "connection to 127.0.0.1 port 4000 ended: connection reset by peer", "ECONNRESET",
+      "The server crashed, was killed, or dropped the connection. Look at `lost`.", when = "later the server resets it",
+      given = told("reset", { reconnect = false }), event = "disconnect" },
+    { "client:connect()", "connection to 127.0.0.1 port 4000 ended: it sent a message longer than max_message",
+      "EFRAME",
+      "Raise max_message, or see whether both sides speak the same framing.",
+      when = "with `max_message = 10`, and a longer one comes", given = function(case)
+        case:connect_to("silent", { reconnect = false, max_message = 10 })
+        case.peer:command "send-line 0123456789 and more"
+      end, event = "disconnect" },
+    { "client:disconnect()", "closed", "ECLOSED", "Nothing: you asked for it.", when = "connected",
+      given = connected_to "silent", event = "disconnect", names = false },
+    { "client:connect()", "the client of 127.0.0.1 port 4000 is closed: make a new one", "ECLOSED",
+      "Make a new client.",
+      when = "after `client:close()`", given = closed },
+    { "client:disconnect()", "the client of 127.0.0.1 port 4000 is closed: make a new one", "ECLOSED", "Nothing.",
+      when = "after `client:close()`", given = closed },
+    { "client:set_reconnect(1)", "the client of 127.0.0.1 port 4000 is closed: make a new one", "ECLOSED",
+      "Make a new client.", when = "after `client:close()`", given = closed },
+    { 'client:set_server("127.0.0.1", 4000)', "the client of 127.0.0.1 port 4000 is closed: make a new one", "ECLOSED",
+      "Make a new client.", when = "after `client:close()`", given = closed },
+  },
+  {
+    title = "Waiting",
+    text = "A time-out harms nothing: what was waited for goes on, and the next call waits on.",
+    { 'client:wait("connected", 0.01)', "timed out: no connection to 127.0.0.1 port 4000 yet", "ETIMEDOUT",
+      "Wait again, or go on without.", when = "nothing answers", given = connecting },
+    { 'client:wait("disconnected", 0.01)', "timed out: the connection to 127.0.0.1 port 4000 has not ended yet",
+      "ETIMEDOUT", "Wait again.", when = "connected", given = connected_to "silent" },
+    { "client:flush(0.01)", "timed out: not all of the queue is sent to 127.0.0.1 port 4000 yet", "ETIMEDOUT",
+      "Wait again; nothing is lost.", when = "nothing answers", given = function(case)
+        connecting(case)
+        case.client:send "x"
+      end },
+    { "client:receive()", "no message from 127.0.0.1 port 4000 yet", "ETIMEDOUT", "Ask again later.",
+      when = "connected",
+      given = connected_to "silent" },
+    { "sidewire.wait(0.01)", "timed out: nothing came for poll", "ETIMEDOUT", "Nothing.", when = "connected",
+      given = function(case)
+        case:connect_to "silent"
+        case.sidewire.poll()
+      end, names = "poll" },
+    { "sidewire.wait()", "nothing to wait for: no client was ever connected; call client:connect first", "ECLOSED",
+      "Connect first: this would wait for ever.", get = function(case)
+        return case:run_apart "REPORT(require 'sidewire'.wait())"
+      end, names = "client:connect" },
+    { 'client:wait "connected"', "not connected: call client:connect first", "ENOTCONN", "Call connect.",
+      names = "client:connect" },
+    { 'client:wait "connected"', "not connected: client:disconnect ended the connection", "ECLOSED",
+      "Call connect again.", when = "after `client:disconnect()`", given = function(case)
+        case:connect_to "silent"
+        case.client:disconnect()
+        case.client:wait "disconnected"
+      end, names = "client:disconnect" },
+    { 'client:wait "connected"', "cannot connect to 127.0.0.1 port 4000: connection refused", "ECONNREFUSED",
+      "As for the event.", when = "nobody listens there", given = function(case)
+        on_closed_port(case)
+        case.client:connect()
+      end },
+    { 'client:wait "disconnected"', "inbox full: poll first", "EFULL",
+      "Call `sidewire.poll` or `receive`: while the inbox is full, the end of the connection cannot be seen.",
+      when = "with more than inbox_limit of unread messages", given = flooded, names = "inbox" },
+    { "client:receive(1)", "connection to 127.0.0.1 port 4000 ended: the other side ended it", "EPEER",
+      "All messages have been received; connect again.", when = "the server ended it",
+      given = told("finish", { reconnect = false }) },
+    { 'client:wait "connected"', "the client of 127.0.0.1 port 4000 is closed: make a new one", "ECLOSED",
+      "Make a new client.", when = "after `client:close()`", given = closed },
+    { 'client:wait("disconnected", 9)', "interrupted", "EINTR", "Handle what the signal is about, then wait again.",
+      when = "a signal comes", get = function(case)
+        return case:run_apart([[
+          embed.catch "ALRM"
+          local client = require "sidewire".new { host = "127.0.0.1", port = tonumber(...) }
+          client:connect()
+          client:wait "connected"
+          embed.storm(20000)
+          REPORT(client:wait("disconnected", 30))
+          embed.storm(0)
+        ]], case:serve "silent")
+      end, names = false },
+    { "sidewire.stop(0)", "the loop thread did not end in time; it ends by itself", "ETIMEDOUT",
+      "Nothing, or give it more time.", when = "the machine is too busy", not_here = "the scheduler decides" },
+  },
+  {
+    title = "Settings files",
+    text = "The file is left as it was, whatever is wrong.",
+    { "sidewire.settings.load(5)", "sidewire.settings.load: path must be the name of a file, got '5'", "raises",
+      "Give a name." },
+    { 'sidewire.settings.save("net.ini", 5)',
+      "sidewire.settings.save: values must be a table { host =, port =, reconnect = }", "raises", "Give a table." },
+    { 'sidewire.settings.save("net.ini", { prot = 4000 })',
+      "sidewire.settings.save: unknown key 'prot' (valid: host, port, reconnect)", "raises", "Correct the name." },
+    { 'sidewire.settings.save("net.ini", { port = 0 })',
+      "sidewire.settings.save: port must be a whole number, 1..65535, got 0", "raises", "Give a port." },
+    { 'sidewire.settings.load "net.ini"', "net.ini, line 2: port must be a whole number, 1..65535, got 'x'",
+      "ESETTINGS",
+      "Correct the line. A broken file is never overwritten.", when = "the file says `port = x`",
+      given = file_with "host = example.org\nport = x\n" },
+    { 'sidewire.settings.load "net.ini"',
+      "net.ini, line 1: reconnect must be off, on or a number of seconds, got 'yes'",
+      "ESETTINGS", "Correct the line.", when = "the file says `reconnect = yes`",
+      given = file_with "reconnect = yes\n" },
+    { 'sidewire.settings.load "net.ini"',
+      "net.ini, line 1: invalid host name 'http://x': it is a URL or a path; only the "
+      .. "host name is wanted, as in example.org", "ESETTINGS", "Correct the line.",
+      when = "the file says `host = http://x`", given = file_with "host = http://x\n" },
+    { 'sidewire.new { settings = "net.ini" }',
+      "net.ini, line 1: 'example.org 4000' is no 'key = value', no [section] and "
+      .. "no comment", "ESETTINGS", "Write `host = example.org` and `port = 4000`, each on a line.",
+      when = "the file says `example.org 4000`", given = file_with "example.org 4000\n" },
+    { 'sidewire.new { settings = "net.ini", port = 4000 }', "cannot write net.ini: no such file or directory", "ENOENT",
+      "Make the folder.", when = "there is no such folder", given = in_no_folder, or_else = {
+        "cannot read net.ini: not a directory", "ENOTDIR" } },
+    { 'sidewire.settings.load "net.ini"', "cannot read net.ini: is a directory", "EISDIR", "Give the file's name.",
+      when = "it is a folder", given = function(case) case.path = case.folder end },
+    { 'client:set_server("127.0.0.1", 4000)', "done, but not saved: cannot write net.ini: no space left on device",
+      "ENOSPC", "The client goes there; only the file does not say so. It is saved with the next setting.",
+      when = "the disk is full", not_here = "spec/settings_spec.lua" },
+  },
+  {
+    title = "Processes and Lua states",
+    text = "",
+    { 'client:send "x"', "not usable after fork: make a new Lua state in the child", "EFORKED",
+      "The parent's clients are the parent's. Every function answers so in the child.", when = "in the child of a fork",
+      get = function(case)
+        return case:run_apart([[
+          local client = require "sidewire".new { host = "127.0.0.1", port = tonumber(...) }
+          client:connect()
+          client:wait "connected"
+          local child = embed.fork()
+          if child == 0 then REPORT(client:send "x") else embed.reap(child) end
+        ]], case:serve "silent")
+      end, names = "fork" },
+    { "sidewire.new {}", "this Lua state is closing", "ECLOSED", "Do not make clients in finalizers at the end.",
+      when = "in a finalizer, while the Lua state closes", get = function(case)
+        return case:run_apart [[
+          latest = setmetatable({}, { __gc = function() REPORT(sidewire.new {}) end })
+          sidewire = require "sidewire"
+        ]]
+      end, names = "Lua state" },
+  },
+}
+
+-- --- provoking ---
+
+local Case = {}
+Case.__index = Case
+
+-- An idle client; false takes host or port away.
+function Case:new(options)
+  local complete = { host = "127.0.0.1", port = self.port }
+  for name, value in pairs(options or {}) do
+    complete[name] = value
+    if value == false and name ~= "reconnect" then complete[name] = nil end
+  end
+  self.port = complete.port
+  self.client = sidewire.new(complete)
+end
+
+function Case:serve(mode)
+  self.peer = Peer.start { mode = mode }
+  self.port = self.peer.port
+  return self.port
+end
+
+function Case:connect_to(mode, options)
+  self:serve(mode)
+  self:new(options)
+  assert(self.client:connect())
+  assert(self.client:wait("connected", util.DEADLINE))
+  assert(self.peer:wait_accepted(1, util.DEADLINE))
+end
+
+-- Keeps a socket until the case is over.
+function Case:keep(one)
+  self.sockets[#self.sockets + 1] = one
+  return assert(one)
+end
+
+local function port_of(one)
+  return math.tointeger((select(2, one:getsockname())))
+end
+
+-- A port where nobody listens.
+function Case:closed_port() -- luacheck: ignore 212
+  local probe = assert(socket.bind("127.0.0.1", 0))
+  local port = port_of(probe)
+  probe:close()
+  return port
+end
+
+-- A port where nobody answers: its backlog is full.
+function Case:black_hole()
+  local listener = self:keep(socket.tcp())
+  assert(listener:bind("127.0.0.1", 0))
+  assert(listener:listen(0))
+  for _ = 1, 4 do
+    local one = self:keep(socket.tcp())
+    one:settimeout(0)
+    one:connect(listener:getsockname())
+  end
+  return port_of(listener)
+end
+
+function Case:wait_until(predicate) -- luacheck: ignore 212
+  assert(util.wait_until(predicate))
+end
+
+function Case:write(text)
+  local file <close> = assert(io.open(self.path, "w"))
+  file:write(text)
+end
+
+-- Runs a script in a process of its own, a C host; returns what it gave to REPORT, without the nil.
+function Case:run_apart(script, ...) -- luacheck: ignore 212
+  local report = [[local function REPORT(_, message, code) print(("report <%s> <%s>"):format(message, code)) end ]]
+  local build = assert(os.getenv "SIDEWIRE_BUILD", "run this with tools/run")
+  local words = { "tools/run", build:match "[^/]+$", build .. "/embed", "run", report .. script, ... }
+  for i, word in ipairs(words) do words[i] = "'" .. tostring(word):gsub("'", "'\\''") .. "'" end
+  local output <close> = assert(io.popen("unset LD_PRELOAD; " .. table.concat(words, " ") .. " 2>&1"))
+  local said = output:read "a"
+  local message, code = said:match "report <(.-)> <(.-)>\n"
+  return assert(message, said), code
+end
+
+-- Calls; returns the message and its code, or "raises".
+local function call(case, row)
+  local source = row[1]:gsub("net%.ini", case.path)
+  local f = assert(load("return " .. source, source, "t", { sidewire = sidewire, client = case.client, print = print }))
+  local results = table.pack(pcall(f))
+  if results[1] then return results[3], results[4] end
+  return results[2]:gsub("^%[string [^\n]*%]:1: ", ""), "raises"
+end
+
+local function call_for_event(case, row)
+  local message, code
+  case.client:on(row.event, function(_, ...)
+    local arguments = { ... }
+    if row.event == "retry" then table.remove(arguments, 1) table.remove(arguments, 1) end
+    message, code = arguments[1], arguments[2]
+  end)
+  call(case, row)
+  assert(util.poll_until(function() return message end))
+  return message, code
+end
+
+-- As it stands in the table: with the port and the file of the table.
+local function as_written(case, message)
+  message = message:gsub("port " .. tostring(case.port) .. "%f[%D]", "port 4000")
+  local first, last = message:find(case.path, 1, true)
+  if first then message = message:sub(1, first - 1) .. "net.ini" .. message:sub(last + 1) end
+  return message
+end
+
+--- Makes the circumstances of a row and does what it says.
+-- @treturn string message, as it stands in the table
+-- @treturn string code, or "raises"
+function errors.provoke(row)
+  local folder = Peer.tempdir()
+  local case = setmetatable({ sidewire = sidewire, port = 4000, sockets = {}, folder = folder }, Case)
+  case.path = folder .. "/net.ini"
+  case:new()
+  if row.given then row.given(case) end
+  local act = row.get and function() return row.get(case) end or row.event and call_for_event or call
+  local message, code = act(case, row)
+  for _, one in ipairs(case.sockets) do one:close() end
+  Peer.remove(folder)
+  return as_written(case, tostring(message)), code
+end
+
+-- --- writing ---
+
+local HEAD = [[
+# Errors
+
+What you did, what you get, and what to do about it. Misuse (a wrong type, an unknown option, an impossible value)
+raises an error; everything that can go wrong while a correct program runs comes as `nil, message, code`, or as
+`message, code` with an event. `code` is for programs, the message for people.
+
+Raised errors begin with the file and line of the call, which are left out here. In these messages 127.0.0.1 port 4000
+stands for the server and net.ini for the settings file. Each row is provoked by a test, except those marked with *,
+which depend on the machine or the network.
+
+Beside the codes of this page the system's own may come, by their errno names, as in `EHOSTUNREACH`, `ENETUNREACH`,
+`EACCES` or `ENOMEM`; the message then has the system's text. A code that has no name here is `ESYSTEM`, with the
+number in the text.
+]]
+
+local function cell(text)
+  return (text:gsub("|", "\\|"))
+end
+
+local function write_row(row)
+  local call_text = "`" .. row[1] .. "`"
+  local did = row.when and ("%s, %s"):format(call_text, row.when) or call_text
+  local got = row.event and (" (%s)"):format(row.event) or ""
+  local mark = row.not_here and " *" or ""
+  return ("| %s%s | `%s` | %s%s | %s |"):format(cell(did), mark, cell(row[2]), row[3], got, cell(row[4]))
+end
+
+--- The text of docs/errors.md.
+function errors.write()
+  local lines = { HEAD }
+  for _, section in ipairs(errors.sections) do
+    lines[#lines + 1] = "## " .. section.title .. "\n"
+    if section.text ~= "" then lines[#lines + 1] = section.text .. "\n" end
+    lines[#lines + 1] = "| you wrote | message | code | what to do |\n|---|---|---|---|"
+    for _, row in ipairs(section) do lines[#lines + 1] = write_row(row) end
+    lines[#lines + 1] = ""
+  end
+  return (table.concat(lines, "\n"):gsub("\n+$", "\n"))
+end
+
+return errors

@@ -1,0 +1,5 @@
+-- Writes docs/errors.md from the table of spec/support/errors.lua, which spec/errors_spec.lua proves.
+local errors = require "spec.support.errors"
+
+local file <close> = assert(io.open("docs/errors.md", "w"))
+assert(file:write(errors.write()))
