@@ -235,6 +235,7 @@ local function play(run, client, peer)
     report(run, client, view)
     next_frame = sleep_until(next_frame + FRAME)
   end
+  view:say(clock() - run.began, "comparing what the peer received with what was sent")
 end
 
 -- A fresh directory that goes with its variable, whatever happens.
