@@ -222,7 +222,7 @@ end
 
 local function account(run, client)
   local stats = client:stats()
-  run.screen:print("%s: %d lines accepted, %d acknowledged, %d lost; %d connections", run.path, stats.accepted,
+  run.screen:print("%s: %d lines accepted, %d acknowledged, %d lost; connections: %d", run.path, stats.accepted,
     stats.finished, stats.lost, stats.connects)
   print_losses(run, stats)
   if run.fault then run.screen:print("  line %d cannot be shipped: %s", stats.accepted + 1, run.fault) end
