@@ -9,6 +9,7 @@
 #   make lint           warnings of gcc and clang, arrows, clang-tidy, cppcheck, clang-format, luacheck
 #   make rock           does the rockspec install, and what it installs work?
 #   make bench-quick    the figures that decide, next to LuaSocket's
+#   make docs           docs/errors.md from its table, and the reference: build/docs/index.html
 #   make install        PREFIX=DIR (default /usr/local), DESTDIR=DIR
 #   make clean
 #
@@ -80,6 +81,7 @@ endif
 
 .PHONY: all programs demo bench-quick test check warnings arrows clang-tidy cppcheck clang-format luacheck lint install
 .PHONY: rock setup clean
+.PHONY: docs ready-docs
 .PHONY: ready-build ready-demo ready-test ready-lint ready-rock
 .DELETE_ON_ERROR:
 
@@ -130,6 +132,11 @@ install: all
 # --- testing ---
 
 test: ready-test programs
+docs: ready-docs $(CORE)
+	@tools/run $(KIND) lua tools/errors.lua
+	@cd docs && ldoc -c config.ld -d ../build/docs --fatalwarnings . >/dev/null
+	@echo "docs/errors.md, build/docs/index.html"
+
 	@tools/test $(KIND) $(SPEC)
 
 check: ready-test
@@ -197,3 +204,5 @@ ready-rock: ready-build
 
 clean:
 	rm -rf build
+ready-docs: ready-test
+	@tools/setup --quiet docs

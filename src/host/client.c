@@ -137,6 +137,10 @@ static void open_channel(lua_State *L, struct client *client, const struct sw_op
     if (options->linger > client->host->max_linger) client->host->max_linger = options->linger;
 }
 
+/***
+ * @module sidewire.core
+ */
+
 /*** Makes a client. Touches no network and starts no thread.
  * @function new
  * @tparam[opt] table options see the README's table; unknown names and values out of range raise
@@ -236,6 +240,7 @@ void sw_client_close(struct client *client, double linger) {
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED
+ * @raise invalid linger
  */
 static int client_close(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);

@@ -39,6 +39,10 @@ static void read_server(lua_State *L, const char *where, int index, struct sw_se
     if (server->port == 0) luaL_error(L, "%s: no port: give one here or to sidewire.new", where);
 }
 
+/***
+ * @module sidewire.core
+ */
+
 /*** Connects, and keeps connecting as the reconnect policy says. The result is an event: connect, error or close.
  * @function client:connect
  * @tparam[opt] string host where to from now on
@@ -97,6 +101,7 @@ static bool order_if_attached(lua_State *L, struct client *client, const struct 
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: ECLOSED, EFORKED, ENOMEM
+ * @raise invalid linger
  */
 static int client_disconnect(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);

@@ -41,10 +41,17 @@ static int next_event(lua_State *L) {
     return 0;
 }
 
+/***
+ * @module sidewire.core
+ */
+
 /*** Iterates over what came in, for all clients, instead of handlers: client, event name, and the handler's arguments.
  * Ends when nothing is left; never waits.
  * @function events
- * @treturn function iterator
+ * @treturn[1] function iterator
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: EFORKED, ECLOSED (the Lua state is closing)
  */
 static int events(lua_State *L) {
     struct host *host = sw_host(L);

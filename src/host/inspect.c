@@ -2,9 +2,16 @@
 #include "host/event.h"
 #include "host/host.h"
 
+/***
+ * @module sidewire.core
+ */
+
 /*** The state at this moment: idle, resolving, connecting, connected, waiting, closing, closed.
  * @function client:state
- * @treturn string
+ * @treturn[1] string
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: EFORKED
  */
 static int client_state(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
@@ -15,7 +22,10 @@ static int client_state(lua_State *L) {
 
 /*** Is it connected at this moment?
  * @function client:is_connected
- * @treturn boolean
+ * @treturn[1] boolean
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: EFORKED
  */
 static int client_is_connected(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
@@ -26,8 +36,11 @@ static int client_is_connected(lua_State *L) {
 
 /*** What counts against queue_limit: accepted and not yet handed to the kernel.
  * @function client:pending
- * @treturn integer bytes, framing included
- * @treturn integer messages
+ * @treturn[1] integer bytes, framing included
+ * @treturn[1] integer messages
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: EFORKED
  */
 static int client_pending(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
@@ -46,9 +59,12 @@ static void set_count(lua_State *L, const char *name, uint64_t count) {
 
 /*** Counters and gauges, in one consistent look: accepted = queued + in_flight + finished + lost, in messages.
  * @function client:stats
- * @treturn table state; accepted, queued, in_flight, finished, lost (of which lost_unsent, lost_unknown); queue_bytes,
+ * @treturn[1] table state; accepted, queued, in_flight, finished, lost (of which lost_unsent, lost_unknown); queue_bytes,
  *   inbox_bytes, sent_bytes, received_bytes, received (messages delivered), connects, failures (in a row), paused
- * (reading waits for poll)
+ *   (reading waits for poll)
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: EFORKED
  */
 static int client_stats(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);

@@ -11,6 +11,16 @@ static const double STOP_MARGIN = 0.5;
 
 static double longest_linger(const struct host *host) { return host->max_linger; }
 
+/*** The module without its Lua layer: complete but for settings files, for hosts that refuse Lua glue. `sidewire` has the
+ * same functions.
+ *
+ * Times are seconds as numbers. Misuse (a wrong type, an unknown option, a value out of range) raises an error that says
+ * what is valid; what can fail at run time returns nil, message, code. In the child of a fork every function and method
+ * returns nil, message, "EFORKED"; in a finalizer that runs while the Lua state closes, "ECLOSED". errors.md has all
+ * messages.
+ * @module sidewire.core
+ */
+
 /*** Closes all clients, waits until their sockets are gone, joins the thread of this Lua state. The next connect of a
  * new client starts it again. Events that are still queued can be polled afterwards.
  * @function stop
@@ -19,7 +29,8 @@ static double longest_linger(const struct host *host) { return host->max_linger;
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ETIMEDOUT (the thread ends by itself), EFORKED
+ * @treturn[2] string code: ETIMEDOUT (the thread ends by itself), EFORKED, ECLOSED (the Lua state is closing)
+ * @raise invalid timeout
  */
 static int stop(lua_State *L) {
     struct host *host = sw_host(L);

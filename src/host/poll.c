@@ -253,14 +253,22 @@ static int poll(lua_State *L, struct host *host, lua_Integer max, double deadlin
     return deliver(L, host);
 }
 
+/***
+ * @module sidewire.core
+ */
+
 /*** Runs the handlers of what came in, for all clients; never waits. Delivers what was there when it began, clients
  * taking turns, or less if a limit says so. An error in a handler leaves poll, unless on_error is set; nothing is lost
  * by it.
  * @function poll
  * @tparam[opt] integer max_events handlers to call at most
  * @tparam[opt] number max_seconds time after which no further handler is called (one is, if there is anything)
- * @treturn integer handlers called
- * @treturn boolean true if more can be delivered now
+ * @treturn[1] integer handlers called
+ * @treturn[1] boolean true if more can be delivered now
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: EFORKED, ECLOSED (the Lua state is closing)
+ * @raise invalid max_events or max_seconds; what a handler raises, unless on_error is set
  */
 static int poll_all(lua_State *L) {
     struct host *host = sw_host(L);
@@ -274,10 +282,14 @@ static int poll_all(lua_State *L) {
 
 /*** Like sidewire.poll, for this client only.
  * @function client:poll
- * @tparam[opt] integer max_events
- * @tparam[opt] number max_seconds
- * @treturn integer handlers called
- * @treturn boolean true if more can be delivered now
+ * @tparam[opt] integer max_events handlers to call at most
+ * @tparam[opt] number max_seconds time after which no further handler is called
+ * @treturn[1] integer handlers called
+ * @treturn[1] boolean true if more can be delivered now
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: EFORKED
+ * @raise invalid max_events or max_seconds; what a handler raises, unless on_error is set
  */
 static int poll_client(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
@@ -292,6 +304,7 @@ static int poll_client(lua_State *L) {
 /*** Sets what is called when a handler raises: polling goes on then.
  * @function on_error
  * @tparam function|nil fn gets traceback, client, event name; an error in it leaves poll
+ * @raise fn cannot be called
  */
 static int set_on_error(lua_State *L) {
     struct host *host = sw_host(L);

@@ -89,6 +89,10 @@ static void join_pieces(lua_State *L) {
     lua_concat(L, last - 1);
 }
 
+/***
+ * @module sidewire.core
+ */
+
 /*** Queues one message; never waits. Possible at any time before close, also without a connection.
  * @function client:send
  * @tparam string|number ... pieces, which form one message; the framing is added
@@ -128,6 +132,7 @@ static int client_send(lua_State *L) {
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: EFULL (drain follows), ETOOBIG, EFRAME (no bytes), ECLOSED, EFORKED, ENOMEM
+ * @raise bytes is no string or number
  */
 static int client_write(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
@@ -142,6 +147,14 @@ static int client_write(lua_State *L) {
     return push_id(L, id);
 }
 
+/*** Not available in this version, which has no retain = "unconfirmed".
+ * @function client:confirm
+ * @tparam integer id
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: EFORKED
+ * @raise always
+ */
 static int client_confirm(lua_State *L) {
     if (sw_check_usable(L, 1) == NULL) return 3;
     return luaL_error(L, "client:confirm: retain = \"unconfirmed\" is not available in this version");

@@ -110,6 +110,10 @@ static int look_disconnected(lua_State *L, struct client *client, void *context)
 
 static const struct goal disconnected = {look_disconnected, "timed out: the connection to %s has not ended yet"};
 
+/***
+ * @module sidewire.core
+ */
+
 /*** Waits for a state, running no handlers. "connected" goes on through retries and fails at once when there will be no
  * further attempt; "disconnected" is idle, or closed with the socket gone.
  * @function client:wait
@@ -168,6 +172,7 @@ static const struct goal flushed = {look_flushed, "timed out: not all of the que
  * @treturn[2] string message
  * @treturn[2] string code: ETIMEDOUT, EINTR, EFULL (reading is paused: poll first), ENOTCONN, ECLOSED, EFORKED, or why
  * messages were lost
+ * @raise invalid timeout
  */
 static int client_flush(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
@@ -208,7 +213,7 @@ static const struct goal message = {look_message, "no message from %s yet"};
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: ETIMEDOUT (none there), EINTR, ENOTCONN, ECLOSED, EFORKED, or how the connection ended
- * @raise a message handler is set
+ * @raise a message handler is set, invalid timeout
  */
 static int client_receive(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
@@ -240,6 +245,7 @@ static const struct goal work = {look_work, "timed out: nothing came for poll"};
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: ETIMEDOUT, EINTR, EFORKED, ECLOSED (no client was ever connected, so nothing can come)
+ * @raise invalid timeout
  */
 static int wait_work(lua_State *L) {
     struct host *host = sw_host(L);
