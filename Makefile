@@ -4,16 +4,17 @@
 #   make setup          installs what building, testing and linting need and is missing (Debian: apt-get)
 #   make demo           the main job on real input, about 15 seconds
 #   make test           unit tests and specs; SPEC="spec/x_spec.lua spec/unit/test_y.c" runs only these
-#   make check          the same under AddressSanitizer + UBSan, then under ThreadSanitizer
+#   make check          the same under AddressSanitizer + UBSan, then under ThreadSanitizer; the unit tests and a spec under
+#                       valgrind; all of them first prove themselves on planted bugs
 #   make arrows         do the rooms of src/ include and call only what they may?
 #   make lint           warnings of gcc and clang, arrows, clang-tidy, cppcheck, clang-format, luacheck
 #   make rock           does the rockspec install, and what it installs work?
-#   make bench-quick    the figures that decide, next to LuaSocket's
 #   make docs           docs/errors.md from its table, and the reference: build/docs/index.html
+#   make bench-quick    the figures that decide, next to LuaSocket's
 #   make install        PREFIX=DIR (default /usr/local), DESTDIR=DIR
 #   make clean
 #
-# Each KIND (release, debug, asan, tsan) is built in its own folder build/KIND. Variables for other systems:
+# Each KIND (release, debug, asan, tsan, valgrind) is built in its own folder build/KIND. Variables for other systems:
 # CC, LUA (the interpreter), LUA_INCDIR, LUA_LIBS, LIBEV_INCDIR, LIBEV_LIBDIR, WERROR= (warnings do not stop the build).
 # CORE_LDFLAGS=-Wl,-z,nodelete keeps the module mapped, so that leak reports of `make check` can name its functions.
 
@@ -44,6 +45,7 @@ CFLAGS_debug = -O0 -g
 # unless they stand among the program's own.
 CFLAGS_asan = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -ftls-model=initial-exec
 CFLAGS_tsan = -O1 -g -fsanitize=thread
+CFLAGS_valgrind = -O1 -g -DUNDER_VALGRIND
 MODULE_FLAGS = -shared
 ifeq ($(SYSTEM),Darwin)
 FEATURES += -D_DARWIN_C_SOURCE
@@ -76,20 +78,23 @@ PROGRAMS = $(patsubst spec/support/%.c,$B/%,$(wildcard spec/support/peer.c)) $(H
 ifneq ($(filter asan tsan,$(KIND)),)
 PROGRAMS += $B/unpreload.so
 endif
+ifneq ($(filter asan tsan valgrind,$(KIND)),)
+PROGRAMS += $B/planted/planted $B/planted/planted.so
+endif
 
 # --- building ---
 
 .PHONY: all programs demo bench-quick test check warnings arrows clang-tidy cppcheck clang-format luacheck lint install
 .PHONY: rock setup clean
 .PHONY: docs ready-docs
-.PHONY: ready-build ready-demo ready-test ready-lint ready-rock
+.PHONY: ready-build ready-demo ready-test ready-check ready-lint ready-rock
 .DELETE_ON_ERROR:
 
 all: $(CORE)
 programs: $(CORE) $(PROGRAMS)
 
 $(CORE): $(ROOM_OBJECTS) $(HOST_OBJECTS) | $B/sidewire
-	$(CC) $(MODULE_FLAGS) $(CFLAGS_$(KIND)) $(CFLAGS) -o $@ $^ $(LDFLAGS) $(CORE_LDFLAGS) $(EV_LIBS) -lpthread
+	$(CC) $(MODULE_FLAGS) $(CFLAGS_$(KIND)) $(CFLAGS) -o $@ $^ $(LDFLAGS) $(CORE_LDFLAGS) $(EV_LIBS) -lm -lpthread
 
 # Only the rooms that may see lua.h or ev.h are told where it is.
 $B/obj/host/%.o $B/obj/sidewire.o: INCLUDES = $(LUA_CFLAGS)
@@ -100,7 +105,7 @@ $B/obj/%.o: src/%.c | ready-build
 	$(COMPILE) -fPIC -fvisibility=hidden -Isrc $(INCLUDES) -c -o $@ $<
 
 $B/unit/%: spec/unit/%.c $(ROOM_OBJECTS) | $B/unit
-	$(COMPILE) -MF $@.d -Isrc -Ispec/unit $(EV_CFLAGS) -o $@ $< $(ROOM_OBJECTS) $(LDFLAGS) $(EV_LIBS) -lpthread
+	$(COMPILE) -MF $@.d -Isrc -Ispec/unit $(EV_CFLAGS) -o $@ $< $(ROOM_OBJECTS) $(LDFLAGS) $(EV_LIBS) -lm -lpthread
 
 $(HOSTS:%=$B/%): $B/%: spec/support/%.c | ready-build $B
 	$(COMPILE) -MF $@.d $(LUA_CFLAGS) -o $@ $< $(LDFLAGS) $(LUA_LIBS) -ldl -lpthread
@@ -111,7 +116,13 @@ $B/peer: spec/support/peer.c | ready-build $B
 $B/unpreload.so: spec/support/unpreload.c | ready-build $B
 	$(COMPILE) -MF $@.d -fPIC -shared -o $@ $<
 
-$B $B/sidewire $B/unit:
+# A program and a module with bugs in them, for tools/planted.
+$B/planted/planted: spec/planted/planted.c | ready-build $B/planted
+	$(COMPILE) -MF $@.d $(LUA_CFLAGS) -o $@ $< $(LDFLAGS) $(LUA_LIBS) -ldl -lpthread
+$B/planted/planted.so: spec/planted/planted.c | ready-build $B/planted
+	$(COMPILE) -MF $@.d $(LUA_CFLAGS) -fPIC $(MODULE_FLAGS) -o $@ $< $(LDFLAGS) -lpthread
+
+$B $B/sidewire $B/unit $B/planted:
 	@mkdir -p $@
 
 -include $(ROOM_OBJECTS:.o=.d) $(HOST_OBJECTS:.o=.d) $(PROGRAMS:=.d)
@@ -120,6 +131,11 @@ $B $B/sidewire $B/unit:
 
 demo: ready-demo $(CORE) $B/peer
 	@tools/run $(KIND) lua examples/demo.lua
+
+docs: ready-docs $(CORE)
+	@tools/run $(KIND) lua tools/errors.lua
+	@cd docs && ldoc -c config.ld -d ../build/docs --fatalwarnings . >/dev/null
+	@echo "docs/errors.md, build/docs/index.html"
 
 bench-quick: ready-demo $(CORE) $B/peer
 	@tools/run $(KIND) lua bench/quick.lua
@@ -132,17 +148,13 @@ install: all
 # --- testing ---
 
 test: ready-test programs
-docs: ready-docs $(CORE)
-	@tools/run $(KIND) lua tools/errors.lua
-	@cd docs && ldoc -c config.ld -d ../build/docs --fatalwarnings . >/dev/null
-	@echo "docs/errors.md, build/docs/index.html"
-
 	@tools/test $(KIND) $(SPEC)
 
-check: ready-test
+check: ready-test ready-check
 	@$(MAKE) --no-print-directory programs KIND=asan
 	@$(MAKE) --no-print-directory programs KIND=tsan
-	@tools/test asan tsan $(SPEC)
+	@$(MAKE) --no-print-directory programs KIND=valgrind
+	@tools/check $(SPEC)
 
 # What $(CC) has to say about every C file; nothing is built.
 warnings: ready-build
@@ -164,14 +176,14 @@ LINTED = $(LANGUAGE) -include tools/noreturn.h -Isrc -Ispec/unit $(LUA_CFLAGS) $
 TIDY = xargs -P "$$(nproc 2>/dev/null || echo 2)" -I FILE clang-tidy --quiet FILE --
 clang-tidy:
 	@printf '%s\n' $(ROOM_SOURCES) $(HOST_SOURCES) $(wildcard spec/unit/*.c $(HOSTS:%=spec/support/%.c)) | $(TIDY) $(LINTED)
-	@printf '%s\n' $(wildcard spec/support/peer.c spec/support/unpreload.c spec/planted/*.c) | $(TIDY) -std=c11 -D_GNU_SOURCE
+	@printf '%s\n' $(wildcard spec/support/peer.c spec/support/unpreload.c) | $(TIDY) -std=c11 -D_GNU_SOURCE
 
 CPPCHECK_OFF = arrayIndexOutOfBoundsCond uninitvar knownConditionTrueFalse leakReturnValNotUsed readdirCalled \
 	redundantContinue
 cppcheck:
 	@cppcheck --quiet --error-exitcode=1 --std=c11 --language=c --enable=warning,style,performance,portability --inconclusive \
 		--library=posix $(CPPCHECK_OFF:%=--suppress=%) --include=tools/noreturn.h $(FEATURES) -DSIOCOUTQ=0x5411 -Isrc \
-		$(ROOM_SOURCES) $(HOST_SOURCES) $(wildcard spec/support/*.c spec/planted/*.c)
+		$(ROOM_SOURCES) $(HOST_SOURCES) $(wildcard spec/support/*.c)
 
 clang-format:
 	@clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch])
@@ -197,6 +209,10 @@ ready-demo: ready-build
 	@tools/setup --quiet demo
 ready-test: ready-build
 	@tools/setup --quiet test
+ready-check: ready-build
+	@tools/setup --quiet check
+ready-docs: ready-test
+	@tools/setup --quiet docs
 ready-lint: ready-build
 	@tools/setup --quiet lint
 ready-rock: ready-build
@@ -204,5 +220,3 @@ ready-rock: ready-build
 
 clean:
 	rm -rf build
-ready-docs: ready-test
-	@tools/setup --quiet docs

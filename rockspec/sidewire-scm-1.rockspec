@@ -64,7 +64,7 @@ build = {
       defines = { "NDEBUG" },
       incdirs = { "src", "$(LIBEV_INCDIR)" },
       libdirs = { "$(LIBEV_LIBDIR)" },
-      libraries = { "ev", "pthread" },
+      libraries = { "ev", "m", "pthread" },
     },
   },
   platforms = {

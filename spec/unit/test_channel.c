@@ -13,7 +13,7 @@
 #include "channel/wakeup.h"
 #include "unit.h"
 
-#if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__
+#if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__ || defined UNDER_VALGRIND
 enum { HAMMER = 20000, ROUNDS = 30 };
 #else
 enum { HAMMER = 300000, ROUNDS = 200 };

@@ -34,11 +34,9 @@ static void *reallocate(void *block, long size) {
         free(block);
         return NULL;
     }
-    void *moved = realloc(block, (size_t)size);
-    while (moved == NULL && sw_thread_is_ours()) { /* libev would abort the host */
-        wait_a_moment();
-        moved = realloc(block, (size_t)size);
-    }
+    void *moved;
+    /* libev would abort the host. */
+    while ((moved = realloc(block, (size_t)size)) == NULL && sw_thread_is_ours()) wait_a_moment();
     return moved; /* off our threads: NULL, and libev does what it always does */
 }
 
