@@ -1,4 +1,4 @@
-local sidewire = require "sidewire.core"
+local sidewire = require "sidewire"
 local Peer = require "spec.support.peer"
 
 local function read(path)
