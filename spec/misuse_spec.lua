@@ -215,7 +215,9 @@ describe("misuse raises, names the field, says what is valid:", function()
         refuses("set_server", { "invalid host name", case[2] }, case[1], 80)
       end
       refuses("set_server", { "port must be a whole number, 1..65535" }, "example.org")
-      for _, port in ipairs(NO_PORTS) do refuses("set_server", { "port must be a whole number, 1..65535" }, "example.org", port) end
+      for _, port in ipairs(NO_PORTS) do
+        refuses("set_server", { "port must be a whole number, 1..65535" }, "example.org", port)
+      end
     end)
 
     it("refuses servers that are none: connect [F1][F2][F3]", function()
