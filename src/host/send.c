@@ -72,6 +72,19 @@ static struct sw_slice check_piece(lua_State *L, int index) {
     return piece;
 }
 
+enum { DIGITS = 20 }; /* of the longest integer, -9223372036854775808 */
+
+/* The integer's text, as tostring has it, at the end of the buffer: ids and counts are sent often, and lua_tolstring would
+ * make a string of each, at some ten times the price. */
+static struct sw_slice write_integer(lua_Integer integer, char buffer[DIGITS]) {
+    char *first = buffer + DIGITS;
+    lua_Unsigned rest = integer < 0 ? -(lua_Unsigned)integer : (lua_Unsigned)integer;
+    do *--first = (char)('0' + rest % 10);
+    while ((rest /= 10) != 0);
+    if (integer < 0) *--first = '-';
+    return (struct sw_slice){first, (size_t)(buffer + DIGITS - first)};
+}
+
 static size_t total_size(const struct sw_slice *pieces, int count) {
     size_t size = 0;
     for (int i = 0; i < count; i++) size += pieces[i].size;
@@ -109,7 +122,10 @@ static int client_send(lua_State *L) {
     int count = lua_gettop(L) - 1;
     if (count == 0) refuse_piece(L, 2);
     struct sw_slice pieces[PIECES + 2]; /* the framing's bytes have a place before and behind */
-    for (int i = 1; i <= count; i++) pieces[i] = check_piece(L, i + 1);
+    char integers[PIECES][DIGITS];
+    for (int i = 1; i <= count; i++)
+        pieces[i] =
+            lua_isinteger(L, i + 1) ? write_integer(lua_tointeger(L, i + 1), integers[i - 1]) : check_piece(L, i + 1);
     struct sw_envelope envelope;
     uint64_t id = 0;
     enum sw_err failed = sw_encode(&client->channel->options.framing, pieces + 1, (size_t)count, &envelope);
