@@ -1323,7 +1323,7 @@ static void watch_parent(void) {
 }
 
 static void introduce(void) {
-    struct sockaddr_storage ignored = {0};
+    static struct sockaddr_storage ignored;
     socklen_t size;
     unsigned port = port_of(server.listener.fd, &server.address, &server.address_size);
     unsigned control = port_of(server.control_listener.fd, &ignored, &size);
