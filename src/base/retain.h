@@ -4,6 +4,8 @@
  * `acked` were acknowledged whole by the peer's TCP, up to `handed` were given whole to the kernel, up to `confirmed`
  * were confirmed by the script. When a connection ends, everything from first_to_keep on is replayed by the next one,
  * from a message's first byte; what lies between is finished (acknowledged) or lost.
+ *
+ * This version offers none and unsent (host/options.c); the other two are decided here and not yet carried out.
  */
 #ifndef SW_BASE_RETAIN_H
 #define SW_BASE_RETAIN_H
@@ -17,13 +19,8 @@ enum sw_retain {
     SW_RETAIN_UNCONFIRMED, /* everything that the script has not confirmed */
 };
 
-/* Why a message will not be sent (again). */
-enum sw_fate {
-    SW_FATE_UNSENT,  /* certainly not received whole */
-    SW_FATE_UNKNOWN, /* perhaps received */
-};
-
-/* A range of ids with one fate; first = 0 means none. */
+/* A range of ids with one fate: unsent (certainly not received whole) or unknown (perhaps received). first = 0: none.
+ */
 struct sw_loss {
     uint64_t first, last;
 };

@@ -12,7 +12,8 @@
  *       |                           | will retry                     |
  *       +---------------------------+--------------------------------+
  *
- * close() leads from everywhere to closed. The loop room's connection (loop/conn.h) has a finer enum of its own.
+ * From waiting, and from closing after a connect() to another server, the next attempt starts at resolving. close()
+ * leads from everywhere to closed. The loop room's connection (loop/conn.h) has a finer enum of its own.
  */
 #ifndef SW_BASE_STATE_H
 #define SW_BASE_STATE_H

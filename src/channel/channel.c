@@ -1,6 +1,5 @@
 #include "channel/channel.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "channel/engine.h"

@@ -20,8 +20,8 @@
 
 struct sw_engine;
 
-/* Counters that the loop keeps and the host reads. accepted = queued + in_flight + finished + lost, where accepted is
- * the outbox's last_id. */
+/* Counters that the loop keeps (sw_channel_close_here, where there is none) and the host reads. accepted = queued +
+ * in_flight + finished + lost, where accepted is the outbox's last_id. */
 struct sw_gauges {
     uint64_t in_flight;   /* messages handed to the kernel whole, neither acknowledged nor given up */
     uint64_t finished;    /* acknowledged by the peer's TCP */

@@ -200,12 +200,12 @@ static void take(struct sw_engine *engine, struct sw_work *work) {
     engine->posts = NULL;
 }
 
-bool sw_engine_collect(struct sw_engine *engine, struct sw_work *work, bool sleep) {
+bool sw_engine_collect(struct sw_engine *engine, struct sw_work *work) {
     SW_ON_LOOP_THREAD();
     lock(engine);
     take(engine, work);
     bool something = work->dirty != NULL || work->posts != NULL;
-    engine->sleeping = sleep && !something;
+    engine->sleeping = !something;
     unlock(engine);
     return something;
 }

@@ -14,7 +14,8 @@
 #include "base/retain.h"
 
 /* In the order of the contract's table; SW_EVENT_MESSAGE and SW_EVENT_LOST have no report of their own: messages lie in
- * pages, losses are told by the report of the end that caused them. */
+ * pages, losses are told by the report of the end that caused them. SW_EVENT_ACKED is a name only: this version never
+ * tells it. */
 enum sw_event {
     SW_EVENT_CONNECT,
     SW_EVENT_MESSAGE,

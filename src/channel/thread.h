@@ -29,8 +29,8 @@ int sw_thread_spawn(pthread_t *thread, bool detached, void *(*thread_main)(void 
 int sw_fork_watch(void);
 unsigned sw_fork_generation(void);
 
-/* Between these two no fork happens: a descriptor and the note of it, by which a child closes its copy, stay together. For a
- * few system calls that do not wait; not nested. */
+/* Between these two no fork happens: a descriptor and the note of it, by which a child closes its copy, stay together.
+ * For a few system calls that do not wait; not nested. */
 void sw_fork_hold(void);
 void sw_fork_release(void);
 

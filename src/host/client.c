@@ -33,10 +33,6 @@ static struct client *check_alive(lua_State *L, int index, struct client *client
     return client;
 }
 
-struct client *sw_check_client(lua_State *L, int index) {
-    return check_alive(L, index, check_type(L, index));
-}
-
 struct client *sw_check_usable(lua_State *L, int index) {
     struct client *client = check_type(L, index);
     return sw_host_refuses(L, client->host) ? NULL : check_alive(L, index, client);
@@ -134,7 +130,7 @@ static void open_channel(lua_State *L, struct client *client, const struct sw_op
     client->reconnect = client->last_reconnect = options->reconnect;
     client->last_reconnect.enabled = true;
     link_client(client->host, client);
-    if (options->linger > client->host->max_linger) client->host->max_linger = options->linger;
+    sw_host_note_linger(client->host, options->linger);
 }
 
 /***
@@ -222,7 +218,7 @@ static int client_on(lua_State *L) {
 void sw_client_close(struct client *client, double linger) {
     if (client->is_closed) return;
     client->is_closed = true;
-    if (linger > client->host->max_linger) client->host->max_linger = linger;
+    sw_host_note_linger(client->host, linger);
     sw_inflow_drop_messages(client);
     struct sw_view view;
     sw_channel_look(client->channel, &view);
@@ -290,7 +286,7 @@ static int client_collect(lua_State *L) {
 }
 
 static int client_tostring(lua_State *L) {
-    const struct client *client = sw_check_client(L, 1);
+    const struct client *client = check_alive(L, 1, check_type(L, 1));
     const char *state = sw_engine_forked(client->host->engine) ? "forked" : sw_state_name(sw_client_state(client));
     const struct sw_server *server = &client->server;
     if (server->host[0] == '\0')

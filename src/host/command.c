@@ -109,7 +109,7 @@ static int client_disconnect(lua_State *L) {
     double linger = client->channel->options.linger;
     if (!lua_isnoneornil(L, 2)) linger = sw_check_seconds(L, (struct sw_spot){"client:disconnect", "linger"}, 2, 0);
     if (client->is_closed) return sw_push_closed(L, &client->server);
-    if (linger > client->host->max_linger) client->host->max_linger = linger;
+    sw_host_note_linger(client->host, linger);
     const struct sw_command model = {.verb = SW_DISCONNECT, .linger = linger};
     if (sw_client_state(client) != SW_STATE_IDLE && !order_if_attached(L, client, &model, SW_STATE_CLOSING)) return 3;
     lua_pushboolean(L, true);

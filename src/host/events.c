@@ -23,14 +23,7 @@ static int next_event(lua_State *L) {
         lua_settop(L, 0);
         if (!sw_push_client(L, client)) continue;
         lua_pushnil(L);
-        uint64_t serial = client->serial;
-        int count = sw_record_push(L, client, true, &event);
-        if (count >= 0) {
-            lua_pushstring(L, sw_event_name(event));
-            lua_replace(L, 2);
-            if (client->serial != serial) count = -1;
-        }
-        if (count >= 0) sw_record_pass(client, event);
+        int count = sw_record_take(L, client, true, 2, &event);
         sw_inflow_schedule(client); /* it may have nothing more for poll, though something for us */
         if (count < 0) continue;
         bool wanted = sw_record_is_wanted(client, event);

@@ -54,8 +54,12 @@ struct host {
     } runnable;     /* clients with something for poll */
     unsigned depth; /* polls that are active, or were when an error left them */
     bool has_on_error;
-    double max_linger; /* the longest of all clients */
+    double max_linger; /* the longest that any client was ever given */
 };
+
+static inline void sw_host_note_linger(struct host *host, double linger) {
+    if (linger > host->max_linger) host->max_linger = linger;
+}
 
 /* User values of the host userdata. */
 enum {
@@ -80,10 +84,8 @@ enum { CLIENT_VALUES = SW_EVENTS };
 
 static inline struct host *sw_host(lua_State *L) { return lua_touserdata(L, lua_upvalueindex(UPVALUE_HOST)); }
 
-/* The client at index; raises for anything else, and for a client that was never completed. */
-struct client *sw_check_client(lua_State *L, int index);
-
-/* Like it, for the methods: NULL where sw_host_refuses, with what that pushed. */
+/* The client at index; raises for anything else, and for one without a channel. NULL where sw_host_refuses, with what
+ * that pushed. */
 struct client *sw_check_usable(lua_State *L, int index);
 
 /* Functions of the module, and methods of clients: each file brings its own. */

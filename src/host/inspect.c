@@ -1,5 +1,4 @@
 /* Methods that only look: at any time, in any state, one consistent look each. */
-#include "host/event.h"
 #include "host/host.h"
 
 /***
@@ -59,9 +58,9 @@ static void set_count(lua_State *L, const char *name, uint64_t count) {
 
 /*** Counters and gauges, in one consistent look: accepted = queued + in_flight + finished + lost, in messages.
  * @function client:stats
- * @treturn[1] table state; accepted, queued, in_flight, finished, lost (of which lost_unsent, lost_unknown); queue_bytes,
- *   inbox_bytes, sent_bytes, received_bytes, received (messages delivered), connects, failures (in a row), paused
- *   (reading waits for poll)
+ * @treturn[1] table state; accepted, queued, in_flight, finished, lost (of which lost_unsent, lost_unknown);
+ * queue_bytes, inbox_bytes, sent_bytes, received_bytes, received (messages delivered), connects, failures (in a row),
+ * paused (reading waits for poll)
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED

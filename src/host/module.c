@@ -1,5 +1,4 @@
 #include <lauxlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "host/check.h"
@@ -9,15 +8,13 @@
 /* Beyond the linger: what a FIN's answer may take, and a margin. */
 static const double STOP_MARGIN = 0.5;
 
-static double longest_linger(const struct host *host) { return host->max_linger; }
-
-/*** The module without its Lua layer: complete but for settings files, for hosts that refuse Lua glue. `sidewire` has the
- * same functions.
+/*** The module without its Lua layer: complete but for settings files, for hosts that refuse Lua glue. `sidewire` has
+ * the same functions.
  *
- * Times are seconds as numbers. Misuse (a wrong type, an unknown option, a value out of range) raises an error that says
- * what is valid; what can fail at run time returns nil, message, code. In the child of a fork every function and method
- * returns nil, message, "EFORKED"; in a finalizer that runs while the Lua state closes, "ECLOSED". errors.md has all
- * messages.
+ * Times are seconds as numbers. Misuse (a wrong type, an unknown option, a value out of range) raises an error that
+ * says what is valid; what can fail at run time returns nil, message, code. In the child of a fork every function and
+ * method returns nil, message, "EFORKED"; in a finalizer that runs while the Lua state closes, "ECLOSED". errors.md has
+ * all messages.
  * @module sidewire.core
  */
 
@@ -41,7 +38,7 @@ static int stop(lua_State *L) {
         double linger = client->channel->options.linger;
         sw_client_close(client, timeout >= 0 && timeout < linger ? timeout : linger);
     }
-    if (timeout < 0) timeout = longest_linger(host) + STOP_MARGIN;
+    if (timeout < 0) timeout = host->max_linger + STOP_MARGIN;
     double deadline = sw_clock() + timeout;
     bool ended =
         sw_engine_stop(host->engine, false, deadline) || sw_engine_stop(host->engine, true, sw_clock() + STOP_MARGIN);
@@ -60,7 +57,7 @@ void sw_host_close(struct host *host) {
     }
     /* Made by finalizers while the state closes: Lua runs none for them. */
     while (host->clients != NULL) sw_client_release(host->clients);
-    double deadline = sw_clock() + longest_linger(host) + STOP_MARGIN / 2;
+    double deadline = sw_clock() + host->max_linger + STOP_MARGIN / 2;
     if (!sw_engine_stop(host->engine, false, deadline))
         sw_engine_stop(host->engine, true, sw_clock() + STOP_MARGIN / 2);
     sw_inflow_collect(host); /* nobody is left to be told: drops the references */

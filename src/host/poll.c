@@ -1,6 +1,5 @@
 #include <lauxlib.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/clock.h"
 #include "host/check.h"
@@ -95,14 +94,7 @@ static void deliver_one(lua_State *L, struct host *host, struct client *client, 
     lua_pushnil(L); /* AT_TRACEBACK */
     lua_pushnil(L); /* the handler */
     lua_pushvalue(L, AT_CLIENT);
-    uint64_t serial = client->serial;
-    int count = sw_record_push(L, client, client->has_message_handler, &event);
-    if (count >= 0) {
-        lua_pushstring(L, sw_event_name(event));
-        lua_replace(L, AT_EVENT);
-        if (client->serial != serial) count = -1;
-    }
-    if (count >= 0) sw_record_pass(client, event);
+    int count = sw_record_take(L, client, client->has_message_handler, AT_EVENT, &event);
     /* Before the handler runs, which may not come back. It cannot be collected: it is on the stack. */
     if (client->channel != NULL && sw_inflow_work(client) == 0) sw_record_leave(L, AT_CLIENT, client);
     bool called =
@@ -222,6 +214,24 @@ static void read_limits(lua_State *L, const char *where, int first, lua_Integer 
         *deadline = sw_clock() + sw_check_seconds(L, (struct sw_spot){where, "max_seconds"}, first + 1, 0);
 }
 
+/* Makes the stack what the places AT_... say; the records are still to be counted. */
+static void lay_out(lua_State *L, lua_Integer max, double deadline, int only) {
+    if (only != 0)
+        lua_pushvalue(L, only);
+    else
+        lua_pushnil(L);
+    lua_insert(L, 1);
+    lua_settop(L, 1);
+    lua_pushinteger(L, 0); /* AT_RECORDS */
+    lua_pushinteger(L, 0); /* AT_DELIVERED */
+    lua_pushinteger(L, max);
+    if (deadline >= 0)
+        lua_pushnumber(L, deadline);
+    else
+        lua_pushnil(L);
+    lua_rotate(L, 1, -1); /* the client, or nil, to AT_ONLY */
+}
+
 /* only: index of the client, or 0 for all. */
 static int poll(lua_State *L, struct host *host, lua_Integer max, double deadline, int only) {
     bool has_work = host->runnable.head != NULL;
@@ -232,21 +242,7 @@ static int poll(lua_State *L, struct host *host, lua_Integer max, double deadlin
         lua_pushboolean(L, too_deep);
         return 2;
     }
-    if (only != 0)
-        lua_pushvalue(L, only);
-    else
-        lua_pushnil(L);
-    lua_insert(L, 1);
-    lua_settop(L, 1);
-    lua_pushinteger(L, 0);
-    lua_pushinteger(L, 0);
-    lua_pushinteger(L, max);
-    if (deadline >= 0)
-        lua_pushnumber(L, deadline);
-    else
-        lua_pushnil(L);
-    lua_pushvalue(L, 1);
-    lua_remove(L, 1);
+    lay_out(L, max, deadline, only);
     lua_pushinteger(L, count_work(L, host));
     lua_replace(L, AT_RECORDS);
     host->depth++;

@@ -2,7 +2,8 @@
 
 #include "host/event.h"
 
-int sw_record_push(lua_State *L, struct client *client, bool in_order, enum sw_event *event) {
+/* Pushes the values of the next record, without consuming it. Returns how many, or -1: none, or a finalizer took it. */
+static int push(lua_State *L, struct client *client, bool in_order, enum sw_event *event) {
     const struct sw_report *report = sw_inflow_report(client, in_order);
     if (report == NULL) {
         if (!in_order || sw_inflow_messages(client) == 0) return -1;
@@ -25,7 +26,8 @@ int sw_record_push(lua_State *L, struct client *client, bool in_order, enum sw_e
     return -1;
 }
 
-void sw_record_pass(struct client *client, enum sw_event event) {
+/* Consumes what was pushed. */
+static void pass(struct client *client, enum sw_event event) {
     if (event == SW_EVENT_MESSAGE) {
         sw_inflow_pass_message(client);
         return;
@@ -40,6 +42,17 @@ void sw_record_pass(struct client *client, enum sw_event event) {
     loss->first = 0;
     client->report_count--;
     client->serial++;
+}
+
+int sw_record_take(lua_State *L, struct client *client, bool in_order, int name_at, enum sw_event *event) {
+    uint64_t serial = client->serial;
+    int count = push(L, client, in_order, event);
+    if (count < 0) return -1;
+    lua_pushstring(L, sw_event_name(*event)); /* may run finalizers too */
+    lua_replace(L, name_at);
+    if (client->serial != serial) return -1;
+    pass(client, *event);
+    return count;
 }
 
 bool sw_record_is_wanted(const struct client *client, enum sw_event event) {

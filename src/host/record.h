@@ -5,13 +5,10 @@
 
 #include "host/host.h"
 
-/* Pushes the values of the client's next record, without consuming it; *event is what it is. Returns how many, or -1
- * when there was none or a finalizer took it meanwhile. With in_order, messages and reports come as they came in; else
- * reports only. */
-int sw_record_push(lua_State *L, struct client *client, bool in_order, enum sw_event *event);
-
-/* Consumes what was pushed. */
-void sw_record_pass(struct client *client, enum sw_event event);
+/* Pushes the values of the client's next record, puts its event's name at name_at and consumes it. Returns how many
+ * values, or -1 when there was none or a finalizer took it meanwhile: what stands above name_at is undefined then. With
+ * in_order, messages and reports come as they came in; else reports only. */
+int sw_record_take(lua_State *L, struct client *client, bool in_order, int name_at, enum sw_event *event);
 
 /* After close() nothing but losses and the close itself is told. */
 bool sw_record_is_wanted(const struct client *client, enum sw_event event);

@@ -6,7 +6,7 @@
 #include "host/event.h"
 #include "host/host.h"
 
-/* The framing's bytes and the script's pieces, as one message. */
+/* Pieces of one message that are sent from where they lie; more are joined first. */
 enum { PIECES = 16 };
 
 static void push_too_big(lua_State *L, const struct sw_options *options, size_t size) {
@@ -74,8 +74,8 @@ static struct sw_slice check_piece(lua_State *L, int index) {
 
 enum { DIGITS = 20 }; /* of the longest integer, -9223372036854775808 */
 
-/* The integer's text, as tostring has it, at the end of the buffer: ids and counts are sent often, and lua_tolstring would
- * make a string of each, at some ten times the price. */
+/* The integer's text, as tostring has it, at the end of the buffer: ids and counts are sent often, and lua_tolstring
+ * would make a string of each, at some ten times the price. */
 static struct sw_slice write_integer(lua_Integer integer, char buffer[DIGITS]) {
     char *first = buffer + DIGITS;
     lua_Unsigned rest = integer < 0 ? -(lua_Unsigned)integer : (lua_Unsigned)integer;

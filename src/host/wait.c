@@ -34,7 +34,8 @@ static int timed_out(lua_State *L, const struct client *client, const struct goa
     return 3;
 }
 
-/* Sleeps until the goal's look says so, the deadline (sw_clock, < 0: none) passes or a signal comes. Runs no handlers. */
+/* Sleeps until the goal's look says so, the deadline (sw_clock, < 0: none) passes or a signal comes. Runs no handlers.
+ */
 static int wait_until(lua_State *L, struct host *host, struct client *client, double deadline, const struct goal *goal,
                       void *context) {
     struct sw_engine *engine = host->engine;

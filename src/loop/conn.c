@@ -199,14 +199,14 @@ static void tell_overtaken(struct conn *conn) {
 }
 
 void sw_conn_ended(struct conn *conn, struct sw_report *report) {
-    if (conn->goal == CONN_CLOSE) {
+    if (conn->goal == GOAL_CLOSE) {
         let_go(conn, report);
         return;
     }
-    if (conn->goal == CONN_RETRY) count_failure(conn);
-    bool again = conn->goal == CONN_RETRY && may_retry(conn);
-    report->will_retry = again || conn->goal == CONN_REDIAL;
-    if (conn->goal == CONN_REDIAL)
+    if (conn->goal == GOAL_RETRY) count_failure(conn);
+    bool again = conn->goal == GOAL_RETRY && may_retry(conn);
+    report->will_retry = again || conn->goal == GOAL_REDIAL;
+    if (conn->goal == GOAL_REDIAL)
         sw_channel_report(conn->channel, report);
     else
         sw_conn_enter_with(conn, again ? CONN_WAITING : CONN_IDLE, report);
@@ -217,7 +217,7 @@ void sw_conn_ended(struct conn *conn, struct sw_report *report) {
         return;
     }
     conn->failures = 0;
-    if (conn->goal == CONN_REDIAL) sw_dial_start(conn);
+    if (conn->goal == GOAL_REDIAL) sw_dial_start(conn);
 }
 
 /* --- commands --- */
@@ -246,17 +246,17 @@ static void handle_connect(struct conn *conn, const struct sw_command *command) 
         break;
     case CONN_CONNECTED:
         if (same) break;
-        conn->goal = CONN_REDIAL;
+        conn->goal = GOAL_REDIAL;
         conn->fence = command->fence;
         conn->cause = closed();
         sw_ending_start(conn, conn->channel->options.linger);
         break;
     case CONN_FLUSHING:
     case CONN_ENDING:
-        if (conn->goal == CONN_CLOSE) break;
-        if (conn->goal == CONN_REDIAL && !same_next) conn->overtaken++;
+        if (conn->goal == GOAL_CLOSE) break;
+        if (conn->goal == GOAL_REDIAL && !same_next) conn->overtaken++;
         if (conn->fence > command->fence) conn->fence = command->fence;
-        conn->goal = CONN_REDIAL;
+        conn->goal = GOAL_REDIAL;
         break;
     case CONN_CLOSED: break;
     }
@@ -279,13 +279,13 @@ static void handle_disconnect(struct conn *conn, const struct sw_command *comman
         give_up(conn, closed());
         break;
     case CONN_WAITING: give_up(conn, closed()); break;
-    case CONN_CONNECTED: sw_ending_flush(conn, CONN_REST, command->fence, command->linger); break;
+    case CONN_CONNECTED: sw_ending_flush(conn, GOAL_REST, command->fence, command->linger); break;
     case CONN_FLUSHING:
     case CONN_ENDING:
-        if (conn->goal == CONN_CLOSE) break;
-        if (conn->goal == CONN_REDIAL) conn->overtaken++;
+        if (conn->goal == GOAL_CLOSE) break;
+        if (conn->goal == GOAL_REDIAL) conn->overtaken++;
         if (conn->fence > command->fence) conn->fence = command->fence;
-        conn->goal = CONN_REST;
+        conn->goal = GOAL_REST;
         break;
     case CONN_IDLE:
     case CONN_CLOSED: break;
@@ -293,13 +293,13 @@ static void handle_disconnect(struct conn *conn, const struct sw_command *comman
 }
 
 bool sw_conn_is_closing(const struct conn *conn) {
-    return conn->goal == CONN_CLOSE && (conn->state == CONN_FLUSHING || conn->state == CONN_ENDING);
+    return conn->goal == GOAL_CLOSE && (conn->state == CONN_FLUSHING || conn->state == CONN_ENDING);
 }
 
 void sw_conn_abort(struct conn *conn) {
     if (conn->state == CONN_RESOLVING || conn->state == CONN_CONNECTING) sw_dial_cancel(conn);
     struct sw_report last = {.event = SW_EVENT_CLOSE};
-    conn->goal = CONN_CLOSE;
+    conn->goal = GOAL_CLOSE;
     sw_ending_account(conn, &last);
     let_go(conn, &last);
 }
@@ -311,9 +311,9 @@ void sw_conn_close(struct conn *conn, double linger) {
     case CONN_CONNECTING:
     case CONN_WAITING: sw_conn_abort(conn); break; /* nothing to flush to */
     case CONN_CONNECTED:
-    case CONN_FLUSHING: sw_ending_flush(conn, CONN_CLOSE, UINT64_MAX, linger); break;
+    case CONN_FLUSHING: sw_ending_flush(conn, GOAL_CLOSE, UINT64_MAX, linger); break;
     case CONN_ENDING:
-        conn->goal = CONN_CLOSE;
+        conn->goal = GOAL_CLOSE;
         sw_ending_check(conn);
         break;
     case CONN_CLOSED: break;
@@ -355,9 +355,9 @@ void sw_conn_fail(struct conn *conn, struct sw_error fault) {
         return;
     }
     if (conn->state == CONN_RESOLVING || conn->state == CONN_CONNECTING) sw_dial_cancel(conn);
-    bool redials = conn->goal == CONN_REDIAL && conn->fd >= 0;
+    bool redials = conn->goal == GOAL_REDIAL && conn->fd >= 0;
     conn->cause = fault;
-    conn->goal = CONN_CLOSE; /* as far as its messages go: the queue ends with the connection */
+    conn->goal = GOAL_CLOSE; /* as far as its messages go: the queue ends with the connection */
     bool silent = conn->state == CONN_IDLE;
     struct sw_report report = sw_conn_report(conn, conn->fd >= 0 ? SW_EVENT_DISCONNECT : SW_EVENT_ERROR);
     sw_ending_account(conn, &report);

@@ -1,20 +1,23 @@
 /* A connection: the loop's side of one client, from its first command to its last.
  *
- *                     .-------------------------- redial ---------------------------.
- *                     v                                                             |
- *      IDLE ---> RESOLVING ---> CONNECTING ---> CONNECTED ---> FLUSHING ---> ENDING |
- *       ^            |              |              |  |                      ^  |  |
- *       |            +------+-------+              |  +----- peer's end -----+  |  |
- *       |                   | failed               | broken                     |  |
- *       |                   v                      v                            |  |
- *       +----------- [try again?] <----------- [account] <----------------------+  |
- *       |                   |                      |                               |
- *    error,                 v                      | close                         |
- *    disconnect          WAITING                   v                               |
- *                                               CLOSED                            -'
+ *      IDLE ---> RESOLVING ---> CONNECTING ---> CONNECTED ---> FLUSHING ---> ENDING
+ *       ^         ^   |              |            |    |                     ^  |
+ *       |         |   +------+-------+            |    +---- peer's end -----+  |
+ *       |         |          | failed             | broken                     |
+ *       |         |          v                    v                            |
+ *       +---------|--- [try again?] <-------- [account] <----------------------+
+ *     error,      |          |                 |     |
+ *     disconnect  |          v                 |     | close
+ *                 +------ WAITING              |     v
+ *                 |                            |   CLOSED
+ *                 +---------- redial ----------+
+ *
+ * A numeric address skips RESOLVING. An attempt that finds the inbox full goes to WAITING until there is room. close()
+ * leads from every state through the account to CLOSED.
  *
  * Files: conn.c (commands, states, what comes next), dial.c (RESOLVING, CONNECTING), transfer.c (CONNECTED, FLUSHING),
- * ending.c (ENDING and the account). Each state has one timer, the same; conn_enter starts none and stops it.
+ * ending.c (into FLUSHING, ENDING, the account). Each state has one timer, the same; entering a state stops it and
+ * starts none.
  */
 #ifndef SW_LOOP_CONN_H
 #define SW_LOOP_CONN_H
@@ -43,10 +46,10 @@ enum conn_state {
 
 /* What the end of a connection is for. */
 enum conn_goal {
-    CONN_RETRY,  /* nobody asked for it: what comes next is the policy's business */
-    CONN_REST,   /* disconnect: stay idle */
-    CONN_REDIAL, /* connect, meanwhile: dial at once */
-    CONN_CLOSE,  /* close: nothing ever again */
+    GOAL_RETRY,  /* nobody asked for it: what comes next is the policy's business */
+    GOAL_REST,   /* disconnect: stay idle */
+    GOAL_REDIAL, /* connect, meanwhile: dial at once */
+    GOAL_CLOSE,  /* close: nothing ever again */
 };
 
 /* One attempt; exists only while it lasts. */
@@ -60,7 +63,7 @@ struct conn {
     struct loop *loop;
     struct conn *next, **link;  /* in loop->conns */
     struct sw_channel *channel; /* one reference */
-    enum conn_state state;      /* only conn_enter and conn_enter_with write it */
+    enum conn_state state;      /* only sw_conn_enter and sw_conn_enter_with change it */
     uint64_t known;             /* number of the newest command carried out */
     struct sw_server server;    /* of the next attempt */
     struct sw_server dialled;   /* of the last: where it is connected, or connects, to */
@@ -91,8 +94,8 @@ struct conn {
     struct sw_error cause; /* why the connection, or attempt, ended */
     uint64_t fence; /* last message meant for this connection, or that a command not yet seen may say so of; UINT64_MAX:
                        all */
-    double linger;
-    bool fin;        /* our shutdown succeeded */
+    double linger;  /* FLUSHING: seconds that it, and then ENDING, may take */
+    bool fin;       /* our shutdown succeeded */
     bool peer_ended; /* the peer's FIN was read */
 };
 
@@ -101,7 +104,7 @@ struct conn {
 /* A connection for the channel, which the loop keeps. */
 struct conn *sw_conn_new(struct loop *loop, struct sw_channel *channel);
 
-/* After CONN_CLOSED. */
+/* After sw_loop_remove, at the end of the round. */
 void sw_conn_free(struct conn *conn);
 
 /* The host left something on the channel: commands, messages, room in the inbox. */

@@ -51,7 +51,7 @@ static void on_ready(struct conn *conn) {
     end_dial(conn);
     ev_io_stop(conn->loop->ev, &conn->writer);
     conn->since = sw_clock();
-    conn->goal = CONN_RETRY;
+    conn->goal = GOAL_RETRY;
     conn->fence = UINT64_MAX;
     sw_conn_log(conn, again ? SW_LOG_RECONNECTED : SW_LOG_CONNECTED, 0);
     sw_transfer_start(conn);
@@ -178,10 +178,9 @@ void sw_dial_start(struct conn *conn) {
 }
 
 void sw_dial_timeout(struct conn *conn) {
-    bool over = sw_clock() >= conn->deadline;
     if (conn->state == CONN_CONNECTING)
         address_failed(conn, sw_error_system(ETIMEDOUT, SW_STAGE_CONNECT));
-    else if (over)
+    else if (sw_clock() >= conn->deadline)
         fail(conn, sw_error_system(ETIMEDOUT, SW_STAGE_RESOLVE));
     else
         look_up(conn);

@@ -9,7 +9,7 @@ static const double DRAIN_STEP = 0.005;
 /* Unread input would turn the close into a reset, and may keep the peer from reading. After close() nobody wants it, so
  * the inbox's bound does not matter. */
 static void read_to_end(struct conn *conn) {
-    if (!conn->peer_ended && (!conn->inbox_full || conn->goal == CONN_CLOSE))
+    if (!conn->peer_ended && (!conn->inbox_full || conn->goal == GOAL_CLOSE))
         ev_io_start(conn->loop->ev, &conn->reader);
 }
 
@@ -25,7 +25,7 @@ void sw_ending_flush(struct conn *conn, enum conn_goal goal, uint64_t fence, dou
         return;
     }
     sw_conn_set_timer(conn, linger);
-    if (goal == CONN_CLOSE) read_to_end(conn);
+    if (goal == GOAL_CLOSE) read_to_end(conn);
     sw_transfer_send(conn);
 }
 
@@ -61,7 +61,7 @@ static uint64_t size_of(struct sw_loss loss) { return loss.first == 0 ? 0 : loss
 /* Gives up, or goes back to, what the retain mode and the goal say, and writes it into the report. */
 static void settle(struct conn *conn, struct sw_report *report) {
     enum sw_retain mode = conn->channel->options.retain;
-    bool final = conn->goal == CONN_CLOSE;
+    bool final = conn->goal == GOAL_CLOSE;
     sw_transfer_take(conn); /* also to be counted and, where nothing is replayed, given up, up to the fence */
     report->unsent = conn->queue.last_id - conn->queue.handed.id;
     struct sw_toll toll = final ? sw_sendq_abandon(&conn->queue) : sw_sendq_rewind(&conn->queue, mode, conn->fence);

@@ -154,10 +154,10 @@ static void obey(struct loop *loop, const struct sw_work *work) {
     if (work->aborting || (loop->stopping && loop->conns == NULL)) end(loop);
 }
 
-/* False: there was nothing, and if sleep was set, the host knows that we sleep. */
-static bool work_once(struct loop *loop, bool sleep) {
+/* False: there was nothing, and the host knows that we sleep. */
+static bool work_once(struct loop *loop) {
     struct sw_work work;
-    bool something = sw_engine_collect(loop->engine, &work, sleep);
+    bool something = sw_engine_collect(loop->engine, &work);
     receive_posts(work.posts);
     attend_all(loop, work.dirty, sw_conn_attend);
     obey(loop, &work);
@@ -169,7 +169,7 @@ static void before_sleep(struct ev_loop *ev, ev_prepare *watcher, int events) {
     (void)events;
     struct loop *loop = watcher->data;
     bool more = true;
-    for (int round = 0; round < WORK_ROUNDS && more && !loop->ended; round++) more = work_once(loop, true);
+    for (int round = 0; round < WORK_ROUNDS && more && !loop->ended; round++) more = work_once(loop);
     if (loop->fault.err != SW_OK) end(loop);
     if (more || loop->look_again)
         ev_idle_start(ev, &loop->unfinished);

@@ -70,11 +70,6 @@ void sw_sendq_acked(struct sw_sendq *queue, uint64_t bytes);
 /* Bytes handed over on this connection. */
 static inline uint64_t sw_sendq_written(const struct sw_sendq *queue) { return queue->handed.byte - queue->connected; }
 
-/* True when everything up to message `fence` is handed over whole. */
-static inline bool sw_sendq_is_handed(const struct sw_sendq *queue, uint64_t fence) {
-    return queue->handed.id >= (fence < queue->last_id ? fence : queue->last_id);
-}
-
 /* True in the middle of a message. */
 static inline bool sw_sendq_is_cut(const struct sw_sendq *queue) { return queue->handed.byte != queue->handed.start; }
 
@@ -94,7 +89,7 @@ struct sw_toll {
  * in every mode. */
 struct sw_toll sw_sendq_rewind(struct sw_sendq *queue, enum sw_retain mode, uint64_t fence);
 
-/* There will be no next connection: gives up everything. The mode decides how much of it still counted as queued. */
+/* There will be no next connection: gives up everything. */
 struct sw_toll sw_sendq_abandon(struct sw_sendq *queue);
 
 #endif

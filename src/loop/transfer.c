@@ -68,7 +68,7 @@ static void on_ack_timer(struct ev_loop *ev, ev_timer *timer, int events) {
 void sw_transfer_take(struct conn *conn) {
     struct sw_pages pages, spent = sw_sendq_take_spent(&conn->queue);
     uint64_t fence = sw_channel_take_messages(conn->channel, &pages, &spent);
-    if (fence < conn->fence && conn->goal != CONN_CLOSE) conn->fence = fence;
+    if (fence < conn->fence && conn->goal != GOAL_CLOSE) conn->fence = fence;
     sw_pages_free(&spent); /* the host has enough */
     if (pages.head != NULL) sw_sendq_put(&conn->queue, &pages);
 }
@@ -82,7 +82,7 @@ static bool has_something(struct conn *conn) {
 /* The kernel refuses our bytes for good; what the peer sent before is still to be read. */
 static void send_failed(struct conn *conn, int failed) {
     conn->cause = sw_error_system(failed, SW_STAGE_SEND);
-    if (conn->state == CONN_CONNECTED) conn->goal = CONN_RETRY;
+    if (conn->state == CONN_CONNECTED) conn->goal = GOAL_RETRY;
     sw_ending_start(conn, SW_DRAIN_MAX);
 }
 
@@ -130,7 +130,7 @@ void sw_transfer_send(struct conn *conn) {
 /* A watcher that libev gave up on (epoll_ctl failed: ENOSPC, ENOMEM). */
 static void watching_failed(struct conn *conn) {
     conn->cause = sw_error_system(EIO, SW_STAGE_START);
-    if (conn->state == CONN_CONNECTED) conn->goal = CONN_RETRY;
+    if (conn->state == CONN_CONNECTED) conn->goal = GOAL_RETRY;
     sw_ending_finish(conn);
 }
 
@@ -160,7 +160,7 @@ static void put_messages(struct conn *conn) {
 }
 
 static void broken(struct conn *conn, struct sw_error error) {
-    if (conn->state == CONN_CONNECTED) conn->goal = CONN_RETRY;
+    if (conn->state == CONN_CONNECTED) conn->goal = GOAL_RETRY;
     /* While ending, the first cause is the one that counts. */
     if (conn->state != CONN_ENDING) conn->cause = error;
     sw_ending_finish(conn);
@@ -171,7 +171,7 @@ static void peer_ended(struct conn *conn) {
     ev_io_stop(conn->loop->ev, &conn->reader);
     switch (conn->state) {
     case CONN_CONNECTED:
-        conn->goal = CONN_RETRY;
+        conn->goal = GOAL_RETRY;
         conn->cause = sw_error_make(SW_PEER, SW_STAGE_RECEIVE);
         sw_ending_start(conn, SW_DRAIN_MAX);
         break;
@@ -188,7 +188,7 @@ static void peer_ended(struct conn *conn) {
 /* False: reading is over for this round, or for good. */
 static bool digest(struct conn *conn, size_t size) {
     conn->gauges.received_bytes += size;
-    if (conn->goal == CONN_CLOSE && conn->state != CONN_CONNECTED) return true;
+    if (conn->goal == GOAL_CLOSE && conn->state != CONN_CONNECTED) return true;
     enum sw_err failed = sw_assembly_feed(&conn->in, &conn->channel->options.framing, conn->loop->buffer, size);
     put_messages(conn);
     sw_conn_account(conn, 0); /* after the messages: who sees the bytes counted can have them */
