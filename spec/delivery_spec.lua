@@ -86,24 +86,9 @@ local function all_data(dir)
   return data
 end
 
--- The fates as ranges, in order of the ids: { { first, last, fate }, ... }
-local function ranges(events)
-  local list = {}
-  for _, event in ipairs(events) do
-    if event[1] == "lost" then list[#list + 1] = { event[2], event[3], event[4] } end
-  end
-  return list
-end
-
--- The peers first: what is stuck need not linger then.
-local function finish()
-  Peer.stop_all()
-  util.finish()
-end
-
 describe("every message", function()
   before_each(util.begin)
-  after_each(finish)
+  after_each(util.finish_without_peers)
 
   it("is in exactly one of the four groups at every step", function()
     local peer = start_peer()
@@ -182,7 +167,7 @@ end)
 
 describe("a lost connection", function()
   before_each(util.begin)
-  after_each(finish)
+  after_each(util.finish_without_peers)
 
   -- A client whose peer does not read; then the peer resets the connection and reads from now on.
   local function cut(options)
@@ -200,7 +185,7 @@ describe("a lost connection", function()
 
   it("with retain = 'unsent' loses what was not acknowledged, as unknown, and replays what was not sent", function()
     local client, events, disconnect, peer, dir, before = cut { retain = "unsent" }
-    local lost = ranges(events)
+    local lost = util.losses(events)
     assert.equal(1, #lost)
     local first, last, fate = table.unpack(lost[1])
     assert.equal("unknown", fate)
@@ -221,7 +206,7 @@ describe("a lost connection", function()
 
   it("with retain = 'none' loses all that was accepted before it, by fate", function()
     local client, events, disconnect, peer, dir, before = cut { retain = "none" }
-    local lost = ranges(events)
+    local lost = util.losses(events)
     assert.equal(2, #lost)
     assert.same({ "unknown", "unsent" }, { lost[1][3], lost[2][3] })
     assert.equal(lost[1][2] + 1, lost[2][1])
@@ -267,7 +252,7 @@ describe("a lost connection", function()
 
   it("[F23] replays a message cut in the middle, whole", function()
     local client, events, disconnect, peer, dir = cut_in_the_middle(function(client, n) return client:send(big(n)) end)
-    assert.same({ {}, 2, 0 }, { ranges(events), disconnect[4].unsent, disconnect[4].unacked })
+    assert.same({ {}, 2, 0 }, { util.losses(events), disconnect[4].unsent, disconnect[4].unacked })
     local s = account(client)
     assert.same({ 2, 0 }, { s.queued, s.lost })
     assert.equal(2 * (BIG + 1), (client:pending()))
@@ -284,7 +269,7 @@ describe("a lost connection", function()
   it("[F23] reports bytes of write() cut in the middle as unknown, and sends none of them again", function()
     local client, events, _, peer, dir =
       cut_in_the_middle(function(client, n) return client:write(big(n) .. "\n") end)
-    assert.same({ { 2, 2, "unknown" } }, ranges(events))
+    assert.same({ { 2, 2, "unknown" } }, util.losses(events))
     local s = account(client)
     assert.same({ 1, 1, 0 }, { s.queued, s.lost_unknown, s.lost_unsent })
     assert.equal(BIG + 1, (client:pending()))
@@ -303,14 +288,14 @@ describe("a lost connection", function()
     assert(util.poll_until(function() return account(client).sent_bytes > 0 end))
     peer:command "reset"
     assert(events:wait "disconnect")
-    assert.same({ { 1, 1, "unknown" }, { 2, 3, "unsent" } }, ranges(events))
+    assert.same({ { 1, 1, "unknown" }, { 2, 3, "unsent" } }, util.losses(events))
     assert.same({ 0, 0 }, { client:pending() })
   end)
 end)
 
 describe("disconnect", function()
   before_each(util.begin)
-  after_each(finish)
+  after_each(util.finish_without_peers)
 
   it("flushes what was accepted before it", function()
     local peer, dir = recorded()
@@ -333,7 +318,7 @@ describe("disconnect", function()
     assert(client:disconnect(0.05))
     assert(client:wait("disconnected", util.DEADLINE))
     local disconnect = assert(events:wait "disconnect")
-    local lost = ranges(events)
+    local lost = util.losses(events)
     local kept = account(client).queued
     assert.is_true(kept > 0)
     assert.equal(kept, disconnect[4].unsent)
@@ -405,7 +390,7 @@ describe("disconnect", function()
     peer:command "reset"
     assert(client:wait("disconnected", util.DEADLINE))
     assert(events:wait "disconnect")
-    local lost = ranges(events)
+    local lost = util.losses(events)
     assert.equal(3000, lost[#lost][2])
     assert.equal(1, account(client).queued)
   end)
@@ -427,7 +412,7 @@ end)
 
 describe("close", function()
   before_each(util.begin)
-  after_each(finish)
+  after_each(util.finish_without_peers)
 
   it("ends what it cannot flush as lost, by fate, and counts no message twice", function()
     local peer = start_peer { mode = "silent" }
@@ -437,7 +422,7 @@ describe("close", function()
     wait_stuck(client)
     assert(client:close(0.05))
     assert(events:wait "close")
-    local lost = ranges(events)
+    local lost = util.losses(events)
     assert.same({ "unknown", "unsent" }, { lost[1][3], lost[2][3] })
     assert.equal(lost[1][2] + 1, lost[2][1])
     assert.equal(3000, lost[2][2])
@@ -452,7 +437,7 @@ describe("close", function()
     send_all(client, small, 5)
     assert(client:close())
     assert(events:wait "close")
-    assert.same({ { 1, 5, "unsent" } }, ranges(events))
+    assert.same({ { 1, 5, "unsent" } }, util.losses(events))
     assert.same({ "lost", "close" }, events:names())
     assert.equal(5, account(client).lost_unsent)
   end)
@@ -468,13 +453,13 @@ describe("close", function()
     send_all(client, small, 2)
     assert(client:close())
     assert(events:wait "close")
-    assert.same({ { 6, 7, "unsent" } }, ranges(events))
+    assert.same({ { 6, 7, "unsent" } }, util.losses(events))
   end)
 end)
 
 describe("a full queue", function()
   before_each(util.begin)
-  after_each(finish)
+  after_each(util.finish_without_peers)
 
   it("[F7] refuses with EFULL, drains later, and nothing is dropped", function()
     local limit = 256 * KIB
@@ -538,7 +523,7 @@ end)
 
 describe("flush", function()
   before_each(util.begin)
-  after_each(finish)
+  after_each(util.finish_without_peers)
 
   it("waits until all accepted messages are handed to the kernel", function()
     local peer = Peer.start()

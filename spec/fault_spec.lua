@@ -62,23 +62,9 @@ local function wait_stuck_without_polling(client)
   assert(util.wait_until(stillness(client)))
 end
 
-local function lost_of(events)
-  local list = {}
-  for _, event in ipairs(events) do
-    if event[1] == "lost" then list[#list + 1] = { event[2], event[3], event[4] } end
-  end
-  return list
-end
-
--- The peers first: what is stuck need not linger then.
-local function finish()
-  Peer.stop_all()
-  util.finish()
-end
-
 describe("the peer's orderly end", function()
   before_each(util.begin)
-  after_each(finish)
+  after_each(util.finish_without_peers)
 
   it("[F20] is seen within 0.1 s, as a disconnect with EPEER", function()
     local peer = Peer.start()
@@ -119,7 +105,7 @@ describe("the peer's orderly end", function()
     local s = wait_finished(client)
     assert.equal(2000, s.accepted)
     local fates = {}
-    for _, range in ipairs(lost_of(events)) do
+    for _, range in ipairs(util.losses(events)) do
       assert.equal("unknown", range[3])
       for id = range[1], range[2] do fates[id] = true end
     end
@@ -188,7 +174,7 @@ end)
 
 describe("a reset by the peer", function()
   before_each(util.begin)
-  after_each(finish)
+  after_each(util.finish_without_peers)
 
   it("[F21] delivers the data that came before it, then a disconnect with ECONNRESET", function()
     local peer = Peer.start()
@@ -233,7 +219,7 @@ describe("a reset by the peer", function()
     local disconnect = assert(events:wait "disconnect")
     assert.is_true(disconnect[3] == "ECONNRESET" or disconnect[3] == "EPIPE")
     local s = account(client)
-    local lost = lost_of(events)
+    local lost = util.losses(events)
     local kept_from = lost[#lost] and lost[#lost][2] + 1 or s.finished + 1
     assert.equal(3000 - kept_from + 1, s.queued)
     peer:command "reset-after 0"
@@ -253,7 +239,7 @@ end)
 
 describe("close", function()
   before_each(util.begin)
-  after_each(finish)
+  after_each(util.finish_without_peers)
 
   local function ends_with(client, expected, lost)
     local events = util.collect(client)
@@ -263,7 +249,7 @@ describe("close", function()
     assert(events:wait "close")
     assert(client:wait("disconnected", util.DEADLINE))
     assert.same(expected, events:names())
-    assert.same(lost, lost_of(events))
+    assert.same(lost, util.losses(events))
     assert.equal(3, account(client).lost)
     sidewire.poll()
     assert.equal(#expected, #events)
@@ -351,7 +337,7 @@ describe("close", function()
     assert(events:wait "close")
     local seconds = socket.gettime() - began
     assert.is_true(seconds >= 0.09 and seconds < util.choose(2, 20))
-    local lost = lost_of(events)
+    local lost = util.losses(events)
     assert.same({ "unknown", "unsent" }, { lost[1][3], lost[2][3] })
     assert.same({ lost[1][2] + 1, 2000, "unsent" }, lost[2])
     peer:command "mode sink"
@@ -454,7 +440,7 @@ end)
 
 describe("a script that does not poll", function()
   before_each(util.begin)
-  after_each(finish)
+  after_each(util.finish_without_peers)
 
   local LIMIT = 256 * KIB
 
@@ -585,7 +571,7 @@ end)
 
 describe("a frame that the peer has no right to", function()
   before_each(util.begin)
-  after_each(finish)
+  after_each(util.finish_without_peers)
 
   local function ended_by(bytes, options)
     local peer = Peer.start()

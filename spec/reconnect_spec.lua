@@ -61,15 +61,9 @@ local function settle() -- every event that is on its way has come, when a later
   client:close()
 end
 
--- The peers first: what is stuck need not linger then.
-local function finish()
-  Peer.stop_all()
-  util.finish()
-end
-
 describe("a refused connection", function()
   before_each(util.begin)
-  after_each(finish)
+  after_each(util.finish_without_peers)
 
   it("[F11] gives an error with ECONNREFUSED when there is no reconnecting, and keeps the queue", function()
     local peer = refusing_peer()
@@ -179,7 +173,7 @@ end)
 
 describe("while waiting for the next attempt", function()
   before_each(util.begin)
-  after_each(finish)
+  after_each(util.finish_without_peers)
 
   it("set_reconnect is applied at once", function()
     local peer = refusing_peer()
@@ -258,7 +252,7 @@ end)
 
 describe("a lost connection", function()
   before_each(util.begin)
-  after_each(finish)
+  after_each(util.finish_without_peers)
 
   it("is made again, each connect event with its disconnect event", function()
     local peer = Peer.start()
@@ -330,7 +324,7 @@ end)
 
 describe("connect", function()
   before_each(util.begin)
-  after_each(finish)
+  after_each(util.finish_without_peers)
 
   it("shows at once what it will do", function()
     local peer = Peer.start()
@@ -463,7 +457,7 @@ end)
 
 describe("disconnect", function()
   before_each(util.begin)
-  after_each(finish)
+  after_each(util.finish_without_peers)
 
   it("ends a connection with ECLOSED and no retry", function()
     local peer = Peer.start()
@@ -526,7 +520,7 @@ end)
 
 describe("the state", function()
   before_each(util.begin)
-  after_each(finish)
+  after_each(util.finish_without_peers)
 
   it("never shows what was before the last command", function()
     local peer = Peer.start()
@@ -574,7 +568,7 @@ end)
 
 describe("a name", function()
   before_each(util.begin)
-  after_each(finish)
+  after_each(util.finish_without_peers)
 
   it("is resolved", function()
     local peer = Peer.start()

@@ -229,4 +229,19 @@ function util.finish()
     util.count_descriptors(), before.threads, util.count_threads(), describe_descriptors()), 0)
 end
 
+--- Like util.finish, but ends the peers first: what is stuck need not linger then.
+function util.finish_without_peers()
+  Peer.stop_all()
+  util.finish()
+end
+
+--- The losses among collected events as ranges, in order of the ids: { { first, last, fate }, ... }
+function util.losses(events)
+  local list = {}
+  for _, event in ipairs(events) do
+    if event[1] == "lost" then list[#list + 1] = { event[2], event[3], event[4] } end
+  end
+  return list
+end
+
 return util
