@@ -1,12 +1,12 @@
 #include "base/page.h"
 
-#include <stdlib.h>
+#include "base/memory.h"
 
 /* Allocation sizes are multiples of this: fewer sizes, better reuse by malloc. */
 enum { GRAIN = 256 };
 
 static struct sw_page *new_page(size_t allocation) {
-    struct sw_page *page = malloc(allocation);
+    struct sw_page *page = sw_allocate(allocation);
     if (page == NULL) return NULL;
     page->next = NULL;
     page->size = (uint32_t)(allocation - sizeof *page) & ~3u;

@@ -1,14 +1,13 @@
 #include "channel/channel.h"
 
-#include <stdlib.h>
-
+#include "base/memory.h"
 #include "channel/engine.h"
 #include "channel/thread.h"
 
 /* --- life --- */
 
 struct sw_channel *sw_channel_new(struct sw_engine *engine, const struct sw_options *options) {
-    struct sw_channel *channel = calloc(1, sizeof *channel);
+    struct sw_channel *channel = sw_allocate_zeroed(sizeof *channel);
     if (channel == NULL) return NULL;
     if (sw_lock_init(&channel->lock) != 0) {
         free(channel);
@@ -134,7 +133,7 @@ enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_slice *p
 /* --- host thread: commands --- */
 
 struct sw_command *sw_channel_command(struct sw_channel *channel, enum sw_verb verb) {
-    struct sw_command *command = verb == SW_CLOSE ? &channel->close_command : calloc(1, sizeof *command);
+    struct sw_command *command = verb == SW_CLOSE ? &channel->close_command : sw_allocate_zeroed(sizeof *command);
     if (command == NULL) return NULL;
     command->verb = verb;
     command->embedded = verb == SW_CLOSE;
@@ -345,7 +344,7 @@ static bool wants_log(struct sw_channel *channel) {
 }
 
 static struct sw_report *copy_report(const struct sw_report *report) {
-    struct sw_report *copy = malloc(sizeof *copy);
+    struct sw_report *copy = sw_allocate(sizeof *copy);
     if (copy != NULL) *copy = *report;
     return copy;
 }

@@ -3,16 +3,16 @@
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
-#include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "channel/channel.h"
 #include "channel/thread.h"
 
 /* --- life --- */
 
 struct sw_engine *sw_engine_new(void *(*thread_main)(void *engine)) {
-    struct sw_engine *engine = calloc(1, sizeof *engine);
+    struct sw_engine *engine = sw_allocate_zeroed(sizeof *engine);
     if (engine == NULL) return NULL;
     if (sw_lock_init(&engine->lock) != 0) {
         free(engine);

@@ -1,7 +1,7 @@
 #include <errno.h>
-#include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "channel/thread.h"
 #include "loop/conn.h"
 #include "loop/loop.h"
@@ -120,7 +120,7 @@ static void try_next(struct conn *conn) {
 }
 
 static void connect_to(struct conn *conn, const struct sw_addresses *addresses) {
-    conn->dial = calloc(1, sizeof *conn->dial);
+    conn->dial = sw_allocate_zeroed(sizeof *conn->dial);
     if (conn->dial == NULL) {
         fail(conn, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
         return;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "channel/channel.h"
 #include "channel/engine.h"
 #include "channel/thread.h"
@@ -25,7 +26,7 @@ static void wait_a_moment(void) {
 
 void *sw_loop_allocate(size_t size) {
     void *block;
-    while ((block = calloc(1, size)) == NULL) wait_a_moment();
+    while ((block = sw_allocate_zeroed(size)) == NULL) wait_a_moment();
     return block;
 }
 
@@ -36,7 +37,7 @@ static void *reallocate(void *block, long size) {
     }
     void *moved;
     /* libev would abort the host. */
-    while ((moved = realloc(block, (size_t)size)) == NULL && sw_thread_is_ours()) wait_a_moment();
+    while ((moved = sw_resize(block, (size_t)size)) == NULL && sw_thread_is_ours()) wait_a_moment();
     return moved; /* off our threads: NULL, and libev does what it always does */
 }
 

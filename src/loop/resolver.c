@@ -4,9 +4,9 @@
 #include <netdb.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "channel/thread.h"
 
 enum { LOOKUPS_MAX = 4 };
@@ -77,7 +77,7 @@ static int spawn(struct sw_lookup *lookup) {
 int sw_resolver_start(struct sw_engine *engine, const struct sw_server *server, struct conn *conn,
                       struct sw_lookup **lookup) {
     SW_ON_LOOP_THREAD();
-    struct sw_lookup *job = calloc(1, sizeof *job);
+    struct sw_lookup *job = sw_allocate_zeroed(sizeof *job);
     if (job == NULL) return ENOMEM;
     job->engine = sw_engine_ref(engine);
     job->server = *server;
