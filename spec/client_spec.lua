@@ -4,7 +4,8 @@ local util = require "spec.support.util"
 
 local FUNCTIONS = { "new", "poll", "wait", "events", "on_error", "stop", "is_ip", "is_port" }
 local METHODS = { "connect", "wait", "send", "write", "receive", "confirm", "flush", "set_reconnect", "get_reconnect",
-  "set_server", "get_server", "disconnect", "close", "state", "is_connected", "pending", "on", "stats", "poll" }
+  "set_server", "get_server", "set_greeting", "disconnect", "close", "state", "is_connected", "pending", "unfinished",
+  "on", "stats", "poll" }
 
 -- A port on which nobody listens, as long as the peer that had it is not started again.
 local function closed_port()

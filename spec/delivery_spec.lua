@@ -2,6 +2,7 @@
 
 local sidewire = require "sidewire.core"
 local Peer = require "spec.support.peer"
+local delivery = require "spec.support.delivery"
 local numbered = require "spec.support.numbered"
 local util = require "spec.support.util"
 
@@ -9,31 +10,10 @@ local LONG = 60 -- seconds: a delay that no spec outlives
 local KIB = 1024
 
 local account = numbered.check_account
-local small = numbered.maker(function(n) return n % 90 end)
-local kilobyte = numbered.maker(function() return KIB end)
-
-local function send_all(client, message, count)
-  local first = client:stats().accepted + 1
-  for n = first, first + count - 1 do assert.equal(n, client:send(message(n))) end
-  return account(client)
-end
-
--- More than the kernel's buffers take for a peer that does not read.
-local function overfill(client)
-  return send_all(client, kilobyte, 3000)
-end
-
--- Waits until the kernel takes no more of what a peer does not read; some messages are in flight then, others queued.
-local function wait_stuck(client)
-  local sent, since = -1, 0
-  assert(util.poll_until(function()
-    local s = account(client)
-    since = s.sent_bytes == sent and since + 1 or 0
-    sent = s.sent_bytes
-    return s.in_flight > 0 and s.queued > 0 and since >= 10
-  end))
-  return account(client)
-end
+local small, kilobyte = delivery.small, delivery.kilobyte
+local send_all, overfill, cut = delivery.send_all, delivery.overfill, delivery.cut
+local wait_stuck, wait_finished = delivery.wait_stuck, delivery.wait_finished
+local start_peer, recorded, all_data = delivery.start_peer, delivery.recorded, delivery.all_data
 
 -- Sends until the queue and the kernel's buffers are full for good; returns how many were accepted in all.
 local function fill_up(client, message, limit)
@@ -57,38 +37,9 @@ local function fill_up(client, message, limit)
   return n
 end
 
-local function wait_finished(client)
-  assert(util.poll_until(function()
-    local s = account(client)
-    return s.queued == 0 and s.in_flight == 0
-  end))
-  return account(client)
-end
-
--- A peer whose kernel buffers little for it, and never more with time.
-local function start_peer(options)
-  local peer = Peer.start(options)
-  peer:command "rcvbuf 65536"
-  return peer
-end
-
-local function recorded(options)
-  local dir = Peer.tempdir()
-  finally(function() Peer.remove(dir) end)
-  options = options or {}
-  options.record = dir
-  return start_peer(options), dir
-end
-
-local function all_data(dir)
-  local data = {}
-  for _, stream in ipairs(Peer.streams(dir)) do data[#data + 1] = stream.data end
-  return data
-end
-
 describe("every message", function()
   before_each(util.begin)
-  after_each(util.finish_without_peers)
+  after_each(delivery.finish)
 
   it("is in exactly one of the four groups at every step", function()
     local peer = start_peer()
@@ -167,21 +118,7 @@ end)
 
 describe("a lost connection", function()
   before_each(util.begin)
-  after_each(util.finish_without_peers)
-
-  -- A client whose peer does not read; then the peer resets the connection and reads from now on.
-  local function cut(options)
-    local peer, dir = recorded { mode = "silent" }
-    options.reconnect = LONG
-    local client = util.connected(peer, options)
-    local events = util.collect(client)
-    overfill(client)
-    local s = wait_stuck(client)
-    peer:command "reset"
-    local disconnect = assert(events:wait "disconnect")
-    peer:command "mode sink"
-    return client, events, disconnect, peer, dir, s
-  end
+  after_each(delivery.finish)
 
   it("with retain = 'unsent' loses what was not acknowledged, as unknown, and replays what was not sent", function()
     local client, events, disconnect, peer, dir, before = cut { retain = "unsent" }
@@ -295,7 +232,7 @@ end)
 
 describe("disconnect", function()
   before_each(util.begin)
-  after_each(util.finish_without_peers)
+  after_each(delivery.finish)
 
   it("flushes what was accepted before it", function()
     local peer, dir = recorded()
@@ -412,7 +349,7 @@ end)
 
 describe("close", function()
   before_each(util.begin)
-  after_each(util.finish_without_peers)
+  after_each(delivery.finish)
 
   it("ends what it cannot flush as lost, by fate, and counts no message twice", function()
     local peer = start_peer { mode = "silent" }
@@ -459,7 +396,7 @@ end)
 
 describe("a full queue", function()
   before_each(util.begin)
-  after_each(util.finish_without_peers)
+  after_each(delivery.finish)
 
   it("[F7] refuses with EFULL, drains later, and nothing is dropped", function()
     local limit = 256 * KIB
@@ -523,7 +460,7 @@ end)
 
 describe("flush", function()
   before_each(util.begin)
-  after_each(util.finish_without_peers)
+  after_each(delivery.finish)
 
   it("waits until all accepted messages are handed to the kernel", function()
     local peer = Peer.start()

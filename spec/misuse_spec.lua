@@ -79,7 +79,7 @@ describe("misuse raises, names the field, says what is valid:", function()
     it("lists the valid options when one is unknown [F5]", function()
       local message = refused({ "unknown option 'reconect'" }, sidewire.new, { reconect = true })
       for _, name in ipairs { "host", "port", "framing", "max_message", "connect_timeout", "reconnect", "queue_limit",
-        "inbox_limit", "retain", "linger", "nodelay", "keepalive", "stall_timeout", "on" } do
+        "inbox_limit", "retain", "greeting", "linger", "nodelay", "keepalive", "stall_timeout", "on" } do
         assert(message:find(name, 1, true), name .. " is not listed")
       end
       refused({ "unknown option '1'" }, sidewire.new, { "127.0.0.1" })
@@ -158,9 +158,9 @@ describe("misuse raises, names the field, says what is valid:", function()
       assert(sidewire.new { framing = { fixed = 64 }, max_message = 64 })
     end)
 
-    it("refuses other retain modes, and says which are not available yet", function()
-      refuses("retain", { "", "all", "Unsent", 1, true, {} }, "retain", '"none"', '"unsent"')
-      refuses("retain", { "unacked", "unconfirmed" }, "retain", "not available")
+    it("refuses other retain modes", function()
+      refuses("retain", { "", "all", "Unsent", 1, true, {} }, "retain", '"none"', '"unsent"', '"unacked"',
+        '"unconfirmed"')
     end)
 
     it("refuses switches and keepalives that are none", function()
@@ -285,8 +285,15 @@ describe("misuse raises, names the field, says what is valid:", function()
       refuses_each("write", { {}, true, nothing }, "a string")
     end)
 
-    it("says that confirming is not available yet", function()
-      refuses("confirm", { "not available" }, 1)
+    it("refuses to confirm what is no id, and where nothing waits to be confirmed", function()
+      refuses_each("confirm", { "x", {}, true, 1.5, nothing }, "id must be a whole number")
+      refuses("confirm", { 'retain = "unconfirmed"' }, 1)
+    end)
+
+    it("refuses greetings that are no messages", function()
+      refuses_each("set_greeting", { {{}}, {1, {}}, { x = "y" }, true }, "greeting")
+      refuses("set_greeting", { "message 2 of greeting", "cannot carry" }, { "a", "b\nc" })
+      refuses("set_greeting", { "queue_limit" }, ("x"):rep(17 * 2 ^ 20))
     end)
 
     it("refuses handlers that cannot be called, and unknown events; other handlers stay [F5]", function()

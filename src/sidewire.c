@@ -93,6 +93,7 @@ static void push_client_meta(lua_State *L, int host) {
     add(L, methods, host, meta, sw_inspect_methods);
     add(L, methods, host, meta, sw_poll_methods);
     add(L, methods, host, meta, sw_wait_methods);
+    add(L, methods, host, meta, sw_unfinished_methods);
     lua_setfield(L, meta, "__index");
     lua_pushliteral(L, CLIENT_TYPE);
     lua_setfield(L, meta, "__name");

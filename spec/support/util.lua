@@ -100,14 +100,14 @@ end
 local Events = {}
 Events.__index = Events
 
---- Sets handlers that collect, for the named events, or for all but log.
+--- Sets handlers that collect, for the named events, or for all but log and acked, which come only when asked for.
 -- @return a list of { event, argument, ..., n = number of values }, with the methods below
 function util.collect(client, ...)
   local events = setmetatable({}, Events)
   local names = { ... }
   if #names == 0 then
     for _, name in ipairs(util.EVENTS) do
-      if name ~= "log" then names[#names + 1] = name end
+      if name ~= "log" and name ~= "acked" then names[#names + 1] = name end
     end
   end
   for _, name in ipairs(names) do

@@ -2,6 +2,7 @@
 #include "loop/sendq.h"
 
 #include "base/backoff.h"
+#include "base/cursor.h"
 #include "unit.h"
 
 static uint64_t seed;
@@ -14,32 +15,61 @@ static uint64_t draw(uint64_t below) { return (uint64_t)(sw_random(&seed) * (dou
 enum { MESSAGES = 3000 };
 
 static struct {
+    enum sw_retain mode;
     size_t size[MESSAGES + 1];
     bool loose[MESSAGES + 1];
-    uint64_t last_id;
-    uint64_t begin;  /* first message of the current connection */
-    uint64_t handed; /* bytes given to the kernel on it */
-    uint64_t acked;  /* of these the peer's TCP has so many */
+    bool skipped[MESSAGES + 1]; /* not sent on the current connection, because it was confirmed before its turn */
+    uint64_t first_id, last_id; /* of all */
+    uint64_t begin;             /* first message of the current connection */
+    uint64_t handed;            /* bytes given to the kernel on it */
+    uint64_t acked;             /* of these the peer's TCP has so many */
+    uint64_t reached;           /* newest message that any connection was given, or that was given up */
+    uint64_t confirmed;         /* newest message that the script confirmed ... */
+    uint64_t carried_out;       /* ... and that could be dropped */
+    uint64_t lost;              /* messages given up */
 } model;
 
 static unsigned char byte_of(uint64_t id, size_t at) { return (unsigned char)(id * 31 + at * 7 + at / 256); }
 
+/* Bytes of the message that the current connection sends. */
+static size_t size_here(uint64_t id) { return model.skipped[id] ? 0 : model.size[id]; }
+
 /* Id of the last message that lies whole within the connection's first `bytes` bytes. */
 static uint64_t whole_within(uint64_t bytes) {
     uint64_t id = model.begin;
-    while (id <= model.last_id && bytes >= model.size[id]) bytes -= model.size[id++];
+    while (id <= model.last_id && bytes >= size_here(id)) bytes -= size_here(id++);
     return id - 1;
 }
 
 static uint64_t bytes_before(uint64_t id) {
     uint64_t bytes = 0;
-    for (uint64_t i = model.begin; i < id; i++) bytes += model.size[i];
+    for (uint64_t i = model.begin; i < id; i++) bytes += size_here(i);
+    return bytes;
+}
+
+/* Of all messages up to `id`. */
+static uint64_t bytes_up_to(uint64_t id) {
+    uint64_t bytes = 0;
+    for (uint64_t i = model.first_id; i <= id; i++) bytes += model.size[i];
     return bytes;
 }
 
 static uint64_t handed_id(void) { return whole_within(model.handed); }
-static uint64_t acked_id(void) { return whole_within(model.acked); }
 static bool is_cut(void) { return model.handed > bytes_before(handed_id() + 1); }
+
+static uint64_t acked_id(void) {
+    uint64_t id = whole_within(model.acked);
+    return id > model.carried_out ? id : model.carried_out;
+}
+
+static uint64_t kept_id(void) { return model.mode == SW_RETAIN_UNCONFIRMED ? model.carried_out : acked_id(); }
+
+static void carry_out_confirmed(void) {
+    uint64_t handed = handed_id(), until = model.confirmed;
+    if (is_cut() && until > handed) until = handed;
+    for (uint64_t id = handed + 1; id <= until; id++) model.skipped[id] = true;
+    if (until > model.carried_out) model.carried_out = until;
+}
 
 /* --- making pages --- */
 
@@ -77,11 +107,14 @@ static void put(struct sw_sendq *queue) {
 /* Are these the connection's bytes from `at` on? */
 static bool same_bytes(const struct iovec *iov, size_t count, uint64_t at) {
     uint64_t id = model.begin;
-    while (id <= model.last_id && at >= model.size[id]) at -= model.size[id++];
+    while (id <= model.last_id && at >= size_here(id)) at -= size_here(id++);
     for (size_t i = 0; i < count; i++) {
         for (size_t k = 0; k < iov[i].iov_len; k++) {
             if (((unsigned char *)iov[i].iov_base)[k] != byte_of(id, (size_t)at)) return false;
-            if (++at == model.size[id]) at = 0, id++;
+            if (++at < model.size[id]) continue;
+            at = 0;
+            do id++;
+            while (model.skipped[id]);
         }
     }
     return true;
@@ -106,11 +139,11 @@ static void send(struct sw_sendq *queue) {
     CHECK(bytes <= left);
     CHECK(bytes == left || count == max || bytes >= limit);
     CHECK(same_bytes(iov, count, model.handed));
-    uint64_t before = handed_id();
     size_t taken = draw(4) == 0 ? bytes : (size_t)draw(bytes + 1);
-    size_t released = sw_sendq_handed(queue, taken);
+    sw_sendq_handed(queue, taken);
     model.handed += taken;
-    CHECK_EQ(released, bytes_before(handed_id() + 1) - bytes_before(before + 1));
+    if (handed_id() > model.reached) model.reached = handed_id();
+    carry_out_confirmed();
 }
 
 static void ack(struct sw_sendq *queue) {
@@ -125,39 +158,50 @@ static bool same_loss(struct sw_loss loss, uint64_t first, uint64_t last) {
     return first <= last ? loss.first == first && loss.last == last : loss.first == 0 && loss.last == 0;
 }
 
+static void confirm(struct sw_sendq *queue) {
+    if (model.mode != SW_RETAIN_UNCONFIRMED) return;
+    uint64_t id =
+        model.reached - draw(model.reached < 10 ? model.reached + 1 : 10); /* also what is confirmed already */
+    sw_sendq_confirm(queue, id);
+    if (id > model.confirmed) model.confirmed = id;
+    carry_out_confirmed();
+}
+
 /* The connection ended and everything before `keep` is given up. */
 static void expect_toll(const struct sw_toll *toll, uint64_t keep) {
     bool cut_loose = is_cut() && model.loose[handed_id() + 1];
-    uint64_t perhaps = handed_id() + (cut_loose ? 1 : 0), given_up = keep - 1;
-    CHECK(same_loss(toll->unknown, acked_id() + 1, perhaps < given_up ? perhaps : given_up));
-    CHECK(same_loss(toll->unsent, perhaps + 1, given_up));
+    uint64_t given_up = keep - 1, kept = kept_id();
+    if (cut_loose && model.reached == handed_id()) model.reached++;
+    CHECK(same_loss(toll->unknown, kept + 1, model.reached < given_up ? model.reached : given_up));
+    CHECK(same_loss(toll->unsent, model.reached + 1, given_up));
     CHECK_EQ(toll->cut, cut_loose && given_up > handed_id());
     CHECK_EQ(toll->in_flight, handed_id() - acked_id());
-    size_t released = 0;
-    for (uint64_t id = handed_id() + 1; id <= given_up; id++) released += model.size[id];
-    CHECK_EQ(toll->released, released);
+    if (given_up > kept) model.lost += given_up - kept;
+    if (given_up > model.reached) model.reached = given_up;
+    memset(model.skipped, 0, sizeof model.skipped);
     model.begin = keep;
     model.handed = model.acked = 0;
+    model.carried_out = given_up;
+    carry_out_confirmed();
 }
 
-static uint64_t first_to_keep(enum sw_retain mode) {
+static uint64_t first_to_keep(void) {
     bool cut_loose = is_cut() && model.loose[handed_id() + 1];
-    switch (mode) {
+    switch (model.mode) {
     case SW_RETAIN_NONE: return model.last_id + 1;
     case SW_RETAIN_UNSENT: return handed_id() + (cut_loose ? 2 : 1);
-    case SW_RETAIN_UNACKED:
-    case SW_RETAIN_UNCONFIRMED: return acked_id() + 1; /* nothing is confirmed here; what is acknowledged is gone */
+    case SW_RETAIN_UNACKED: return acked_id() + 1;
+    case SW_RETAIN_UNCONFIRMED: return model.carried_out + 1;
     }
     return 0;
 }
 
 static void end_connection(struct sw_sendq *queue) {
-    enum sw_retain mode = (enum sw_retain)draw(4);
     uint64_t last_handed = handed_id() + (is_cut() ? 1 : 0);
     uint64_t fence = draw(2) == 0 ? UINT64_MAX : last_handed + draw(model.last_id - last_handed + 2);
-    uint64_t keep = first_to_keep(mode), last = fence < model.last_id ? fence : model.last_id;
+    uint64_t keep = first_to_keep(), last = fence < model.last_id ? fence : model.last_id;
     if (keep > last + 1) keep = last + 1;
-    struct sw_toll toll = sw_sendq_rewind(queue, mode, fence);
+    struct sw_toll toll = sw_sendq_rewind(queue, fence);
     expect_toll(&toll, keep);
 }
 
@@ -166,14 +210,28 @@ static void abandon(struct sw_sendq *queue) {
     expect_toll(&toll, model.last_id + 1);
 }
 
+static uint64_t released_id(void) {
+    switch (model.mode) {
+    case SW_RETAIN_NONE:
+    case SW_RETAIN_UNSENT: return handed_id();
+    case SW_RETAIN_UNACKED: return acked_id();
+    case SW_RETAIN_UNCONFIRMED: return kept_id();
+    }
+    return 0;
+}
+
 /* What must be true between any two steps; pages that hold nothing more are gone. */
 static void compare(const struct sw_sendq *queue) {
     CHECK_EQ(queue->handed.id, handed_id());
     CHECK_EQ(queue->acked.id, acked_id());
+    CHECK_EQ(queue->kept.id, kept_id());
     CHECK_EQ(queue->last_id, model.last_id);
+    CHECK_EQ(queue->reached, model.reached);
+    CHECK_EQ(queue->finished, kept_id() + 1 - model.first_id - model.lost);
     CHECK_EQ(sw_sendq_written(queue), model.handed);
     CHECK_EQ(sw_sendq_is_cut(queue), is_cut());
-    uint64_t held = 0, left = bytes_before(model.last_id + 1) - bytes_before(acked_id() + 1);
+    CHECK_EQ(sw_sendq_released(queue), bytes_up_to(released_id()));
+    uint64_t held = 0, left = bytes_up_to(model.last_id) - bytes_up_to(kept_id());
     for (const struct sw_page *page = queue->pages.head; page != NULL; page = page->next) held += page->used;
     const struct sw_page *head = queue->pages.head;
     if (left == 0)
@@ -188,6 +246,23 @@ static void compare(const struct sw_sendq *queue) {
     CHECK(spent <= SW_SPENT_MAX);
 }
 
+/* All that is unfinished, message by message. */
+static void copy(struct sw_sendq *queue) {
+    struct sw_cursor cursor = {.offset = 0};
+    CHECK(sw_sendq_copy(queue, &cursor.pages));
+    for (uint64_t id = kept_id() + 1; id <= model.last_id && !unit_current.failed; id++) {
+        static unsigned char bytes[4000];
+        struct sw_message message = sw_cursor_message(&cursor);
+        CHECK_EQ(message.size, model.size[id]);
+        CHECK_EQ(message.loose, model.loose[id]);
+        sw_cursor_copy(&cursor, 0, message.size, bytes);
+        for (size_t at = 0; at < message.size; at++) CHECK_EQ(bytes[at], byte_of(id, at));
+        sw_cursor_pass(&cursor);
+    }
+    CHECK(unit_current.failed || cursor.pages.head == NULL || cursor.pages.head->used == 0);
+    sw_cursor_drop(&cursor);
+}
+
 static void take_spent(struct sw_sendq *queue) {
     struct sw_pages spent = sw_sendq_take_spent(queue);
     CHECK(queue->spent.head == NULL);
@@ -195,7 +270,7 @@ static void take_spent(struct sw_sendq *queue) {
 }
 
 static void step(struct sw_sendq *queue) {
-    switch (draw(16)) {
+    switch (draw(18)) {
     case 0: end_connection(queue); break;
     case 1:
         if (draw(4) == 0)
@@ -206,6 +281,10 @@ static void step(struct sw_sendq *queue) {
     case 2:
     case 3:
     case 4: ack(queue); break;
+    case 16: confirm(queue); break;
+    case 17:
+        if (draw(20) == 0) copy(queue);
+        break;
     case 5:
     case 6:
     case 7:
@@ -219,9 +298,11 @@ static void agrees_with_model(void) {
     for (int round = 0; round < 60 && !unit_current.failed; round++) {
         struct sw_sendq queue;
         memset(&model, 0, sizeof model);
-        model.last_id = draw(2) * 7; /* a queue may start after earlier messages */
-        model.begin = model.last_id + 1;
-        sw_sendq_init(&queue, model.last_id);
+        uint64_t before = draw(2) * 7; /* a queue may start after earlier messages */
+        model.mode = (enum sw_retain)(round % 4);
+        model.first_id = model.begin = before + 1;
+        model.last_id = model.reached = model.confirmed = model.carried_out = before;
+        sw_sendq_init(&queue, model.mode, before, 0);
         for (int i = 0; i < 1000 && !unit_current.failed; i++) {
             step(&queue);
             compare(&queue);
@@ -254,7 +335,7 @@ static size_t allocated(const struct sw_sendq *queue) {
 
 static void slow_sender(void) {
     struct sw_sendq queue;
-    sw_sendq_init(&queue, 0);
+    sw_sendq_init(&queue, SW_RETAIN_UNSENT, 0, 0);
     for (int i = 0; i < 1000; i++) {
         put_one(&queue, 5, 0);
         sw_sendq_handed(&queue, 5);
@@ -265,7 +346,7 @@ static void slow_sender(void) {
 
 static void long_run(void) {
     struct sw_sendq queue;
-    sw_sendq_init(&queue, 0);
+    sw_sendq_init(&queue, SW_RETAIN_UNSENT, 0, 0);
     for (int i = 1; i <= 2000; i++) {
         put_one(&queue, 10000, 0);
         sw_sendq_handed(&queue, 10000);
@@ -281,16 +362,16 @@ static void long_run(void) {
 static void cut_messages(void) {
     for (int loose = 0; loose <= 1; loose++) {
         struct sw_sendq queue;
-        sw_sendq_init(&queue, 0);
+        sw_sendq_init(&queue, SW_RETAIN_UNSENT, 0, 0);
         for (int i = 0; i < 4; i++) put_one(&queue, 10, loose ? SW_END_LOOSE : 0);
         sw_sendq_handed(&queue, 25); /* 1 and 2 whole, 3 in part */
         sw_sendq_acked(&queue, 10);
-        struct sw_toll toll = sw_sendq_rewind(&queue, SW_RETAIN_UNSENT, UINT64_MAX);
+        struct sw_toll toll = sw_sendq_rewind(&queue, UINT64_MAX);
         CHECK(same_loss(toll.unknown, 2, loose ? 3 : 2));
         CHECK(same_loss(toll.unsent, 1, 0));
         CHECK_EQ(toll.cut, loose == 1);
         CHECK_EQ(toll.in_flight, 1);
-        CHECK_EQ(toll.released, loose ? 10 : 0);
+        CHECK_EQ(sw_sendq_released(&queue), loose ? 30 : 20);
         struct iovec iov[8];
         size_t count = sw_sendq_fill(&queue, UINT64_MAX, 1000, iov, 8);
         CHECK_EQ(bytes_in(iov, count), loose ? 10 : 20); /* from a first byte on */
@@ -298,11 +379,56 @@ static void cut_messages(void) {
     }
 }
 
+/* The script may confirm what waits to be sent again, and what is half sent. */
+static void confirmed_ahead(void) {
+    struct sw_sendq queue;
+    sw_sendq_init(&queue, SW_RETAIN_UNCONFIRMED, 0, 0);
+    for (int i = 0; i < 6; i++) put_one(&queue, 10, 0);
+    sw_sendq_handed(&queue, 60);
+    sw_sendq_rewind(&queue, UINT64_MAX);
+    CHECK_EQ(sw_sendq_written(&queue), 0);
+    sw_sendq_handed(&queue, 15); /* 1 whole, 2 in part */
+    sw_sendq_confirm(&queue, 4); /* 2 goes on to its end, 3 and 4 are skipped */
+    CHECK_EQ(queue.kept.id, 1);
+    struct iovec iov[8];
+    CHECK_EQ(bytes_in(iov, sw_sendq_fill(&queue, UINT64_MAX, 1000, iov, 8)), 45);
+    sw_sendq_handed(&queue, 5);
+    CHECK_EQ(queue.kept.id, 4);
+    CHECK_EQ(queue.finished, 4);
+    CHECK_EQ(sw_sendq_written(&queue), 20);
+    CHECK_EQ(bytes_in(iov, sw_sendq_fill(&queue, UINT64_MAX, 1000, iov, 8)), 20);
+    sw_sendq_handed(&queue, 20);
+    sw_sendq_acked(&queue, 29);
+    CHECK_EQ(queue.acked.id, 4);
+    sw_sendq_acked(&queue, 30);
+    CHECK_EQ(queue.acked.id, 5);
+    struct sw_toll toll = sw_sendq_abandon(&queue);
+    CHECK(same_loss(toll.unknown, 5, 6));
+    sw_sendq_fini(&queue);
+}
+
+/* What an earlier connection had whole may have arrived, wherever the replay is. */
+static void reached_before(void) {
+    struct sw_sendq queue;
+    sw_sendq_init(&queue, SW_RETAIN_UNACKED, 0, 0);
+    for (int i = 0; i < 4; i++) put_one(&queue, 10, 0);
+    sw_sendq_handed(&queue, 30);
+    sw_sendq_acked(&queue, 10);
+    sw_sendq_rewind(&queue, UINT64_MAX);
+    sw_sendq_handed(&queue, 10); /* 2, again */
+    struct sw_toll toll = sw_sendq_abandon(&queue);
+    CHECK(same_loss(toll.unknown, 2, 3));
+    CHECK(same_loss(toll.unsent, 4, 4));
+    sw_sendq_fini(&queue);
+}
+
 static const struct unit_test tests[] = {
     {"agrees with a naive model, whatever is put, sent, acknowledged, lost and sent again", agrees_with_model},
     {"keeps a slow sender's messages together in few pages", slow_sender},
     {"frees pages as they are acknowledged", long_run},
     {"[F23] sends a cut message again whole, unless its first part may have been used", cut_messages},
+    {"skips what is confirmed before its turn, and sends what is half sent to its end", confirmed_ahead},
+    {"never says unsent of what an earlier connection was given", reached_before},
 };
 
 UNIT_MAIN(tests)

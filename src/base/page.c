@@ -66,3 +66,26 @@ struct sw_page *sw_pages_shift(struct sw_pages *chain) {
     page->next = NULL;
     return page;
 }
+
+/* NULL: no memory. */
+static struct sw_page *copy_page(const struct sw_page *page, uint32_t offset, uint32_t index) {
+    struct sw_page *copy = sw_page_new(page->used - offset + 4 * (size_t)(page->ends - index));
+    if (copy == NULL) return NULL;
+    sw_page_put(copy, page->data + offset, page->used - offset);
+    for (; index < page->ends; index++) *sw_page_slot(copy, copy->ends++) = *sw_page_slot(page, index) - offset;
+    return copy;
+}
+
+bool sw_pages_copy(const struct sw_page *page, uint32_t offset, uint32_t index, struct sw_pages *copy) {
+    *copy = (struct sw_pages){NULL, NULL};
+    for (; page != NULL; page = page->next) {
+        struct sw_page *behind = copy_page(page, offset, index);
+        if (behind == NULL) {
+            sw_pages_free(copy);
+            return false;
+        }
+        sw_pages_add(copy, behind);
+        offset = index = 0;
+    }
+    return true;
+}

@@ -57,6 +57,10 @@ void sw_pages_free(struct sw_pages *chain);
 void sw_pages_add(struct sw_pages *chain, struct sw_page *page);
 void sw_pages_join(struct sw_pages *chain, struct sw_pages *other);
 
+/* Copies a chain, of its first page what lies behind `offset` and the `index`-th boundary. False: no memory, *copy is
+ * empty. */
+bool sw_pages_copy(const struct sw_page *page, uint32_t offset, uint32_t index, struct sw_pages *copy);
+
 /* Takes the first page out; the chain must not be empty. */
 struct sw_page *sw_pages_shift(struct sw_pages *chain);
 

@@ -3,9 +3,8 @@
  * Ids count 1, 2, 3, ... per client. At any moment acked <= handed and confirmed <= handed: messages up to
  * `acked` were acknowledged whole by the peer's TCP, up to `handed` were given whole to the kernel, up to `confirmed`
  * were confirmed by the script. When a connection ends, everything from first_to_keep on is replayed by the next one,
- * from a message's first byte; what lies between is finished (acknowledged) or lost.
- *
- * This version offers none and unsent (host/options.c); the other two are decided here and not yet carried out.
+ * from a message's first byte; what lies between is finished (acknowledged; where the script confirms: confirmed) or
+ * lost.
  */
 #ifndef SW_BASE_RETAIN_H
 #define SW_BASE_RETAIN_H

@@ -33,6 +33,8 @@ void sw_channel_unref(struct sw_channel *channel) {
     sw_pages_free(&channel->out.pages);
     sw_pages_free(&channel->out.spare);
     sw_inbox_drop(&channel->in);
+    sw_greeting_unref(channel->greeting);
+    sw_pages_free(&channel->copy.pages);
     pthread_mutex_destroy(&channel->lock);
     sw_engine_unref(channel->engine);
     free(channel);
@@ -130,6 +132,65 @@ enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_slice *p
     return SW_OK;
 }
 
+/* --- host thread: the fate of messages --- */
+
+bool sw_channel_confirm(struct sw_channel *channel, uint64_t id) {
+    SW_ON_HOST_THREAD();
+    lock(channel);
+    bool reached = id <= channel->gauges.reached;
+    bool tell = reached && id > channel->confirmed && mark_dirty(channel);
+    if (reached && id > channel->confirmed) channel->confirmed = id;
+    unlock(channel);
+    if (tell) announce(channel);
+    return reached;
+}
+
+void sw_channel_set_greeting(struct sw_channel *channel, struct sw_greeting *greeting) {
+    SW_ON_HOST_THREAD();
+    lock(channel);
+    struct sw_greeting *before = channel->greeting;
+    channel->greeting = greeting;
+    unlock(channel);
+    sw_greeting_unref(before);
+}
+
+/* No loop looks after the channel: all there is lies in the outbox, which only the host touches then. */
+static void copy_here(struct sw_channel *channel) {
+    struct sw_copy copy = {.first = channel->out.last_id + 1};
+    for (const struct sw_page *page = channel->out.pages.head; page != NULL; page = page->next)
+        copy.first -= page->ends;
+    copy.failed = !sw_pages_copy(channel->out.pages.head, 0, 0, &copy.pages);
+    sw_channel_give_copy(channel, &copy);
+}
+
+void sw_channel_want_copy(struct sw_channel *channel) {
+    SW_ON_HOST_THREAD();
+    lock(channel);
+    struct sw_pages stale = channel->copy.pages; /* of a wait that was interrupted */
+    channel->copy.pages = (struct sw_pages){NULL, NULL};
+    channel->copy_wanted = true;
+    bool tell = mark_dirty(channel);
+    unlock(channel);
+    sw_pages_free(&stale);
+    if (tell) announce(channel);
+}
+
+bool sw_channel_take_copy(struct sw_channel *channel, struct sw_copy *copy) {
+    SW_ON_HOST_THREAD();
+    lock(channel);
+    bool orphaned = channel->copy_wanted && !channel->attached;
+    unlock(channel);
+    if (orphaned) copy_here(channel);
+    lock(channel);
+    bool is_there = !channel->copy_wanted;
+    if (is_there) {
+        *copy = channel->copy;
+        channel->copy.pages = (struct sw_pages){NULL, NULL};
+    }
+    unlock(channel);
+    return is_there;
+}
+
 /* --- host thread: commands --- */
 
 struct sw_command *sw_channel_command(struct sw_channel *channel, enum sw_verb verb) {
@@ -201,11 +262,12 @@ void sw_channel_look(struct sw_channel *channel, struct sw_view *view) {
     unlock(channel);
 }
 
-void sw_channel_set_wishes(struct sw_channel *channel, bool discard, bool wants_log) {
+void sw_channel_set_wishes(struct sw_channel *channel, struct sw_wishes wishes) {
     lock(channel);
-    bool tell = channel->discard != discard && mark_dirty(channel);
-    channel->discard = discard;
-    channel->wants_log = wants_log;
+    bool tell = channel->discard != wishes.discard && mark_dirty(channel);
+    channel->discard = wishes.discard;
+    channel->wants_log = wishes.wants_log;
+    channel->wants_acked = wishes.wants_acked;
     unlock(channel);
     if (tell) announce(channel);
 }
@@ -275,6 +337,8 @@ void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch) {
     batch->paused = channel->in.paused;
     batch->reserve_free = !channel->in.reserve_used;
     batch->discard = channel->discard;
+    batch->copy_wanted = channel->copy_wanted;
+    batch->confirmed = channel->confirmed;
     unlock(channel);
 }
 
@@ -380,6 +444,43 @@ bool sw_channel_report(struct sw_channel *channel, const struct sw_report *repor
     unlock(channel);
     if (tell) sw_engine_tell_host(channel->engine, channel);
     return copy != NULL;
+}
+
+/* With the lock held: makes the newest report say more. False: it is another one, or taken. */
+static bool extend_acked(struct sw_channel *channel, uint64_t id) {
+    struct sw_report *newest = sw_inbox_newest(&channel->in);
+    if (newest == NULL || newest->event != SW_EVENT_ACKED) return false;
+    newest->acked = id;
+    newest->after = channel->in.messages;
+    return true;
+}
+
+void sw_channel_acked(struct sw_channel *channel, uint64_t id) {
+    SW_ON_LOOP_THREAD();
+    lock(channel);
+    bool done = !channel->wants_acked || extend_acked(channel, id);
+    unlock(channel);
+    const struct sw_report report = {.event = SW_EVENT_ACKED, .acked = id};
+    if (!done) sw_channel_report(channel, &report); /* without memory: the next one says it */
+}
+
+struct sw_greeting *sw_channel_greeting(struct sw_channel *channel) {
+    SW_ON_LOOP_THREAD();
+    lock(channel);
+    struct sw_greeting *greeting = sw_greeting_ref(channel->greeting);
+    unlock(channel);
+    return greeting;
+}
+
+void sw_channel_give_copy(struct sw_channel *channel, const struct sw_copy *copy) {
+    lock(channel);
+    struct sw_pages stale = channel->copy.pages;
+    channel->copy = *copy;
+    channel->copy_wanted = false;
+    bool nudge = channel->watched;
+    unlock(channel);
+    sw_pages_free(&stale);
+    if (nudge) sw_engine_tell_host(channel->engine, NULL);
 }
 
 void sw_channel_gauges(struct sw_channel *channel, struct sw_gauges *gauges) {

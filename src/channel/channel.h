@@ -15,6 +15,7 @@
 #include "base/options.h"
 #include "base/state.h"
 #include "channel/command.h"
+#include "channel/greeting.h"
 #include "channel/inbox.h"
 #include "channel/outbox.h"
 
@@ -23,16 +24,28 @@ struct sw_engine;
 /* Counters that the loop keeps (sw_channel_close_here, where there is none) and the host reads. accepted = queued +
  * in_flight + finished + lost, where accepted is the outbox's last_id. */
 struct sw_gauges {
-    uint64_t in_flight;   /* messages handed to the kernel whole, neither acknowledged nor given up */
-    uint64_t finished;    /* acknowledged by the peer's TCP */
+    uint64_t in_flight;   /* messages handed to the kernel whole, neither finished nor given up */
+    uint64_t finished;    /* acknowledged by the peer's TCP; under SW_RETAIN_UNCONFIRMED: confirmed */
     uint64_t lost_unsent; /* reported with that fate */
     uint64_t lost_unknown;
     uint64_t lost_cut; /* of the unknown: given to the kernel in part only */
-    uint64_t handed;   /* newest id handed to the kernel whole, or given up */
+    uint64_t handed;   /* newest id handed to the kernel whole, by the last connection that there was, or given up */
+    uint64_t reached;  /* newest id that any connection was given, or that was given up */
     uint64_t sent_bytes, received_bytes;
     uint64_t connects; /* connections that were ready */
     uint64_t failures; /* attempts and connections that failed, in a row */
 };
+
+/* Copies of the unfinished messages. */
+struct sw_copy {
+    struct sw_pages pages;
+    uint64_t first; /* id of the first */
+    bool failed;    /* no memory */
+};
+
+static inline uint64_t sw_gauges_not_queued(const struct sw_gauges *gauges) {
+    return gauges->in_flight + gauges->finished + gauges->lost_unsent + gauges->lost_unknown;
+}
 
 struct sw_channel {
     atomic_int refs;
@@ -58,7 +71,12 @@ struct sw_channel {
     bool watched;   /* host: sleeps until the state or the gauges change */
     bool discard;   /* host: on = { message = false } */
     bool wants_log; /* host: there is a handler for log */
-    struct sw_error ended; /* loop: why the last connection or attempt ended; err = SW_OK: never */
+    bool wants_acked;             /* host: and one for acked */
+    uint64_t confirmed;           /* host: newest id that the script confirmed */
+    struct sw_greeting *greeting; /* host: one reference, for the next connection; NULL: none */
+    bool copy_wanted;             /* host sets, loop clears when it has put the copy */
+    struct sw_copy copy;          /* loop puts, host takes */
+    struct sw_error ended;        /* loop: why the last connection or attempt ended; err = SW_OK: never */
     struct sw_gauges gauges;
 };
 
@@ -73,6 +91,17 @@ void sw_channel_unref(struct sw_channel *channel);
  * SW_CLOSED, or SW_SYSTEM for no memory. */
 enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_slice *pieces, size_t count, uint32_t flags,
                             uint64_t *id);
+
+/* Messages up to `id` need no replay any more. False: one of them was never handed over. */
+bool sw_channel_confirm(struct sw_channel *channel, uint64_t id);
+
+/* Takes the reference; NULL: no greeting. */
+void sw_channel_set_greeting(struct sw_channel *channel, struct sw_greeting *greeting);
+
+/* Asks the loop for copies of all unfinished messages; where no loop looks after the channel, the host makes them. Then
+ * sw_channel_take_copy until it says true; `watched` channels wake the host. */
+void sw_channel_want_copy(struct sw_channel *channel);
+bool sw_channel_take_copy(struct sw_channel *channel, struct sw_copy *copy);
 
 /* A command of that verb, or NULL: no memory. SW_CLOSE never fails. */
 struct sw_command *sw_channel_command(struct sw_channel *channel, enum sw_verb verb);
@@ -107,11 +136,14 @@ void sw_channel_look(struct sw_channel *channel, struct sw_view *view);
 
 /* Queued messages by the equation above. */
 static inline uint64_t sw_view_queued(const struct sw_view *view) {
-    const struct sw_gauges *g = &view->gauges;
-    return view->accepted - g->in_flight - g->finished - g->lost_unsent - g->lost_unknown;
+    return view->accepted - sw_gauges_not_queued(&view->gauges);
 }
 
-void sw_channel_set_wishes(struct sw_channel *channel, bool discard, bool wants_log);
+struct sw_wishes {
+    bool discard;                /* messages are thrown away */
+    bool wants_log, wants_acked; /* somebody listens */
+};
+void sw_channel_set_wishes(struct sw_channel *channel, struct sw_wishes wishes);
 
 /* Moves what came in to *delivery. */
 void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery);
@@ -133,6 +165,8 @@ struct sw_batch {
     bool paused;                 /* the inbox is full: do not read, do not connect */
     bool reserve_free;
     bool discard;
+    bool copy_wanted;
+    uint64_t confirmed;
 };
 
 /* Takes the commands; from now on the host may put the channel on the dirty list again. */
@@ -164,6 +198,16 @@ bool sw_channel_is_full(struct sw_channel *channel);
 /* Puts a copy of the report. False: there was no memory; the reserved slot has a disconnect or error then, anything
  * else is dropped. */
 bool sw_channel_report(struct sw_channel *channel, const struct sw_report *report);
+
+/* Reports that messages up to `id` were acknowledged, if somebody listens; takes the place of such a report that is the
+ * last and was not taken yet. */
+void sw_channel_acked(struct sw_channel *channel, uint64_t id);
+
+/* A reference to the greeting; NULL: none. */
+struct sw_greeting *sw_channel_greeting(struct sw_channel *channel);
+
+/* Gives the host what it wanted; *copy is the channel's. */
+void sw_channel_give_copy(struct sw_channel *channel, const struct sw_copy *copy);
 
 /* The gauges as they were published last. */
 void sw_channel_gauges(struct sw_channel *channel, struct sw_gauges *gauges);

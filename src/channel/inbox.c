@@ -32,6 +32,11 @@ void sw_inbox_report(struct sw_inbox *inbox, struct sw_report *report) {
     inbox->bytes += sizeof *report;
 }
 
+struct sw_report *sw_inbox_newest(const struct sw_inbox *inbox) {
+    if (inbox->reports == NULL) return NULL;
+    return (struct sw_report *)(void *)((char *)inbox->tail - offsetof(struct sw_report, next));
+}
+
 static void fill(struct sw_report *slot, const struct sw_report *report, uint64_t after) {
     *slot = *report;
     slot->next = NULL;

@@ -53,6 +53,9 @@ void sw_inbox_put(struct sw_inbox *inbox, struct sw_pages *pages, uint64_t count
 /* Appends a report, which the inbox owns from now on. */
 void sw_inbox_report(struct sw_inbox *inbox, struct sw_report *report);
 
+/* The newest report, which the host has not taken; NULL: it has. */
+struct sw_report *sw_inbox_newest(const struct sw_inbox *inbox);
+
 /* Puts a report that found no memory into the reserved slot, if that is free. */
 void sw_inbox_reserve(struct sw_inbox *inbox, const struct sw_report *report);
 

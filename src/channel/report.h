@@ -14,8 +14,7 @@
 #include "base/retain.h"
 
 /* In the order of the contract's table; SW_EVENT_MESSAGE and SW_EVENT_LOST have no report of their own: messages lie in
- * pages, losses are told by the report of the end that caused them. SW_EVENT_ACKED is a name only: this version never
- * tells it. */
+ * pages, losses are told by the report of the end that caused them. */
 enum sw_event {
     SW_EVENT_CONNECT,
     SW_EVENT_MESSAGE,
@@ -54,6 +53,7 @@ struct sw_report {
     bool will_retry;  /* disconnect */
     uint32_t attempt; /* connect, retry, log: 1 is the first after a success or a command */
     double seconds;   /* connect: how long it took; retry, log: the delay before the attempt */
+    uint64_t acked;   /* acked: newest id */
     uint64_t unsent;  /* disconnect, error: messages not handed to the kernel whole */
     uint64_t unacked; /* disconnect, error: handed over and not acknowledged */
     uint64_t partial; /* disconnect: bytes of an unfinished message from the peer that were dropped */

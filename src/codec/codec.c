@@ -118,6 +118,11 @@ enum sw_err sw_encode(const struct sw_framing *framing, const struct sw_slice *p
     return SW_FRAME;
 }
 
+void sw_framing_margins(const struct sw_framing *framing, size_t *before, size_t *behind) {
+    *before = sw_framing_prefix(framing->kind);
+    *behind = framing->kind == SW_FRAMING_LINE ? 1 : framing->kind == SW_FRAMING_DELIMITER ? framing->size : 0;
+}
+
 /* --- receiving --- */
 
 void sw_decoder_init(struct sw_decoder *decoder) { *decoder = (struct sw_decoder){.length = 0}; }

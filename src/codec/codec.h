@@ -35,6 +35,9 @@ struct sw_envelope {
 enum sw_err sw_encode(const struct sw_framing *framing, const struct sw_slice *pieces, size_t count,
                       struct sw_envelope *envelope);
 
+/* Bytes that the framing puts before and behind every message. */
+void sw_framing_margins(const struct sw_framing *framing, size_t *before, size_t *behind);
+
 /* --- receiving --- */
 
 struct sw_decoder {

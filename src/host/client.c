@@ -4,6 +4,7 @@
 
 #include "host/check.h"
 #include "host/event.h"
+#include "host/greeting.h"
 #include "host/host.h"
 #include "host/options.h"
 
@@ -154,6 +155,7 @@ static int new_client(lua_State *L) {
     if (sw_host_refuses(L, host)) return 3;
     struct client *client = push_empty(L, host);
     open_channel(L, client, &options);
+    if (lua_istable(L, 1) && lua_getfield(L, 1, "greeting") != LUA_TNIL) sw_set_greeting(L, "sidewire.new", client, -1);
     if (lua_istable(L, 1) && lua_getfield(L, 1, "on") == LUA_TTABLE) set_handlers(L, "sidewire.new", 2, -1);
     lua_settop(L, 2);
     return 1;
@@ -162,12 +164,14 @@ static int new_client(lua_State *L) {
 /* --- handlers --- */
 
 static void set_wishes(lua_State *L, struct client *client, int client_index) {
-    bool discard = lua_getiuservalue(L, client_index, SW_EVENT_MESSAGE + 1) == LUA_TBOOLEAN;
-    bool wants_log = lua_getiuservalue(L, client_index, SW_EVENT_LOG + 1) != LUA_TNIL;
-    lua_pop(L, 2);
-    sw_channel_set_wishes(client->channel, discard, wants_log);
-    client->discards = discard;
-    if (!discard) return;
+    struct sw_wishes wishes;
+    wishes.discard = lua_getiuservalue(L, client_index, SW_EVENT_MESSAGE + 1) == LUA_TBOOLEAN;
+    wishes.wants_log = lua_getiuservalue(L, client_index, SW_EVENT_LOG + 1) != LUA_TNIL;
+    wishes.wants_acked = lua_getiuservalue(L, client_index, SW_EVENT_ACKED + 1) != LUA_TNIL;
+    lua_pop(L, 3);
+    sw_channel_set_wishes(client->channel, wishes);
+    client->discards = wishes.discard;
+    if (!wishes.discard) return;
     sw_inflow_collect(client->host);
     sw_inflow_drop_messages(client);
 }
@@ -181,7 +185,8 @@ static void set_handler(lua_State *L, int client_index, enum sw_event event) {
     lua_setiuservalue(L, client_index, (int)event + 1);
     if (had != has) client->handlers += has ? 1 : -1u;
     if (event == SW_EVENT_MESSAGE) client->has_message_handler = is_handler;
-    if (event == SW_EVENT_MESSAGE || event == SW_EVENT_LOG) set_wishes(L, client, client_index);
+    if (event == SW_EVENT_MESSAGE || event == SW_EVENT_LOG || event == SW_EVENT_ACKED)
+        set_wishes(L, client, client_index);
     sw_inflow_schedule(client);
     sw_client_anchor(L, client_index);
 }
@@ -210,6 +215,27 @@ static int client_on(lua_State *L) {
         set_handler(L, 1, event);
     }
     lua_settop(L, 1);
+    return 1;
+}
+
+/*** Sets what is sent first on every new connection, before anything that is queued or sent again: a login, a list of
+ * subscriptions. It is framed as messages are, takes no ids and is never counted. What the current connection was
+ * greeted with stays as it is.
+ * @function client:set_greeting
+ * @tparam string|table|nil greeting a message, a list of messages, or nil for none
+ * @treturn[1] boolean true
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: ECLOSED, EFORKED
+ * @raise not a string or a list of strings; a message that the framing cannot carry; more than queue_limit
+ */
+static int client_set_greeting(lua_State *L) {
+    struct client *client = sw_check_usable(L, 1);
+    if (client == NULL) return 3;
+    luaL_checkany(L, 2);
+    if (client->is_closed) return sw_push_closed(L, &client->server);
+    sw_set_greeting(L, "client:set_greeting", client, 2);
+    lua_pushboolean(L, true);
     return 1;
 }
 
@@ -303,6 +329,7 @@ const luaL_Reg sw_client_functions[] = {
 
 const luaL_Reg sw_client_methods[] = {
     {"on", client_on},
+    {"set_greeting", client_set_greeting},
     {"close", client_close},
     {NULL, NULL},
 };

@@ -184,7 +184,7 @@ int sw_push_report(lua_State *L, const struct sw_report *report, const struct sw
     case SW_EVENT_ERROR: return push_end(L, report, server);
     case SW_EVENT_RETRY: return push_retry(L, report, server);
     case SW_EVENT_LOG: return push_log(L, report, server);
-    case SW_EVENT_ACKED:
+    case SW_EVENT_ACKED: lua_pushinteger(L, (lua_Integer)report->acked); return 1;
     case SW_EVENT_MESSAGE:
     case SW_EVENT_LOST:
     case SW_EVENT_DRAIN:

@@ -14,7 +14,7 @@
 #include <lua.h>
 #include <stdbool.h>
 
-#include "base/page.h"
+#include "base/cursor.h"
 #include "channel/channel.h"
 #include "channel/engine.h"
 
@@ -37,8 +37,7 @@ struct client {
     struct sw_reconnect reconnect, last_reconnect; /* in force; the last that was not `false` */
 
     /* Taken and not delivered. */
-    struct sw_pages pages;
-    uint32_t offset, index; /* in pages.head: the next message starts here */
+    struct sw_cursor messages;
     uint64_t taken, passed; /* messages taken, messages delivered or dropped: in all */
     struct sw_report *reports, **reports_tail;
     uint64_t report_count;           /* of the events they stand for: losses are told apart */
@@ -93,6 +92,7 @@ extern const luaL_Reg sw_client_functions[], sw_client_methods[], sw_client_meta
 extern const luaL_Reg sw_command_methods[], sw_send_methods[], sw_inspect_methods[];
 extern const luaL_Reg sw_poll_functions[], sw_poll_methods[], sw_events_functions[];
 extern const luaL_Reg sw_wait_functions[], sw_wait_methods[];
+extern const luaL_Reg sw_unfinished_methods[];
 extern const luaL_Reg sw_module_functions[];
 
 /* --- module.c --- */

@@ -1,6 +1,5 @@
 #include "host/host.h"
 
-#include <assert.h>
 #include <lauxlib.h>
 #include <stdlib.h>
 
@@ -66,7 +65,7 @@ static void add_report(struct client *client, struct sw_report *report) {
 static void take(struct client *client) {
     struct sw_delivery delivery;
     sw_channel_take(client->channel, &delivery);
-    sw_pages_join(&client->pages, &delivery.pages);
+    sw_pages_join(&client->messages.pages, &delivery.pages);
     client->taken = delivery.messages;
     for (struct sw_report *report = delivery.reports, *next; report != NULL; report = next) {
         next = report->next;
@@ -116,55 +115,17 @@ void sw_inflow_pass_report(struct client *client) {
 
 /* --- messages --- */
 
-/* Leaves pages that hold nothing more. */
-static void skip_empty_pages(struct client *client) {
-    struct sw_page *page = client->pages.head;
-    while (page != NULL && client->index == page->ends && client->offset == page->used) {
-        free(sw_pages_shift(&client->pages));
-        client->offset = client->index = 0;
-        page = client->pages.head;
-    }
-}
-
-/* The page in which the next message ends; *size is the message's. */
-static const struct sw_page *find_end(const struct client *client, size_t *size) {
-    const struct sw_page *page = client->pages.head;
-    uint32_t offset = client->offset, index = client->index;
-    *size = 0;
-    while (index == page->ends) {
-        *size += page->used - offset;
-        page = page->next;
-        offset = index = 0;
-    }
-    *size += sw_page_end_at(page, index) - offset;
-    return page;
-}
-
-static void copy_message(const struct client *client, char *to, size_t size) {
-    const struct sw_page *page = client->pages.head;
-    uint32_t offset = client->offset;
-    while (size > 0) {
-        size_t part = page->used - offset;
-        if (part > size) part = size;
-        memcpy(to, page->data + offset, part);
-        to += part;
-        size -= part;
-        page = page->next;
-        offset = 0;
-    }
-}
-
 bool sw_inflow_push_message(lua_State *L, struct client *client) {
     uint64_t serial = client->serial;
-    size_t size;
     int top = lua_gettop(L);
-    if (find_end(client, &size) == client->pages.head) {
-        lua_pushlstring(L, (const char *)client->pages.head->data + client->offset, size);
+    struct sw_message message = sw_cursor_message(&client->messages);
+    if (message.bytes != NULL) {
+        lua_pushlstring(L, (const char *)message.bytes, message.size);
     } else {
         luaL_Buffer buffer;
-        char *to = luaL_buffinitsize(L, &buffer, size);
-        if (client->serial == serial) copy_message(client, to, size);
-        luaL_pushresultsize(&buffer, size);
+        char *to = luaL_buffinitsize(L, &buffer, message.size);
+        if (client->serial == serial) sw_cursor_copy(&client->messages, 0, message.size, to);
+        luaL_pushresultsize(&buffer, message.size);
     }
     if (client->serial == serial) return true;
     lua_settop(L, top);
@@ -172,20 +133,10 @@ bool sw_inflow_push_message(lua_State *L, struct client *client) {
 }
 
 void sw_inflow_pass_message(struct client *client) {
-    size_t size;
-    const struct sw_page *page = find_end(client, &size);
-    assert(page != NULL);
-    uint32_t index = client->index;
-    while (client->pages.head != page) {
-        free(sw_pages_shift(&client->pages));
-        index = 0;
-    }
-    client->offset = sw_page_end_at(page, index);
-    client->index = index + 1;
-    skip_empty_pages(client);
+    client->unsettled += sw_cursor_message(&client->messages).size + SW_MESSAGE_OVERHEAD;
+    sw_cursor_pass(&client->messages);
     client->passed++;
     client->serial++;
-    client->unsettled += size + SW_MESSAGE_OVERHEAD;
     if (client->unsettled >= SETTLE_LUMP) sw_inflow_settle(client);
 }
 
@@ -202,8 +153,7 @@ void sw_inflow_drop_messages(struct client *client) {
 }
 
 void sw_inflow_drop(struct client *client) {
-    sw_pages_free(&client->pages);
-    client->offset = client->index = 0;
+    sw_cursor_drop(&client->messages);
     while (client->reports != NULL) sw_inflow_pass_report(client);
     client->passed = client->taken;
     client->report_count = 0;

@@ -33,7 +33,8 @@ static int client_is_connected(lua_State *L) {
     return 1;
 }
 
-/*** What counts against queue_limit: accepted and not yet handed to the kernel.
+/*** What counts against queue_limit: accepted and not yet handed to the kernel; with retain = "unacked", not yet
+ * acknowledged; with "unconfirmed", not yet confirmed.
  * @function client:pending
  * @treturn[1] integer bytes, framing included
  * @treturn[1] integer messages
@@ -47,7 +48,9 @@ static int client_pending(lua_State *L) {
     struct sw_view view;
     sw_channel_look(client->channel, &view);
     lua_pushinteger(L, (lua_Integer)view.queue_bytes);
-    lua_pushinteger(L, (lua_Integer)sw_view_queued(&view));
+    bool retains = client->channel->options.retain >= SW_RETAIN_UNACKED;
+    uint64_t messages = sw_view_queued(&view) + (retains ? view.gauges.in_flight : 0);
+    lua_pushinteger(L, (lua_Integer)messages);
     return 2;
 }
 

@@ -123,18 +123,19 @@ static void read_inbox_limit(lua_State *L, struct sw_spot spot, void *out) {
 }
 
 static void read_retain(lua_State *L, struct sw_spot spot, void *out) {
-    enum sw_retain *retain = &((struct reading *)out)->options->retain;
+    static const char *const names[] = {
+        [SW_RETAIN_NONE] = "none",
+        [SW_RETAIN_UNSENT] = "unsent",
+        [SW_RETAIN_UNACKED] = "unacked",
+        [SW_RETAIN_UNCONFIRMED] = "unconfirmed",
+    };
     const char *name = sw_to_word(L, -1);
-    if (name == NULL) name = "";
-    if (strcmp(name, "none") == 0)
-        *retain = SW_RETAIN_NONE;
-    else if (strcmp(name, "unsent") == 0)
-        *retain = SW_RETAIN_UNSENT;
-    else if (strcmp(name, "unacked") == 0 || strcmp(name, "unconfirmed") == 0)
-        luaL_error(L, "%s: retain = \"%s\" is not available in this version; use \"none\" or \"unsent\"", spot.where,
-                   name);
-    else
-        sw_misuse(L, spot, -1, "\"none\" or \"unsent\"");
+    for (int retain = SW_RETAIN_NONE; name != NULL && retain <= SW_RETAIN_UNCONFIRMED; retain++) {
+        if (strcmp(names[retain], name) != 0) continue;
+        ((struct reading *)out)->options->retain = (enum sw_retain)retain;
+        return;
+    }
+    sw_misuse(L, spot, -1, "\"none\", \"unsent\", \"unacked\" or \"unconfirmed\"");
 }
 
 static void read_linger(lua_State *L, struct sw_spot spot, void *out) {
@@ -185,6 +186,9 @@ static void read_on(lua_State *L, struct sw_spot spot, void *out) {
     sw_check_handlers(L, spot.where, -1);
 }
 
+/* It is read when the framing is known: host/greeting.h. */
+static void pass_over(lua_State *L, struct sw_spot spot, void *out) { (void)L, (void)spot, (void)out; }
+
 static const struct sw_option all_options[] = {
     {"host", read_host},
     {"port", read_port},
@@ -195,6 +199,7 @@ static const struct sw_option all_options[] = {
     {"queue_limit", read_queue_limit},
     {"inbox_limit", read_inbox_limit},
     {"retain", read_retain},
+    {"greeting", pass_over},
     {"linger", read_linger},
     {"nodelay", read_nodelay},
     {"keepalive", read_keepalive},

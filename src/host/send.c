@@ -5,49 +5,55 @@
 #include "host/check.h"
 #include "host/event.h"
 #include "host/host.h"
+#include "host/send.h"
 
 /* Pieces of one message that are sent from where they lie; more are joined first. */
 enum { PIECES = 16 };
 
-static void push_too_big(lua_State *L, const struct sw_options *options, size_t size) {
-    unsigned width = sw_framing_prefix(options->framing.kind);
-    uint64_t longest = width > 0 ? (UINT64_C(1) << 8 * width) - 1 : UINT64_MAX;
-    if (size > longest)
-        lua_pushfstring(L, "message too big: it has %I bytes, and the framing's length prefix says %I at most",
-                        (LUAI_UACINT)size, (LUAI_UACINT)longest);
-    else
-        lua_pushfstring(L, "message too big: it has %I bytes, which with its framing exceeds queue_limit (%I)",
-                        (LUAI_UACINT)size, (LUAI_UACINT)options->queue_limit);
+static const char *push_beyond_prefix(lua_State *L, const struct sw_framing *framing, size_t size) {
+    uint64_t longest = (UINT64_C(1) << 8 * sw_framing_prefix(framing->kind)) - 1;
+    return lua_pushfstring(L, "message too big: it has %I bytes, and the framing's length prefix says %I at most",
+                           (LUAI_UACINT)size, (LUAI_UACINT)longest);
 }
 
-static void push_unfit(lua_State *L, const struct sw_framing *framing, size_t size) {
-    if (framing->kind == SW_FRAMING_FIXED)
-        lua_pushfstring(L, "the framing { fixed = %d } carries messages of just that size, and this one has %I bytes",
-                        (int)framing->size, (LUAI_UACINT)size);
-    else if (framing->kind == SW_FRAMING_RAW)
-        lua_pushliteral(L, "the framing \"raw\" cannot carry an empty message");
-    else if (framing->kind == SW_FRAMING_LINE)
-        lua_pushliteral(L, "the framing \"line\" cannot carry a message that holds \"\\n\" or ends in \"\\r\"");
-    else
-        lua_pushliteral(L, "the framing cannot carry a message that holds its delimiter or forms one with it");
+const char *sw_push_unfit(lua_State *L, const struct sw_framing *framing, enum sw_err err, size_t size) {
+    if (err == SW_TOOBIG) return push_beyond_prefix(L, framing, size);
+    switch (framing->kind) {
+    case SW_FRAMING_FIXED:
+        return lua_pushfstring(
+            L, "the framing { fixed = %d } carries messages of just that size, and this one has %I bytes",
+            (int)framing->size, (LUAI_UACINT)size);
+    case SW_FRAMING_RAW: return lua_pushliteral(L, "the framing \"raw\" cannot carry an empty message");
+    case SW_FRAMING_LINE:
+        return lua_pushliteral(L, "the framing \"line\" cannot carry a message that holds \"\\n\" or ends in \"\\r\"");
+    default:
+        return lua_pushliteral(L, "the framing cannot carry a message that holds its delimiter or forms one with it");
+    }
+}
+
+/* Its framing, if it has a length prefix, could carry it. */
+static bool exceeds_limit(const struct sw_framing *framing, size_t size) {
+    unsigned width = sw_framing_prefix(framing->kind);
+    return width == 0 || size < UINT64_C(1) << 8 * width;
 }
 
 /* size: of the message, without framing. */
 static int refuse_message(lua_State *L, const struct client *client, enum sw_err err, size_t size) {
     const struct sw_options *options = &client->channel->options;
-    switch (err) {
-    case SW_CLOSED: return sw_push_closed(L, &client->server);
-    case SW_FULL:
-        lua_pushfstring(L, "queue full: queue_limit is %I bytes; send again after the drain event",
-                        (LUAI_UACINT)options->queue_limit);
-        break;
-    case SW_TOOBIG: push_too_big(L, options, size); break;
-    case SW_FRAME: push_unfit(L, &options->framing, size); break;
-    default: return sw_push_no_memory(L);
-    }
-    int sentence = lua_gettop(L);
-    sw_push_refusal(L, err, lua_tostring(L, sentence));
-    return 3;
+    LUAI_UACINT limit = (LUAI_UACINT)options->queue_limit;
+    const char *sentence;
+    if (err == SW_CLOSED) return sw_push_closed(L, &client->server);
+    if (err == SW_FULL)
+        sentence = lua_pushfstring(L, "queue full: queue_limit is %I bytes; send again after the drain event", limit);
+    else if (err == SW_TOOBIG && exceeds_limit(&options->framing, size))
+        sentence =
+            lua_pushfstring(L, "message too big: it has %I bytes, which with its framing exceeds queue_limit (%I)",
+                            (LUAI_UACINT)size, limit);
+    else if (err == SW_TOOBIG || err == SW_FRAME)
+        sentence = sw_push_unfit(L, &options->framing, err, size);
+    else
+        return sw_push_no_memory(L);
+    return sw_push_refusal(L, err, sentence);
 }
 
 static int push_id(lua_State *L, uint64_t id) {
@@ -163,17 +169,30 @@ static int client_write(lua_State *L) {
     return push_id(L, id);
 }
 
-/*** Not available in this version, which has no retain = "unconfirmed".
+/*** Messages up to id need no replay any more: the peer's program has said that it has them. For retain =
+ * "unconfirmed"; to confirm what is confirmed already does nothing.
  * @function client:confirm
- * @tparam integer id
+ * @tparam integer|string id
+ * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EFORKED
- * @raise always
+ * @treturn[2] string code: EINVAL (ids may come from peers: this one was never handed over), ECLOSED, EFORKED
+ * @raise id is no whole number; another retain
  */
 static int client_confirm(lua_State *L) {
-    if (sw_check_usable(L, 1) == NULL) return 3;
-    return luaL_error(L, "client:confirm: retain = \"unconfirmed\" is not available in this version");
+    struct client *client = sw_check_usable(L, 1);
+    if (client == NULL) return 3;
+    int is_id;
+    lua_Integer id = lua_tointegerx(L, 2, &is_id);
+    if (!is_id) sw_misuse(L, (struct sw_spot){"client:confirm", "id"}, 2, "a whole number");
+    if (client->channel->options.retain != SW_RETAIN_UNCONFIRMED)
+        return luaL_error(L, "client:confirm: only for clients made with retain = \"unconfirmed\"");
+    if (client->is_closed) return sw_push_closed(L, &client->server);
+    if (id >= 0 && sw_channel_confirm(client->channel, (uint64_t)id)) return lua_pushboolean(L, true), 1;
+    lua_pushnil(L);
+    lua_pushfstring(L, "message %I was never handed over, so it cannot be confirmed", (LUAI_UACINT)id);
+    lua_pushliteral(L, "EINVAL");
+    return 3;
 }
 
 const luaL_Reg sw_send_methods[] = {

@@ -1,3 +1,5 @@
+#include "host/wait.h"
+
 #include <errno.h>
 #include <lauxlib.h>
 #include <string.h>
@@ -5,16 +7,6 @@
 #include "base/clock.h"
 #include "host/check.h"
 #include "host/event.h"
-#include "host/host.h"
-
-/* Looks whether the wait is over. 0: not yet; else the number of values it has pushed. */
-typedef int look_fn(lua_State *L, struct client *client, void *context);
-
-/* What is waited for. */
-struct goal {
-    look_fn *look;
-    const char *late; /* the message when time is out; %s is the server */
-};
 
 static int interrupted(lua_State *L) {
     lua_pushnil(L);
@@ -23,7 +15,7 @@ static int interrupted(lua_State *L) {
     return 3;
 }
 
-static int timed_out(lua_State *L, const struct client *client, const struct goal *goal) {
+static int timed_out(lua_State *L, const struct client *client, const struct sw_goal *goal) {
     lua_pushnil(L);
     if (client != NULL)
         lua_pushfstring(L, goal->late, sw_push_place(L, &client->server));
@@ -34,10 +26,8 @@ static int timed_out(lua_State *L, const struct client *client, const struct goa
     return 3;
 }
 
-/* Sleeps until the goal's look says so, the deadline (sw_clock, < 0: none) passes or a signal comes. Runs no handlers.
- */
-static int wait_until(lua_State *L, struct host *host, struct client *client, double deadline, const struct goal *goal,
-                      void *context) {
+int sw_wait_until(lua_State *L, struct host *host, struct client *client, double deadline, const struct sw_goal *goal,
+                  void *context) {
     struct sw_engine *engine = host->engine;
     int values;
     int failed = 0;
@@ -97,7 +87,7 @@ static int look_connected(lua_State *L, struct client *client, void *context) {
     return 0;
 }
 
-static const struct goal connected = {look_connected, "timed out: no connection to %s yet"};
+static const struct sw_goal connected = {look_connected, "timed out: no connection to %s yet"};
 
 static int look_disconnected(lua_State *L, struct client *client, void *context) {
     (void)context;
@@ -109,7 +99,7 @@ static int look_disconnected(lua_State *L, struct client *client, void *context)
     return view.paused && !ending ? inbox_full(L) : 0;
 }
 
-static const struct goal disconnected = {look_disconnected, "timed out: the connection to %s has not ended yet"};
+static const struct sw_goal disconnected = {look_disconnected, "timed out: the connection to %s has not ended yet"};
 
 /***
  * @module sidewire.core
@@ -131,7 +121,7 @@ static int client_wait(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     const char *state = sw_to_word(L, 2);
-    const struct goal *goal = NULL;
+    const struct sw_goal *goal = NULL;
     if (state == NULL) state = "";
     if (strcmp(state, "connected") == 0) goal = &connected;
     if (strcmp(state, "disconnected") == 0) goal = &disconnected;
@@ -140,7 +130,7 @@ static int client_wait(lua_State *L) {
         return sw_misuse(L, (struct sw_spot){"client:wait", "state"}, 2, "\"connected\" or \"disconnected\"");
     }
     double deadline = read_deadline(L, "client:wait", 3);
-    return wait_until(L, client->host, client, deadline, goal, NULL);
+    return sw_wait_until(L, client->host, client, deadline, goal, NULL);
 }
 
 /* --- flush --- */
@@ -162,7 +152,7 @@ static int look_flushed(lua_State *L, struct client *client, void *context) {
     return view.paused ? inbox_full(L) : 0; /* a peer that waits for us to read may not read itself */
 }
 
-static const struct goal flushed = {look_flushed, "timed out: not all of the queue is sent to %s yet"};
+static const struct sw_goal flushed = {look_flushed, "timed out: not all of the queue is sent to %s yet"};
 
 /*** Waits until all that was accepted before the call is handed to the kernel, running no handlers. A time-out harms
  * nothing: the next flush goes on.
@@ -182,7 +172,7 @@ static int client_flush(lua_State *L) {
     struct sw_view view;
     sw_channel_look(client->channel, &view);
     struct flush flush = {view.accepted, lost_of(&view)};
-    return wait_until(L, client->host, client, deadline, &flushed, &flush);
+    return sw_wait_until(L, client->host, client, deadline, &flushed, &flush);
 }
 
 /* --- receive --- */
@@ -205,7 +195,7 @@ static int look_message(lua_State *L, struct client *client, void *context) {
     return ended ? push_end(L, client, &view) : 0;
 }
 
-static const struct goal message = {look_message, "no message from %s yet"};
+static const struct sw_goal message = {look_message, "no message from %s yet"};
 
 /*** The next message, pulled; runs no handlers. For clients without a message handler; state events stay for poll.
  * @function client:receive
@@ -225,7 +215,7 @@ static int client_receive(lua_State *L) {
             L, "client:receive: messages go to the message handler; take it away with client:on(\"message\", nil)");
     double deadline = lua_isnoneornil(L, 2) ? sw_clock() : read_deadline(L, "client:receive", 2);
     lua_settop(L, 2);
-    return wait_until(L, client->host, client, deadline, &message, NULL);
+    return sw_wait_until(L, client->host, client, deadline, &message, NULL);
 }
 
 /* --- the module --- */
@@ -237,7 +227,7 @@ static int look_work(lua_State *L, struct client *client, void *context) {
     return host->runnable.head != NULL ? push_true(L) : 0;
 }
 
-static const struct goal work = {look_work, "timed out: nothing came for poll"};
+static const struct sw_goal work = {look_work, "timed out: nothing came for poll"};
 
 /*** Waits until poll has work, running no handlers.
  * @function wait
@@ -252,7 +242,7 @@ static int wait_work(lua_State *L) {
     struct host *host = sw_host(L);
     if (sw_host_refuses(L, host)) return 3;
     double deadline = read_deadline(L, "sidewire.wait", 1);
-    return wait_until(L, host, NULL, deadline, &work, host);
+    return sw_wait_until(L, host, NULL, deadline, &work, host);
 }
 
 const luaL_Reg sw_wait_functions[] = {

@@ -81,7 +81,7 @@ struct conn *sw_conn_new(struct loop *loop, struct sw_channel *channel) {
     ev_init(&conn->timer, on_timer);
     conn->timer.data = conn;
     sw_channel_gauges(channel, &conn->gauges); /* an earlier loop may have counted */
-    sw_sendq_init(&conn->queue, conn->gauges.handed);
+    sw_sendq_init(&conn->queue, channel->options.retain, conn->gauges.handed, conn->gauges.finished);
     channel->conn = conn;
     return conn;
 }
@@ -89,6 +89,7 @@ struct conn *sw_conn_new(struct loop *loop, struct sw_channel *channel) {
 void sw_conn_free(struct conn *conn) {
     if (conn->lookup != NULL) conn->lookup->conn = NULL;
     sw_sendq_fini(&conn->queue);
+    sw_greeting_unref(conn->greeting);
     sw_channel_unref(conn->channel);
     free(conn);
 }
@@ -125,11 +126,19 @@ void sw_conn_log(struct conn *conn, enum sw_log log, double delay) {
     sw_channel_report(conn->channel, &report);
 }
 
-void sw_conn_account(struct conn *conn, size_t released) {
-    conn->gauges.in_flight = conn->queue.handed.id - conn->queue.acked.id;
-    conn->gauges.handed = conn->queue.handed.id;
-    conn->gauges.failures = conn->failures;
-    sw_channel_account(conn->channel, &conn->gauges, released);
+void sw_conn_account(struct conn *conn) {
+    const struct sw_sendq *queue = &conn->queue;
+    struct sw_gauges *gauges = &conn->gauges;
+    gauges->in_flight = queue->handed.id - queue->kept.id;
+    gauges->finished = queue->finished;
+    gauges->handed = queue->handed.id;
+    gauges->reached = queue->reached;
+    gauges->failures = conn->failures;
+    /* The four groups, each counted on its own, make up what was taken in. */
+    assert(queue->last_id - queue->handed.id + sw_gauges_not_queued(gauges) == queue->last_id);
+    uint64_t released = sw_sendq_released(queue);
+    sw_channel_account(conn->channel, gauges, (size_t)(released - conn->released));
+    conn->released = released;
 }
 
 /* --- what comes next --- */
@@ -178,7 +187,7 @@ static void give_up(struct conn *conn, struct sw_error error) {
 void sw_conn_dial_failed(struct conn *conn, struct sw_error error) {
     conn->cause = error;
     conn->failures++;
-    sw_conn_account(conn, 0);
+    sw_conn_account(conn);
     if (may_retry(conn))
         wait_for_next(conn);
     else
@@ -188,7 +197,7 @@ void sw_conn_dial_failed(struct conn *conn, struct sw_error error) {
 static void count_failure(struct conn *conn) {
     bool held = sw_clock() - conn->since >= HELD;
     conn->failures = held ? 0 : conn->failures + 1;
-    sw_conn_account(conn, 0);
+    sw_conn_account(conn);
 }
 
 static struct sw_error closed(void) { return sw_error_make(SW_CLOSED, SW_STAGE_CLOSE); }
@@ -340,13 +349,20 @@ static void set_room(struct conn *conn, const struct sw_batch *batch) {
     if (conn->attempt_due) sw_dial_start(conn);
 }
 
+static void confirm(struct conn *conn, uint64_t id) {
+    sw_sendq_confirm(&conn->queue, id);
+    sw_conn_account(conn);
+}
+
 void sw_conn_attend(struct conn *conn, struct sw_batch *batch) {
     SW_ON_LOOP_THREAD();
     conn->discard = batch->discard;
     set_room(conn, batch);
+    if (batch->confirmed > conn->queue.confirmed) confirm(conn, batch->confirmed);
     if (conn->state == CONN_CONNECTED) conn->fence = UINT64_MAX; /* the commands are seen now */
     for (struct sw_command *command = batch->commands; command != NULL; command = command->next) handle(conn, command);
     if (conn->state == CONN_CONNECTED || conn->state == CONN_FLUSHING) sw_transfer_send(conn);
+    if (batch->copy_wanted && conn->state != CONN_CLOSED) sw_transfer_copy(conn);
 }
 
 void sw_conn_fail(struct conn *conn, struct sw_error fault) {

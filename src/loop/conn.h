@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "channel/channel.h"
+#include "channel/greeting.h"
 #include "loop/assembly.h"
 #include "loop/resolver.h"
 #include "loop/sendq.h"
@@ -87,7 +88,11 @@ struct conn {
     double since;       /* when the attempt began; CONNECTED: when it was ready; WAITING: when the last one failed */
     char address[SW_ADDRESS_TEXT];
     uint16_t port;
+    struct sw_greeting *greeting; /* one reference, until it is handed over; NULL: none */
+    uint64_t greeted;             /* bytes of the greeting handed over on this connection */
     struct sw_sendq queue;
+    uint64_t released;   /* bytes of the queue that the channel knows to count no longer */
+    uint64_t acked_told; /* newest message that an `acked` report told of */
     struct sw_assembly in;
 
     enum conn_goal goal;   /* FLUSHING, ENDING */
@@ -143,8 +148,8 @@ void sw_conn_dial_failed(struct conn *conn, struct sw_error error);
 /* What comes after a connection whose account is made. */
 void sw_conn_ended(struct conn *conn, struct sw_report *report);
 
-/* Publishes the gauges; `released` bytes no longer count against queue_limit. */
-void sw_conn_account(struct conn *conn, size_t released);
+/* Publishes the gauges, and what no longer counts against queue_limit. */
+void sw_conn_account(struct conn *conn);
 
 /* A report about this connection, to be completed and sent. */
 struct sw_report sw_conn_report(const struct conn *conn, enum sw_event event);
@@ -179,6 +184,14 @@ void sw_transfer_trim(struct conn *conn);
 
 /* Asks the kernel how far the peer's TCP is, and publishes it. */
 void sw_transfer_sample(struct conn *conn);
+
+/* Gives the host copies of all unfinished messages. */
+void sw_transfer_copy(struct conn *conn);
+
+/* Bytes handed over on this connection, the greeting among them. */
+static inline uint64_t sw_transfer_written(const struct conn *conn) {
+    return conn->greeted + sw_sendq_written(&conn->queue);
+}
 
 /* --- ending.c --- */
 

@@ -42,7 +42,7 @@ static void note_address(struct conn *conn, const struct sw_address *address) {
 static void on_ready(struct conn *conn) {
     bool again = conn->gauges.connects++ > 0;
     struct sw_report report = sw_conn_report(conn, SW_EVENT_CONNECT);
-    sw_conn_account(conn, 0);
+    sw_conn_account(conn);
     report.seconds = sw_clock() - conn->since;
     if (!sw_conn_enter_with(conn, CONN_CONNECTED, &report)) {
         fail(conn, sw_error_system(ENOMEM, SW_STAGE_CONNECT));

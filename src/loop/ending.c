@@ -42,7 +42,7 @@ void sw_ending_start(struct conn *conn, double seconds) {
 
 void sw_ending_check(struct conn *conn) {
     sw_transfer_sample(conn);
-    uint64_t written = sw_sendq_written(&conn->queue);
+    uint64_t written = sw_transfer_written(conn);
     bool acked = sw_socket_acked(conn->fd, written, conn->fin) == written;
     if ((conn->peer_ended && acked) || sw_clock() >= conn->deadline) sw_ending_finish(conn);
 }
@@ -60,18 +60,17 @@ static uint64_t size_of(struct sw_loss loss) { return loss.first == 0 ? 0 : loss
 
 /* Gives up, or goes back to, what the retain mode and the goal say, and writes it into the report. */
 static void settle(struct conn *conn, struct sw_report *report) {
-    enum sw_retain mode = conn->channel->options.retain;
     bool final = conn->goal == GOAL_CLOSE;
     sw_transfer_take(conn); /* also to be counted and, where nothing is replayed, given up, up to the fence */
     report->unsent = conn->queue.last_id - conn->queue.handed.id;
-    struct sw_toll toll = final ? sw_sendq_abandon(&conn->queue) : sw_sendq_rewind(&conn->queue, mode, conn->fence);
+    struct sw_toll toll = final ? sw_sendq_abandon(&conn->queue) : sw_sendq_rewind(&conn->queue, conn->fence);
     report->unacked = toll.in_flight;
     report->lost_unknown = toll.unknown;
     report->lost_unsent = toll.unsent;
     conn->gauges.lost_unknown += size_of(toll.unknown);
     conn->gauges.lost_unsent += size_of(toll.unsent);
     conn->gauges.lost_cut += toll.cut;
-    sw_conn_account(conn, toll.released);
+    sw_conn_account(conn);
 }
 
 static void close_socket(struct conn *conn) {

@@ -2,9 +2,12 @@
 
 #include <stdlib.h>
 
-void sw_sendq_init(struct sw_sendq *queue, uint64_t last_id) {
+void sw_sendq_init(struct sw_sendq *queue, enum sw_retain mode, uint64_t last_id, uint64_t finished) {
     memset(queue, 0, sizeof *queue);
-    queue->acked.id = queue->handed.id = queue->last_id = last_id;
+    queue->mode = mode;
+    queue->kept.id = queue->acked.id = queue->handed.id = queue->last_id = last_id;
+    queue->confirmed = queue->reached = last_id;
+    queue->finished = finished;
 }
 
 void sw_sendq_fini(struct sw_sendq *queue) {
@@ -97,15 +100,16 @@ static void drop_pages_before(struct sw_sendq *queue, const struct sw_page *page
     while (queue->pages.head != page) drop_page(queue, sw_pages_shift(&queue->pages));
 }
 
-/* After acked has moved. */
-static void free_acked(struct sw_sendq *queue) {
-    if (queue->acked.byte != queue->end) {
-        drop_pages_before(queue, queue->acked.page);
+/* After `kept` has moved. */
+static void free_pages(struct sw_sendq *queue) {
+    if (queue->kept.byte != queue->end) {
+        drop_pages_before(queue, queue->kept.page);
         return;
     }
     drop_pages_before(queue, NULL);
-    queue->acked.page = queue->handed.page = NULL;
-    queue->acked.offset = queue->acked.index = queue->handed.offset = queue->handed.index = 0;
+    enter_page(&queue->kept, NULL);
+    enter_page(&queue->acked, NULL);
+    enter_page(&queue->handed, NULL);
 }
 
 static bool fits_behind(const struct sw_page *tail, const struct sw_page *page) {
@@ -132,8 +136,12 @@ void sw_sendq_put(struct sw_sendq *queue, struct sw_pages *pages) {
         drop_page(queue, page);
     }
     sw_pages_join(&queue->pages, pages);
-    if (queue->acked.page == NULL) enter_page(&queue->acked, queue->pages.head);
-    if (queue->handed.page == NULL) enter_page(&queue->handed, queue->pages.head);
+    if (queue->kept.page == NULL) { /* it was empty */
+        enter_page(&queue->kept, queue->pages.head);
+        enter_page(&queue->acked, queue->pages.head);
+        enter_page(&queue->handed, queue->pages.head);
+    }
+    advance(&queue->kept, 0);
     advance(&queue->acked, 0);
     advance(&queue->handed, 0);
 }
@@ -157,10 +165,38 @@ size_t sw_sendq_fill(const struct sw_sendq *queue, uint64_t fence, size_t limit,
     return count;
 }
 
-size_t sw_sendq_handed(struct sw_sendq *queue, size_t bytes) {
-    uint64_t before = queue->handed.start;
+/* Messages up to the place are finished. */
+static void finish_up_to(struct sw_sendq *queue, struct sw_place place) {
+    queue->finished += place.id - queue->kept.id;
+    queue->kept = place;
+    free_pages(queue);
+}
+
+static void carry_out_confirmed(struct sw_sendq *queue) {
+    uint64_t id = queue->confirmed;
+    if (sw_sendq_is_cut(queue) && id > queue->handed.id) id = queue->handed.id;
+    if (id <= queue->kept.id) return;
+    struct sw_place place = queue->kept;
+    advance_to_id(&place, id);
+    if (queue->acked.byte < place.byte) queue->acked = place;
+    if (queue->handed.byte < place.byte) {
+        queue->connected += place.byte - queue->handed.byte;
+        queue->handed = place;
+    }
+    finish_up_to(queue, place);
+}
+
+void sw_sendq_confirm(struct sw_sendq *queue, uint64_t id) {
+    assert(id <= queue->reached);
+    if (id <= queue->confirmed) return;
+    queue->confirmed = id;
+    carry_out_confirmed(queue);
+}
+
+void sw_sendq_handed(struct sw_sendq *queue, size_t bytes) {
     advance(&queue->handed, bytes);
-    return queue->handed.start - before;
+    if (queue->reached < queue->handed.id) queue->reached = queue->handed.id;
+    carry_out_confirmed(queue);
 }
 
 void sw_sendq_acked(struct sw_sendq *queue, uint64_t bytes) {
@@ -171,7 +207,21 @@ void sw_sendq_acked(struct sw_sendq *queue, uint64_t bytes) {
     advance(&there, acked - there.byte);
     if (there.id == queue->acked.id) return;
     advance_to_id(&queue->acked, there.id);
-    free_acked(queue);
+    if (queue->mode != SW_RETAIN_UNCONFIRMED) finish_up_to(queue, queue->acked);
+}
+
+uint64_t sw_sendq_released(const struct sw_sendq *queue) {
+    switch (queue->mode) {
+    case SW_RETAIN_NONE:
+    case SW_RETAIN_UNSENT: return queue->handed.start;
+    case SW_RETAIN_UNACKED: return queue->acked.byte;
+    case SW_RETAIN_UNCONFIRMED: return queue->kept.byte;
+    }
+    return 0;
+}
+
+bool sw_sendq_copy(const struct sw_sendq *queue, struct sw_pages *copy) {
+    return sw_pages_copy(queue->kept.page, queue->kept.offset, queue->kept.index, copy);
 }
 
 /* --- the end of a connection --- */
@@ -191,31 +241,34 @@ static struct sw_loss range(uint64_t first, uint64_t last) {
     return first <= last ? (struct sw_loss){first, last} : (struct sw_loss){0, 0};
 }
 
-/* Gives up all messages before `keep`: those that the kernel had whole, and a loose one that it had in part, may have
+/* Gives up all messages before `keep`: those that a kernel had whole, and a loose one that it had in part, may have
  * arrived. */
 static struct sw_toll give_up_before(struct sw_sendq *queue, uint64_t keep, bool cut_loose) {
-    uint64_t perhaps = queue->handed.id + (cut_loose ? 1 : 0), last = keep - 1;
+    if (cut_loose && queue->reached == queue->handed.id) queue->reached++;
+    uint64_t last = keep - 1;
     struct sw_toll toll = {
-        .unknown = range(queue->acked.id + 1, last < perhaps ? last : perhaps),
-        .unsent = range(perhaps + 1, last),
-        .cut = cut_loose && last >= perhaps,
+        .unknown = range(queue->kept.id + 1, last < queue->reached ? last : queue->reached),
+        .unsent = range(queue->reached + 1, last),
+        .cut = cut_loose && last > queue->handed.id,
         .in_flight = queue->handed.id - queue->acked.id,
     };
-    if (last > queue->acked.id) advance_to_id(&queue->acked, last);
-    if (queue->acked.byte > queue->handed.start) toll.released = (size_t)(queue->acked.byte - queue->handed.start);
-    queue->handed = queue->acked;
+    if (last > queue->kept.id) advance_to_id(&queue->kept, last);
+    if (queue->reached < queue->kept.id) queue->reached = queue->kept.id;
+    free_pages(queue);
+    queue->acked = queue->handed = queue->kept;
     queue->connected = queue->handed.byte;
-    free_acked(queue);
     return toll;
 }
 
-struct sw_toll sw_sendq_rewind(struct sw_sendq *queue, enum sw_retain mode, uint64_t fence) {
+struct sw_toll sw_sendq_rewind(struct sw_sendq *queue, uint64_t fence) {
     bool cut_loose = is_cut_loose(queue);
-    uint64_t keep = sw_first_to_keep(mode, queue->handed.id, queue->acked.id, 0);
-    if (mode == SW_RETAIN_UNSENT && cut_loose) keep++;
+    uint64_t keep = sw_first_to_keep(queue->mode, queue->handed.id, queue->acked.id, queue->kept.id);
+    if (queue->mode == SW_RETAIN_UNSENT && cut_loose) keep++;
     uint64_t last = fence < queue->last_id ? fence : queue->last_id;
     if (keep > last + 1) keep = last + 1;
-    return give_up_before(queue, keep, cut_loose);
+    struct sw_toll toll = give_up_before(queue, keep, cut_loose);
+    carry_out_confirmed(queue); /* nothing is half sent any more */
+    return toll;
 }
 
 struct sw_toll sw_sendq_abandon(struct sw_sendq *queue) {

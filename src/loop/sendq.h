@@ -1,18 +1,19 @@
-/* The send queue: what one connection has to send, and what it must still account for.
+/* The send queue: what one client has to send, and what it must still account for.
  *
- * One chain of pages in stream order with two places in it:
+ * One chain of pages in stream order with three places in it:
  *
- *        acked                 handed               end
- *     -----|---------------------|-------------------|
- *          |  in flight: kept    |  queued           |
- *          |  until the peer's   |  the next bytes   |
- *          |  TCP has it         |  for the kernel   |
+ *        kept               acked                handed               end
+ *     -----|------------------|---------------------|-------------------|
+ *          |  confirming is   |  in flight: the     |  queued           |
+ *          |  the script's,   |  peer's TCP does    |  the next bytes   |
+ *          |  and due         |  not have it yet    |  for the kernel   |
  *
- * `acked` stands at a boundary, before the first message that the peer's TCP does not have whole; pages left of it are
- * freed. What the kernel has got stays until then, in every retain mode: the kernel's own buffer bounds it
- * (TCP_NOTSENT_LOWAT), and its boundaries turn a byte count from SIOCOUTQ into fates of messages. The modes differ only
- * in where a new connection starts (base/retain.h), which is always at a boundary right of `acked`, and in what counts
- * against queue_limit.
+ * `kept` and `acked` stand at boundaries: `acked` before the first message that the peer's TCP does not have whole, `kept`
+ * before the first that is not finished. They are one place, except under SW_RETAIN_UNCONFIRMED, where a message is
+ * finished when the script has confirmed it. Pages left of `kept` are freed. What the kernel has got stays at least until
+ * it is acknowledged, in every mode: the kernel's own buffer bounds it (TCP_NOTSENT_LOWAT), and its boundaries turn a
+ * byte count from SIOCOUTQ into fates of messages. The modes differ in where a new connection starts (base/retain.h),
+ * which is always at a boundary, in when a message is finished, and in what counts against queue_limit.
  */
 #ifndef SW_LOOP_SENDQ_H
 #define SW_LOOP_SENDQ_H
@@ -41,17 +42,21 @@ struct sw_place {
 enum { SW_SPENT_MAX = 16, SW_SPENT_SIZE = SW_PAGE_MAX / 2 };
 
 struct sw_sendq {
+    enum sw_retain mode;
     struct sw_pages pages;
     struct sw_pages spent; /* emptied large pages, to be filled again: at most SW_SPENT_MAX */
     unsigned spent_count;
-    struct sw_place acked, handed;
+    struct sw_place kept, acked, handed;
     uint64_t last_id;   /* newest message that was put */
     uint64_t end;       /* bytes put since the queue was made */
-    uint64_t connected; /* byte at which the current connection started */
+    uint64_t connected; /* where the current connection started; moves on with messages that it skips */
+    uint64_t confirmed; /* newest message that the script confirmed; ahead of `kept` while that one is half sent */
+    uint64_t reached;   /* newest that was given up, or given to any connection, whole or (a loose one) in part */
+    uint64_t finished;  /* messages so far */
 };
 
-/* Empty, after message `last_id`. */
-void sw_sendq_init(struct sw_sendq *queue, uint64_t last_id);
+/* Empty, after message `last_id`, with `finished` messages so far. */
+void sw_sendq_init(struct sw_sendq *queue, enum sw_retain mode, uint64_t last_id, uint64_t finished);
 void sw_sendq_fini(struct sw_sendq *queue);
 
 /* Takes the messages in: pages with whole messages, the ids following on. */
@@ -61,17 +66,27 @@ void sw_sendq_put(struct sw_sendq *queue, struct sw_pages *pages);
  * count. */
 size_t sw_sendq_fill(const struct sw_sendq *queue, uint64_t fence, size_t limit, struct iovec *iov, size_t max);
 
-/* The kernel took so many bytes. Returns the bytes of the messages that are now handed over whole. */
-size_t sw_sendq_handed(struct sw_sendq *queue, size_t bytes);
+/* The kernel took so many bytes. */
+void sw_sendq_handed(struct sw_sendq *queue, size_t bytes);
 
 /* The peer's TCP has this many of the bytes handed over on this connection: frees what it can. */
 void sw_sendq_acked(struct sw_sendq *queue, uint64_t bytes);
+
+/* The script needs no replay of messages up to `id`, which is at most `reached`. Those that wait to be sent again are
+ * skipped; one that is half sent is sent to its end first. */
+void sw_sendq_confirm(struct sw_sendq *queue, uint64_t id);
 
 /* Bytes handed over on this connection. */
 static inline uint64_t sw_sendq_written(const struct sw_sendq *queue) { return queue->handed.byte - queue->connected; }
 
 /* True in the middle of a message. */
 static inline bool sw_sendq_is_cut(const struct sw_sendq *queue) { return queue->handed.byte != queue->handed.start; }
+
+/* Bytes, of all that were put, that count against queue_limit no longer. Never decreases. */
+uint64_t sw_sendq_released(const struct sw_sendq *queue);
+
+/* Copies every unfinished message, the first of which is kept.id + 1. False: no memory, *copy is empty. */
+bool sw_sendq_copy(const struct sw_sendq *queue, struct sw_pages *copy);
 
 /* Moves the spent pages out. */
 struct sw_pages sw_sendq_take_spent(struct sw_sendq *queue);
@@ -81,13 +96,12 @@ struct sw_toll {
     struct sw_loss unknown, unsent; /* given up, by fate */
     bool cut;                       /* the last unknown one was handed over in part only */
     uint64_t in_flight;             /* how many were handed over whole and not acknowledged */
-    size_t released;                /* bytes of given-up messages that were queued: they no longer count */
 };
 
-/* The connection ended: gives up what `mode` does not keep, goes back to the first byte of what the next connection
+/* The connection ended: gives up what the mode does not keep, goes back to the first byte of what the next connection
  * sends. What was accepted after `fence`, when the script had ended the connection, was never meant for it and is kept
  * in every mode. */
-struct sw_toll sw_sendq_rewind(struct sw_sendq *queue, enum sw_retain mode, uint64_t fence);
+struct sw_toll sw_sendq_rewind(struct sw_sendq *queue, uint64_t fence);
 
 /* There will be no next connection: gives up everything. */
 struct sw_toll sw_sendq_abandon(struct sw_sendq *queue);

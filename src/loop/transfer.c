@@ -10,22 +10,36 @@ enum {
     SEND_LIMIT = 1024 * 1024, /* about so many bytes a sendmsg */
 };
 
-/* How often to ask for acknowledgements when nothing else gives a reason to: soon at first, rarely when the peer is
- * stuck. */
-static const double ACK_INTERVAL_MIN = 0.02, ACK_INTERVAL_MAX = 0.5;
+/* How often to ask for acknowledgements when nothing else gives a reason to: soon while they come, rarely when the peer
+ * is stuck. Where they make room in the queue, soon is sooner: a queue_limit of 1 MiB still allows 200 MB/s then. */
+static const double ACK_INTERVAL = 0.02, ACK_INTERVAL_FOR_ROOM = 0.005, ACK_INTERVAL_MAX = 0.5;
 
 /* --- acknowledgements --- */
 
-static void sample(struct conn *conn) {
+static double ack_interval(const struct conn *conn) {
+    return conn->queue.mode == SW_RETAIN_UNACKED ? ACK_INTERVAL_FOR_ROOM : ACK_INTERVAL;
+}
+
+/* True: the peer's TCP has more whole messages than when it was asked last. */
+static bool sample(struct conn *conn) {
     struct sw_sendq *queue = &conn->queue;
+    uint64_t acked = sw_socket_acked(conn->fd, sw_transfer_written(conn), conn->fin);
     uint64_t before = queue->acked.id;
-    sw_sendq_acked(queue, sw_socket_acked(conn->fd, sw_sendq_written(queue), conn->fin));
-    conn->gauges.finished += queue->acked.id - before;
+    if (acked > conn->greeted) sw_sendq_acked(queue, acked - conn->greeted);
+    return queue->acked.id > before;
+}
+
+/* After the account: who is told of it finds it in stats(). A replay repeats nothing that was told. */
+static void tell_acked(struct conn *conn) {
+    if (conn->queue.acked.id <= conn->acked_told) return;
+    conn->acked_told = conn->queue.acked.id;
+    sw_channel_acked(conn->channel, conn->acked_told);
 }
 
 void sw_transfer_sample(struct conn *conn) {
-    sample(conn);
-    sw_conn_account(conn, 0);
+    bool advanced = sample(conn);
+    sw_conn_account(conn);
+    if (advanced) tell_acked(conn);
 }
 
 static bool is_all_acked(const struct conn *conn) { return conn->queue.acked.byte == conn->queue.handed.byte; }
@@ -33,7 +47,7 @@ static bool is_all_acked(const struct conn *conn) { return conn->queue.acked.byt
 /* Runs from the first byte handed over until all are acknowledged and the pages are given back. */
 static void watch_acks(struct conn *conn) {
     if (ev_is_active(&conn->ack_timer)) return;
-    conn->ack_timer.repeat = ACK_INTERVAL_MIN;
+    conn->ack_timer.repeat = ack_interval(conn);
     ev_timer_again(conn->loop->ev, &conn->ack_timer);
 }
 
@@ -43,17 +57,34 @@ void sw_transfer_trim(struct conn *conn) {
     sw_channel_trim(conn->channel);
 }
 
+static void drop_greeting(struct conn *conn) {
+    sw_greeting_unref(conn->greeting);
+    conn->greeting = NULL;
+}
+
+static size_t greeting_left(const struct conn *conn) {
+    return conn->greeting != NULL ? conn->greeting->size - (size_t)conn->greeted : 0;
+}
+
+/* Of what was taken in, something is not handed over. */
+static bool has_rest(const struct conn *conn) {
+    return greeting_left(conn) > 0 || conn->queue.handed.byte != conn->queue.end;
+}
+
 /* There is something to send, and no event will say when: see STARVED. */
 static bool is_starved(const struct conn *conn) {
     bool sends = conn->state == CONN_CONNECTED || conn->state == CONN_FLUSHING;
-    return sends && conn->queue.handed.byte != conn->queue.end && !ev_is_active(&conn->writer);
+    return sends && has_rest(conn) && !ev_is_active(&conn->writer);
 }
 
 static void on_ack_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     (void)events;
     struct conn *conn = timer->data;
+    uint64_t before = conn->queue.acked.id;
     sw_transfer_sample(conn);
-    timer->repeat = timer->repeat * 2 < ACK_INTERVAL_MAX ? timer->repeat * 2 : ACK_INTERVAL_MAX;
+    bool advanced = conn->queue.acked.id > before;
+    double longer = timer->repeat * 2 < ACK_INTERVAL_MAX ? timer->repeat * 2 : ACK_INTERVAL_MAX;
+    timer->repeat = advanced ? ack_interval(conn) : longer;
     bool starved = is_starved(conn);
     if (is_all_acked(conn) && !starved) {
         timer->repeat = 0; /* ev_timer_again: stops it */
@@ -74,9 +105,9 @@ void sw_transfer_take(struct conn *conn) {
 }
 
 static bool has_something(struct conn *conn) {
-    if (conn->queue.handed.byte != conn->queue.end) return true;
+    if (has_rest(conn)) return true;
     sw_transfer_take(conn);
-    return conn->queue.handed.byte != conn->queue.end;
+    return has_rest(conn);
 }
 
 /* The kernel refuses our bytes for good; what the peer sent before is still to be read. */
@@ -94,9 +125,25 @@ enum outcome {
     BROKEN,
 };
 
+/* The next bytes: what is left of the greeting, then messages. */
+static size_t fill(struct conn *conn, struct iovec *iov) {
+    if (!has_something(conn)) return 0;
+    size_t left = greeting_left(conn), count = left > 0;
+    if (left > 0) iov[0] = (struct iovec){conn->greeting->bytes + conn->greeted, left};
+    return count + sw_sendq_fill(&conn->queue, conn->fence, SEND_LIMIT, iov + count, IOVECS - count);
+}
+
+static void note_handed(struct conn *conn, size_t bytes) {
+    size_t left = greeting_left(conn), of_greeting = bytes < left ? bytes : left;
+    conn->gauges.sent_bytes += bytes;
+    conn->greeted += of_greeting;
+    if (of_greeting == left) drop_greeting(conn);
+    sw_sendq_handed(&conn->queue, bytes - of_greeting);
+}
+
 static enum outcome send_some(struct conn *conn) {
     struct iovec iov[IOVECS];
-    size_t count = has_something(conn) ? sw_sendq_fill(&conn->queue, conn->fence, SEND_LIMIT, iov, IOVECS) : 0;
+    size_t count = fill(conn, iov);
     if (count == 0) return ALL_SENT;
     ptrdiff_t taken = sw_socket_send(conn->fd, iov, count);
     if (taken == -EAGAIN || taken == -EWOULDBLOCK) return BLOCKED;
@@ -105,10 +152,8 @@ static enum outcome send_some(struct conn *conn) {
         send_failed(conn, (int)-taken);
         return BROKEN;
     }
-    conn->gauges.sent_bytes += (uint64_t)taken;
-    size_t released = sw_sendq_handed(&conn->queue, (size_t)taken);
-    sample(conn);
-    sw_conn_account(conn, released);
+    note_handed(conn, (size_t)taken);
+    sw_transfer_sample(conn);
     return MORE;
 }
 
@@ -191,7 +236,7 @@ static bool digest(struct conn *conn, size_t size) {
     if (conn->goal == GOAL_CLOSE && conn->state != CONN_CONNECTED) return true;
     enum sw_err failed = sw_assembly_feed(&conn->in, &conn->channel->options.framing, conn->loop->buffer, size);
     put_messages(conn);
-    sw_conn_account(conn, 0); /* after the messages: who sees the bytes counted can have them */
+    sw_conn_account(conn); /* after the messages: who sees the bytes counted can have them */
     if (failed == SW_OK) return !conn->inbox_full;
     broken(conn,
            failed == SW_FRAME ? sw_error_make(SW_FRAME, SW_STAGE_RECEIVE) : sw_error_system(ENOMEM, SW_STAGE_RECEIVE));
@@ -232,6 +277,8 @@ void sw_transfer_start(struct conn *conn) {
     ev_init(&conn->ack_timer, on_ack_timer);
     conn->reader.data = conn->writer.data = conn->ack_timer.data = conn;
     conn->fin = conn->peer_ended = false;
+    conn->greeting = sw_channel_greeting(conn->channel);
+    conn->greeted = 0;
     sw_assembly_reset(&conn->in);
     if (!conn->inbox_full) ev_io_start(ev, &conn->reader);
     sw_transfer_send(conn);
@@ -239,9 +286,18 @@ void sw_transfer_start(struct conn *conn) {
 
 void sw_transfer_stop(struct conn *conn) {
     struct ev_loop *ev = conn->loop->ev;
+    drop_greeting(conn);
     ev_io_stop(ev, &conn->reader);
     ev_io_stop(ev, &conn->writer);
     ev_timer_stop(ev, &conn->ack_timer);
+}
+
+void sw_transfer_copy(struct conn *conn) {
+    if (conn->fd >= 0) sw_transfer_sample(conn);
+    sw_transfer_take(conn);
+    struct sw_copy copy = {.first = conn->queue.kept.id + 1};
+    copy.failed = !sw_sendq_copy(&conn->queue, &copy.pages);
+    sw_channel_give_copy(conn->channel, &copy);
 }
 
 void sw_transfer_resume(struct conn *conn) {

@@ -1,0 +1,33 @@
+/* A place in a chain of pages from which messages are taken one by one.
+ *
+ * The cursor owns the pages and frees those it has left. Reading and passing are two steps, so that a reader may look at a
+ * message as often as it needs before it lets go of it.
+ */
+#ifndef SW_BASE_CURSOR_H
+#define SW_BASE_CURSOR_H
+
+#include "base/page.h"
+
+struct sw_cursor {
+    struct sw_pages pages;
+    uint32_t offset, index; /* in pages.head: the next message starts here */
+};
+
+/* The next message; there must be one. */
+struct sw_message {
+    size_t size;
+    const unsigned char *bytes; /* NULL: it runs over several pages, see sw_cursor_copy */
+    bool loose;                 /* SW_END_LOOSE is set */
+};
+struct sw_message sw_cursor_message(const struct sw_cursor *cursor);
+
+/* Copies `size` bytes of it, from the `from`-th on. */
+void sw_cursor_copy(const struct sw_cursor *cursor, size_t from, size_t size, void *to);
+
+/* Goes behind it. */
+void sw_cursor_pass(struct sw_cursor *cursor);
+
+/* Frees everything. */
+void sw_cursor_drop(struct sw_cursor *cursor);
+
+#endif

@@ -1,0 +1,20 @@
+/* Sleeping on the host thread until the loop has done something.
+ */
+#ifndef SW_HOST_WAIT_H
+#define SW_HOST_WAIT_H
+
+#include "host/host.h"
+
+/* What is waited for. */
+struct sw_goal {
+    /* Looks whether the wait is over. 0: not yet; else the number of values it has pushed. */
+    int (*look)(lua_State *L, struct client *client, void *context);
+    const char *late; /* the message when time is out; %s is the server */
+};
+
+/* Sleeps until the goal's look says so, the deadline (sw_clock, < 0: none) passes or a signal comes. Runs no handlers.
+ * The client may be NULL. Returns the look's values, or nil, message, code. */
+int sw_wait_until(lua_State *L, struct host *host, struct client *client, double deadline, const struct sw_goal *goal,
+                  void *context);
+
+#endif
