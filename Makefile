@@ -14,12 +14,13 @@
 #   make install        PREFIX=DIR (default /usr/local), DESTDIR=DIR
 #   make clean
 #
-# Each KIND (release, debug, asan, tsan, valgrind) is built in its own folder build/KIND. Variables for other systems:
+# Each KIND (release, debug, asan, tsan, valgrind) is built in its own folder build/KIND. FAULTS=1 builds it, in
+# build/KIND-faults, so that tests can make system calls and allocations fail (src/base/faults.h). Variables for other systems:
 # CC, LUA (the interpreter), LUA_INCDIR, LUA_LIBS, LIBEV_INCDIR, LIBEV_LIBDIR, WERROR= (warnings do not stop the build).
 # CORE_LDFLAGS=-Wl,-z,nodelete keeps the module mapped, so that leak reports of `make check` can name its functions.
 
 KIND ?= release
-B = build/$(KIND)
+B = build/$(KIND)$(if $(FAULTS),-faults)
 LUA ?= lua5.4
 PREFIX ?= /usr/local
 SYSTEM := $(shell uname)
@@ -52,7 +53,7 @@ FEATURES += -D_DARWIN_C_SOURCE
 MODULE_FLAGS = -bundle -undefined dynamic_lookup
 endif
 LANGUAGE = -std=c11 $(FEATURES) $(WARNINGS) -pthread
-COMPILE = $(CC) $(LANGUAGE) $(CFLAGS_$(KIND)) $(CFLAGS) -MMD -MP
+COMPILE = $(CC) $(LANGUAGE) $(CFLAGS_$(KIND)) $(if $(FAULTS),-DSW_FAULTS) $(CFLAGS) -MMD -MP
 
 # Not `:=`: pkg-config may be there only after `make setup`, so these are asked when a recipe needs them.
 LUA_PC = $(shell for name in lua5.4 lua-5.4 lua; do \
@@ -64,8 +65,11 @@ EV_LIBS = $(LIBEV_LIBDIR:%=-L%) -lev
 
 # --- files ---
 
-ROOM_SOURCES = $(wildcard $(foreach room,base codec channel loop,src/$(room)/*.c))
-HOST_SOURCES = $(wildcard src/host/*.c) src/sidewire.c
+# Only in builds with FAULTS=1.
+FAULT_SOURCES = src/base/calls.c src/base/faults.c src/host/faults.c
+LEFT_OUT = $(if $(FAULTS),,$(FAULT_SOURCES))
+ROOM_SOURCES = $(filter-out $(LEFT_OUT),$(wildcard $(foreach room,base codec channel loop,src/$(room)/*.c)))
+HOST_SOURCES = $(filter-out $(LEFT_OUT),$(wildcard src/host/*.c)) src/sidewire.c
 ROOM_OBJECTS = $(ROOM_SOURCES:src/%.c=$B/obj/%.o)
 HOST_OBJECTS = $(HOST_SOURCES:src/%.c=$B/obj/%.o)
 CORE = $B/sidewire/core.so
@@ -74,7 +78,7 @@ CORE = $B/sidewire/core.so
 # tools/run; the others are C hosts, linked with Lua and built as the module is.
 HOSTS = $(filter-out peer unpreload,$(patsubst spec/support/%.c,%,$(wildcard spec/support/*.c)))
 UNITS = $(patsubst spec/unit/%.c,$B/unit/%,$(wildcard spec/unit/test_*.c))
-PROGRAMS = $(patsubst spec/support/%.c,$B/%,$(wildcard spec/support/peer.c)) $(HOSTS:%=$B/%) $(UNITS)
+PROGRAMS = $(patsubst spec/support/%.c,$B/%,$(wildcard spec/support/peer.c)) $(HOSTS:%=$B/%) $(if $(FAULTS),,$(UNITS))
 ifneq ($(filter asan tsan,$(KIND)),)
 PROGRAMS += $B/unpreload.so
 endif
@@ -148,10 +152,12 @@ install: all
 # --- testing ---
 
 test: ready-test programs
-	@tools/test $(KIND) $(SPEC)
+	@$(MAKE) --no-print-directory programs FAULTS=1
+	@tools/test $(KIND) $(KIND)-faults $(SPEC)
 
 check: ready-test ready-check
 	@$(MAKE) --no-print-directory programs KIND=asan
+	@$(MAKE) --no-print-directory programs KIND=asan FAULTS=1
 	@$(MAKE) --no-print-directory programs KIND=tsan
 	@$(MAKE) --no-print-directory programs KIND=valgrind
 	@tools/check $(SPEC)
@@ -160,6 +166,7 @@ check: ready-test ready-check
 warnings: ready-build
 	$(CC) $(LANGUAGE) -O2 -fsyntax-only -Isrc -Ispec/unit $(LUA_CFLAGS) $(EV_CFLAGS) \
 		$(ROOM_SOURCES) $(HOST_SOURCES) $(wildcard spec/unit/*.c $(HOSTS:%=spec/support/%.c))
+	$(CC) $(LANGUAGE) -DSW_FAULTS -O2 -fsyntax-only -Isrc $(LUA_CFLAGS) $(FAULT_SOURCES)
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -fsyntax-only $(wildcard spec/support/peer.c spec/support/unpreload.c)
 
 arrows: $(CORE)
@@ -176,14 +183,16 @@ LINTED = $(LANGUAGE) -include tools/noreturn.h -Isrc -Ispec/unit $(LUA_CFLAGS) $
 TIDY = xargs -P "$$(nproc 2>/dev/null || echo 2)" -I FILE clang-tidy --quiet FILE --
 clang-tidy:
 	@printf '%s\n' $(ROOM_SOURCES) $(HOST_SOURCES) $(wildcard spec/unit/*.c $(HOSTS:%=spec/support/%.c)) | $(TIDY) $(LINTED)
+	@printf '%s\n' $(FAULT_SOURCES) | $(TIDY) $(LINTED) -DSW_FAULTS
 	@printf '%s\n' $(wildcard spec/support/peer.c spec/support/unpreload.c) | $(TIDY) -std=c11 -D_GNU_SOURCE
 
 CPPCHECK_OFF = arrayIndexOutOfBoundsCond uninitvar knownConditionTrueFalse leakReturnValNotUsed readdirCalled \
 	redundantContinue
+CPPCHECK = cppcheck --quiet --error-exitcode=1 --std=c11 --language=c --enable=warning,style,performance,portability \
+	--inconclusive --library=posix $(CPPCHECK_OFF:%=--suppress=%) --include=tools/noreturn.h $(FEATURES) -Isrc
 cppcheck:
-	@cppcheck --quiet --error-exitcode=1 --std=c11 --language=c --enable=warning,style,performance,portability --inconclusive \
-		--library=posix $(CPPCHECK_OFF:%=--suppress=%) --include=tools/noreturn.h $(FEATURES) -DSIOCOUTQ=0x5411 -Isrc \
-		$(ROOM_SOURCES) $(HOST_SOURCES) $(wildcard spec/support/*.c)
+	@$(CPPCHECK) -DSIOCOUTQ=0x5411 $(ROOM_SOURCES) $(HOST_SOURCES) $(wildcard spec/support/*.c)
+	@$(CPPCHECK) -DSW_FAULTS $(FAULT_SOURCES)
 
 clang-format:
 	@clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch])

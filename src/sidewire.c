@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "host/faults.h"
 #include "host/host.h"
 #include "loop/loop.h"
 
@@ -107,6 +108,9 @@ static void push_module(lua_State *L, int host, int meta) {
     add(L, module, host, meta, sw_events_functions);
     add(L, module, host, meta, sw_wait_functions);
     add(L, module, host, meta, sw_module_functions);
+#ifdef SW_FAULTS
+    add(L, module, host, meta, sw_fault_functions);
+#endif
     lua_pushliteral(L, "sidewire");
     lua_setfield(L, module, "_NAME");
     lua_pushliteral(L, SW_VERSION);
@@ -122,6 +126,9 @@ int luaopen_sidewire_core(lua_State *L) {
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key) == LUA_TTABLE) return 1;
     pin_once();
     lua_settop(L, 0);
+#ifdef SW_FAULTS
+    sw_faults_read_environment(L);
+#endif
     push_host(L);
     push_client_meta(L, 1);
     push_module(L, 1, 2);

@@ -24,7 +24,7 @@ local Peer = require "spec.support.peer"
 local util = {}
 
 --- Built with a sanitizer? Then everything is some ten times slower: choose smaller amounts.
-util.is_sanitized = (os.getenv "SIDEWIRE_BUILD" or ""):find "[at]san$" ~= nil
+util.is_sanitized = (os.getenv "SIDEWIRE_BUILD" or ""):find "[at]san" ~= nil
 
 --- Seconds that a wait takes at most when nothing else is said.
 util.DEADLINE = util.is_sanitized and 60 or 20

@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "base/calls.h"
+
 static _Thread_local bool ours;
 
 void sw_thread_mark_ours(void) { ours = true; }

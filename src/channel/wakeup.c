@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <unistd.h>
 
+#include "base/calls.h"
+
 #ifdef __linux__
 #include <sys/eventfd.h>
 

@@ -35,10 +35,10 @@ static void *reallocate(void *block, long size) {
         free(block);
         return NULL;
     }
+    if (!sw_thread_is_ours()) return realloc(block, (size_t)size); /* NULL: libev does what it always does */
     void *moved;
-    /* libev would abort the host. */
-    while ((moved = sw_resize(block, (size_t)size)) == NULL && sw_thread_is_ours()) wait_a_moment();
-    return moved; /* off our threads: NULL, and libev does what it always does */
+    while ((moved = sw_resize(block, (size_t)size)) == NULL) wait_a_moment(); /* libev would abort the host */
+    return moved;
 }
 
 static void system_failed(const char *text) EV_NOEXCEPT {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/calls.h"
 #include "base/memory.h"
 #include "channel/thread.h"
 

@@ -1,0 +1,50 @@
+-- Faults on purpose, in builds with FAULTS=1 (src/base/faults.h says what rules are).
+--
+--     local faults = require "spec.support.faults"
+--     local counts = faults.during("seed 7; sendmsg cut 0.5", function() ... end)   -- then there are none again
+--     assert(counts.sendmsg.faults > 0)
+--
+-- A failure in there names the rules, and so the seed.
+
+local core = require "sidewire.core"
+
+local faults = {}
+
+if not core.faults then error("spec/injected needs a build with FAULTS=1: tools/test release-faults", 0) end
+
+--- Seeds for random rules: some that never change, and one of the day for luck. SEED=n: only that one.
+function faults.seeds(count)
+  local given = math.tointeger(os.getenv "SEED" or "")
+  if given then return { given } end
+  local seeds = { os.time() % 1000000 + 1000 }
+  for seed = 1, count - 1 do seeds[#seeds + 1] = seed end
+  return seeds
+end
+
+--- Replaces the rules; "" is none.
+-- @treturn table what the ones before did: call -> { calls =, faults = }
+function faults.set(rules)
+  return core.faults(rules)
+end
+
+--- What the rules did so far.
+function faults.counts()
+  return core.faults()
+end
+
+--- Runs the function under these rules, and clears them.
+-- @return what the rules did, and what the function returned
+function faults.during(rules, body)
+  local counts
+  local function finish(ok, ...)
+    counts = faults.set ""
+    if not ok then error(("%s\nwith the faults: %s"):format(tostring((...)), rules), 0) end
+    return counts, ...
+  end
+  faults.set(rules)
+  return finish(xpcall(body, function(why)
+    return type(why) == "table" and tostring(why.message or why) or debug.traceback(tostring(why), 2)
+  end))
+end
+
+return faults
