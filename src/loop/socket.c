@@ -82,9 +82,17 @@ int sw_socket_connect(const struct sw_address *address, const struct sw_options 
     return failed;
 }
 
+static ssize_t receive(int fd, void *buffer, size_t size, int flags) {
+    ssize_t got;
+    do {
+        got = recv(fd, buffer, size, flags);
+    } while (got < 0 && errno == EINTR);
+    return got;
+}
+
 int sw_socket_outcome(int fd) {
     char byte;
-    if (recv(fd, &byte, 1, MSG_PEEK) >= 0) return 0;
+    if (receive(fd, &byte, 1, MSG_PEEK) >= 0) return 0;
     if (errno == ENOTCONN) return -1;
     if (errno != EAGAIN && errno != EWOULDBLOCK) return errno;
     int failed = 0;
@@ -118,10 +126,7 @@ ptrdiff_t sw_socket_send(int fd, struct iovec *iov, size_t count) {
 }
 
 ptrdiff_t sw_socket_receive(int fd, void *buffer, size_t size) {
-    ssize_t got;
-    do {
-        got = recv(fd, buffer, size, 0);
-    } while (got < 0 && errno == EINTR);
+    ssize_t got = receive(fd, buffer, size, 0);
     return got < 0 ? -errno : got;
 }
 

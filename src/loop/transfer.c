@@ -163,12 +163,12 @@ void sw_transfer_send(struct conn *conn) {
     for (int round = 0; round < ROUNDS && outcome == MORE; round++) outcome = send_some(conn);
     if (outcome == BROKEN) return;
     if (conn->queue.handed.byte != before || outcome == STARVED) watch_acks(conn);
-    if (outcome == STARVED) return;
-    if (outcome != ALL_SENT) {
+    if (outcome == BLOCKED || outcome == MORE) {
         ev_io_start(conn->loop->ev, &conn->writer);
         return;
     }
-    ev_io_stop(conn->loop->ev, &conn->writer);
+    ev_io_stop(conn->loop->ev, &conn->writer); /* STARVED: it is writable, and would only spin */
+    if (outcome == STARVED) return;
     if (conn->state == CONN_FLUSHING) sw_ending_start(conn, conn->linger);
 }
 

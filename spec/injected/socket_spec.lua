@@ -1,0 +1,141 @@
+-- Socket calls that are cut short, block or fail: what is delivered stays exact, and every message has one fate.
+
+local socket = require "socket"
+local faults = require "spec.support.faults"
+local Peer = require "spec.support.peer"
+local numbered = require "spec.support.numbered"
+local util = require "spec.support.util"
+
+local SEEDS = util.choose(4, 2)
+local MESSAGES = util.choose(8000, 3000)
+local LOSSY_MESSAGES = util.choose(5000, 1500)
+
+local message = numbered.maker(function(n) return n % 400 end)
+
+local function recorded(mode)
+  local dir = Peer.tempdir()
+  finally(function() Peer.remove(dir) end)
+  return Peer.start { mode = mode, record = dir }, dir
+end
+
+-- The queue is small: so it is full now and then, whatever is cut.
+local function send_all(client, count, each)
+  for n = client:stats().accepted + 1, count do
+    local id, _, code
+    assert(util.poll_until(function()
+      id, _, code = client:send(message(n))
+      assert(id or code == "EFULL", code)
+      return id
+    end))
+    assert.equal(n, id)
+    if each then each() end
+  end
+end
+
+describe("socket calls that are cut and blocked", function()
+  before_each(util.begin)
+  after_each(util.finish)
+
+  local RULES = "sendmsg cut 0.6; sendmsg EAGAIN 0.2; sendmsg EINTR 0.1; sendmsg ENOBUFS 0.001; sendmsg delay 0.01; "
+    .. "recv cut 0.5; recv EAGAIN 0.2; recv EINTR 0.1; read EINTR 0.2; write EINTR 0.2; seed "
+
+  it("[F18] deliver every byte in both directions", function()
+    for _, seed in ipairs(faults.seeds(SEEDS)) do
+      local counts = faults.during(RULES .. seed, function()
+        local peer, dir = recorded "echo"
+        local client = util.client(peer, { queue_limit = 65536 })
+        local got = 0
+        client:on("message", function(_, text)
+          got = got + 1
+          assert.equal(message(got), text)
+        end)
+        local losses = numbered.note_losses(client)
+        assert(client:connect())
+        send_all(client, MESSAGES)
+        assert(util.poll_until(function() return got == MESSAGES end))
+        assert(client:disconnect())
+        assert(client:wait("disconnected", util.DEADLINE))
+        assert(peer:wait_connections(0))
+        assert.same({}, losses.faults)
+        assert.equal(MESSAGES, numbered.check_account(client).finished)
+        local streams = Peer.streams(dir)
+        assert.equal(1, #streams)
+        assert(streams[1].data == numbered.lines(message, 1, MESSAGES), "the peer received other bytes")
+        client:close()
+      end)
+      assert(counts.sendmsg.faults > MESSAGES / 100 and counts.recv.faults > MESSAGES / 100)
+      assert(counts.read.faults > 0 and counts.write.faults > 0)
+    end
+  end)
+
+  it("[F18] wait without spinning while the system has no buffers", function()
+    for _, first in ipairs { "sendmsg EAGAIN @1; ", "" } do -- with and without a watch for "writable"
+      local peer = Peer.start()
+      local client = util.connected(peer)
+      local counts = faults.during(first .. "sendmsg ENOBUFS @1+", function()
+        client:send "late"
+        assert(util.wait_until(function() return faults.counts().sendmsg.faults >= 3 end))
+        local busy = os.clock()
+        socket.sleep(0.5) -- of which a loop that spins would use all
+        assert(os.clock() - busy < 0.25, "the thread spins")
+      end)
+      assert(counts.sendmsg.calls < 1000, counts.sendmsg.calls)
+      assert(peer:wait_bytes(5, util.DEADLINE))
+      client:close()
+    end
+  end)
+end)
+
+describe("socket calls that fail at random", function()
+  before_each(util.begin)
+  after_each(util.finish)
+
+  local RULES = "sendmsg cut 0.5; sendmsg ECONNRESET 0.002; sendmsg EPIPE 0.002; sendmsg ETIMEDOUT 0.001; "
+    .. "sendmsg EAGAIN 0.1; recv ECONNRESET 0.002; recv EHOSTUNREACH 0.002; recv cut 0.3; socket EMFILE 0.2; "
+    .. "connect ENETUNREACH 0.2; connect ECONNREFUSED 0.1; getsockopt ENOBUFS 0.1; setsockopt EINVAL 0.2; "
+    .. "shutdown ENOTCONN 0.2; ioctl EINVAL 0.01; seed "
+
+  -- Every id has one fate: acknowledged or reported, and what is reported unsent did not arrive.
+  local function check_fates(client, losses, streams)
+    local s = numbered.check_account(client)
+    assert.same({ 0, 0, LOSSY_MESSAGES }, { s.queued, s.in_flight, s.accepted })
+    local seen, wrong, counts = numbered.read(streams, message)
+    assert.same({}, wrong)
+    assert.same({}, losses.faults)
+    assert.same({ 0, 0, 0 }, { counts.twice, counts.disorder, counts.partial })
+    local lost = 0
+    for n = 1, LOSSY_MESSAGES do
+      if losses[n] then lost = lost + 1 end
+      assert(losses[n] or seen[n], ("message %d: neither received nor reported"):format(n))
+      assert(not (losses[n] == "unsent" and seen[n]), ("message %d: received, but reported unsent"):format(n))
+    end
+    assert.equal(s.lost, lost)
+    assert.equal(LOSSY_MESSAGES, s.finished + lost)
+  end
+
+  for _, retain in ipairs { "unsent", "none" } do
+    it(("[F18] give every message one fate, retain = %s"):format(retain), function()
+      local broken = 0
+      for _, seed in ipairs(faults.seeds(SEEDS)) do
+        faults.during(RULES .. seed, function()
+          local peer, dir = recorded "sink"
+          local client = util.client(peer, { retain = retain, reconnect = 0.002, queue_limit = 20000 })
+          local losses = numbered.note_losses(client)
+          client:on("disconnect", function() broken = broken + 1 end)
+          assert(client:connect())
+          send_all(client, LOSSY_MESSAGES, function() numbered.check_account(client) end)
+          assert(util.poll_until(function()
+            local s = numbered.check_account(client)
+            return s.queued == 0 and s.in_flight == 0
+          end))
+          client:close()
+          assert(client:wait("disconnected", util.DEADLINE))
+          util.poll_until(function() return client:state() == "closed" end)
+          assert(peer:wait_connections(0))
+          check_fates(client, losses, Peer.streams(dir))
+        end)
+      end
+      assert(broken > 3, "only " .. broken .. " connections broke: this shows little")
+    end)
+  end
+end)
