@@ -11,6 +11,7 @@
 #   make rock           does the rockspec install, and what it installs work?
 #   make docs           docs/errors.md from its table, and the reference: build/docs/index.html
 #   make bench-quick    the figures that decide, next to LuaSocket's
+#   make stress         SECONDS (60) of everything at once, at random from SEED (the time); KIND=asan or tsan: slower
 #   make install        PREFIX=DIR (default /usr/local), DESTDIR=DIR
 #   make clean
 #
@@ -90,7 +91,7 @@ endif
 
 .PHONY: all programs demo bench-quick test check warnings arrows clang-tidy cppcheck clang-format luacheck lint install
 .PHONY: rock setup clean
-.PHONY: docs ready-docs
+.PHONY: docs ready-docs stress
 .PHONY: ready-build ready-demo ready-test ready-check ready-lint ready-rock
 .DELETE_ON_ERROR:
 
@@ -205,6 +206,9 @@ lint: ready-lint all
 
 rock: ready-rock $B/peer
 	@tools/rock
+
+stress: ready-test programs
+	@tools/run $(KIND) lua spec/stress/stress.lua $(or $(SECONDS),60) $(SEED)
 
 # --- setting up ---
 

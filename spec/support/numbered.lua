@@ -4,9 +4,12 @@
 --     local numbered = require "spec.support.numbered"
 --     local message = numbered.maker(function(n) return n % 100 end)     -- n -> bytes of padding
 --     local id = client:send(message(n))                                 -- n is the id to be, so that ids can be found
---     local read = numbered.read(Peer.streams(dir), message)             -- framing "line"
+--     local seen, faults = numbered.read(Peer.streams(dir), message)     -- framing "line"; for others numbered.reader
 --
--- Never part of it: how a connection was cut. Only the last line of a stream may be incomplete.
+-- Never part of it: how a connection was cut. Only the last message of a stream may be incomplete.
+
+local Peer = require "spec.support.peer"
+local Ranges = require "spec.support.ranges"
 
 local numbered = {}
 
@@ -36,50 +39,181 @@ function numbered.lines(message, first, last)
   return table.concat(lines, "\n")
 end
 
+-- --- framings, on their own: sidewire's codec has no part in it ---
+
+local PREFIXES = { u8 = ">s1", u16be = ">s2", u16le = "<s2", u32be = ">s4", u32le = "<s4" } -- for string.pack
+local HEADER = { [">s1"] = 1, [">s2"] = 2, ["<s2"] = 2, [">s4"] = 4, ["<s4"] = 4 } -- bytes in front
+
+--- The bytes of a message on the wire. The framing is one that sidewire.new takes.
+function numbered.wire(framing, message)
+  local prefix = PREFIXES[framing]
+  if prefix then return prefix:pack(message) end
+  if framing == "line" then return message .. "\n" end
+  return message .. (type(framing) == "table" and framing.delimiter or "")
+end
+
+local function ended_by(delimiter)
+  return function(data, from)
+    local first, last = data:find(delimiter, from, true)
+    if first then return data:sub(from, first - 1), last + 1 end
+  end
+end
+
+local function sized(size)
+  return function(data, from)
+    if from + size - 1 <= #data then return data:sub(from, from + size - 1), from + size end
+  end
+end
+
+-- Without frames a message ends where its number says; what has none is a message up to the end.
+local function self_delimiting(message)
+  return function(data, from)
+    local digits = data:match("^%d+", from) or ""
+    local size = #data - from + 1
+    if digits ~= "" and #digits <= 15 then size = #message(math.tointeger(digits)) end
+    if digits ~= "" and from + #digits > #data or from + size - 1 > #data or size == 0 then return nil end
+    return data:sub(from, from + size - 1), from + size
+  end
+end
+
+local function prefixed(prefix)
+  local header = HEADER[prefix]
+  local length = prefix:gsub("s", "I")
+  return function(data, from)
+    if from + header - 1 > #data then return nil end
+    local size = length:unpack(data, from)
+    if from + header + size - 1 <= #data then return prefix:unpack(data, from) end
+  end
+end
+
+--- A function that takes the message at a place of a stream: (data, from) -> message, where the next one begins; nil
+-- when there is no whole one. `message` is that of numbered.maker.
+function numbered.decoder(framing, message)
+  if PREFIXES[framing] then return prefixed(PREFIXES[framing]) end
+  if framing == "line" then return ended_by "\n" end
+  if framing == "raw" then return self_delimiting(message) end
+  if framing.delimiter then return ended_by(framing.delimiter) end
+  return sized(framing.fixed)
+end
+
+-- --- streams ---
+
 local function short(text)
   return #text > 40 and ("%q... (%d bytes)"):format(text:sub(1, 40), #text) or ("%q"):format(text)
 end
 
---- Reads recorded streams. A fault is: a line that is no message (a partial one, other bytes), a number that came
--- before, a number that is not above the one before it, a cut that is not the beginning of a message.
+local Reader = {}
+Reader.__index = Reader
+
+--- Reads recorded streams, one after the other, and remembers which messages there were. A fault is: what is no message
+-- (a partial one, other bytes), a number that is not the next one on its connection, one that a connection before had
+-- (unless may_repeat), a cut that is not the beginning of the next message, a connection without the greeting.
+-- @tparam function message that of numbered.maker
+-- @tparam[opt] table options framing (line); may_repeat; may_skip, a function (first, last) -> is it all right that a
+-- connection leaves these out?; greeting, its bytes on the wire
+-- @return `seen`, Ranges; `faults`, a list of sentences; `counts`: messages, twice, disorder, partial (on a new
+-- connection, or anywhere), cut (at a stream's end)
+function numbered.reader(message, options)
+  options = options or {}
+  local framing = options.framing or "line"
+  return setmetatable({
+    message = message, framing = framing, decode = numbered.decoder(framing, message),
+    header = HEADER[PREFIXES[framing]] or 0,
+    may_repeat = options.may_repeat, may_skip = options.may_skip, greeting = options.greeting or "",
+    seen = Ranges.new(), faults = {}, newest = 0,
+    counts = { messages = 0, twice = 0, disorder = 0, partial = 0, cut = 0 },
+  }, Reader)
+end
+
+local function fault(self, kind, stream, what)
+  self.counts[kind] = self.counts[kind] + 1
+  if #self.faults < 20 then table.insert(self.faults, ("%s: %s: %s"):format(stream.name, kind, what)) end
+end
+
+local function follows(self, previous, n)
+  if not previous or n == previous + 1 then return true end
+  return n > previous and self.may_skip ~= nil and self.may_skip(previous + 1, n - 1)
+end
+
+-- Returns the number, nil when it is no message.
+local function take(self, stream, payload, previous)
+  local n = math.tointeger(payload:match "^(%d+) ")
+  if not n or payload ~= self.message(n) then return fault(self, "partial", stream, short(payload)) end
+  if not follows(self, previous, n) then fault(self, "disorder", stream, ("%d after %d"):format(n, previous)) end
+  return n
+end
+
+-- A connection's messages first..last, without a gap.
+local function note(self, stream, first, last)
+  local common = self.seen:add(first, last)
+  self.counts.messages = self.counts.messages + last - first + 1 - common
+  if common > 0 and self.may_repeat then
+    self.counts.twice = self.counts.twice + common
+  elseif common > 0 then
+    fault(self, "twice", stream, ("%d of %d..%d"):format(common, first, last))
+  elseif first <= self.newest and not self.may_repeat then
+    fault(self, "disorder", stream, ("%d after %d"):format(first, self.newest))
+  end
+  self.newest = math.max(self.newest, last)
+end
+
+-- What is left at the end must be the beginning of a message; when its number can be read, of the next one.
+local function check_cut(self, stream, rest, previous)
+  self.counts.cut = self.counts.cut + 1
+  local digits, space = rest:sub(self.header + 1):match "^(%d*)(.?)"
+  local n = space == " " and math.tointeger(digits) or previous and previous + 1
+  if not n and space == "" then return end -- too short to tell
+  if not n or not follows(self, previous, n) or numbered.wire(self.framing, self.message(n)):sub(1, #rest) ~= rest then
+    fault(self, "partial", stream, short(rest))
+  end
+end
+
+local function check_greeting(self, stream)
+  local size = math.min(#self.greeting, #stream.data)
+  if stream.data:sub(1, size) ~= self.greeting:sub(1, size) then
+    fault(self, "partial", stream, "no greeting: " .. short(stream.data:sub(1, size)))
+  end
+  return size + 1
+end
+
+--- Reads the stream of one connection.
+-- @tparam table stream one that Peer.each_stream gives; those of one server in order of acceptance
+function Reader:read(stream)
+  local from = check_greeting(self, stream)
+  local first, previous
+  while from <= #stream.data do
+    local payload, next_from = self.decode(stream.data, from)
+    if not payload then break end
+    local n = take(self, stream, payload, previous)
+    if n and first and n ~= previous + 1 then
+      note(self, stream, first, previous)
+      first = nil
+    end
+    if n then first, previous = first or n, n end
+    from = next_from
+  end
+  if first then note(self, stream, first, previous) end
+  if from <= #stream.data then check_cut(self, stream, stream.data:sub(from), previous) end
+end
+
+--- Reads all that one server, or several of which each replaced the one before, recorded there.
+function Reader:read_record(dir)
+  self.newest = 0
+  for stream in Peer.each_stream(dir) do self:read(stream) end
+end
+
+--- Reads recorded streams of framing "line".
 -- @treturn table numbers read whole -> true
 -- @treturn table list of faults, sentences
--- @treturn table counts: messages, twice, disorder, partial (on a new connection, or anywhere), cut (at a stream's end)
+-- @treturn table counts, as numbered.reader says
 function numbered.read(streams, message)
-  local seen, faults, newest = {}, {}, 0
-  local counts = { messages = 0, twice = 0, disorder = 0, partial = 0, cut = 0 }
-
-  local function fault(kind, stream, what)
-    counts[kind] = counts[kind] + 1
-    if #faults < 20 then faults[#faults + 1] = ("%s: %s: %s"):format(stream.name, kind, what) end
+  local reader = numbered.reader(message)
+  for _, stream in ipairs(streams) do reader:read(stream) end
+  local seen = {}
+  for first, last in reader.seen:each() do
+    for n = first, last do seen[n] = true end
   end
-
-  local function take(stream, line)
-    local n = math.tointeger(line:match "^(%d+) ")
-    if not n or line ~= message(n) then return fault("partial", stream, short(line)) end
-    if seen[n] then return fault("twice", stream, short(line)) end
-    if n <= newest then fault("disorder", stream, ("%d after %d"):format(n, newest)) end
-    seen[n] = true
-    newest = math.max(newest, n)
-    counts.messages = counts.messages + 1
-  end
-
-  for _, stream in ipairs(streams) do
-    local from = 1
-    local newline = stream.data:find("\n", from, true)
-    while newline do
-      take(stream, stream.data:sub(from, newline - 1))
-      from = newline + 1
-      newline = stream.data:find("\n", from, true)
-    end
-    local rest = stream.data:sub(from)
-    if rest ~= "" then
-      counts.cut = counts.cut + 1
-      local n = math.tointeger(rest:match "^(%d+) ")
-      if n and message(n):sub(1, #rest) ~= rest then fault("partial", stream, short(rest)) end
-    end
-  end
-  return seen, faults, counts
+  return seen, reader.faults, reader.counts
 end
 
 -- --- fates ---
@@ -98,6 +232,25 @@ function numbered.note_losses(client)
     end
   end)
   return fates
+end
+
+--- The same for many messages: sets the lost handler, or only makes what numbered.lose takes when there is no client.
+-- @treturn table unsent, unknown: Ranges; `faults`: a list of sentences
+function numbered.count_losses(client)
+  local losses = { unsent = Ranges.new(), unknown = Ranges.new(), faults = {} }
+  if client then client:on("lost", function(_, ...) numbered.lose(losses, ...) end) end
+  return losses
+end
+
+--- Notes a lost event there.
+function numbered.lose(losses, first, last, fate)
+  if first > last or not losses[fate] then
+    table.insert(losses.faults, ("lost %s..%s %s"):format(first, last, fate))
+  elseif losses.unsent:count_within(first, last) + losses.unknown:count_within(first, last) > 0 then
+    table.insert(losses.faults, ("%d..%d: some of them are lost twice"):format(first, last))
+  else
+    losses[fate]:add(first, last)
+  end
 end
 
 --- accepted = queued + in_flight + finished + lost, at this moment; returns the stats. Raises when it is not so.

@@ -188,6 +188,12 @@ function Peer:signal(name)
   if name == "STOP" or name == "CONT" then self.is_paused = name == "STOP" end
 end
 
+--- Has it killed (SIGKILL) in so many seconds, at a moment that nothing here chooses. Peer:kill must follow.
+function Peer:kill_in(seconds)
+  assert(self:is_running(), "peer: not running")
+  os.execute(shell(("(sleep %.3f; kill -KILL %d) >/dev/null 2>&1 &"):format(seconds, self.pid)))
+end
+
 --- SIGKILL; returns when the process is gone.
 function Peer:kill()
   if not self:is_running() then return end
@@ -249,15 +255,26 @@ local function read_file(path)
   return file:read "a"
 end
 
---- The recorded streams, one for each connection, in order of acceptance.
--- @treturn table list of { name =, data = }
+--- Iterates over the recorded streams, one for each connection, in order of acceptance; one at a time is in memory.
+-- @return an iterator of { name =, data = }
+function Peer.each_stream(dir)
+  local names = {}
+  local output <close> = assert(io.popen(shell("ls -1 " .. quote(dir)), "r"))
+  for name in output:lines() do
+    if name:find "%.stream$" then names[#names + 1] = name end
+  end
+  table.sort(names)
+  local i = 0
+  return function()
+    i = i + 1
+    return names[i] and { name = names[i], data = read_file(dir .. "/" .. names[i]) }
+  end
+end
+
+--- The same as a list.
 function Peer.streams(dir)
   local streams = {}
-  local names <close> = assert(io.popen(shell("ls -1 " .. quote(dir)), "r"))
-  for name in names:lines() do
-    if name:find "%.stream$" then streams[#streams + 1] = { name = name, data = read_file(dir .. "/" .. name) } end
-  end
-  table.sort(streams, function(a, b) return a.name < b.name end)
+  for stream in Peer.each_stream(dir) do streams[#streams + 1] = stream end
   return streams
 end
 

@@ -1,0 +1,244 @@
+-- 20,000 messages of 128 bytes a second to a peer that keeps up and is restarted again and again: what became of each?
+--
+--     tools/run release lua spec/stress/fates.lua [killed|drained] [RESTARTS] [MODE ...]
+--
+-- "killed" (the default): the peer is ended by SIGKILL at random moments, about 0.15 s after it was connected to.
+-- "drained": it half-closes, reads to the end and leaves, as orderly servers do. RESTARTS, for each mode, is 200; the
+-- modes (retain) are all four, or those which promise that nothing is lost or repeated when the peer drains. SEED=N in
+-- the environment repeats the random choices. One line a mode:
+--
+--   lost        accepted, and read by no peer: what retain makes smaller. Reported by `lost`, or acknowledged by the
+--               peer's TCP and never read by its program ("acked, unread")
+--   duplicated  read more than once
+--
+-- Checked, exit status 1 if it is not so: every id ends finished or reported lost, and the four groups add up in every
+-- frame; nothing is lost as "unsent" that arrived; within a connection the messages stand in a row, whole but for a cut
+-- at its end; what each mode promises (PROMISES).
+
+local socket = require "socket"
+local sidewire = require "sidewire.core"
+local Peer = require "spec.support.peer"
+local numbered = require "spec.support.numbered"
+local util = require "spec.support.util"
+
+local ways = { killed = { "none", "unsent", "unacked", "unconfirmed" }, drained = { "unsent", "unacked" } }
+
+local arguments = { table.unpack(arg) }
+local way = ways[arguments[1]] and table.remove(arguments, 1) or "killed"
+local restarts = math.tointeger(arguments[1]) and math.tointeger(table.remove(arguments, 1)) or 200
+local modes = #arguments > 0 and arguments or ways[way]
+local seed = math.tointeger(os.getenv "SEED") or os.time()
+math.randomseed(seed)
+
+local SIZE = 128 -- with its newline
+local RATE = util.choose(20000, 2000)
+local FRAME = 1 / 100
+local LIFE = 0.15 -- of a connection, on average
+local message = numbered.maker(function(n) return SIZE - 2 - #tostring(n) end)
+
+-- What must be 0, by mode.
+local PROMISES = {
+  killed = {
+    none = { "duplicated" }, unsent = { "duplicated", "lost_unsent" }, unacked = { "lost_unsent", "lost_unknown" },
+    unconfirmed = { "lost" },
+  },
+  drained = {
+    none = { "duplicated" }, unsent = { "duplicated", "lost" }, unacked = { "duplicated", "lost" },
+    unconfirmed = { "lost" },
+  },
+}
+
+local Run = {}
+Run.__index = Run
+
+local function new_run(retain)
+  local dir = Peer.tempdir()
+  local self = setmetatable({
+    retain = retain, dir = dir, accepted = 0, connects = 0, refused = 0,
+    peer = Peer.start { record = dir, mode = retain == "unconfirmed" and "echo" or "sink" },
+    reader = numbered.reader(message, { may_repeat = retain == "unacked" or retain == "unconfirmed" }),
+  }, Run)
+  self:prepare_peer()
+  self.client = sidewire.new {
+    host = self.peer.host, port = self.peer.port, retain = retain, reconnect = { delay = 0.005, max = 0.05 },
+  }
+  self.losses = numbered.count_losses(self.client)
+  self:listen()
+  return self
+end
+
+-- A peer that is to be killed reads a bit faster than messages come, no more: it keeps up, and has something unread
+-- nearly always.
+function Run:prepare_peer()
+  self.peer:command "digest off"
+  if way == "killed" then self.peer:command(("throttle %d"):format(RATE * SIZE * 1.25)) end
+end
+
+function Run:listen()
+  self.client:on {
+    connect = function() self.connects = self.connects + 1 end,
+    message = function(_, text) self.answered = text end,
+    error = function(_, why) error("no error can come: " .. why) end,
+  }
+end
+
+-- The peer sends back what it has read: up to the newest of that, everything is confirmed.
+function Run:confirm()
+  if self.retain == "unconfirmed" and self.answered then
+    assert(self.client:confirm(math.tointeger(self.answered:match "^%d+")))
+  end
+  self.answered = nil
+end
+
+-- As many as are due by the clock, also after a frame that came late.
+function Run:feed()
+  local now = socket.gettime()
+  self.due = math.min(self.due + (now - self.fed) * RATE, RATE)
+  self.fed = now
+  while self.due >= 1 do
+    local id, _, code = self.client:send(message(self.accepted + 1))
+    if not id then
+      assert(code == "EFULL", code)
+      self.refused = self.refused + 1
+      return
+    end
+    self.accepted = self.accepted + 1
+    assert(id == self.accepted, "ids must count on")
+    self.due = self.due - 1
+  end
+end
+
+function Run:frame()
+  local began = socket.gettime()
+  self:feed()
+  sidewire.poll()
+  self:confirm()
+  numbered.check_account(self.client)
+  local left = began + FRAME - socket.gettime()
+  if left > 0 then socket.sleep(left) end -- it is the load that is paced here; nothing waits for this
+end
+
+function Run:frames_until(what, predicate)
+  local deadline = socket.gettime() + util.DEADLINE
+  while not predicate() do
+    if socket.gettime() > deadline then error("still not so: " .. what, 2) end
+    self:frame()
+  end
+end
+
+-- --- the ways in which a peer ends ---
+
+local ends = {}
+
+function ends.killed(self)
+  self.peer:kill_in(math.random() * 2 * LIFE)
+  self:frames_until("disconnected", function() return not self.client:is_connected() end)
+  self.peer:kill()
+end
+
+function ends.drained(self)
+  local life = socket.gettime() + math.random() * 2 * LIFE
+  while socket.gettime() < life do self:frame() end
+  self.peer:command "accept off"
+  self.peer:command "finish"
+  self:frames_until("drained", function() return self.peer:stats().connections == 0 end)
+  self.peer:stop()
+end
+
+function Run:go()
+  self.due, self.fed = 0, socket.gettime()
+  assert(self.client:connect())
+  for _ = 1, restarts do
+    self:frames_until("connected", function() return self.client:is_connected() end)
+    ends[way](self)
+    self.peer:start_again()
+    self:prepare_peer()
+  end
+end
+
+-- Nothing is queued or under way any more, and the peer has read all that is there to be read.
+function Run:finish()
+  assert(util.poll_until(function()
+    self:confirm()
+    local s = numbered.check_account(self.client)
+    return s.state == "connected" and s.queued == 0 and s.in_flight == 0
+  end))
+  self.stats = numbered.check_account(self.client)
+  self.client:disconnect()
+  assert(self.client:wait("disconnected", util.DEADLINE))
+  sidewire.poll()
+  assert(self.peer:wait_connections(0, util.DEADLINE))
+  self.client:close()
+  sidewire.poll()
+  self.peer:stop()
+  self.reader:read_record(self.dir)
+  Peer.remove(self.dir)
+end
+
+-- --- the account ---
+
+function Run:count()
+  local seen, losses = self.reader.seen, self.losses
+  local delivered, lost_unsent, lost_unknown = seen:count(), losses.unsent:count(), losses.unknown:count()
+  local reported_read = seen:common(losses.unknown)
+  local lost = self.accepted - delivered
+  return {
+    accepted = self.accepted, delivered = delivered, duplicated = self.reader.counts.twice, lost = lost,
+    lost_unsent = lost_unsent, lost_unknown = lost_unknown,
+    unread = lost - lost_unsent - (lost_unknown - reported_read), unsent_read = seen:common(losses.unsent),
+  }
+end
+
+-- A list of sentences.
+function Run:judge(counts)
+  local found = {}
+  local function want(is_so, sentence, ...)
+    if not is_so then found[#found + 1] = self.retain .. ": " .. sentence:format(...) end
+  end
+  for _, sentence in ipairs(self.reader.faults) do want(false, "%s", sentence) end
+  for _, sentence in ipairs(self.losses.faults) do want(false, "%s", sentence) end
+  want(counts.unsent_read == 0, "%d messages were reported unsent and had arrived", counts.unsent_read)
+  for _, name in ipairs(PROMISES[way][self.retain]) do
+    want(counts[name] == 0, "%s is %d, promised is 0", name, counts[name])
+  end
+  local s = self.stats
+  want(s.accepted == counts.accepted, "accepted %d, by stats %d", counts.accepted, s.accepted)
+  want(s.lost_unsent == counts.lost_unsent, "lost %d unsent, by stats %d", counts.lost_unsent, s.lost_unsent)
+  want(s.lost_unknown == counts.lost_unknown, "lost %d unknown, by stats %d", counts.lost_unknown, s.lost_unknown)
+  want(self.connects == restarts + 1, "%d connections after %d restarts", self.connects, restarts)
+  return found
+end
+
+-- --- all modes ---
+
+local COLUMNS = "%-12s %10s %10s %10s %8s %7s %9s %9s %12s"
+
+local function show(retain, counts)
+  print(COLUMNS:format(retain, counts.accepted, counts.delivered, counts.duplicated, counts.lost,
+    ("%.2f %%"):format(100 * counts.lost / counts.accepted), counts.lost_unsent, counts.lost_unknown, counts.unread))
+  io.stdout:flush()
+end
+
+-- Can this build do that?
+local function is_offered(retain)
+  return pcall(sidewire.new, { host = "127.0.0.1", port = 1, retain = retain })
+end
+
+local violations = {}
+print(("%d restarts a mode, peer %s, %d messages of %d B a second, seed %d"):format(restarts, way, RATE, SIZE, seed))
+print(COLUMNS:format("retain", "accepted", "delivered", "duplicated", "lost", "", "unsent", "unknown", "acked,unread"))
+for _, retain in ipairs(modes) do
+  if is_offered(retain) then
+    local run = new_run(retain)
+    run:go()
+    run:finish()
+    local counts = run:count()
+    show(retain, counts)
+    for _, sentence in ipairs(run:judge(counts)) do violations[#violations + 1] = sentence end
+  else
+    print(("%-12s NOT TESTED: this mode is not offered yet"):format(retain))
+  end
+end
+for _, sentence in ipairs(violations) do print("VIOLATION: " .. sentence) end
+sidewire.stop()
+os.exit(#violations == 0, true)
