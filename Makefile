@@ -44,9 +44,9 @@ endif
 CFLAGS_release = -O2 -DNDEBUG
 CFLAGS_debug = -O0 -g
 # LeakSanitizer cannot look into the thread-local variables of a loaded module while a thread is alive (gcc 12: it crashes),
-# unless they stand among the program's own.
+# unless they stand among the program's own. ThreadSanitizer guesses the size of such a block, at times as half of all memory.
 CFLAGS_asan = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -ftls-model=initial-exec
-CFLAGS_tsan = -O1 -g -fsanitize=thread
+CFLAGS_tsan = -O1 -g -fsanitize=thread -ftls-model=initial-exec
 CFLAGS_valgrind = -O1 -g -DUNDER_VALGRIND
 MODULE_FLAGS = -shared
 ifeq ($(SYSTEM),Darwin)
