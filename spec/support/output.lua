@@ -1,5 +1,5 @@
---- busted output handler: says nothing of what passes, every failure in full as soon as it happens, and ends with the
--- plain line `N passed, N failed` (and `, N skipped` when something is pending).
+--- busted output handler: says nothing of what passes, every failure in full as soon as it happens, of what is pending
+-- NOT TESTED and why, and ends with the plain line `N passed, N failed` (and `, N skipped` when something is pending).
 --
 -- With `-Xoutput FILE` that line goes to FILE instead, where it follows the title of every test, written before the
 -- test begins, and its outcome: after a crash FILE tells what passed, and what ran last.
@@ -32,13 +32,20 @@ return function(options)
     return nil, true
   end
 
-  local function test_end(_, _, status)
+  local function not_tested(element, _, why)
+    io.write("NOT TESTED ", title(element), why and ": " .. tostring(why) or "", "\n")
+    io.flush()
+    return nil, true
+  end
+
+  local function test_end(element, parent, status)
     if status == "success" then
       passed = passed + 1
       note "passed\n"
     elseif status == "pending" then
       skipped = skipped + 1
       note "skipped\n"
+      if element.descriptor == "pending" then not_tested(element, parent) end -- its title is the reason
     end
     return nil, true
   end
@@ -68,6 +75,7 @@ return function(options)
   function handler.subscribe()
     busted.subscribe({ "test", "start" }, test_start)
     busted.subscribe({ "test", "end" }, test_end)
+    busted.subscribe({ "pending" }, not_tested)
     busted.subscribe({ "failure" }, failure)
     busted.subscribe({ "error" }, failure)
     busted.subscribe({ "suite", "end" }, suite_end)
