@@ -1,0 +1,107 @@
+-- Peers that are alive and hardly read, or do not read for a while: nothing is lost, and nothing grows without bound.
+--
+-- STOPPED=20 says how many seconds a peer is stopped for.
+
+local socket = require "socket"
+local sidewire = require "sidewire.core"
+local Peer = require "spec.support.peer"
+local Server = require "spec.support.server"
+local numbered = require "spec.support.numbered"
+local util = require "spec.support.util"
+
+local STOPPED = tonumber(os.getenv "STOPPED" or 2)
+local KIB, MIB = 2 ^ 10, 2 ^ 20
+local QUEUE_LIMIT = math.tointeger(4 * MIB)
+
+local kilobyte = numbered.maker(function(n) return 1000 - #tostring(n) end)
+
+local function recorded()
+  local dir = Peer.tempdir()
+  finally(function() Peer.remove(dir) end)
+  local peer = Peer.start { record = dir }
+  peer:command "rcvbuf 65536" -- its kernel takes little, and never more with time
+  return peer, dir
+end
+
+-- Sends until the queue is full.
+local function fill(client)
+  local n = client:stats().accepted
+  repeat
+    n = n + 1
+    local id, _, code = client:send(kilobyte(n))
+    assert(id or code == "EFULL", code)
+  until not id
+end
+
+-- Polls, and sends what there is room for, for so many seconds.
+local function keep_sending(client, seconds)
+  local deadline = socket.gettime() + seconds
+  repeat
+    fill(client)
+    sidewire.poll()
+    sidewire.wait(0.01)
+    assert(client:pending() <= QUEUE_LIMIT)
+  until socket.gettime() > deadline
+end
+
+local function all_arrives(client, dir)
+  local count = client:stats().accepted
+  assert(util.poll_until(function() return numbered.check_account(client).finished == count end))
+  local expected = numbered.lines(kilobyte, 1, count)
+  local streams
+  assert(util.wait_until(function()
+    streams = Peer.streams(dir)
+    return #streams[1].data >= #expected
+  end))
+  assert.equal(1, #streams)
+  assert.is_true(streams[1].data == expected)
+end
+
+-- Bytes that the kernel holds for our end of the connection to the peer.
+local function kernel_bytes(peer)
+  local output <close> = assert(io.popen(("unset LD_PRELOAD; ss -tmnH 'dport = :%d'"):format(peer.port)))
+  local received, queued = output:read "a":match "skmem:%(r(%d+),.*,w(%d+),"
+  return math.tointeger(received) + math.tointeger(queued)
+end
+
+describe("a peer", function()
+  before_each(util.begin)
+  after_each(util.finish_without_peers)
+
+  -- First: memory that another test has used is not given back.
+  it("[F26] that reads 1 KB/s costs the queue and a little more, in the process and in the kernel", function()
+    local peer, dir = recorded()
+    peer:command(("throttle %d"):format(KIB))
+    local client = util.connected(peer, { queue_limit = QUEUE_LIMIT, reconnect = false })
+    local before, peak, in_kernel = util.resident_bytes(), 0, 0
+    for _ = 1, 10 do
+      keep_sending(client, 0.1)
+      collectgarbage()
+      peak = math.max(peak, util.resident_bytes())
+      if Server.find "ss" then in_kernel = math.max(in_kernel, kernel_bytes(peer)) end
+    end
+    if not util.is_sanitized then assert.is_true(peak - before <= QUEUE_LIMIT + 2 * MIB) end
+    peer:command "throttle 0"
+    all_arrives(client, dir)
+    if not Server.find "ss" then pending "the kernel's memory: ss is not installed (`make setup`)" end
+    assert.is_true(in_kernel > 0 and in_kernel <= MIB, in_kernel .. " bytes in the kernel")
+    print(("[F26] 1 KB/s: %.2f MiB in the process, %.2f MiB in the kernel; queue_limit %.0f MiB"):format(
+      (peak - before) / MIB, in_kernel / MIB, QUEUE_LIMIT / MIB))
+  end)
+
+  it(("[F25] that is stopped for %g s costs nothing but time, the queue stays bounded"):format(STOPPED), function()
+    local peer, dir = recorded()
+    local client = util.connected(peer, { queue_limit = QUEUE_LIMIT, reconnect = false })
+    local events = util.collect(client)
+    keep_sending(client, 0.1)
+    peer:signal "STOP"
+    keep_sending(client, 0.2)
+    local stuck = client:stats()
+    keep_sending(client, STOPPED)
+    assert.equal(stuck.sent_bytes, client:stats().sent_bytes) -- it was stopped
+    peer:signal "CONT"
+    all_arrives(client, dir)
+    assert.same({ "connect", "drain" }, { events[1][1], events[#events][1] })
+    assert.same({ 0, 0 }, { events:count "disconnect", events:count "lost" })
+  end)
+end)
