@@ -1,0 +1,29 @@
+-- Many clients at once, in a process that may have the descriptors for them.
+
+local lua = assert(os.getenv "SIDEWIRE_LUA", "run by tools/test or tools/run")
+
+local util = require "spec.support.util"
+
+-- Runs a program of spec/stress for so many clients; returns what it printed.
+local function run(program, count)
+  local command = ("unset LD_PRELOAD; ulimit -n %d || exit 42; exec %s spec/stress/%s %d"):format(count + 100, lua,
+    program, count)
+  local output = assert(io.popen("exec 2>&1; " .. command))
+  local said = output:read "a"
+  local ok, how, code = output:close()
+  if code == 42 then pending("this process may not have that many descriptors: " .. said:gsub("\n", "")) end
+  assert.is_true(ok, ("%s %s\n%s"):format(how, code, said))
+  return said
+end
+
+describe("one engine", function()
+  local CONNECTIONS, CLIENTS = util.choose(2000, 300), util.choose(1000, 300)
+
+  it(("[F48] has %d connections: all come up, work, and are closed"):format(CONNECTIONS), function()
+    assert.truthy(run("many.lua", CONNECTIONS):find(CONNECTIONS .. " connections", 1, true))
+  end)
+
+  it(("[F29] spreads the attempts of %d clients that lose one server"):format(CLIENTS), function()
+    assert.truthy(run("herd.lua", CLIENTS):find("no peak", 1, true))
+  end)
+end)
