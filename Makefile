@@ -6,6 +6,7 @@
 #   make test           unit tests and specs; SPEC="spec/x_spec.lua spec/unit/test_y.c" runs only these
 #   make check          the same under AddressSanitizer + UBSan, then under ThreadSanitizer; the unit tests and a spec under
 #                       valgrind; all of them first prove themselves on planted bugs
+#   make fuzz           SECONDS (60) of libFuzzer on each target of spec/fuzz, all at once; REPLAY=FILE: one input again
 #   make arrows         do the rooms of src/ include and call only what they may?
 #   make lint           warnings of gcc and clang, arrows, clang-tidy, cppcheck, clang-format, luacheck
 #   make rock           does the rockspec install, and what it installs work?
@@ -15,9 +16,10 @@
 #   make install        PREFIX=DIR (default /usr/local), DESTDIR=DIR
 #   make clean
 #
-# Each KIND (release, debug, asan, tsan, valgrind) is built in its own folder build/KIND. FAULTS=1 builds it, in
-# build/KIND-faults, so that tests can make system calls and allocations fail (src/base/faults.h). Variables for other systems:
-# CC, LUA (the interpreter), LUA_INCDIR, LUA_LIBS, LIBEV_INCDIR, LIBEV_LIBDIR, WERROR= (warnings do not stop the build).
+# Each KIND (release, debug, asan, tsan, valgrind; fuzz by itself) is built in its own folder build/KIND. FAULTS=1 builds
+# it, in build/KIND-faults, so that tests can make system calls and allocations fail (src/base/faults.h). Variables for
+# other systems: CC, LUA (the interpreter), LUA_INCDIR, LUA_LIBS, LIBEV_INCDIR, LIBEV_LIBDIR, WERROR= (warnings do not
+# stop the build).
 # CORE_LDFLAGS=-Wl,-z,nodelete keeps the module mapped, so that leak reports of `make check` can name its functions.
 
 KIND ?= release
@@ -30,6 +32,9 @@ CC = gcc
 endif
 ifneq ($(filter asan tsan,$(KIND)),)
 override CC = gcc
+endif
+ifeq ($(KIND),fuzz)
+override CC = clang
 endif
 export CC LUA
 
@@ -48,6 +53,9 @@ CFLAGS_debug = -O0 -g
 CFLAGS_asan = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -ftls-model=initial-exec
 CFLAGS_tsan = -O1 -g -fsanitize=thread -ftls-model=initial-exec
 CFLAGS_valgrind = -O1 -g -DUNDER_VALGRIND
+# Only what is under test is instrumented for coverage, so that libFuzzer's figures speak of it alone.
+CFLAGS_fuzz = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+$B/obj/%.o: CFLAGS_fuzz += -fsanitize=fuzzer-no-link
 MODULE_FLAGS = -shared
 ifeq ($(SYSTEM),Darwin)
 FEATURES += -D_DARWIN_C_SOURCE
@@ -79,7 +87,11 @@ CORE = $B/sidewire/core.so
 # tools/run; the others are C hosts, linked with Lua and built as the module is.
 HOSTS = $(filter-out peer unpreload,$(patsubst spec/support/%.c,%,$(wildcard spec/support/*.c)))
 UNITS = $(patsubst spec/unit/%.c,$B/unit/%,$(wildcard spec/unit/test_*.c))
-PROGRAMS = $(patsubst spec/support/%.c,$B/%,$(wildcard spec/support/peer.c)) $(HOSTS:%=$B/%) $(if $(FAULTS),,$(UNITS))
+# The targets of spec/fuzz: with libFuzzer, and as unit tests of the inputs that are kept.
+FUZZERS = $(patsubst spec/fuzz/%.c,$B/%,$(wildcard spec/fuzz/fuzz_*.c))
+REPLAYS = $(FUZZERS:$B/%=$B/unit/%)
+PROGRAMS = $(patsubst spec/support/%.c,$B/%,$(wildcard spec/support/peer.c)) $(HOSTS:%=$B/%) \
+	$(if $(FAULTS),,$(UNITS) $(REPLAYS))
 ifneq ($(filter asan tsan,$(KIND)),)
 PROGRAMS += $B/unpreload.so
 endif
@@ -90,13 +102,14 @@ endif
 # --- building ---
 
 .PHONY: all programs demo bench-quick test check warnings arrows clang-tidy cppcheck clang-format luacheck lint install
-.PHONY: rock setup clean
+.PHONY: fuzzers fuzz rock setup clean
 .PHONY: docs ready-docs stress
-.PHONY: ready-build ready-demo ready-test ready-check ready-lint ready-rock
+.PHONY: ready-build ready-demo ready-test ready-check ready-fuzz ready-lint ready-rock
 .DELETE_ON_ERROR:
 
 all: $(CORE)
 programs: $(CORE) $(PROGRAMS)
+fuzzers: $(FUZZERS)
 
 $(CORE): $(ROOM_OBJECTS) $(HOST_OBJECTS) | $B/sidewire
 	$(CC) $(MODULE_FLAGS) $(CFLAGS_$(KIND)) $(CFLAGS) -o $@ $^ $(LDFLAGS) $(CORE_LDFLAGS) $(EV_LIBS) -lm -lpthread
@@ -111,6 +124,17 @@ $B/obj/%.o: src/%.c | ready-build
 
 $B/unit/%: spec/unit/%.c $(ROOM_OBJECTS) | $B/unit
 	$(COMPILE) -MF $@.d -Isrc -Ispec/unit $(EV_CFLAGS) -o $@ $< $(ROOM_OBJECTS) $(LDFLAGS) $(EV_LIBS) -lm -lpthread
+
+$B/unit/replay.o: spec/fuzz/replay.c | ready-build $B/unit
+	$(COMPILE) -c -o $@ $<
+
+$(REPLAYS): $B/unit/%: spec/fuzz/%.c $B/unit/replay.o $(ROOM_OBJECTS) | $B/unit
+	$(COMPILE) -MF $@.d -Isrc -Ispec/unit -o $@ $< $B/unit/replay.o $(ROOM_OBJECTS) $(LDFLAGS) $(EV_LIBS) -lm -lpthread
+
+$B/fuzz_decode $B/fuzz_encode: $(addprefix $B/obj/,base/page.o codec/codec.o loop/assembly.o)
+$B/fuzz_sendq: $(addprefix $B/obj/,base/page.o loop/sendq.o)
+$(FUZZERS): $B/%: spec/fuzz/%.c | ready-build $B
+	$(COMPILE) -MF $@.d -Isrc -Ispec/unit -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^)
 
 $(HOSTS:%=$B/%): $B/%: spec/support/%.c | ready-build $B
 	$(COMPILE) -MF $@.d $(LUA_CFLAGS) -o $@ $< $(LDFLAGS) $(LUA_LIBS) -ldl -lpthread
@@ -130,7 +154,7 @@ $B/planted/planted.so: spec/planted/planted.c | ready-build $B/planted
 $B $B/sidewire $B/unit $B/planted:
 	@mkdir -p $@
 
--include $(ROOM_OBJECTS:.o=.d) $(HOST_OBJECTS:.o=.d) $(PROGRAMS:=.d)
+-include $(ROOM_OBJECTS:.o=.d) $(HOST_OBJECTS:.o=.d) $(PROGRAMS:=.d) $(FUZZERS:=.d) $B/unit/replay.d
 
 # --- using ---
 
@@ -163,10 +187,16 @@ check: ready-test ready-check
 	@$(MAKE) --no-print-directory programs KIND=valgrind
 	@tools/check $(SPEC)
 
+fuzz: ready-fuzz
+	@$(MAKE) --no-print-directory fuzzers KIND=fuzz
+	@tools/fuzz $(if $(REPLAY),replay $(REPLAY),run $(or $(SECONDS),60))
+
+LINTED_SPECS = $(wildcard spec/unit/*.c spec/fuzz/*.c $(HOSTS:%=spec/support/%.c))
+
 # What $(CC) has to say about every C file; nothing is built.
 warnings: ready-build
 	$(CC) $(LANGUAGE) -O2 -fsyntax-only -Isrc -Ispec/unit $(LUA_CFLAGS) $(EV_CFLAGS) \
-		$(ROOM_SOURCES) $(HOST_SOURCES) $(wildcard spec/unit/*.c $(HOSTS:%=spec/support/%.c))
+		$(ROOM_SOURCES) $(HOST_SOURCES) $(LINTED_SPECS)
 	$(CC) $(LANGUAGE) -DSW_FAULTS -O2 -fsyntax-only -Isrc $(LUA_CFLAGS) $(FAULT_SOURCES)
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -fsyntax-only $(wildcard spec/support/peer.c spec/support/unpreload.c)
 
@@ -183,7 +213,7 @@ arrows: $(CORE)
 LINTED = $(LANGUAGE) -include tools/noreturn.h -Isrc -Ispec/unit $(LUA_CFLAGS) $(EV_CFLAGS)
 TIDY = xargs -P "$$(nproc 2>/dev/null || echo 2)" -I FILE clang-tidy --quiet FILE --
 clang-tidy:
-	@printf '%s\n' $(ROOM_SOURCES) $(HOST_SOURCES) $(wildcard spec/unit/*.c $(HOSTS:%=spec/support/%.c)) | $(TIDY) $(LINTED)
+	@printf '%s\n' $(ROOM_SOURCES) $(HOST_SOURCES) $(LINTED_SPECS) | $(TIDY) $(LINTED)
 	@printf '%s\n' $(FAULT_SOURCES) | $(TIDY) $(LINTED) -DSW_FAULTS
 	@printf '%s\n' $(wildcard spec/support/peer.c spec/support/unpreload.c) | $(TIDY) -std=c11 -D_GNU_SOURCE
 
@@ -224,6 +254,8 @@ ready-test: ready-build
 	@tools/setup --quiet test
 ready-check: ready-build
 	@tools/setup --quiet check
+ready-fuzz: ready-build
+	@tools/setup --quiet fuzz
 ready-docs: ready-test
 	@tools/setup --quiet docs
 ready-lint: ready-build
