@@ -1,7 +1,6 @@
 -- The programs of spec/stress, for a short time. By hand: make stress SECONDS=600; tools/run release lua FILE.
 -- Their output, which ends up in the message when one fails, begins with the seed.
 
-local sidewire = require "sidewire.core"
 local Program = require "spec.support.program"
 local Ranges = require "spec.support.ranges"
 local numbered = require "spec.support.numbered"
@@ -14,17 +13,6 @@ local function run(...)
   assert.equal(0, status, output)
   assert.truthy(output:find("seed %d+"), output)
   return output
-end
-
-local function is_offered(retain)
-  return pcall(sidewire.new, { host = "127.0.0.1", port = 1, retain = retain })
-end
-
-local function test(title, retain, body)
-  it(title, function()
-    if not is_offered(retain) then return pending(("NOT TESTED: retain = %q is not offered yet"):format(retain)) end
-    body()
-  end)
 end
 
 -- What these programs rely on: that a fault in a stream is seen.
@@ -110,7 +98,7 @@ end)
 
 describe("a peer that is killed under load", function()
   for _, retain in ipairs { "none", "unsent", "unacked", "unconfirmed" } do
-    test("[F19] leaves every message finished, sent again whole or reported, retain = " .. retain, retain, function()
+    it("[F19] leaves every message finished, sent again whole or reported, retain = " .. retain, function()
       run("spec/stress/fates.lua", "killed", util.choose(8, 4), retain)
     end)
   end
@@ -118,7 +106,7 @@ end)
 
 describe("a peer that half-closes and drains before it restarts", function()
   for _, retain in ipairs { "unsent", "unacked" } do
-    test("[F22] costs no message and repeats none, retain = " .. retain, retain, function()
+    it("[F22] costs no message and repeats none, retain = " .. retain, function()
       run("spec/stress/fates.lua", "drained", util.choose(8, 4), retain)
     end)
   end

@@ -11,6 +11,7 @@
 
 local sidewire = require "sidewire.core"
 local Pair = require "spec.stress.pair"
+local Receiver = require "spec.stress.receiver"
 local numbered = require "spec.support.numbered"
 local util = require "spec.support.util"
 
@@ -55,9 +56,16 @@ end
 
 -- --- the start ---
 
+-- Message 0, up to twice: on every connection before all others, and without an id.
+local function greeting_of(self)
+  local list = {}
+  for i = 1, self.greetings do list[i] = self.message(0) end
+  return list
+end
+
 local function options_of(self, peer)
   return {
-    host = peer.host, port = peer.port, framing = self.framing, retain = self.retain,
+    host = peer.host, port = peer.port, framing = self.framing, retain = self.retain, greeting = greeting_of(self),
     max_message = 1 << 20,
     queue_limit = math.random(128, 1024) * 1024,
     inbox_limit = self.answer == "flood" and 16 * 1024 or nil, -- else the peer sends as fast as it can
@@ -68,18 +76,23 @@ end
 
 --- @tparam table settings framing, retain, ask
 function Life.start(settings)
-  local framing, retain, ask = settings.framing, settings.retain, settings.ask
+  local framing, retain = settings.framing, settings.retain
   local answer, peer_options = choose_peer(framing, retain)
-  local message = maker(framing)
   local self = setmetatable({
-    framing = framing, retain = retain, ask = ask, answer = answer, message = message,
-    pair = Pair.start(peer_options), decode = numbered.decoder(framing, message),
-    losses = numbered.count_losses(), writes = math.random() < 0.5,
-    accepted = 0, confirmed = 0, connects = 0, received = 0, refused = 0, frames_left = math.random(50, 800),
+    framing = framing, retain = retain, ask = settings.ask, answer = answer, message = maker(framing),
+    pair = Pair.start(peer_options), losses = numbered.count_losses(), writes = math.random() < 0.5,
+    greetings = math.random(0, 2), accepted = 0, acked = 0, confirmed = 0, connects = 0, refused = 0,
+    frames_left = math.random(50, 800),
   }, Life)
   self.pair.may_be_harsh = math.random() < 0.6
+  -- What is confirmed while it waits to be sent again need not be sent.
   self.may_skip = function(_, last) return retain == "unconfirmed" and last <= self.confirmed end
+  self.receiver = Receiver.new {
+    answer = answer, framing = framing, message = self.message, greetings = self.greetings, may_skip = self.may_skip,
+    want = function(...) self:want(...) end,
+  }
   self.client = sidewire.new(options_of(self, self.pair[1]))
+  if math.random() < 0.3 then self.client:set_greeting(greeting_of(self)) end -- the same again
   self:listen()
   self.client:connect()
   return self
@@ -94,57 +107,14 @@ function Life:framing_name()
   return type(self.framing) == "table" and next(self.framing) or self.framing
 end
 
--- --- what comes in ---
-
--- An echo: the messages in a row, beginning anywhere.
-local function take_echo(self, text)
-  local n = math.tointeger(text:match "^(%d+) ")
-  self:want(n and text == self.message(n), "received what is no message: %q", text:sub(1, 40))
-  if not n then return end
-  local expected = (self.newest or n - 1) + 1
-  self:want(n == expected or self.newest and n > expected and self.may_skip(expected, n - 1),
-    "received %d, not %d", n, expected)
-  self.newest = n
-end
-
--- The peer's own messages: 1, 2, 3, ...
-local function take_flood(self, text)
-  local n = math.tointeger(text:match "^(%d+) x+\n?$")
-  self:want(n == (self.newest or 0) + 1, "received %q after %s", text:sub(1, 40), self.newest)
-  self.newest = n
-end
-
-local takers = { echo = take_echo, flood = take_flood }
-
--- Without frames, what comes are pieces of the stream.
-local function each_message(self, text, decode)
-  local data, from = self.rest .. text, 1
-  repeat
-    local message, next_from = decode(data, from)
-    if message then
-      takers[self.answer](self, message)
-      from = next_from
-    end
-  until not message
-  self.rest = data:sub(from)
-end
-
-local decode_line = numbered.decoder "line"
-
-function Life:receive(text)
-  self.received = self.received + 1
-  if self.answer == "sink" then return self:want(false, "received %q from a sink", text) end
-  if self.framing ~= "raw" then return takers[self.answer](self, text) end
-  each_message(self, text, self.answer == "flood" and decode_line or self.decode)
-end
-
 -- --- handlers ---
 
 local handlers = {}
 
 function handlers.connect(self)
   self:want(not self.is_up, "connect follows connect")
-  self.is_up, self.newest, self.rest = true, nil, ""
+  self.is_up = true
+  self.receiver:begin()
   self.connects = self.connects + 1
 end
 
@@ -155,22 +125,26 @@ end
 
 function handlers.message(self, text)
   self:want(self.is_up, "a message without connect")
-  self:receive(text)
+  self.receiver:take(text)
 end
 
 -- Before the script gives up, what is kept is not lost.
 function handlers.lost(self, first, last, fate)
   numbered.lose(self.losses, first, last, fate)
+  self:want(first > self.acked or self.retain == "unconfirmed", "%d were lost, %d acknowledged", first, self.acked)
   if self.is_ending then return end
-  local may_cut = self.framing == "raw" or self.writes -- what was cut may have been used
   local allowed = self.retain == "none" or self.retain == "unsent" and fate == "unknown"
-    or self.retain == "unacked" and may_cut and fate == "unknown" and first == last
   self:want(allowed, "%d..%d were lost, %s", first, last, fate)
 end
 
 function handlers.close(self)
   self:want(not self.is_closed, "a second close event")
   self.is_closed = true
+end
+
+function handlers.acked(self, id)
+  self:want(id > self.acked and id <= self.accepted, "acked %d after %d, of %d", id, self.acked, self.accepted)
+  self.acked = id
 end
 
 handlers.retry = function() end
@@ -210,9 +184,23 @@ local function other_peer(self)
   return self.pair[self.at].host, self.pair[self.at].port
 end
 
+-- The copies are those that were accepted last, without a gap.
+local function check_unfinished(self)
+  local next_id, state, values = self.client:unfinished()
+  local previous
+  for id, text, is_written in next_id, state, values do
+    local expected = is_written and numbered.wire(self.framing, self.message(id)) or self.message(id)
+    self:want(text == expected and (not previous or id == previous + 1), "unfinished: %d %q after %s", id,
+      text:sub(1, 40), previous)
+    previous = id
+  end
+  self:want(not previous or previous == self.accepted, "unfinished up to %s, accepted %d", previous, self.accepted)
+end
+
 local RECONNECTS = { false, true, 0.01, { delay = 0.001, attempts = 2 } }
 
 local RASH_ACTS = {
+  check_unfinished,
   function(self) self.client:disconnect() end,
   function(self) self.client:disconnect(0) end,
   function(self)
@@ -257,10 +245,11 @@ end
 
 -- The echo of a message proves that the peer has read it.
 function Life:confirm()
-  if self.retain ~= "unconfirmed" or not self.newest or math.random() < 0.3 then return end
-  self.confirmed = math.max(self.confirmed, self.newest)
-  local ok, why = self.client:confirm(self.newest)
-  self:want(ok, "confirm(%d): %s", self.newest, why)
+  local newest = self.receiver.newest
+  if self.retain ~= "unconfirmed" or not newest or math.random() < 0.3 then return end
+  self.confirmed = math.max(self.confirmed, newest)
+  local ok, why = self.client:confirm(newest)
+  self:want(ok, "confirm(%d): %s", newest, why)
 end
 
 function Life:frame()
@@ -326,13 +315,17 @@ local function check_stats(self)
   self:want(s.lost_unknown == unknown, "lost %d unknown, by stats %d", unknown, s.lost_unknown)
 end
 
+local function wire_of_greeting(self)
+  return numbered.wire(self.framing, self.message(0)):rep(self.greetings)
+end
+
 --- What the peers have read against what the client said of it; the peers are ended.
 -- @treturn table counts
 function Life:account()
   self:want(self.frames_settled >= SETTLED, "%s, it still has %d connections",
     self.is_abandoned and "forgotten" or "closed", self.pair:count_connections())
   local reader = numbered.reader(self.message, {
-    framing = self.framing, may_skip = self.may_skip,
+    framing = self.framing, may_skip = self.may_skip, greeting = wire_of_greeting(self),
     may_repeat = self.retain == "unacked" or self.retain == "unconfirmed",
   })
   for _, peer in ipairs(self.pair) do reader:read_record(peer.dir) end
@@ -355,7 +348,7 @@ function Life:account()
     lives = 1, connections = self.connects, accepted = self.accepted, refused = self.refused, read = seen:count(),
     twice = reader.counts.twice, cut = reader.counts.cut, unsent = losses.unsent:count(),
     unknown = losses.unknown:count(), unread = self.is_abandoned and 0 or unread,
-    forgotten = self.is_abandoned and unread or 0, received = self.received, troubles = self.pair.troubles,
+    forgotten = self.is_abandoned and unread or 0, received = self.receiver.count, troubles = self.pair.troubles,
   }
 end
 

@@ -40,27 +40,14 @@ end
 
 -- --- the clients ---
 
-local function offered_modes()
-  local list = {}
-  for _, retain in ipairs(MODES) do
-    if pcall(sidewire.new, { host = "127.0.0.1", port = 1, retain = retain }) then
-      list[#list + 1] = retain
-    else
-      print(("retain = %q: NOT TESTED, it is not offered yet"):format(retain))
-    end
-  end
-  return list
-end
-
-local modes = offered_modes()
 local lives, started = {}, 0 -- slot -> its present life
 local totals = {} -- retain -> sums of what Life.account returns
-for _, retain in ipairs(modes) do totals[retain] = {} end
+for _, retain in ipairs(MODES) do totals[retain] = {} end
 
 -- The next client of a slot has the next mode, so that all pairs of framing and mode come.
 local function start_life(slot)
   started = started + 1
-  lives[slot] = Life.start { framing = FRAMINGS[slot], retain = modes[(started + seed) % #modes + 1], ask = ask }
+  lives[slot] = Life.start { framing = FRAMINGS[slot], retain = MODES[(started + seed) % #MODES + 1], ask = ask }
 end
 
 local function end_life(slot)
@@ -171,10 +158,10 @@ local function row(name, values)
   for _, value in ipairs(values) do cells[#cells + 1] = ("%12s"):format(value) end
   print(table.concat(cells))
 end
-row("retain", modes)
+row("retain", MODES)
 for _, names in ipairs(ROWS) do
   local values = {}
-  for i, retain in ipairs(modes) do values[i] = totals[retain][names[1]] or 0 end
+  for i, retain in ipairs(MODES) do values[i] = totals[retain][names[1]] or 0 end
   row(names[2], values)
 end
 print(("%d frames, %d errors raised by handlers; memory over the later half: %+.0f KiB a minute"):format(frames, raised,
