@@ -19,6 +19,7 @@
 #include "channel/engine.h"
 
 struct client {
+    const void *mark; /* says that this is a client, until its memory is freed */
     struct host *host;
     struct sw_channel *channel;     /* one reference; NULL before the client is complete, and after collection */
     struct client *previous, *next; /* in host->clients */

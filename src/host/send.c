@@ -71,13 +71,6 @@ static void refuse_piece(lua_State *L, int index) {
     sw_misuse(L, (struct sw_spot){"client:send", field}, index, "a string or a number");
 }
 
-static struct sw_slice check_piece(lua_State *L, int index) {
-    struct sw_slice piece;
-    if (!is_text(L, index)) refuse_piece(L, index);
-    piece.data = lua_tolstring(L, index, &piece.size);
-    return piece;
-}
-
 enum { DIGITS = 20 }; /* of the longest integer, -9223372036854775808 */
 
 /* The integer's text, as tostring has it, at the end of the buffer: ids and counts are sent often, and lua_tolstring
@@ -89,6 +82,16 @@ static struct sw_slice write_integer(lua_Integer integer, char buffer[DIGITS]) {
     while ((rest /= 10) != 0);
     if (integer < 0) *--first = '-';
     return (struct sw_slice){first, (size_t)(buffer + DIGITS - first)};
+}
+
+/* A piece that is an integer is written into the buffer. */
+static struct sw_slice check_piece(lua_State *L, int index, char buffer[DIGITS]) {
+    struct sw_slice piece;
+    int type = lua_type(L, index);
+    if (type == LUA_TNUMBER && lua_isinteger(L, index)) return write_integer(lua_tointeger(L, index), buffer);
+    if (type != LUA_TSTRING && type != LUA_TNUMBER) refuse_piece(L, index);
+    piece.data = lua_tolstring(L, index, &piece.size);
+    return piece;
 }
 
 static size_t total_size(const struct sw_slice *pieces, int count) {
@@ -104,7 +107,8 @@ static uint32_t end_flags(const struct client *client) {
 /* Many pieces become one first: a corner, and rightly the slower one. */
 static void join_pieces(lua_State *L) {
     int last = lua_gettop(L);
-    for (int index = 2; index <= last; index++) check_piece(L, index);
+    char buffer[DIGITS];
+    for (int index = 2; index <= last; index++) check_piece(L, index, buffer);
     lua_concat(L, last - 1);
 }
 
@@ -129,9 +133,7 @@ static int client_send(lua_State *L) {
     if (count == 0) refuse_piece(L, 2);
     struct sw_slice pieces[PIECES + 2]; /* the framing's bytes have a place before and behind */
     char integers[PIECES][DIGITS];
-    for (int i = 1; i <= count; i++)
-        pieces[i] =
-            lua_isinteger(L, i + 1) ? write_integer(lua_tointeger(L, i + 1), integers[i - 1]) : check_piece(L, i + 1);
+    for (int i = 1; i <= count; i++) pieces[i] = check_piece(L, i + 1, integers[i - 1]);
     struct sw_envelope envelope;
     uint64_t id = 0;
     enum sw_err failed = sw_encode(&client->channel->options.framing, pieces + 1, (size_t)count, &envelope);
