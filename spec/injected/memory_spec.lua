@@ -1,4 +1,4 @@
--- Allocations that fail, in the module and in libev: the first, the second, ... until a whole life needs no more of them.
+-- Allocations that fail, in the module and in libev: the first, the second, ... until a life needs no more of them.
 
 local sidewire = require "sidewire.core"
 local faults = require "spec.support.faults"

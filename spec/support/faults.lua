@@ -33,18 +33,14 @@ function faults.counts()
 end
 
 --- Runs the function under these rules, and clears them.
--- @return what the rules did, and what the function returned
+-- @treturn table what the rules did
 function faults.during(rules, body)
-  local counts
-  local function finish(ok, ...)
-    counts = faults.set ""
-    if not ok then error(("%s\nwith the faults: %s"):format(tostring((...)), rules), 0) end
-    return counts, ...
-  end
   faults.set(rules)
-  return finish(xpcall(body, function(why)
-    return type(why) == "table" and tostring(why.message or why) or debug.traceback(tostring(why), 2)
-  end))
+  local ok, why = pcall(body)
+  local counts = faults.set ""
+  if ok then return counts end
+  if type(why) == "table" then why = why.message or why end -- an assertion's
+  error(("%s\nwith the faults: %s"):format(why, rules), 0)
 end
 
 return faults

@@ -1,0 +1,30 @@
+-- Runs a script in one of the C hosts of spec/support, with what was built.
+--
+--     local output = host.run({ "embed", "run" }, [[ local port = ... ]], peer.port)
+--
+-- Raises when its exit status is not 0; what it printed says why.
+
+local host = {}
+
+local LIMIT = 200 -- seconds, for what hangs
+
+local function quote(text)
+  return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
+end
+
+--- @param command the host and its own arguments; the script and the script's arguments follow
+function host.run(command, script, ...)
+  local build = assert(os.getenv "SIDEWIRE_BUILD", "run this with tools/run")
+  local words = { "tools/run", build:match "[^/]+$", ("%s/%s"):format(build, command[1]) }
+  table.move(command, 2, #command, #words + 1, words)
+  for _, word in ipairs { script, ... } do words[#words + 1] = quote(word) end
+  local pipe <close> = assert(io.popen(("unset LD_PRELOAD; timeout -k 5 %d %s 2>&1; echo status $?"):format(LIMIT,
+    table.concat(words, " "))))
+  local output, status = pipe:read("a"):match "^(.*)status (%d+)\n$"
+  if status ~= "0" then
+    error(("%s: exit status %s\n%s"):format(table.concat(command, " "), status, output), 2)
+  end
+  return output
+end
+
+return host
