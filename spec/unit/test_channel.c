@@ -1,6 +1,7 @@
 /* The seam: outbox, inbox, channel and wake-up one by one, then the engine with two real threads and helpers, where a
  * wake-up that is lost shows as a time-out and a race is ThreadSanitizer's to find. */
-#include "channel/channel.h"
+#include "channel/host_end.h"
+#include "channel/loop_end.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -15,8 +15,8 @@
 #include <stdbool.h>
 
 #include "base/cursor.h"
-#include "channel/channel.h"
 #include "channel/engine.h"
+#include "channel/host_end.h"
 
 struct client {
     const void *mark; /* says that this is a client, until its memory is freed */

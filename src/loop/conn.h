@@ -26,8 +26,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "channel/channel.h"
 #include "channel/greeting.h"
+#include "channel/loop_end.h"
 #include "loop/assembly.h"
 #include "loop/resolver.h"
 #include "loop/sendq.h"

@@ -8,8 +8,8 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "channel/channel.h"
 #include "channel/engine.h"
+#include "channel/loop_end.h"
 #include "channel/thread.h"
 #include "loop/conn.h"
 

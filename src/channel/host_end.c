@@ -1,0 +1,282 @@
+#include "channel/host_end.h"
+
+#include "base/memory.h"
+#include "channel/engine.h"
+#include "channel/thread.h"
+
+/* --- sending --- */
+
+/* With the lock held: must the engine's dirty list get the channel? */
+static bool mark_dirty(struct sw_channel *channel) {
+    if (channel->dirty || !channel->attached) return false;
+    channel->dirty = true;
+    return true;
+}
+
+/* With the lock held: the same after a message was added. */
+static bool mark_filled(struct sw_channel *channel) {
+    if (channel->out.announced) return false;
+    channel->out.announced = channel->attached;
+    return mark_dirty(channel);
+}
+
+/* After mark_dirty said so. */
+static bool announce(struct sw_channel *channel) {
+    if (sw_engine_announce(channel->engine, channel)) return true;
+    sw_channel_lock(channel);
+    channel->dirty = false;
+    sw_channel_unlock(channel);
+    return false;
+}
+
+static enum sw_err admit(struct sw_channel *channel, size_t size) {
+    if (channel->state == SW_STATE_CLOSED) return SW_CLOSED;
+    return sw_outbox_admit(&channel->out, size, channel->options.queue_limit);
+}
+
+/* Copies the pieces into a fresh chain as one message. */
+static void fill(struct sw_pages *chain, const struct sw_slice *pieces, size_t count, uint32_t flags) {
+    struct sw_page *page = chain->head;
+    for (size_t i = 0; i < count; i++) {
+        const unsigned char *bytes = pieces[i].data;
+        size_t left = pieces[i].size;
+        while (left > sw_page_room(page)) {
+            size_t room = sw_page_room(page);
+            sw_page_put(page, bytes, room);
+            bytes += room;
+            left -= room;
+            page = page->next;
+        }
+        sw_page_put(page, bytes, left);
+    }
+    sw_page_end(page, flags);
+}
+
+/* The message does not fit into the last page. Pages are made, and filled, without the lock; only the host adds, so
+ * what was admitted stays admitted. */
+static enum sw_err send_in_new_pages(struct sw_channel *channel, const struct sw_slice *pieces, size_t count,
+                                     size_t size, uint32_t flags, size_t page_size, uint64_t *id) {
+    struct sw_pages chain;
+    if (!sw_pages_new(page_size, &chain)) return SW_SYSTEM;
+    fill(&chain, pieces, count, flags);
+    sw_channel_lock(channel);
+    *id = sw_outbox_join(&channel->out, &chain, size);
+    bool tell = mark_filled(channel);
+    sw_channel_unlock(channel);
+    if (tell) announce(channel);
+    return SW_OK;
+}
+
+enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_slice *pieces, size_t count, uint32_t flags,
+                            uint64_t *id) {
+    SW_ON_HOST_THREAD();
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (pieces[i].size > SIZE_MAX - size) return SW_TOOBIG;
+        size += pieces[i].size;
+    }
+    sw_channel_lock(channel);
+    enum sw_err refused = admit(channel, size);
+    if (refused != SW_OK) {
+        sw_channel_unlock(channel);
+        return refused;
+    }
+    if (size > sw_outbox_room(&channel->out) && !sw_outbox_use_spare(&channel->out, size)) {
+        size_t page_size = sw_outbox_page_size(&channel->out, size);
+        sw_channel_unlock(channel);
+        return send_in_new_pages(channel, pieces, count, size, flags, page_size, id);
+    }
+    *id = sw_outbox_append(&channel->out, pieces, count, flags);
+    bool tell = mark_filled(channel);
+    sw_channel_unlock(channel);
+    if (tell) announce(channel);
+    return SW_OK;
+}
+
+/* --- the fate of messages --- */
+
+bool sw_channel_confirm(struct sw_channel *channel, uint64_t id) {
+    SW_ON_HOST_THREAD();
+    sw_channel_lock(channel);
+    bool reached = id <= channel->gauges.reached;
+    bool tell = reached && id > channel->confirmed && mark_dirty(channel);
+    if (reached && id > channel->confirmed) channel->confirmed = id;
+    sw_channel_unlock(channel);
+    if (tell) announce(channel);
+    return reached;
+}
+
+void sw_channel_set_greeting(struct sw_channel *channel, struct sw_greeting *greeting) {
+    SW_ON_HOST_THREAD();
+    sw_channel_lock(channel);
+    struct sw_greeting *before = channel->greeting;
+    channel->greeting = greeting;
+    sw_channel_unlock(channel);
+    sw_greeting_unref(before);
+}
+
+/* No loop looks after the channel: all there is lies in the outbox, which only the host touches then. */
+static void copy_here(struct sw_channel *channel) {
+    struct sw_copy copy = {.first = channel->out.last_id + 1};
+    for (const struct sw_page *page = channel->out.pages.head; page != NULL; page = page->next)
+        copy.first -= page->ends;
+    copy.failed = !sw_pages_copy(channel->out.pages.head, 0, 0, &copy.pages);
+    sw_channel_lock(channel);
+    channel->copy = copy;
+    channel->copy_wanted = false;
+    sw_channel_unlock(channel);
+}
+
+void sw_channel_want_copy(struct sw_channel *channel) {
+    SW_ON_HOST_THREAD();
+    sw_channel_lock(channel);
+    struct sw_pages stale = channel->copy.pages; /* of a wait that was interrupted */
+    channel->copy.pages = (struct sw_pages){NULL, NULL};
+    channel->copy_wanted = true;
+    bool tell = mark_dirty(channel);
+    sw_channel_unlock(channel);
+    sw_pages_free(&stale);
+    if (tell) announce(channel);
+}
+
+bool sw_channel_take_copy(struct sw_channel *channel, struct sw_copy *copy) {
+    SW_ON_HOST_THREAD();
+    sw_channel_lock(channel);
+    bool orphaned = channel->copy_wanted && !channel->attached;
+    sw_channel_unlock(channel);
+    if (orphaned) copy_here(channel);
+    sw_channel_lock(channel);
+    bool is_there = !channel->copy_wanted;
+    if (is_there) {
+        *copy = channel->copy;
+        channel->copy.pages = (struct sw_pages){NULL, NULL};
+    }
+    sw_channel_unlock(channel);
+    return is_there;
+}
+
+/* --- commands --- */
+
+struct sw_command *sw_channel_command(struct sw_channel *channel, enum sw_verb verb) {
+    struct sw_command *command = verb == SW_CLOSE ? &channel->close_command : sw_allocate_zeroed(sizeof *command);
+    if (command == NULL) return NULL;
+    command->verb = verb;
+    command->embedded = verb == SW_CLOSE;
+    return command;
+}
+
+bool sw_channel_order(struct sw_channel *channel, struct sw_command *command, enum sw_state state) {
+    SW_ON_HOST_THREAD();
+    sw_channel_lock(channel);
+    command->next = NULL;
+    command->number = ++channel->command;
+    command->fence = channel->out.last_id;
+    *channel->commands_tail = command;
+    channel->commands_tail = &command->next;
+    if (command->verb != SW_SERVER && command->verb != SW_RECONNECT) channel->state = state;
+    if (command->verb == SW_CONNECT) channel->attached = true;
+    bool tell = mark_dirty(channel), attached = channel->attached;
+    sw_channel_unlock(channel);
+    return tell ? announce(channel) : attached && sw_engine_alive(channel->engine);
+}
+
+bool sw_channel_announce(struct sw_channel *channel) {
+    sw_channel_lock(channel);
+    bool tell = mark_dirty(channel);
+    sw_channel_unlock(channel);
+    return tell ? announce(channel) : sw_engine_alive(channel->engine);
+}
+
+void sw_channel_withdraw(struct sw_channel *channel) {
+    SW_ON_HOST_THREAD();
+    sw_channel_lock(channel);
+    struct sw_command *commands = channel->commands;
+    channel->commands = NULL;
+    channel->commands_tail = &channel->commands;
+    channel->attached = false;
+    channel->state = SW_STATE_IDLE;
+    sw_channel_unlock(channel);
+    sw_commands_free(commands);
+}
+
+void sw_channel_watch(struct sw_channel *channel, bool watched) {
+    sw_channel_lock(channel);
+    channel->watched = watched;
+    sw_channel_unlock(channel);
+}
+
+void sw_channel_silence(struct sw_channel *channel) {
+    sw_channel_lock(channel);
+    channel->silent = true;
+    sw_channel_unlock(channel);
+}
+
+void sw_channel_look(struct sw_channel *channel, struct sw_view *view) {
+    sw_channel_lock(channel);
+    view->state = channel->state;
+    view->attached = channel->attached;
+    view->gone = channel->state == SW_STATE_CLOSED && !channel->attached;
+    view->paused = channel->in.paused || channel->in.reserve_used;
+    view->undelivered = channel->in.bytes > 0 || channel->in.reserve_used || channel->in.finished;
+    view->accepted = channel->out.last_id;
+    view->queue_bytes = channel->out.bytes;
+    view->inbox_bytes = channel->in.bytes;
+    view->ended = channel->ended;
+    view->gauges = channel->gauges;
+    sw_channel_unlock(channel);
+}
+
+void sw_channel_set_wishes(struct sw_channel *channel, struct sw_wishes wishes) {
+    sw_channel_lock(channel);
+    bool tell = channel->discard != wishes.discard && mark_dirty(channel);
+    channel->discard = wishes.discard;
+    channel->wants_log = wishes.wants_log;
+    channel->wants_acked = wishes.wants_acked;
+    sw_channel_unlock(channel);
+    if (tell) announce(channel);
+}
+
+/* --- receiving --- */
+
+void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery) {
+    SW_ON_HOST_THREAD();
+    sw_channel_lock(channel);
+    sw_inbox_take(&channel->in, delivery);
+    sw_channel_unlock(channel);
+}
+
+void sw_channel_free_reserve(struct sw_channel *channel) {
+    sw_channel_lock(channel);
+    channel->in.reserve_used = channel->in.reserve_taken = false;
+    bool tell = mark_dirty(channel); /* the loop held back until the slot is free */
+    sw_channel_unlock(channel);
+    if (tell) announce(channel);
+}
+
+void sw_channel_delivered(struct sw_channel *channel, size_t bytes) {
+    sw_channel_lock(channel);
+    bool tell = sw_inbox_release(&channel->in, bytes, channel->options.inbox_limit) && mark_dirty(channel);
+    sw_channel_unlock(channel);
+    if (tell) announce(channel);
+}
+
+void sw_channel_close_here(struct sw_channel *channel) {
+    SW_ON_HOST_THREAD();
+    struct sw_report last = {.event = SW_EVENT_CLOSE};
+    sw_channel_lock(channel);
+    struct sw_pages unsent = channel->out.pages;
+    channel->out.pages = (struct sw_pages){NULL, NULL};
+    struct sw_gauges *gauges = &channel->gauges;
+    uint64_t done = gauges->handed;
+    if (channel->out.last_id > done) last.lost_unsent = (struct sw_loss){done + 1, channel->out.last_id};
+    gauges->lost_unsent += channel->out.last_id - done;
+    gauges->handed = channel->out.last_id;
+    channel->out.bytes = 0;
+    channel->state = SW_STATE_CLOSED;
+    channel->attached = false;
+    sw_inbox_finish(&channel->in, &last);
+    bool tell = sw_channel_mark_ready(channel);
+    sw_channel_unlock(channel);
+    sw_pages_free(&unsent);
+    if (tell) sw_engine_tell_host(channel->engine, channel);
+}

@@ -1,0 +1,78 @@
+/* The host thread's end of a channel: what a client does with it.
+ */
+#ifndef SW_CHANNEL_HOST_END_H
+#define SW_CHANNEL_HOST_END_H
+
+#include "channel/channel.h"
+
+/* Puts one message, given in pieces, into the outbox: all or nothing. flags: 0 or SW_END_LOOSE. SW_FULL, SW_TOOBIG,
+ * SW_CLOSED, or SW_SYSTEM for no memory. */
+enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_slice *pieces, size_t count, uint32_t flags,
+                            uint64_t *id);
+
+/* Messages up to `id` need no replay any more. False: one of them was never handed over. */
+bool sw_channel_confirm(struct sw_channel *channel, uint64_t id);
+
+/* Takes the reference; NULL: no greeting. */
+void sw_channel_set_greeting(struct sw_channel *channel, struct sw_greeting *greeting);
+
+/* Asks the loop for copies of all unfinished messages; where no loop looks after the channel, the host makes them. Then
+ * sw_channel_take_copy until it says true; `watched` channels wake the host. */
+void sw_channel_want_copy(struct sw_channel *channel);
+bool sw_channel_take_copy(struct sw_channel *channel, struct sw_copy *copy);
+
+/* A command of that verb, or NULL: no memory. SW_CLOSE never fails. */
+struct sw_command *sw_channel_command(struct sw_channel *channel, enum sw_verb verb);
+
+/* Gives the command to the loop; connect, disconnect and close show `state` from now on. False: there is no loop to
+ * carry it out; the command stays for the next one, to which the channel must be announced. */
+bool sw_channel_order(struct sw_channel *channel, struct sw_command *command, enum sw_state state);
+
+/* There is no loop, and none can be started: takes back the commands that wait; the client is idle. */
+void sw_channel_withdraw(struct sw_channel *channel);
+
+/* Has the loop look at the channel. False: there is none. */
+bool sw_channel_announce(struct sw_channel *channel);
+
+/* The loop is to wake the host at every change of state or gauges. */
+void sw_channel_watch(struct sw_channel *channel, bool watched);
+
+/* Nobody will take what comes from now on. */
+void sw_channel_silence(struct sw_channel *channel);
+
+/* What scripts may ask at any time, in one consistent look. */
+struct sw_view {
+    enum sw_state state;
+    bool attached, paused, undelivered;
+    bool gone; /* closed, and its socket too */
+    uint64_t accepted;
+    size_t queue_bytes, inbox_bytes;
+    struct sw_error ended;
+    struct sw_gauges gauges;
+};
+void sw_channel_look(struct sw_channel *channel, struct sw_view *view);
+
+/* Queued messages by the equation above. */
+static inline uint64_t sw_view_queued(const struct sw_view *view) {
+    return view->accepted - sw_gauges_not_queued(&view->gauges);
+}
+
+struct sw_wishes {
+    bool discard;                /* messages are thrown away */
+    bool wants_log, wants_acked; /* somebody listens */
+};
+void sw_channel_set_wishes(struct sw_channel *channel, struct sw_wishes wishes);
+
+/* Moves what came in to *delivery. */
+void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery);
+
+/* The report from the reserved slot was delivered: the loop may use the slot again. */
+void sw_channel_free_reserve(struct sw_channel *channel);
+
+/* Delivered bytes no longer count; wakes the loop when that lets it read again. */
+void sw_channel_delivered(struct sw_channel *channel, size_t bytes);
+
+/* Closes a channel that no loop looks after: the host does what the loop would have done. */
+void sw_channel_close_here(struct sw_channel *channel);
+
+#endif

@@ -1,0 +1,200 @@
+#include "channel/loop_end.h"
+
+#include "base/memory.h"
+#include "channel/engine.h"
+#include "channel/thread.h"
+
+void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch) {
+    SW_ON_LOOP_THREAD();
+    sw_channel_lock(channel);
+    channel->dirty = false;
+    batch->commands = channel->commands;
+    channel->commands = NULL;
+    channel->commands_tail = &channel->commands;
+    batch->attached = channel->attached;
+    batch->paused = channel->in.paused;
+    batch->reserve_free = !channel->in.reserve_used;
+    batch->discard = channel->discard;
+    batch->copy_wanted = channel->copy_wanted;
+    batch->confirmed = channel->confirmed;
+    sw_channel_unlock(channel);
+}
+
+uint64_t sw_channel_take_messages(struct sw_channel *channel, struct sw_pages *pages, struct sw_pages *spent) {
+    SW_ON_LOOP_THREAD();
+    sw_channel_lock(channel);
+    *pages = channel->out.pages;
+    channel->out.pages = (struct sw_pages){NULL, NULL};
+    if (channel->out.spare.head == NULL) sw_pages_join(&channel->out.spare, spent);
+    if (pages->head == NULL) channel->out.announced = false;
+    uint64_t fence = channel->commands != NULL ? channel->commands->fence : UINT64_MAX;
+    sw_channel_unlock(channel);
+    return fence;
+}
+
+void sw_channel_trim(struct sw_channel *channel) {
+    SW_ON_LOOP_THREAD();
+    sw_channel_lock(channel);
+    struct sw_pages spare = channel->out.spare;
+    channel->out.spare = (struct sw_pages){NULL, NULL};
+    sw_channel_unlock(channel);
+    sw_pages_free(&spare);
+}
+
+/* With the lock held. */
+static void set_state(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended) {
+    if (known != channel->command) return;
+    channel->state = state;
+    if (ended != NULL) channel->ended = *ended;
+}
+
+void sw_channel_show(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended) {
+    SW_ON_LOOP_THREAD();
+    sw_channel_lock(channel);
+    set_state(channel, known, state, ended);
+    bool nudge = channel->watched;
+    sw_channel_unlock(channel);
+    if (nudge) sw_engine_tell_host(channel->engine, NULL);
+}
+
+bool sw_channel_put(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes) {
+    SW_ON_LOOP_THREAD();
+    sw_channel_lock(channel);
+    sw_inbox_put(&channel->in, pages, count, bytes);
+    if (channel->in.bytes >= channel->options.inbox_limit) channel->in.paused = true;
+    bool paused = channel->in.paused;
+    bool tell = sw_channel_mark_ready(channel);
+    sw_channel_unlock(channel);
+    if (tell) sw_engine_tell_host(channel->engine, channel);
+    return paused;
+}
+
+bool sw_channel_is_full(struct sw_channel *channel) {
+    sw_channel_lock(channel);
+    if (channel->in.bytes >= channel->options.inbox_limit) channel->in.paused = true;
+    bool full = channel->in.paused || channel->in.reserve_used;
+    sw_channel_unlock(channel);
+    return full;
+}
+
+/* Logs are for who has a handler, and must not fill the inbox. */
+static bool wants_log(struct sw_channel *channel) {
+    sw_channel_lock(channel);
+    bool wanted = channel->wants_log && !channel->in.paused;
+    sw_channel_unlock(channel);
+    return wanted;
+}
+
+static struct sw_report *copy_report(const struct sw_report *report) {
+    struct sw_report *copy = sw_allocate(sizeof *copy);
+    if (copy != NULL) *copy = *report;
+    return copy;
+}
+
+/* With the lock held: puts the copy, or does what can be done without. True as sw_channel_mark_ready. */
+static bool put_report(struct sw_channel *channel, struct sw_report *copy, const struct sw_report *report) {
+    bool must_not_be_lost = report->event == SW_EVENT_DISCONNECT || report->event == SW_EVENT_ERROR;
+    if (copy != NULL)
+        sw_inbox_report(&channel->in, copy);
+    else if (must_not_be_lost)
+        sw_inbox_reserve(&channel->in, report);
+    return (copy != NULL || must_not_be_lost) && sw_channel_mark_ready(channel);
+}
+
+bool sw_channel_show_with(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended,
+                          const struct sw_report *report) {
+    SW_ON_LOOP_THREAD();
+    struct sw_report *copy = copy_report(report);
+    sw_channel_lock(channel);
+    set_state(channel, known, state, ended);
+    bool tell = put_report(channel, copy, report);
+    bool nudge = tell || channel->watched;
+    sw_channel_unlock(channel);
+    if (nudge) sw_engine_tell_host(channel->engine, tell ? channel : NULL);
+    return copy != NULL;
+}
+
+bool sw_channel_report(struct sw_channel *channel, const struct sw_report *report) {
+    if (report->event == SW_EVENT_LOG && !wants_log(channel)) return true;
+    struct sw_report *copy = copy_report(report);
+    sw_channel_lock(channel);
+    bool tell = put_report(channel, copy, report);
+    sw_channel_unlock(channel);
+    if (tell) sw_engine_tell_host(channel->engine, channel);
+    return copy != NULL;
+}
+
+/* With the lock held: makes the newest report say more. False: it is another one, or taken. */
+static bool extend_acked(struct sw_channel *channel, uint64_t id) {
+    struct sw_report *newest = sw_inbox_newest(&channel->in);
+    if (newest == NULL || newest->event != SW_EVENT_ACKED) return false;
+    newest->acked = id;
+    newest->after = channel->in.messages;
+    return true;
+}
+
+void sw_channel_acked(struct sw_channel *channel, uint64_t id) {
+    SW_ON_LOOP_THREAD();
+    sw_channel_lock(channel);
+    bool done = !channel->wants_acked || extend_acked(channel, id);
+    sw_channel_unlock(channel);
+    const struct sw_report report = {.event = SW_EVENT_ACKED, .acked = id};
+    if (!done) sw_channel_report(channel, &report); /* without memory: the next one says it */
+}
+
+struct sw_greeting *sw_channel_greeting(struct sw_channel *channel) {
+    SW_ON_LOOP_THREAD();
+    sw_channel_lock(channel);
+    struct sw_greeting *greeting = sw_greeting_ref(channel->greeting);
+    sw_channel_unlock(channel);
+    return greeting;
+}
+
+void sw_channel_give_copy(struct sw_channel *channel, const struct sw_copy *copy) {
+    sw_channel_lock(channel);
+    struct sw_pages stale = channel->copy.pages;
+    channel->copy = *copy;
+    channel->copy_wanted = false;
+    bool nudge = channel->watched;
+    sw_channel_unlock(channel);
+    sw_pages_free(&stale);
+    if (nudge) sw_engine_tell_host(channel->engine, NULL);
+}
+
+void sw_channel_gauges(struct sw_channel *channel, struct sw_gauges *gauges) {
+    sw_channel_lock(channel);
+    *gauges = channel->gauges;
+    sw_channel_unlock(channel);
+}
+
+void sw_channel_detach(struct sw_channel *channel) {
+    sw_channel_lock(channel);
+    channel->attached = channel->commands != NULL; /* these want an answer first */
+    sw_channel_unlock(channel);
+}
+
+void sw_channel_finish(struct sw_channel *channel, const struct sw_report *report) {
+    SW_ON_LOOP_THREAD();
+    sw_channel_lock(channel);
+    channel->attached = false;
+    sw_inbox_finish(&channel->in, report);
+    bool tell = sw_channel_mark_ready(channel);
+    sw_channel_unlock(channel);
+    sw_engine_tell_host(channel->engine, tell ? channel : NULL); /* a host that waits for the end has nothing to take */
+}
+
+void sw_channel_account(struct sw_channel *channel, const struct sw_gauges *gauges, size_t released) {
+    SW_ON_LOOP_THREAD();
+    sw_channel_lock(channel);
+    channel->gauges = *gauges;
+    bool drain = sw_outbox_release(&channel->out, released, channel->options.queue_limit);
+    bool nudge = channel->watched;
+    sw_channel_unlock(channel);
+    if (nudge) sw_engine_tell_host(channel->engine, NULL);
+    if (!drain) return;
+    const struct sw_report report = {.event = SW_EVENT_DRAIN};
+    if (sw_channel_report(channel, &report)) return;
+    sw_channel_lock(channel); /* no memory: still owed */
+    if (channel->out.refused == 0) channel->out.refused = 1;
+    sw_channel_unlock(channel);
+}

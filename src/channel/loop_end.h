@@ -1,0 +1,70 @@
+/* The loop thread's end of a channel: what a connection does with it.
+ */
+#ifndef SW_CHANNEL_LOOP_END_H
+#define SW_CHANNEL_LOOP_END_H
+
+#include "channel/channel.h"
+
+struct sw_batch {
+    struct sw_command *commands; /* for sw_commands_free */
+    bool attached;               /* the channel is to be looked after */
+    bool paused;                 /* the inbox is full: do not read, do not connect */
+    bool reserve_free;
+    bool discard;
+    bool copy_wanted;
+    uint64_t confirmed;
+};
+
+/* Takes the commands; from now on the host may put the channel on the dirty list again. */
+void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch);
+
+/* Takes the messages, if any, and gives back pages that are spent, for the host to fill again; *spent is empty then.
+ * When there are no messages, the next one will announce the channel again. Returns the last id that was accepted
+ * before the commands that wait to be collected (UINT64_MAX: none wait), for one of them may say that later messages
+ * are not meant for this connection. */
+uint64_t sw_channel_take_messages(struct sw_channel *channel, struct sw_pages *pages, struct sw_pages *spent);
+
+/* Frees the pages that the host has not filled again: the client is idle. */
+void sw_channel_trim(struct sw_channel *channel);
+
+/* Shows a state, if `known` is the newest command; *ended as well, if not NULL. */
+void sw_channel_show(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended);
+
+/* The same together with the report of it: who has waited for the state finds the event queued, and a handler of the
+ * event finds the state. False: as sw_channel_report. */
+bool sw_channel_show_with(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended,
+                          const struct sw_report *report);
+
+/* Puts `count` whole messages of `bytes` bytes in all. True: the inbox is full now, stop reading. */
+bool sw_channel_put(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes);
+
+/* True when the inbox is full, be it with reports: nothing is to be begun that would add to it. */
+bool sw_channel_is_full(struct sw_channel *channel);
+
+/* Puts a copy of the report. False: there was no memory; the reserved slot has a disconnect or error then, anything
+ * else is dropped. */
+bool sw_channel_report(struct sw_channel *channel, const struct sw_report *report);
+
+/* Reports that messages up to `id` were acknowledged, if somebody listens; takes the place of such a report that is the
+ * last and was not taken yet. */
+void sw_channel_acked(struct sw_channel *channel, uint64_t id);
+
+/* A reference to the greeting; NULL: none. */
+struct sw_greeting *sw_channel_greeting(struct sw_channel *channel);
+
+/* Gives the host what it wanted; *copy is the channel's. */
+void sw_channel_give_copy(struct sw_channel *channel, const struct sw_copy *copy);
+
+/* The gauges as they were published last. */
+void sw_channel_gauges(struct sw_channel *channel, struct sw_gauges *gauges);
+
+/* The loop no longer looks after the channel; a connect command may change that. */
+void sw_channel_detach(struct sw_channel *channel);
+
+/* Puts the last report ever; the channel is gone for the loop. */
+void sw_channel_finish(struct sw_channel *channel, const struct sw_report *report);
+
+/* Publishes the gauges, subtracts bytes that are done with, reports a drain that is due, wakes a host that waits. */
+void sw_channel_account(struct sw_channel *channel, const struct sw_gauges *gauges, size_t released);
+
+#endif
