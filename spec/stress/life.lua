@@ -24,6 +24,7 @@ local Life = {
 Life.__index = Life
 
 local RASH = 0.03 -- chance that the script does something else than sending, a frame, and that a handler will
+local LAST = 5 -- frames before the end, when perhaps both peers go away
 local SETTLED = 20 -- frames without a connection, after which none is thought to come any more
 local DEADLINE = util.choose(2000, 6000) -- frames that ending may take
 
@@ -243,10 +244,10 @@ function Life:send(count)
   end
 end
 
--- The echo of a message proves that the peer has read it.
+-- The echo of a message proves that the peer has read it. The last ones stay unconfirmed, though the peer has them.
 function Life:confirm()
   local newest = self.receiver.newest
-  if self.retain ~= "unconfirmed" or not newest or math.random() < 0.3 then return end
+  if self.retain ~= "unconfirmed" or not newest or self.frames_left < 2 * LAST or math.random() < 0.3 then return end
   self.confirmed = math.max(self.confirmed, newest)
   local ok, why = self.client:confirm(newest)
   self:want(ok, "confirm(%d): %s", newest, why)
@@ -262,6 +263,7 @@ function Life:frame()
   if math.random() < RASH then self.mischief = MISCHIEF[math.random(#MISCHIEF)] end
   if not self.is_ending and self.client:state() == "idle" and math.random() < 0.2 then self.client:connect() end
   self.frames_left = self.frames_left - 1
+  if self.frames_left == LAST and math.random() < 0.3 then self.pair:go_away() end
   if self.frames_left <= 0 and not self.is_ending then self:finish() end
 end
 

@@ -2,6 +2,7 @@
 --
 --     local pair = Pair.start("echo")
 --     pair:frame()            -- now and then something happens to one of them; what began comes to an end
+--     pair:go_away()          -- neither is to be reached for a while
 --     pair:calm()             -- all troubles end; both read what there is to read
 --     pair:count_connections()
 --     pair:stop()             -- with their records
@@ -14,8 +15,14 @@ local Peer = require "spec.support.peer"
 local Pair = {}
 Pair.__index = Pair
 
--- Not 127.0.0.1, from where clients connect: none may get a peer's port while that peer is away.
-local HOSTS = { "127.0.0.2", "127.0.0.3" }
+-- Each peer has an address of its own, and none has 127.0.0.1, from where clients connect: nobody can get a peer's port
+-- while it is away.
+local hosts = 0
+
+local function next_host()
+  hosts = hosts + 1
+  return ("127.%d.%d.%d"):format(1 + (hosts >> 16), hosts >> 8 & 255, hosts & 255)
+end
 
 local CHANCE = 0.012 -- of a new trouble, a frame
 
@@ -24,9 +31,9 @@ local function prepare(peer)
   peer:command(("rcvbuf %d"):format(peer.rcvbuf)) -- small: else its kernel takes many MB, and our queue stays empty
 end
 
-local function start_peer(host, options)
+local function start_peer(options)
   local dir = Peer.tempdir()
-  local peer = Peer.start { host = host, record = dir, mode = options.mode, framing = options.framing }
+  local peer = Peer.start { host = next_host(), record = dir, mode = options.mode, framing = options.framing }
   peer.rcvbuf = math.random(8, 128) * 1024
   peer.dir = dir
   prepare(peer)
@@ -35,9 +42,7 @@ end
 
 --- @tparam table options mode and framing, as for Peer.start
 function Pair.start(options)
-  local self = setmetatable({ is_harsh = false, troubles = 0 }, Pair)
-  for i, host in ipairs(HOSTS) do self[i] = start_peer(host, options) end
-  return self
+  return setmetatable({ is_harsh = false, troubles = 0, start_peer(options), start_peer(options) }, Pair)
 end
 
 -- --- troubles ---
@@ -66,7 +71,18 @@ local function start_again(peer)
   prepare(peer)
 end
 
+-- A restart in order, as far as the client sees it.
+local AWAY = {
+  begin = function(peer)
+    peer:command "accept off"
+    peer:command "finish"
+  end,
+  finish = function(peer) peer:command "accept on" end,
+  least = 5, most = 30,
+}
+
 local TROUBLES = {
+  AWAY,
   setting(one_of "stall on", "stall off", 5, 150),
   setting(numbered("throttle %d", 2000, 1000000), "throttle 0", 10, 150),
   setting(numbered("small-reads %d", 1, 50), "small-reads 0", 10, 100),
@@ -77,14 +93,6 @@ local TROUBLES = {
     begin = function(peer) peer:signal "STOP" end,
     finish = function(peer) peer:signal "CONT" end,
     least = 1, most = 40,
-  },
-  {
-    begin = function(peer) -- a restart in order, as far as this client sees it
-      peer:command "accept off"
-      peer:command "finish"
-    end,
-    finish = function(peer) peer:command "accept on" end,
-    least = 5, most = 30,
   },
 }
 
@@ -111,15 +119,17 @@ local HARSH_TROUBLES = {
   },
 }
 
-local function begin_trouble(self, peer)
-  local list = TROUBLES
-  if self.may_be_harsh and math.random() < 0.5 then
-    list, self.is_harsh = HARSH_TROUBLES, true
-  end
-  peer.trouble = list[math.random(#list)]
-  peer.frames_left = math.random(peer.trouble.least, peer.trouble.most)
+local function begin_trouble(self, peer, trouble)
+  peer.trouble = trouble
+  peer.frames_left = math.random(trouble.least, trouble.most)
   self.troubles = self.troubles + 1
-  peer.trouble.begin(peer)
+  trouble.begin(peer)
+end
+
+local function choose_trouble(self)
+  if not self.may_be_harsh or math.random() < 0.5 then return TROUBLES[math.random(#TROUBLES)] end
+  self.is_harsh = true
+  return HARSH_TROUBLES[math.random(#HARSH_TROUBLES)]
 end
 
 local function end_trouble(peer)
@@ -132,7 +142,7 @@ end
 function Pair:frame()
   for _, peer in ipairs(self) do
     if not peer.trouble then
-      if math.random() < CHANCE then begin_trouble(self, peer) end
+      if math.random() < CHANCE then begin_trouble(self, peer, choose_trouble(self)) end
     elseif peer.frames_left == 0 then
       end_trouble(peer)
     else
@@ -146,6 +156,12 @@ function Pair:calm()
   for _, peer in ipairs(self) do
     if peer.trouble then end_trouble(peer) end
   end
+end
+
+--- Both end their connections in order and accept none for some frames.
+function Pair:go_away()
+  self:calm()
+  for _, peer in ipairs(self) do begin_trouble(self, peer, AWAY) end
 end
 
 function Pair:count_connections()
