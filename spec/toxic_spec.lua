@@ -83,9 +83,12 @@ describe("a proxy", function()
     { "down", 20000, "goes down" },
   } do
     local what, number, does = table.unpack(case)
-    it(("[F27] that %s (%s) loses what it had taken; the rest is sent again or reported"):format(does, what), function()
+
+    -- Sends all, at first through the proxy. Returns the client, the losses, the recorded streams.
+    local function send_through(options)
       local proxy, peer, dir = start(what == "down" and "bandwidth" or what, number)
-      local client = util.client(proxy, { reconnect = 0.01 })
+      options.reconnect = 0.01
+      local client = util.client(proxy, options)
       local fates = numbered.note_losses(client)
       local codes = {}
       client:on("disconnect", function(_, _, code) codes[#codes + 1] = code end)
@@ -100,20 +103,39 @@ describe("a proxy", function()
       all_finished(client)
       client:close()
       assert(peer:wait_connections(0, util.DEADLINE))
-
       assert.equal(1, #codes)
       assert.truthy(("ECONNRESET EPIPE EPEER"):find(codes[1], 1, true))
       assert.same({}, fates.faults)
-      local streams = Peer.streams(dir)
+      return client, fates, Peer.streams(dir)
+    end
+
+    local function check_beginning(streams)
       local through = streams[1].data
       assert.is_true(through == numbered.lines(message, 1, COUNT):sub(1, #through))
       if what == "limit_data" then assert.equal(number, #through) end
       if what == "timeout" then assert.equal(0, #through) end
+    end
+
+    it(("[F27] that %s (%s) loses what it had taken; the rest is sent again or reported"):format(does, what), function()
+      local client, fates, streams = send_through { retain = "unsent" }
+      check_beginning(streams)
       local seen, faults = numbered.read(streams, message)
       assert.same({}, faults)
       local _, gap_end = find_gap(seen, fates)
       if gap_end and client:stats().lost > 0 then assert.equal("unknown", fates[gap_end + 1]) end
       assert.is_true(seen[COUNT])
+    end)
+
+    it(("[F27] that %s (%s) costs nothing when answers confirm"):format(does, what), function()
+      local client, _, streams = send_through {
+        retain = "unconfirmed",
+        on = { message = function(client, answer) client:confirm(math.tointeger(answer:match "^ok (%d+)$")) end },
+      }
+      check_beginning(streams)
+      assert.equal(COUNT, client:stats().finished)
+      local again = streams[2].data
+      assert.is_true(again == numbered.lines(message, 1, COUNT):sub(-#again))
+      assert.is_true(#again >= #numbered.lines(message, 1, COUNT) - #streams[1].data) -- nothing is missing between
     end)
   end
 end)
