@@ -40,6 +40,11 @@ done
 ip netns exec far nft list ruleset
 ]]
 
+local PEER = [[
+ip netns exec far %s --host %s --port %d --mode lines --record %s --linger-with-parent >/run/peer &
+until [ -s /run/peer ]; do sleep 0.01; done
+]]
+
 local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
@@ -69,8 +74,7 @@ end
 --- Runs Lua text on the near machine, while a peer records on the far one.
 -- @return what it printed; raises when it fails
 function netns.run(text)
-  local peer = ("ip netns exec far %s --host %s --port %d --mode lines --record %s --linger-with-parent >/dev/null &\n")
-    :format(os.getenv "SIDEWIRE_PEER", netns.HOST, netns.PORT, netns.RECORD)
+  local peer = PEER:format(os.getenv "SIDEWIRE_PEER", netns.HOST, netns.PORT, netns.RECORD)
   local lua = ("exec %s -e %s"):format(os.getenv "SIDEWIRE_LUA", quote(text))
   local ok, said, how, code = shell(unshare(peer .. lua))
   if not ok then error(("%s %d\n%s"):format(how, code, said), 2) end
