@@ -47,11 +47,17 @@ static void set_options(int fd, const struct sw_options *options) {
 #ifdef TCP_NOTSENT_LOWAT
     set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_LOW_WATER);
 #endif
-#ifdef TCP_USER_TIMEOUT
-    if (options->stall_timeout > 0) set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)ceil(options->stall_timeout * 1e3));
-#endif
 #ifdef SO_NOSIGPIPE
     set(fd, SOL_SOCKET, SO_NOSIGPIPE, 1);
+#endif
+    sw_socket_set_stall(fd, options->stall_timeout);
+}
+
+void sw_socket_set_stall(int fd, double seconds) {
+#ifdef TCP_USER_TIMEOUT
+    set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)ceil(seconds * 1e3));
+#else
+    (void)fd, (void)seconds;
 #endif
 }
 

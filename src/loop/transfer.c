@@ -42,11 +42,16 @@ void sw_transfer_sample(struct conn *conn) {
     if (advanced) tell_acked(conn);
 }
 
-static bool is_all_acked(const struct conn *conn) { return conn->queue.acked.byte == conn->queue.handed.byte; }
+static bool is_all_acked(const struct conn *conn) {
+    uint64_t written = sw_transfer_written(conn);
+    return conn->queue.acked.byte == conn->queue.handed.byte &&
+           sw_socket_acked(conn->fd, written, conn->fin) == written; /* the greeting too */
+}
 
 /* Runs from the first byte handed over until all are acknowledged and the pages are given back. */
 static void watch_acks(struct conn *conn) {
     if (ev_is_active(&conn->ack_timer)) return;
+    sw_socket_set_stall(conn->fd, conn->channel->options.stall_timeout);
     conn->ack_timer.repeat = ack_interval(conn);
     ev_timer_again(conn->loop->ev, &conn->ack_timer);
 }
@@ -88,6 +93,7 @@ static void on_ack_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     bool starved = is_starved(conn);
     if (is_all_acked(conn) && !starved) {
         timer->repeat = 0; /* ev_timer_again: stops it */
+        sw_socket_set_stall(conn->fd, 0);
         sw_transfer_trim(conn);
     }
     ev_timer_again(ev, timer);
@@ -159,10 +165,10 @@ static enum outcome send_some(struct conn *conn) {
 
 void sw_transfer_send(struct conn *conn) {
     enum outcome outcome = MORE;
-    uint64_t before = conn->queue.handed.byte;
+    uint64_t before = sw_transfer_written(conn);
     for (int round = 0; round < ROUNDS && outcome == MORE; round++) outcome = send_some(conn);
     if (outcome == BROKEN) return;
-    if (conn->queue.handed.byte != before || outcome == STARVED) watch_acks(conn);
+    if (sw_transfer_written(conn) != before || outcome == STARVED) watch_acks(conn);
     if (outcome == BLOCKED || outcome == MORE) {
         ev_io_start(conn->loop->ev, &conn->writer);
         return;
@@ -280,6 +286,7 @@ void sw_transfer_start(struct conn *conn) {
     conn->greeting = sw_channel_greeting(conn->channel);
     conn->greeted = 0;
     sw_assembly_reset(&conn->in);
+    sw_socket_set_stall(conn->fd, 0);
     if (!conn->inbox_full) ev_io_start(ev, &conn->reader);
     sw_transfer_send(conn);
 }
