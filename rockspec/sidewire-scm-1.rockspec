@@ -31,6 +31,7 @@ build = {
         "src/base/cursor.c",
         "src/base/error.c",
         "src/base/page.c",
+        "src/base/server.c",
         "src/channel/channel.c",
         "src/channel/command.c",
         "src/channel/engine.c",

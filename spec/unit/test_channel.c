@@ -140,14 +140,15 @@ static void takes(void) {
     CHECK(delivery.reports->event == SW_EVENT_CONNECT && delivery.reports->after == 0);
     CHECK(delivery.reports->next->event == SW_EVENT_DRAIN && delivery.reports->next->after == 2);
     CHECK(delivery.reports->next->next == NULL);
-    CHECK(delivery.reserve_used && delivery.reserve.event == SW_EVENT_DISCONNECT && delivery.reserve.after == 3);
-    CHECK(delivery.finished && delivery.final.event == SW_EVENT_CLOSE);
+    CHECK(delivery.reserve != NULL && delivery.reserve->event == SW_EVENT_DISCONNECT && delivery.reserve->after == 3);
+    CHECK(delivery.final != NULL && delivery.final->event == SW_EVENT_CLOSE);
     CHECK_EQ(inbox.bytes, bytes); /* until they are delivered */
     sw_pages_free(&delivery.pages);
     free(delivery.reports->next);
     free(delivery.reports);
     sw_inbox_take(&inbox, &delivery); /* once */
-    CHECK(delivery.pages.head == NULL && delivery.reports == NULL && !delivery.reserve_used && !delivery.finished);
+    CHECK(delivery.pages.head == NULL && delivery.reports == NULL && delivery.reserve == NULL &&
+          delivery.final == NULL);
     CHECK_EQ(delivery.messages, 3);
     put_message(&inbox, "four");
     sw_inbox_report(&inbox, new_report(SW_EVENT_DRAIN)); /* the list goes on after a take */
@@ -270,8 +271,8 @@ static void refuses(void) {
     CHECK_EQ(send_bytes(channel, large, 1, &id), SW_CLOSED);
     struct sw_delivery delivery;
     sw_channel_take(channel, &delivery);
-    CHECK(delivery.finished);
-    CHECK(delivery.final.lost_unsent.first == 1 && delivery.final.lost_unsent.last == 2);
+    CHECK(delivery.final != NULL);
+    CHECK(delivery.final->lost_unsent.first == 1 && delivery.final->lost_unsent.last == 2);
     struct sw_view view;
     sw_channel_look(channel, &view);
     CHECK(view.gone && view.queue_bytes == 0);

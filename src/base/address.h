@@ -5,19 +5,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 /* RFC 1035, 2.3.4: a name has at most 253 visible characters, a label at most 63. */
 enum { SW_HOST_MAX = 253, SW_LABEL_MAX = 63 };
 
-struct sw_server {
-    char host[SW_HOST_MAX + 1]; /* "" = none set */
-    uint16_t port;              /* 0 = none set */
+/* A host and a port while they are read; base/server.h is what they become. */
+struct sw_endpoint {
+    char host[SW_HOST_MAX + 1]; /* "" = none given */
+    uint16_t port;              /* 0 = none given */
 };
-
-static inline bool sw_server_equal(const struct sw_server *a, const struct sw_server *b) {
-    return a->port == b->port && strcmp(a->host, b->host) == 0;
-}
 
 /* "ipv4", "ipv6" or NULL. Strict: dotted quad of four decimals without leading zeros ("127.1", "0x7f.0.0.1",
  * "010.0.0.1" are not addresses), RFC 4291 text with an optional %zone. The text need not be zero-terminated; an

@@ -1,5 +1,5 @@
 /* What a client was made with: checked by the host room, then never changed, so both threads read it without a lock.
- * Server and reconnect policy are only the first values; later ones travel as commands.
+ * Server and reconnect policy, which change, travel as commands.
  */
 #ifndef SW_BASE_OPTIONS_H
 #define SW_BASE_OPTIONS_H
@@ -7,8 +7,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/address.h"
-#include "base/backoff.h"
 #include "base/framing.h"
 #include "base/retain.h"
 
@@ -19,8 +17,6 @@ struct sw_keepalive {
 };
 
 struct sw_options {
-    struct sw_server server;
-    struct sw_reconnect reconnect;
     struct sw_framing framing;
     enum sw_retain retain;
     size_t queue_limit;     /* bytes accepted and not finished with, framing included */

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/address.h"
 #include "base/backoff.h"
+#include "base/server.h"
 
 enum sw_verb {
     SW_CONNECT,    /* to `server`, now, and again by `policy` */
@@ -27,7 +27,7 @@ struct sw_command {
     uint64_t number; /* counts the client's commands */
     uint64_t fence;  /* last id accepted before the command */
     double linger;
-    struct sw_server server;    /* connect, server */
+    struct sw_server *server;   /* connect, server: one reference */
     struct sw_reconnect policy; /* connect, reconnect */
 };
 

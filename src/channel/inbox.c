@@ -46,7 +46,7 @@ static void fill(struct sw_report *slot, const struct sw_report *report, uint64_
 void sw_inbox_reserve(struct sw_inbox *inbox, const struct sw_report *report) {
     if (inbox->reserve_used) {
         /* No attempt starts before the slot is free, so this ends what the slot says will go on. */
-        inbox->reserve.will_retry = false;
+        if (!inbox->reserve_taken) inbox->reserve.will_retry = false;
         return;
     }
     fill(&inbox->reserve, report, inbox->messages);
@@ -62,11 +62,9 @@ void sw_inbox_take(struct sw_inbox *inbox, struct sw_delivery *delivery) {
     delivery->pages = inbox->pages;
     delivery->reports = inbox->reports;
     delivery->messages = inbox->messages;
-    delivery->reserve_used = inbox->reserve_used && !inbox->reserve_taken;
-    delivery->finished = inbox->finished;
-    if (delivery->reserve_used) delivery->reserve = inbox->reserve;
+    delivery->reserve = inbox->reserve_used && !inbox->reserve_taken ? &inbox->reserve : NULL;
+    delivery->final = inbox->finished ? &inbox->final : NULL;
     inbox->reserve_taken = inbox->reserve_used;
-    if (inbox->finished) delivery->final = inbox->final;
     inbox->pages = (struct sw_pages){NULL, NULL};
     inbox->reports = NULL;
     inbox->tail = &inbox->reports;

@@ -21,11 +21,11 @@ enum { SW_MESSAGE_OVERHEAD = 8 };
 struct sw_inbox {
     struct sw_pages pages;             /* loop puts, host takes */
     struct sw_report *reports, **tail; /* loop puts, host takes and frees; in order */
-    struct sw_report reserve;          /* loop fills when a report found no memory */
-    struct sw_report final;            /* loop fills, once: close */
+    struct sw_report reserve;          /* loop fills when a report found no memory; the host's while it is taken */
+    struct sw_report final;            /* loop fills, once: close; then the host's */
     bool reserve_used;                 /* loop sets, host clears when the report was delivered */
-    bool reserve_taken;                /* host: it has the copy */
-    bool finished;                     /* loop sets: final is there; host clears when it takes the copy */
+    bool reserve_taken;                /* host: it has it */
+    bool finished;                     /* loop sets: final is there; host clears when it takes it */
     bool announced;                    /* the client stands in the engine's ready list */
     bool paused;                       /* loop sets when full, host clears when half empty again */
     uint64_t messages;                 /* loop: put so far, over the client's life */
@@ -36,10 +36,9 @@ struct sw_inbox {
 struct sw_delivery {
     struct sw_pages pages;
     struct sw_report *reports;
-    struct sw_report reserve; /* follows the reports, if reserve_used */
-    struct sw_report final;   /* follows everything, if finished */
-    bool reserve_used, finished;
-    uint64_t messages; /* put in all so far */
+    struct sw_report *reserve; /* the inbox's own: follows the reports; NULL: not used */
+    struct sw_report *final;   /* the inbox's own: follows everything; NULL: not yet */
+    uint64_t messages;         /* put in all so far */
 };
 
 void sw_inbox_init(struct sw_inbox *inbox);

@@ -89,23 +89,23 @@ void sw_check_handler(lua_State *L, struct sw_spot spot, int index, bool may_be_
 
 /* --- servers --- */
 
-void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_server *server) {
+void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint) {
     size_t size = 0;
     const char *host = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &size) : NULL;
     if (host == NULL) sw_misuse(L, spot, index, "a string, a host name or an IP address");
     const char *problem = sw_host_problem(host, size);
     if (problem == NULL) {
-        memcpy(server->host, host, size + 1);
+        memcpy(endpoint->host, host, size + 1);
         return;
     }
     luaL_error(L, "%s: invalid host name '%s': %s", spot.where, sw_to_text(L, index), problem);
 }
 
-void sw_check_port(lua_State *L, struct sw_spot spot, int index, struct sw_server *server) {
+void sw_check_port(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint) {
     int is_whole = 0;
     lua_Integer port = is_number(L, index) ? lua_tointegerx(L, index, &is_whole) : 0;
     if (!is_whole || port < 1 || port > 65535) sw_misuse(L, spot, index, "a whole number, 1..65535");
-    server->port = (uint16_t)port;
+    endpoint->port = (uint16_t)port;
 }
 
 /* --- tables with a closed key set --- */

@@ -39,8 +39,8 @@ bool sw_check_boolean(lua_State *L, struct sw_spot spot, int index);
 /* A function, a callable table or userdata, nil or (if may_be_false) false. */
 void sw_check_handler(lua_State *L, struct sw_spot spot, int index, bool may_be_false);
 
-void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_server *server);
-void sw_check_port(lua_State *L, struct sw_spot spot, int index, struct sw_server *server);
+void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint);
+void sw_check_port(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint);
 
 /* false | true | seconds | table. `true` gives back *last, the policy that was in force before. */
 void sw_check_reconnect(lua_State *L, struct sw_spot spot, int index, const struct sw_reconnect *last,

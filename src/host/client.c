@@ -125,12 +125,16 @@ static struct client *push_empty(lua_State *L, struct host *host) {
     return client;
 }
 
-static void open_channel(lua_State *L, struct client *client, const struct sw_options *options) {
-    client->channel = sw_channel_new(client->host->engine, options);
-    if (client->channel == NULL) luaL_error(L, "sidewire.new: not enough memory");
+static void open_channel(lua_State *L, struct client *client, const struct sw_options *options,
+                         const struct sw_start *start) {
+    client->server = sw_server_new(&start->server);
+    if (client->server != NULL) client->channel = sw_channel_new(client->host->engine, options);
+    if (client->channel == NULL) {
+        sw_server_unref(client->server);
+        luaL_error(L, "sidewire.new: not enough memory");
+    }
     client->channel->owner = client;
-    client->server = options->server;
-    client->reconnect = client->last_reconnect = options->reconnect;
+    client->reconnect = client->last_reconnect = start->reconnect;
     client->last_reconnect.enabled = true;
     link_client(client->host, client);
     sw_host_note_linger(client->host, options->linger);
@@ -152,11 +156,12 @@ static void open_channel(lua_State *L, struct client *client, const struct sw_op
 static int new_client(lua_State *L) {
     struct host *host = sw_host(L);
     struct sw_options options;
+    struct sw_start start;
     lua_settop(L, 1);
-    sw_options_read(L, 1, &options);
+    sw_options_read(L, 1, &options, &start);
     if (sw_host_refuses(L, host)) return 3;
     struct client *client = push_empty(L, host);
-    open_channel(L, client, &options);
+    open_channel(L, client, &options, &start);
     if (lua_istable(L, 1) && lua_getfield(L, 1, "greeting") != LUA_TNIL) sw_set_greeting(L, "sidewire.new", client, -1);
     if (lua_istable(L, 1) && lua_getfield(L, 1, "on") == LUA_TTABLE) set_handlers(L, "sidewire.new", 2, -1);
     lua_settop(L, 2);
@@ -235,7 +240,7 @@ static int client_set_greeting(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     luaL_checkany(L, 2);
-    if (client->is_closed) return sw_push_closed(L, &client->server);
+    if (client->is_closed) return sw_push_closed(L, client->server);
     sw_set_greeting(L, "client:set_greeting", client, 2);
     lua_pushboolean(L, true);
     return 1;
@@ -298,6 +303,7 @@ void sw_client_release(struct client *client) {
     unlink_client(client);
     channel->owner = NULL;
     client->channel = NULL;
+    sw_server_unref(client->server);
     sw_channel_unref(channel);
 }
 
@@ -316,7 +322,7 @@ static int client_collect(lua_State *L) {
 static int client_tostring(lua_State *L) {
     const struct client *client = check_alive(L, 1, check_type(L, 1));
     const char *state = sw_engine_forked(client->host->engine) ? "forked" : sw_state_name(sw_client_state(client));
-    const struct sw_server *server = &client->server;
+    const struct sw_server *server = client->server;
     if (server->host[0] == '\0')
         lua_pushfstring(L, CLIENT_TYPE ": %p %s", (void *)client, state);
     else

@@ -10,7 +10,7 @@
 
 /* What connect shows until the loop knows better. */
 static enum sw_state first_state(const struct client *client) {
-    bool numeric = sw_ip_kind(client->server.host, strlen(client->server.host)) != NULL;
+    bool numeric = sw_ip_kind(client->server->host, strlen(client->server->host)) != NULL;
     return numeric ? SW_STATE_CONNECTING : SW_STATE_RESOLVING;
 }
 
@@ -32,11 +32,16 @@ static struct sw_error order_connect(struct client *client, struct sw_command *c
     return failed.err != SW_OK ? failed : sw_error_make(SW_CLOSED, SW_STAGE_START);
 }
 
-static void read_server(lua_State *L, const char *where, int index, struct sw_server *server) {
-    if (!lua_isnoneornil(L, index)) sw_check_host(L, (struct sw_spot){where, "host"}, index, server);
-    if (!lua_isnoneornil(L, index + 1)) sw_check_port(L, (struct sw_spot){where, "port"}, index + 1, server);
-    if (server->host[0] == '\0') luaL_error(L, "%s: no host: give one here or to sidewire.new", where);
-    if (server->port == 0) luaL_error(L, "%s: no port: give one here or to sidewire.new", where);
+/* The client's server or, where one is given, another; NULL: no memory. Raises when there is none. */
+static struct sw_server *read_server(lua_State *L, const struct client *client) {
+    struct sw_endpoint endpoint = {.port = client->server->port};
+    strcpy(endpoint.host, client->server->host);
+    if (!lua_isnoneornil(L, 2)) sw_check_host(L, (struct sw_spot){"client:connect", "host"}, 2, &endpoint);
+    if (!lua_isnoneornil(L, 3)) sw_check_port(L, (struct sw_spot){"client:connect", "port"}, 3, &endpoint);
+    if (endpoint.host[0] == '\0') luaL_error(L, "client:connect: no host: give one here or to sidewire.new");
+    if (endpoint.port == 0) luaL_error(L, "client:connect: no port: give one here or to sidewire.new");
+    if (lua_isnoneornil(L, 2) && lua_isnoneornil(L, 3)) return sw_server_ref(client->server);
+    return sw_server_new(&endpoint);
 }
 
 /***
@@ -56,19 +61,20 @@ static void read_server(lua_State *L, const char *where, int index, struct sw_se
 static int client_connect(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    struct sw_server server = client->server;
-    read_server(L, "client:connect", 2, &server);
-    if (client->is_closed) return sw_push_closed(L, &client->server);
-    bool same = !client->is_moved && sw_server_equal(&server, &client->server);
-    client->server = server;
+    struct sw_server *server = read_server(L, client);
+    bool same = !client->is_moved && sw_server_equal(server, client->server);
+    bool is_taken = server != NULL && !client->is_closed;
+    if (is_taken) sw_server_set(&client->server, server);
+    sw_server_unref(server);
+    if (!is_taken) return client->is_closed ? sw_push_closed(L, client->server) : sw_push_no_memory(L);
     enum sw_state state = sw_client_state(client);
     if (!(is_busy(state) && same)) {
         struct sw_command *command = sw_channel_command(client->channel, SW_CONNECT);
         if (command == NULL) return sw_push_no_memory(L);
-        command->server = server;
+        command->server = sw_server_ref(client->server);
         command->policy = client->reconnect;
         struct sw_error failed = order_connect(client, command, first_state(client));
-        if (failed.err != SW_OK) return sw_push_failure(L, &failed, "", &server);
+        if (failed.err != SW_OK) return sw_push_failure(L, &failed, "", client->server);
         client->is_moved = false;
         sw_client_anchor(L, 1);
     }
@@ -76,18 +82,14 @@ static int client_connect(lua_State *L) {
     return 1;
 }
 
-/* A command that only matters to a loop that knows the client. False: no memory, nil, message and code are pushed. */
-static bool order_if_attached(lua_State *L, struct client *client, const struct sw_command *model,
-                              enum sw_state state) {
+/* A command that only matters to a loop that knows the client. False: no memory. */
+static bool order_if_attached(struct client *client, const struct sw_command *model, enum sw_state state) {
     struct sw_view view;
     sw_channel_look(client->channel, &view);
     if (!view.attached) return true;
     struct sw_command *command = sw_channel_command(client->channel, model->verb);
-    if (command == NULL) {
-        sw_push_no_memory(L);
-        return false;
-    }
-    command->server = model->server;
+    if (command == NULL) return false;
+    command->server = sw_server_ref(model->server);
     command->policy = model->policy;
     command->linger = model->linger;
     sw_channel_order(client->channel, command, state);
@@ -108,10 +110,11 @@ static int client_disconnect(lua_State *L) {
     if (client == NULL) return 3;
     double linger = client->channel->options.linger;
     if (!lua_isnoneornil(L, 2)) linger = sw_check_seconds(L, (struct sw_spot){"client:disconnect", "linger"}, 2, 0);
-    if (client->is_closed) return sw_push_closed(L, &client->server);
+    if (client->is_closed) return sw_push_closed(L, client->server);
     sw_host_note_linger(client->host, linger);
     const struct sw_command model = {.verb = SW_DISCONNECT, .linger = linger};
-    if (sw_client_state(client) != SW_STATE_IDLE && !order_if_attached(L, client, &model, SW_STATE_CLOSING)) return 3;
+    if (sw_client_state(client) != SW_STATE_IDLE && !order_if_attached(client, &model, SW_STATE_CLOSING))
+        return sw_push_no_memory(L);
     lua_pushboolean(L, true);
     return 1;
 }
@@ -132,8 +135,8 @@ static int client_set_reconnect(lua_State *L) {
     struct sw_command model = {.verb = SW_RECONNECT};
     lua_settop(L, 2);
     sw_check_reconnect(L, (struct sw_spot){"client:set_reconnect", "spec"}, 2, &client->last_reconnect, &model.policy);
-    if (client->is_closed) return sw_push_closed(L, &client->server);
-    if (!order_if_attached(L, client, &model, sw_client_state(client))) return 3;
+    if (client->is_closed) return sw_push_closed(L, client->server);
+    if (!order_if_attached(client, &model, sw_client_state(client))) return sw_push_no_memory(L);
     client->reconnect = model.policy;
     if (model.policy.enabled) client->last_reconnect = model.policy;
     lua_pushboolean(L, true);
@@ -169,12 +172,16 @@ static int client_set_server(lua_State *L) {
     if (client == NULL) return 3;
     struct sw_command model = {.verb = SW_SERVER};
     lua_settop(L, 3);
-    sw_check_host(L, (struct sw_spot){"client:set_server", "host"}, 2, &model.server);
-    sw_check_port(L, (struct sw_spot){"client:set_server", "port"}, 3, &model.server);
-    if (client->is_closed) return sw_push_closed(L, &client->server);
-    if (!order_if_attached(L, client, &model, sw_client_state(client))) return 3;
+    struct sw_endpoint endpoint;
+    sw_check_host(L, (struct sw_spot){"client:set_server", "host"}, 2, &endpoint);
+    sw_check_port(L, (struct sw_spot){"client:set_server", "port"}, 3, &endpoint);
+    if (client->is_closed) return sw_push_closed(L, client->server);
+    model.server = sw_server_new(&endpoint);
+    bool ordered = model.server != NULL && order_if_attached(client, &model, sw_client_state(client));
+    if (ordered) sw_server_set(&client->server, model.server);
+    sw_server_unref(model.server);
+    if (!ordered) return sw_push_no_memory(L);
     client->is_moved = true;
-    client->server = model.server;
     lua_pushboolean(L, true);
     return 1;
 }
@@ -190,12 +197,12 @@ static int client_set_server(lua_State *L) {
 static int client_get_server(lua_State *L) {
     const struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    if (client->server.host[0] != '\0')
-        lua_pushstring(L, client->server.host);
+    if (client->server->host[0] != '\0')
+        lua_pushstring(L, client->server->host);
     else
         lua_pushnil(L);
-    if (client->server.port != 0)
-        lua_pushinteger(L, client->server.port);
+    if (client->server->port != 0)
+        lua_pushinteger(L, client->server->port);
     else
         lua_pushnil(L);
     return 2;

@@ -5,7 +5,7 @@
 
 #include <lua.h>
 
-#include "base/address.h"
+#include "base/server.h"
 #include "channel/report.h"
 
 const char *sw_event_name(enum sw_event event);

@@ -33,7 +33,7 @@ struct client {
     unsigned turn;            /* records delivered since others had their turn */
     uint64_t serial;          /* records consumed */
 
-    struct sw_server server; /* as the script set them; the loop has its own */
+    struct sw_server *server; /* as the script set it, one reference; the loop has its own */
     bool is_moved; /* set_server came after the last connect: only the loop knows which server it is busy with */
     struct sw_reconnect reconnect, last_reconnect; /* in force; the last that was not `false` */
 
@@ -41,9 +41,8 @@ struct client {
     struct sw_cursor messages;
     uint64_t taken, passed; /* messages taken, messages delivered or dropped: in all */
     struct sw_report *reports, **reports_tail;
-    uint64_t report_count;           /* of the events they stand for: losses are told apart */
-    struct sw_report reserve, final; /* may stand in reports */
-    size_t unsettled;                /* delivered bytes that the channel has not been told of */
+    uint64_t report_count; /* of the events they stand for: losses are told apart */
+    size_t unsettled;      /* delivered bytes that the channel has not been told of */
 };
 
 struct host {

@@ -71,14 +71,8 @@ static void take(struct client *client) {
         next = report->next;
         add_report(client, report);
     }
-    if (delivery.reserve_used) {
-        client->reserve = delivery.reserve;
-        add_report(client, &client->reserve);
-    }
-    if (delivery.finished) {
-        client->final = delivery.final;
-        add_report(client, &client->final);
-    }
+    if (delivery.reserve != NULL) add_report(client, delivery.reserve);
+    if (delivery.final != NULL) add_report(client, delivery.final);
     if (client->is_closed || client->discards) sw_inflow_drop_messages(client);
     sw_inflow_schedule(client);
 }
@@ -107,8 +101,9 @@ void sw_inflow_pass_report(struct client *client) {
     if (client->reports == NULL) client->reports_tail = &client->reports;
     client->report_count--;
     client->serial++;
-    if (report == &client->reserve) sw_channel_free_reserve(client->channel);
-    if (report == &client->reserve || report == &client->final) return;
+    struct sw_inbox *in = &client->channel->in;
+    if (report == &in->reserve) sw_channel_free_reserve(client->channel);
+    if (report == &in->reserve || report == &in->final) return;
     client->unsettled += sizeof *report;
     free(report);
 }

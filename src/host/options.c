@@ -16,15 +16,16 @@ enum {
 /* What is needed until the table has been read whole. */
 struct reading {
     struct sw_options *options;
+    struct sw_start *start;
     lua_Integer max_message; /* 0 = not given */
 };
 
 static void read_host(lua_State *L, struct sw_spot spot, void *out) {
-    sw_check_host(L, spot, -1, &((struct reading *)out)->options->server);
+    sw_check_host(L, spot, -1, &((struct reading *)out)->start->server);
 }
 
 static void read_port(lua_State *L, struct sw_spot spot, void *out) {
-    sw_check_port(L, spot, -1, &((struct reading *)out)->options->server);
+    sw_check_port(L, spot, -1, &((struct reading *)out)->start->server);
 }
 
 /* --- framing --- */
@@ -107,7 +108,7 @@ static void read_connect_timeout(lua_State *L, struct sw_spot spot, void *out) {
 
 static void read_reconnect(lua_State *L, struct sw_spot spot, void *out) {
     struct sw_reconnect standard = sw_reconnect_default();
-    sw_check_reconnect(L, spot, -1, &standard, &((struct reading *)out)->options->reconnect);
+    sw_check_reconnect(L, spot, -1, &standard, &((struct reading *)out)->start->reconnect);
 }
 
 static size_t read_limit(lua_State *L, struct sw_spot spot) {
@@ -210,7 +211,6 @@ static const struct sw_option all_options[] = {
 
 static void set_defaults(struct sw_options *options) {
     *options = (struct sw_options){
-        .reconnect = sw_reconnect_default(),
         .framing = {.kind = SW_FRAMING_LINE},
         .retain = SW_RETAIN_UNSENT,
         .queue_limit = (size_t)16 * 1024 * 1024,
@@ -223,15 +223,16 @@ static void set_defaults(struct sw_options *options) {
     };
 }
 
-void sw_options_read(lua_State *L, int index, struct sw_options *options) {
+void sw_options_read(lua_State *L, int index, struct sw_options *options, struct sw_start *start) {
+    struct reading reading = {options, start, 0};
+    *start = (struct sw_start){.reconnect = sw_reconnect_default()};
     set_defaults(options);
     if (lua_isnoneornil(L, index)) {
-        complete_framing(L, &(struct reading){options, 0});
+        complete_framing(L, &reading);
         return;
     }
     if (!lua_istable(L, index))
         sw_misuse(L, (struct sw_spot){"sidewire.new", "options"}, index, "a table { host =, port =, ... }");
-    struct reading reading = {options, 0};
     sw_check_table(L, (struct sw_spot){"sidewire.new", NULL}, index, all_options, &reading);
     complete_framing(L, &reading);
 }

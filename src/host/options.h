@@ -4,9 +4,17 @@
 
 #include <lua.h>
 
+#include "base/address.h"
+#include "base/backoff.h"
 #include "base/options.h"
 
+/* What the client starts with and may change. */
+struct sw_start {
+    struct sw_endpoint server;
+    struct sw_reconnect reconnect;
+};
+
 /* Reads the table at index. The handlers (`on`) are checked here too, but stay in the table. Raises on misuse. */
-void sw_options_read(lua_State *L, int index, struct sw_options *options);
+void sw_options_read(lua_State *L, int index, struct sw_options *options, struct sw_start *start);
 
 #endif

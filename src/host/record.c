@@ -19,7 +19,7 @@ static int push(lua_State *L, struct client *client, bool in_order, enum sw_even
         count = sw_push_loss(L, unknown ? copy.lost_unknown : copy.lost_unsent, unknown ? "unknown" : "unsent");
     } else {
         *event = copy.event;
-        count = sw_push_report(L, &copy, &client->server);
+        count = sw_push_report(L, &copy, client->server);
     }
     if (client->serial == serial) return count;
     lua_pop(L, count);

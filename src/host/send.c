@@ -42,7 +42,7 @@ static int refuse_message(lua_State *L, const struct client *client, enum sw_err
     const struct sw_options *options = &client->channel->options;
     LUAI_UACINT limit = (LUAI_UACINT)options->queue_limit;
     const char *sentence;
-    if (err == SW_CLOSED) return sw_push_closed(L, &client->server);
+    if (err == SW_CLOSED) return sw_push_closed(L, client->server);
     if (err == SW_FULL)
         sentence = lua_pushfstring(L, "queue full: queue_limit is %I bytes; send again after the drain event", limit);
     else if (err == SW_TOOBIG && exceeds_limit(&options->framing, size))
@@ -189,7 +189,7 @@ static int client_confirm(lua_State *L) {
     if (!is_id) sw_misuse(L, (struct sw_spot){"client:confirm", "id"}, 2, "a whole number");
     if (client->channel->options.retain != SW_RETAIN_UNCONFIRMED)
         return luaL_error(L, "client:confirm: only for clients made with retain = \"unconfirmed\"");
-    if (client->is_closed) return sw_push_closed(L, &client->server);
+    if (client->is_closed) return sw_push_closed(L, client->server);
     if (id >= 0 && sw_channel_confirm(client->channel, (uint64_t)id)) return lua_pushboolean(L, true), 1;
     lua_pushnil(L);
     lua_pushfstring(L, "message %I was never handed over, so it cannot be confirmed", (LUAI_UACINT)id);

@@ -91,7 +91,7 @@ static const struct sw_goal copied = {look_copy, "timed out: no copy of what is 
 static int client_unfinished(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    if (client->is_closed) return sw_push_closed(L, &client->server);
+    if (client->is_closed) return sw_push_closed(L, client->server);
     lua_settop(L, 1);
     lua_pushcfunction(L, next);
     struct unfinished *unfinished = push_empty(L, &client->channel->options.framing);

@@ -18,7 +18,7 @@ static int interrupted(lua_State *L) {
 static int timed_out(lua_State *L, const struct client *client, const struct sw_goal *goal) {
     lua_pushnil(L);
     if (client != NULL)
-        lua_pushfstring(L, goal->late, sw_push_place(L, &client->server));
+        lua_pushfstring(L, goal->late, sw_push_place(L, client->server));
     else
         lua_pushstring(L, goal->late);
     lua_pushliteral(L, "ETIMEDOUT");
@@ -59,10 +59,10 @@ static int inbox_full(lua_State *L) { return sw_push_refusal(L, SW_FULL, "inbox 
 
 /* Why there is no connection. */
 static int push_end(lua_State *L, const struct client *client, const struct sw_view *view) {
-    if (view->state == SW_STATE_CLOSED) return sw_push_closed(L, &client->server);
+    if (view->state == SW_STATE_CLOSED) return sw_push_closed(L, client->server);
     if (view->ended.err == SW_CLOSED)
         return sw_push_refusal(L, SW_CLOSED, "not connected: client:disconnect ended the connection");
-    if (view->ended.err != SW_OK) return sw_push_failure(L, &view->ended, "", &client->server);
+    if (view->ended.err != SW_OK) return sw_push_failure(L, &view->ended, "", client->server);
     lua_pushnil(L);
     lua_pushliteral(L, "not connected: call client:connect first");
     lua_pushliteral(L, "ENOTCONN");

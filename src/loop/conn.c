@@ -76,8 +76,6 @@ struct conn *sw_conn_new(struct loop *loop, struct sw_channel *channel) {
     conn->loop = loop;
     conn->channel = sw_channel_ref(channel);
     conn->fd = -1;
-    conn->server = channel->options.server;
-    conn->reconnect = channel->options.reconnect;
     ev_init(&conn->timer, on_timer);
     conn->timer.data = conn;
     sw_channel_gauges(channel, &conn->gauges); /* an earlier loop may have counted */
@@ -90,6 +88,8 @@ void sw_conn_free(struct conn *conn) {
     if (conn->lookup != NULL) conn->lookup->conn = NULL;
     sw_sendq_fini(&conn->queue);
     sw_greeting_unref(conn->greeting);
+    sw_server_unref(conn->server);
+    sw_server_unref(conn->dialled);
     sw_channel_unref(conn->channel);
     free(conn);
 }
@@ -242,9 +242,9 @@ static void redial(struct conn *conn) {
 }
 
 static void handle_connect(struct conn *conn, const struct sw_command *command) {
-    bool same = sw_server_equal(&conn->dialled, &command->server);
-    bool same_next = sw_server_equal(&conn->server, &command->server);
-    conn->server = command->server;
+    bool same = sw_server_equal(conn->dialled, command->server);
+    bool same_next = sw_server_equal(conn->server, command->server);
+    sw_server_set(&conn->server, command->server);
     conn->reconnect = command->policy;
     switch (conn->state) {
     case CONN_IDLE:
@@ -333,7 +333,7 @@ static void handle(struct conn *conn, const struct sw_command *command) {
     conn->known = command->number;
     switch (command->verb) {
     case SW_CONNECT: handle_connect(conn, command); break;
-    case SW_SERVER: conn->server = command->server; break;
+    case SW_SERVER: sw_server_set(&conn->server, command->server); break;
     case SW_RECONNECT: handle_policy(conn, &command->policy); break;
     case SW_DISCONNECT: handle_disconnect(conn, command); break;
     case SW_CLOSE: sw_conn_close(conn, command->linger); break;

@@ -66,8 +66,8 @@ struct conn {
     struct sw_channel *channel; /* one reference */
     enum conn_state state;      /* only sw_conn_enter and sw_conn_enter_with change it */
     uint64_t known;             /* number of the newest command carried out */
-    struct sw_server server;    /* of the next attempt */
-    struct sw_server dialled;   /* of the last: where it is connected, or connects, to */
+    struct sw_server *server;   /* of the next attempt; one reference; NULL before the first connect command */
+    struct sw_server *dialled;  /* of the last: where it is connected, or connects, to; one reference or NULL */
     struct sw_reconnect reconnect;
     struct sw_gauges gauges; /* the loop's copy: published by sw_channel_account */
     ev_timer timer;

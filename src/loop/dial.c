@@ -36,7 +36,7 @@ void sw_dial_cancel(struct conn *conn) {
 
 static void note_address(struct conn *conn, const struct sw_address *address) {
     sw_address_text(address, conn->address);
-    conn->port = conn->dialled.port;
+    conn->port = conn->dialled->port;
 }
 
 static void on_ready(struct conn *conn) {
@@ -135,7 +135,7 @@ static void connect_to(struct conn *conn, const struct sw_addresses *addresses) 
 static void look_up(struct conn *conn) {
     sw_conn_set_timer(conn, conn->deadline - sw_clock());
     if (conn->lookup != NULL) return; /* of an earlier attempt: what it finds may do for this one */
-    int failed = sw_resolver_start(conn->loop->engine, &conn->dialled, conn, &conn->lookup);
+    int failed = sw_resolver_start(conn->loop->engine, conn->dialled, conn, &conn->lookup);
     if (failed == EAGAIN)
         sw_conn_set_timer(conn, LOOKUP_RETRY);
     else if (failed != 0)
@@ -145,7 +145,7 @@ static void look_up(struct conn *conn) {
 void sw_dial_resolved(struct conn *conn, struct sw_lookup *lookup) {
     conn->lookup = NULL;
     if (conn->state != CONN_RESOLVING) return;
-    if (!sw_server_equal(&lookup->server, &conn->dialled))
+    if (!sw_server_equal(lookup->server, conn->dialled))
         look_up(conn);
     else if (lookup->error.err != SW_OK)
         fail(conn, lookup->error);
@@ -162,14 +162,14 @@ void sw_dial_start(struct conn *conn) {
         sw_conn_enter(conn, CONN_WAITING);
         return;
     }
-    conn->dialled = conn->server;
+    sw_server_set(&conn->dialled, conn->server);
     conn->since = sw_clock();
     conn->deadline = conn->since + conn->channel->options.connect_timeout;
     conn->address[0] = '\0';
-    conn->port = conn->dialled.port;
+    conn->port = conn->dialled->port;
     sw_conn_log(conn, conn->failures > 0 ? SW_LOG_RETRYING : SW_LOG_CONNECTING, 0);
     struct sw_addresses addresses;
-    if (sw_resolver_numeric(&conn->dialled, &addresses)) {
+    if (sw_resolver_numeric(conn->dialled, &addresses)) {
         connect_to(conn, &addresses);
         return;
     }

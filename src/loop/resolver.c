@@ -55,7 +55,7 @@ static struct sw_error explain(int failed, int sys) {
 static void *run(void *argument) {
     struct sw_lookup *lookup = argument;
     sw_thread_mark_ours();
-    int failed = ask(&lookup->server, AI_ADDRCONFIG, &lookup->addresses);
+    int failed = ask(lookup->server, AI_ADDRCONFIG, &lookup->addresses);
     lookup->error = explain(failed, errno);
     atomic_fetch_sub(&lookups, 1);
     struct sw_engine *engine = sw_engine_ref(lookup->engine); /* once posted, the job is the loop's */
@@ -75,13 +75,13 @@ static int spawn(struct sw_lookup *lookup) {
     return failed;
 }
 
-int sw_resolver_start(struct sw_engine *engine, const struct sw_server *server, struct conn *conn,
+int sw_resolver_start(struct sw_engine *engine, struct sw_server *server, struct conn *conn,
                       struct sw_lookup **lookup) {
     SW_ON_LOOP_THREAD();
     struct sw_lookup *job = sw_allocate_zeroed(sizeof *job);
     if (job == NULL) return ENOMEM;
     job->engine = sw_engine_ref(engine);
-    job->server = *server;
+    job->server = sw_server_ref(server);
     job->conn = conn;
     int failed = spawn(job);
     if (failed != 0) {
@@ -94,5 +94,6 @@ int sw_resolver_start(struct sw_engine *engine, const struct sw_server *server, 
 
 void sw_lookup_free(struct sw_lookup *lookup) {
     sw_engine_unref(lookup->engine);
+    sw_server_unref(lookup->server);
     free(lookup);
 }

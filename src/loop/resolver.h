@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/address.h"
+#include "base/server.h"
 #include "channel/engine.h"
 #include "loop/socket.h"
 
@@ -28,8 +29,8 @@ struct sw_lookup {
     struct sw_post post;      /* first: the loop gets it back as a post */
     struct conn *conn;        /* loop thread only: who waits, NULL when that ended first */
     struct sw_engine *engine; /* one reference */
-    struct sw_server server;
-    struct sw_error error; /* helper writes before the post */
+    struct sw_server *server; /* one reference */
+    struct sw_error error;    /* helper writes before the post */
     struct sw_addresses addresses;
 };
 
@@ -37,8 +38,7 @@ struct sw_lookup {
 bool sw_resolver_numeric(const struct sw_server *server, struct sw_addresses *addresses);
 
 /* Starts a lookup for conn. 0, EAGAIN (too many under way in this process: try again soon) or an errno. */
-int sw_resolver_start(struct sw_engine *engine, const struct sw_server *server, struct conn *conn,
-                      struct sw_lookup **lookup);
+int sw_resolver_start(struct sw_engine *engine, struct sw_server *server, struct conn *conn, struct sw_lookup **lookup);
 
 /* Ends a lookup that came back. */
 void sw_lookup_free(struct sw_lookup *lookup);

@@ -1,0 +1,36 @@
+#include "base/server.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+struct sw_server *sw_server_new(const struct sw_endpoint *endpoint) {
+    size_t size = strlen(endpoint->host) + 1;
+    struct sw_server *server = sw_allocate(sizeof *server + size);
+    if (server == NULL) return NULL;
+    atomic_init(&server->refs, 1);
+    server->port = endpoint->port;
+    memcpy(server->host, endpoint->host, size);
+    return server;
+}
+
+struct sw_server *sw_server_ref(struct sw_server *server) {
+    if (server != NULL) atomic_fetch_add_explicit(&server->refs, 1, memory_order_relaxed);
+    return server;
+}
+
+void sw_server_unref(struct sw_server *server) {
+    if (server == NULL || atomic_fetch_sub_explicit(&server->refs, 1, memory_order_acq_rel) > 1) return;
+    free(server);
+}
+
+void sw_server_set(struct sw_server **place, struct sw_server *server) {
+    struct sw_server *before = *place;
+    *place = sw_server_ref(server);
+    sw_server_unref(before);
+}
+
+bool sw_server_equal(const struct sw_server *a, const struct sw_server *b) {
+    if (a == b) return true;
+    return a != NULL && b != NULL && a->port == b->port && strcmp(a->host, b->host) == 0;
+}

@@ -1,0 +1,32 @@
+/* Where a client connects to: a host and a port, checked once, never changed, shared by all who need them on both
+ * threads. A struct of its own, because a name may have 253 bytes, and a client knows up to three servers.
+ */
+#ifndef SW_BASE_SERVER_H
+#define SW_BASE_SERVER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/address.h"
+
+struct sw_server {
+    atomic_int refs;
+    uint16_t port; /* 0 = none set */
+    char host[];   /* "" = none set */
+};
+
+/* With one reference; NULL: no memory. */
+struct sw_server *sw_server_new(const struct sw_endpoint *endpoint);
+
+/* Both take NULL. */
+struct sw_server *sw_server_ref(struct sw_server *server);
+void sw_server_unref(struct sw_server *server);
+
+/* Has *place, which has a reference of its own, refer to the server. */
+void sw_server_set(struct sw_server **place, struct sw_server *server);
+
+/* Either may be NULL: no server. */
+bool sw_server_equal(const struct sw_server *a, const struct sw_server *b);
+
+#endif
