@@ -90,6 +90,7 @@ struct conn {
     uint16_t port;
     struct sw_greeting *greeting; /* one reference, until it is handed over; NULL: none */
     uint64_t greeted;             /* bytes of the greeting handed over on this connection */
+    uint64_t acked;               /* bytes handed over on this connection that the peer's TCP has, when last asked */
     struct sw_sendq queue;
     uint64_t released;   /* bytes of the queue that the channel knows to count no longer */
     uint64_t acked_told; /* newest message that an `acked` report told of */
@@ -192,6 +193,9 @@ void sw_transfer_copy(struct conn *conn);
 static inline uint64_t sw_transfer_written(const struct conn *conn) {
     return conn->greeted + sw_sendq_written(&conn->queue);
 }
+
+/* The last sample found every byte acknowledged. */
+static inline bool sw_transfer_is_acked(const struct conn *conn) { return conn->acked == sw_transfer_written(conn); }
 
 /* --- ending.c --- */
 

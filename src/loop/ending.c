@@ -42,9 +42,7 @@ void sw_ending_start(struct conn *conn, double seconds) {
 
 void sw_ending_check(struct conn *conn) {
     sw_transfer_sample(conn);
-    uint64_t written = sw_transfer_written(conn);
-    bool acked = sw_socket_acked(conn->fd, written, conn->fin) == written;
-    if ((conn->peer_ended && acked) || sw_clock() >= conn->deadline) sw_ending_finish(conn);
+    if ((conn->peer_ended && sw_transfer_is_acked(conn)) || sw_clock() >= conn->deadline) sw_ending_finish(conn);
 }
 
 void sw_ending_timeout(struct conn *conn) {

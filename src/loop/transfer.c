@@ -23,9 +23,9 @@ static double ack_interval(const struct conn *conn) {
 /* True: the peer's TCP has more whole messages than when it was asked last. */
 static bool sample(struct conn *conn) {
     struct sw_sendq *queue = &conn->queue;
-    uint64_t acked = sw_socket_acked(conn->fd, sw_transfer_written(conn), conn->fin);
     uint64_t before = queue->acked.id;
-    if (acked > conn->greeted) sw_sendq_acked(queue, acked - conn->greeted);
+    conn->acked = sw_socket_acked(conn->fd, sw_transfer_written(conn), conn->fin);
+    if (conn->acked > conn->greeted) sw_sendq_acked(queue, conn->acked - conn->greeted);
     return queue->acked.id > before;
 }
 
@@ -40,12 +40,6 @@ void sw_transfer_sample(struct conn *conn) {
     bool advanced = sample(conn);
     sw_conn_account(conn);
     if (advanced) tell_acked(conn);
-}
-
-static bool is_all_acked(const struct conn *conn) {
-    uint64_t written = sw_transfer_written(conn);
-    return conn->queue.acked.byte == conn->queue.handed.byte &&
-           sw_socket_acked(conn->fd, written, conn->fin) == written; /* the greeting too */
 }
 
 /* Runs from the first byte handed over until all are acknowledged and the pages are given back. */
@@ -91,7 +85,7 @@ static void on_ack_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     double longer = timer->repeat * 2 < ACK_INTERVAL_MAX ? timer->repeat * 2 : ACK_INTERVAL_MAX;
     timer->repeat = advanced ? ack_interval(conn) : longer;
     bool starved = is_starved(conn);
-    if (is_all_acked(conn) && !starved) {
+    if (sw_transfer_is_acked(conn) && !starved) {
         timer->repeat = 0; /* ev_timer_again: stops it */
         sw_socket_set_stall(conn->fd, 0);
         sw_transfer_trim(conn);
@@ -284,7 +278,7 @@ void sw_transfer_start(struct conn *conn) {
     conn->reader.data = conn->writer.data = conn->ack_timer.data = conn;
     conn->fin = conn->peer_ended = false;
     conn->greeting = sw_channel_greeting(conn->channel);
-    conn->greeted = 0;
+    conn->greeted = conn->acked = 0;
     sw_assembly_reset(&conn->in);
     sw_socket_set_stall(conn->fd, 0);
     if (!conn->inbox_full) ev_io_start(ev, &conn->reader);
