@@ -141,6 +141,7 @@ end
 -- @treturn string what follows `ok` in the answer
 function Peer:command(command)
   local text, why = ask(self, command, ANSWER_TIMEOUT)
+  if why == "closed" then why = ("it ended: %s, %s %d"):format(reap(self)) end
   if not text then error(("peer: %s: %s"):format(command:sub(1, 200), why), 2) end
   return text
 end
