@@ -208,22 +208,22 @@ static atomic_llong jump_at; /* ns of the monotonic clock */
 static atomic_long jump;     /* seconds */
 static atomic_int looks;     /* how often anybody saw the clock after it jumped */
 
-int clock_gettime(clockid_t clock, struct timespec *time) {
-    int failed = (int)syscall(SYS_clock_gettime, clock, time);
-    if (failed != 0 || clock != CLOCK_REALTIME) return failed;
+int clock_gettime(clockid_t clock_id, struct timespec *tp) {
+    int failed = (int)syscall(SYS_clock_gettime, clock_id, tp);
+    if (failed != 0 || clock_id != CLOCK_REALTIME) return failed;
     struct timespec steady;
     syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &steady);
     if (steady.tv_sec * 1000000000LL + steady.tv_nsec < jump_at) return 0;
-    time->tv_sec += jump;
+    tp->tv_sec += jump;
     looks++;
     return 0;
 }
 
-int gettimeofday(struct timeval *restrict time, void *restrict zone) {
-    (void)zone;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    *time = (struct timeval){now.tv_sec, now.tv_nsec / 1000};
+int gettimeofday(struct timeval *restrict tv, void *restrict tz) {
+    (void)tz;
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    *tv = (struct timeval){time.tv_sec, time.tv_nsec / 1000};
     return 0;
 }
 
