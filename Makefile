@@ -141,8 +141,9 @@ $B/fuzz_sendq: $(addprefix $B/obj/,base/page.o loop/sendq.o)
 $(FUZZERS): $B/%: spec/fuzz/%.c | ready-build $B
 	$(COMPILE) -MF $@.d -Isrc -Ispec/unit -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^)
 
+# -rdynamic: what a host defines can stand in front of what libraries call.
 $(HOSTS:%=$B/%): $B/%: spec/support/%.c | ready-build $B
-	$(COMPILE) -MF $@.d $(LUA_CFLAGS) -o $@ $< $(LDFLAGS) $(LUA_LIBS) -ldl -lpthread
+	$(COMPILE) -MF $@.d $(LUA_CFLAGS) -rdynamic -o $@ $< $(LDFLAGS) $(LUA_LIBS) -ldl -lpthread
 
 $B/peer: spec/support/peer.c | ready-build $B
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -MMD -MP -MF $@.d -o $@ $< -lpthread

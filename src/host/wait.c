@@ -182,6 +182,8 @@ static int look_message(lua_State *L, struct client *client, void *context) {
     struct sw_view view;
     sw_channel_look(client->channel, &view); /* first: what came before an end is there once the end is seen */
     sw_inflow_collect(client->host);
+    /* Anchoring may need memory: now, when an error loses no message yet. Below it then needs none. */
+    if (sw_inflow_messages(client) == 1) sw_client_anchor(L, 1);
     while (sw_inflow_messages(client) > 0) {
         if (!sw_inflow_push_message(L, client)) continue;
         sw_inflow_pass_message(client);
