@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The character tests of ctype.h follow the host's locale; names on the wire do not. */
@@ -148,4 +149,19 @@ const char *sw_host_problem(const char *text, size_t size) {
     if (problem != NULL) return problem;
     if (size > SW_HOST_MAX) return "it is longer than 253 characters";
     return labels_problem(text, size);
+}
+
+static void add_zone(uint32_t zone, char text[SW_IP_TEXT]) {
+    char name[IF_NAMESIZE];
+    size_t size = strlen(text);
+    if (if_indextoname(zone, name) != NULL)
+        (void)snprintf(text + size, SW_IP_TEXT - size, "%%%s", name);
+    else
+        (void)snprintf(text + size, SW_IP_TEXT - size, "%%%u", (unsigned)zone);
+}
+
+void sw_ip_text(const struct sw_ip *ip, char text[SW_IP_TEXT]) {
+    text[0] = '\0';
+    if (ip->version != 0) (void)inet_ntop(ip->version == 4 ? AF_INET : AF_INET6, ip->bytes, text, SW_IP_TEXT);
+    if (ip->zone != 0) add_zone(ip->zone, text);
 }

@@ -15,6 +15,17 @@ struct sw_endpoint {
     uint16_t port;              /* 0 = none given */
 };
 
+/* A numeric address, as short as it can be kept. */
+struct sw_ip {
+    unsigned char bytes[16]; /* in network order; IPv4: the first four */
+    uint32_t zone;           /* IPv6: index of the interface; 0 = none */
+    uint8_t version;         /* 4, 6, or 0 = none */
+};
+
+/* "127.0.0.1", "fe80::1%eth0"; "" for none. */
+enum { SW_IP_TEXT = 64 }; /* INET6_ADDRSTRLEN is 46; a zone takes at most IF_NAMESIZE (16) more */
+void sw_ip_text(const struct sw_ip *ip, char text[SW_IP_TEXT]);
+
 /* "ipv4", "ipv6" or NULL. Strict: dotted quad of four decimals without leading zeros ("127.1", "0x7f.0.0.1",
  * "010.0.0.1" are not addresses), RFC 4291 text with an optional %zone. The text need not be zero-terminated; an
  * embedded zero makes it none. */

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "base/error.h"
 #include "base/retain.h"
 
@@ -40,15 +41,13 @@ enum sw_log {
     SW_LOG_RECONNECTED,
 };
 
-enum { SW_ADDRESS_TEXT = 64 }; /* INET6_ADDRSTRLEN is 46; a zone takes at most IF_NAMESIZE (16) more */
-
 struct sw_report {
     struct sw_report *next;
     uint64_t after; /* messages put into the inbox before it, over the client's life */
     enum sw_event event;
-    enum sw_log log;               /* log */
-    struct sw_error error;         /* disconnect, error, retry, log: why */
-    char address[SW_ADDRESS_TEXT]; /* numeric, of the peer in question; "" = none was reached for */
+    enum sw_log log;       /* log */
+    struct sw_error error; /* disconnect, error, retry, log: why */
+    struct sw_ip address;  /* of the peer in question */
     uint16_t port;
     bool will_retry;  /* disconnect */
     uint32_t attempt; /* connect, retry, log: 1 is the first after a success or a command */

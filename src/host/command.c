@@ -74,7 +74,7 @@ static int client_connect(lua_State *L) {
         command->server = sw_server_ref(client->server);
         command->policy = client->reconnect;
         struct sw_error failed = order_connect(client, command, first_state(client));
-        if (failed.err != SW_OK) return sw_push_failure(L, &failed, "", client->server);
+        if (failed.err != SW_OK) return sw_push_failure(L, &failed, client->server);
         client->is_moved = false;
         sw_client_anchor(L, 1);
     }

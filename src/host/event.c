@@ -49,16 +49,20 @@ void sw_check_handlers(lua_State *L, const char *where, int index) {
 
 /* --- sentences --- */
 
+static const struct sw_ip nowhere;
+
 /* Pushes "HOST port PORT", with the address in brackets where a name hides it. */
-static const char *push_place(lua_State *L, const char *address, const struct sw_server *server) {
+static const char *push_place(lua_State *L, const struct sw_ip *ip, const struct sw_server *server) {
+    char address[SW_IP_TEXT];
+    sw_ip_text(ip, address);
     if (address[0] == '\0' || strcmp(address, server->host) == 0)
         return lua_pushfstring(L, "%s port %d", server->host, (int)server->port);
     return lua_pushfstring(L, "%s port %d (%s)", server->host, (int)server->port, address);
 }
 
-const char *sw_push_place(lua_State *L, const struct sw_server *server) { return push_place(L, "", server); }
+const char *sw_push_place(lua_State *L, const struct sw_server *server) { return push_place(L, &nowhere, server); }
 
-static void push_sentence(lua_State *L, const struct sw_error *error, const char *address,
+static void push_sentence(lua_State *L, const struct sw_error *error, const struct sw_ip *address,
                           const struct sw_server *server) {
     char text[160];
     const char *what = sw_error_text(error, text, sizeof text);
@@ -75,9 +79,9 @@ static void push_sentence(lua_State *L, const struct sw_error *error, const char
     lua_remove(L, -2);
 }
 
-int sw_push_failure(lua_State *L, const struct sw_error *error, const char *address, const struct sw_server *server) {
+int sw_push_failure(lua_State *L, const struct sw_error *error, const struct sw_server *server) {
     lua_pushnil(L);
-    push_sentence(L, error, address, server);
+    push_sentence(L, error, &nowhere, server);
     lua_pushstring(L, sw_error_code(error));
     return 3;
 }
@@ -116,7 +120,9 @@ static void set_integer(lua_State *L, const char *name, uint64_t value) {
 
 static int push_connect(lua_State *L, const struct sw_report *report) {
     lua_createtable(L, 0, 4);
-    lua_pushstring(L, report->address);
+    char address[SW_IP_TEXT];
+    sw_ip_text(&report->address, address);
+    lua_pushstring(L, address);
     lua_setfield(L, -2, "address");
     set_integer(L, "port", report->port);
     set_integer(L, "attempt", report->attempt);
@@ -126,7 +132,7 @@ static int push_connect(lua_State *L, const struct sw_report *report) {
 }
 
 static int push_end(lua_State *L, const struct sw_report *report, const struct sw_server *server) {
-    push_sentence(L, &report->error, report->address, server);
+    push_sentence(L, &report->error, &report->address, server);
     lua_pushstring(L, sw_error_code(&report->error));
     lua_createtable(L, 0, 5);
     lua_pushstring(L, sw_stage_name(report->error.stage));
@@ -142,13 +148,13 @@ static int push_end(lua_State *L, const struct sw_report *report, const struct s
 static int push_retry(lua_State *L, const struct sw_report *report, const struct sw_server *server) {
     lua_pushinteger(L, report->attempt);
     lua_pushnumber(L, report->seconds);
-    push_sentence(L, &report->error, report->address, server);
+    push_sentence(L, &report->error, &report->address, server);
     lua_pushstring(L, sw_error_code(&report->error));
     return 4;
 }
 
 static int push_log(lua_State *L, const struct sw_report *report, const struct sw_server *server) {
-    const char *place = push_place(L, report->address, server);
+    const char *place = push_place(L, &report->address, server);
     const char *level = "info";
     switch (report->log) {
     case SW_LOG_CONNECTING: lua_pushfstring(L, "connecting to %s", place); break;
@@ -159,13 +165,13 @@ static int push_log(lua_State *L, const struct sw_report *report, const struct s
         break;
     case SW_LOG_WILL_RETRY: lua_pushfstring(L, "will retry in %f s", report->seconds); break;
     case SW_LOG_DISCONNECTED:
-        push_sentence(L, &report->error, report->address, server);
+        push_sentence(L, &report->error, &report->address, server);
         lua_pushfstring(L, "disconnected: %s", lua_tostring(L, -1));
         lua_remove(L, -2);
         level = "warning";
         break;
     case SW_LOG_ERROR:
-        push_sentence(L, &report->error, report->address, server);
+        push_sentence(L, &report->error, &report->address, server);
         lua_pushfstring(L, "error: %s", lua_tostring(L, -1));
         lua_remove(L, -2);
         level = "error";

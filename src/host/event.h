@@ -25,7 +25,7 @@ int sw_push_loss(lua_State *L, struct sw_loss loss, const char *fate);
 const char *sw_push_place(lua_State *L, const struct sw_server *server);
 
 /* Pushes nil, a sentence and the code for an error; returns 3. */
-int sw_push_failure(lua_State *L, const struct sw_error *error, const char *address, const struct sw_server *server);
+int sw_push_failure(lua_State *L, const struct sw_error *error, const struct sw_server *server);
 
 /* The same for a code of ours, with the sentence given. */
 int sw_push_refusal(lua_State *L, enum sw_err err, const char *sentence);

@@ -62,7 +62,7 @@ static int push_end(lua_State *L, const struct client *client, const struct sw_v
     if (view->state == SW_STATE_CLOSED) return sw_push_closed(L, client->server);
     if (view->ended.err == SW_CLOSED)
         return sw_push_refusal(L, SW_CLOSED, "not connected: client:disconnect ended the connection");
-    if (view->ended.err != SW_OK) return sw_push_failure(L, &view->ended, "", client->server);
+    if (view->ended.err != SW_OK) return sw_push_failure(L, &view->ended, client->server);
     lua_pushnil(L);
     lua_pushliteral(L, "not connected: call client:connect first");
     lua_pushliteral(L, "ENOTCONN");

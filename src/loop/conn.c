@@ -114,8 +114,13 @@ void sw_conn_close_socket(struct conn *conn) {
 /* --- telling --- */
 
 struct sw_report sw_conn_report(const struct conn *conn, enum sw_event event) {
-    struct sw_report report = {.event = event, .error = conn->cause, .port = conn->port, .attempt = conn->failures + 1};
-    memcpy(report.address, conn->address, sizeof report.address);
+    struct sw_report report = {
+        .event = event,
+        .error = conn->cause,
+        .address = conn->address,
+        .port = conn->port,
+        .attempt = conn->failures + 1,
+    };
     return report;
 }
 

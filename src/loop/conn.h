@@ -86,7 +86,7 @@ struct conn {
     ev_io reader, writer;
     ev_timer ack_timer; /* runs while something is not acknowledged */
     double since;       /* when the attempt began; CONNECTED: when it was ready; WAITING: when the last one failed */
-    char address[SW_ADDRESS_TEXT];
+    struct sw_ip address;
     uint16_t port;
     struct sw_greeting *greeting; /* one reference, until it is handed over; NULL: none */
     uint64_t greeted;             /* bytes of the greeting handed over on this connection */

@@ -35,7 +35,7 @@ void sw_dial_cancel(struct conn *conn) {
 /* --- connecting: the addresses in order --- */
 
 static void note_address(struct conn *conn, const struct sw_address *address) {
-    sw_address_text(address, conn->address);
+    conn->address = sw_address_ip(address);
     conn->port = conn->dialled->port;
 }
 
@@ -165,7 +165,7 @@ void sw_dial_start(struct conn *conn) {
     sw_server_set(&conn->dialled, conn->server);
     conn->since = sw_clock();
     conn->deadline = conn->since + conn->channel->options.connect_timeout;
-    conn->address[0] = '\0';
+    conn->address.version = 0;
     conn->port = conn->dialled->port;
     sw_conn_log(conn, conn->failures > 0 ? SW_LOG_RETRYING : SW_LOG_CONNECTING, 0);
     struct sw_addresses addresses;

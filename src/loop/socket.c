@@ -162,6 +162,17 @@ void sw_socket_set_abort(int fd) {
 
 void sw_socket_close(int fd) { close(fd); /* not again on EINTR: the descriptor is gone (close(2), Linux) */ }
 
-void sw_address_text(const struct sw_address *address, char text[SW_ADDRESS_TEXT]) {
-    if (getnameinfo(&address->any, address->size, text, SW_ADDRESS_TEXT, NULL, 0, NI_NUMERICHOST) != 0) text[0] = '\0';
+struct sw_ip sw_address_ip(const struct sw_address *address) {
+    struct sw_ip ip = {.version = 0};
+    if (address->any.sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const void *)&address->storage;
+        ip.version = 4;
+        memcpy(ip.bytes, &in->sin_addr, sizeof in->sin_addr);
+    } else if (address->any.sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const void *)&address->storage;
+        ip.version = 6;
+        ip.zone = in6->sin6_scope_id;
+        memcpy(ip.bytes, &in6->sin6_addr, sizeof in6->sin6_addr);
+    }
+    return ip;
 }

@@ -12,8 +12,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "base/address.h"
 #include "base/options.h"
-#include "channel/report.h"
 
 struct sw_address {
     socklen_t size;
@@ -58,7 +58,6 @@ void sw_socket_set_abort(int fd);
 
 void sw_socket_close(int fd);
 
-/* Numeric text of the address. */
-void sw_address_text(const struct sw_address *address, char text[SW_ADDRESS_TEXT]);
+struct sw_ip sw_address_ip(const struct sw_address *address);
 
 #endif
