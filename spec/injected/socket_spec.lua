@@ -68,6 +68,15 @@ describe("socket calls that are cut and blocked", function()
     end
   end)
 
+  it("[F18] are made again when interrupted, the look at the outcome of connect too", function()
+    local client = util.client(Peer.start(), { reconnect = false })
+    local counts = faults.during("recv EINTR @1", function()
+      assert(client:connect())
+      assert(client:wait("connected", util.DEADLINE))
+    end)
+    assert.equal(1, counts.recv.faults)
+  end)
+
   it("[F18] wait without spinning while the system has no buffers", function()
     for _, first in ipairs { "sendmsg EAGAIN @1; ", "" } do -- with and without a watch for "writable"
       local peer = Peer.start()
