@@ -273,7 +273,16 @@ describe("the greeting", function()
     assert.equal(1, wait_finished(client).finished)
   end)
 
-  it("is flushed by disconnect, and its acknowledgement is no message's", function()
+  it("is acknowledged for itself, not for the messages behind it", function()
+    local peer = delivery.start_peer()
+    local client = util.connected(peer, { greeting = ("g"):rep(2 ^ 20) })
+    assert(peer:wait_bytes(2 ^ 20 + 1, util.DEADLINE))
+    peer:command "mode silent"
+    delivery.overfill(client)
+    assert.is_true(delivery.wait_stuck(client).in_flight > 0)
+  end)
+
+  it("is flushed by disconnect", function()
     local peer, dir = delivery.recorded()
     local client = util.client(peer, { greeting = ("g"):rep(2 ^ 20), framing = "raw" })
     client:send "m"
