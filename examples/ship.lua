@@ -1,6 +1,6 @@
 --- Ships a file, line by line, to any TCP server:
 --
---     lua ship.lua FILE HOST PORT [--follow] [--framing F]
+--     lua ship.lua FILE HOST PORT [--follow] [--framing F | --state STATE]
 --
 -- Each line becomes one message, and its number is the message's id. The framing says what stands between messages:
 -- line (the default: the server gets the file's bytes), nul, u8, u16be, u16le, u32be, u32le. With --follow it ships
@@ -8,19 +8,23 @@
 --
 -- It outlasts restarts of the server. In the end, or after Ctrl-C, it tells what became of the lines. Exit status: 0
 -- every line was acknowledged; 1 some were not, or it cannot be known, and the output says which; 2 wrong arguments.
+--
+-- With --state each line arrives exactly once, even if ship.lua is killed at any moment: started again with the same
+-- STATE, it goes on. No sender can know what arrived of what its system had still to deliver when it was killed, so it
+-- takes a receiver that says what it has: ship/receiver.lua. Lines are sent with their numbers, again and again until
+-- they are confirmed; the receiver drops repetitions. Once a second, and at the end, the file STATE is replaced: it has
+-- the place in FILE and the lines that were not confirmed (ship/state.lua). A last line without an end waits for it.
+-- A file that was rotated is known by its bytes, not by its name: finish it under the new name with the old STATE, and
+-- ship the new file with a new STATE.
 
 package.path = arg[0]:match "^(.-)[^/]*$" .. "?.lua;" .. package.path -- ship/ stands beside this file
 
 local sidewire = require "sidewire"
 local Lines = require "ship.lines"
+local Options = require "ship.options"
 local Screen = require "ship.screen"
+local State = require "ship.state"
 
-local USAGE = "usage: lua ship.lua FILE HOST PORT [--follow] [--framing F]"
-local FRAMINGS = {
-  line = { delimiter = "\n" }, -- not "line", which would refuse a line that ends in "\r"
-  nul = { delimiter = "\0" },
-  u8 = "u8", u16be = "u16be", u16le = "u16le", u32be = "u32be", u32le = "u32le",
-}
 local QUEUE_LIMIT = 16 * 2 ^ 20
 local QUEUE_MARK = 4 * 2 ^ 20 -- bytes in the queue above which the file is not read
 local PIECES = 16 -- that are read between two looks at what came
@@ -29,43 +33,15 @@ local TICK = 0.01 -- seconds between looks at the queue; short enough that it do
 local IDLE_TICK = 0.1 -- between looks at a file that may grow
 local LAST_WORDS = 5 -- seconds for what is still queued when it is interrupted
 
--- --- the command line ---
-
-local function refuse(format, ...)
-  io.stderr:write("ship.lua: ", format:format(...), "\n", USAGE, "\n")
-  os.exit(2)
-end
-
-local function read_arguments(words)
-  local options, places = { framing = "line" }, {}
-  local i = 1
-  while words[i] do
-    if words[i] == "--follow" then
-      options.follow = true
-    elseif words[i] == "--framing" then
-      i = i + 1
-      options.framing = words[i] or refuse "--framing needs a name"
-    elseif words[i]:find "^%-" then
-      refuse("unknown option %s", words[i])
-    else
-      places[#places + 1] = words[i]
-    end
-    i = i + 1
-  end
-  if #places ~= 3 then refuse("3 arguments are wanted, not %d", #places) end
-  options.path, options.host, options.port = places[1], places[2], math.tointeger(tonumber(places[3]))
-  if not FRAMINGS[options.framing] then refuse("unknown framing %s", options.framing) end
-  if not options.port or not sidewire.is_port(options.port) then refuse("no port number: %s", places[3]) end
-  return options
-end
-
 -- --- what the client has to say ---
 
 local function range(first, last)
   return first == last and ("line %d"):format(first) or ("lines %d to %d"):format(first, last)
 end
 
+-- With a state nothing is lost but by closing, and that was saved.
 local function note_lost(run, first, last, fate)
+  if run.state then return end
   run.losses[#run.losses + 1] = { first = first, last = last }
   run.noted = run.noted + last - first + 1
   local what = fate == "unsent" and "not shipped" or "lost; they may have arrived"
@@ -76,7 +52,7 @@ end
 local function note_end(run, client, why, code)
   run.trouble = why
   run.screen:say("%s", why)
-  if code == "EPEER" or code == "ECLOSED" then return end
+  if run.state or code == "EPEER" or code == "ECLOSED" then return end
   local stats = client:stats()
   run.doubtful = stats.finished + stats.lost
   run.screen:say("the last lines up to %d may have been acknowledged and yet not been read", run.doubtful)
@@ -88,13 +64,20 @@ local function note_retry(run, why)
   run.trouble = why
 end
 
+-- Without a state the server may say what it likes.
+local function hear(run)
+  return run.state and function(_, answer) run.refusal = run.refusal or run.state:hear(answer) end
+end
+
 local function new_client(run, options)
   local ok, client = pcall(sidewire.new, {
-    host = options.host, port = options.port, framing = FRAMINGS[options.framing],
+    host = options.host, port = options.port, framing = options.framing,
     queue_limit = QUEUE_LIMIT,
     stall_timeout = PATIENCE,
+    retain = run.state and "unconfirmed",
+    greeting = run.state and run.state:greeting(),
     on = {
-      message = false, -- the server may say what it likes
+      message = hear(run) or false,
       connect = function(_, info)
         run.trouble = nil
         run.screen:say("connected to %s port %d", info.address, info.port)
@@ -106,17 +89,22 @@ local function new_client(run, options)
       close = function() run.closed = true end,
     },
   })
-  if not ok then refuse("%s", client) end -- the host is no host's name
+  if not ok then Options.refuse("%s", client) end -- the host is no host's name
   return client
 end
 
 -- --- shipping ---
 
+local function send_line(run, client, line)
+  if not run.state then return client:send(line) end
+  return client:send(run.state.base + run.lines.taken + 1, " ", line)
+end
+
 -- Sends lines until the piece that was read is used up. Returns false when it cannot go on for now.
 local function send_piece(run, client)
   local line = run.lines:peek()
   while line do
-    local id, why, code = client:send(line)
+    local id, why, code = send_line(run, client, line)
     if not id then
       if code == "EFULL" then run.full = true else run.fault = why end
       return false
@@ -130,10 +118,9 @@ end
 -- Fills the queue up to the mark, as far as the file goes. Returns true when it could go on at once.
 local function fill(run, client)
   for _ = 1, PIECES do
-    if run.full or run.fault or client:pending() >= QUEUE_MARK then return false end
+    if run.full or run.fault or run.refusal or client:pending() >= QUEUE_MARK then return false end
     if not send_piece(run, client) then return false end
-    run.at_end = false -- also when it is interrupted while it reads
-    local more, why = run.lines:read(run.follow)
+    local more, why = run.lines:read(run.follow or run.state)
     run.at_end, run.fault = more == false, why
     if not more then return false end
   end
@@ -145,24 +132,41 @@ local function is_settled(client)
   return stats.queued == 0 and stats.in_flight == 0
 end
 
+-- What is to be done often.
+local function look(run, client)
+  sidewire.poll()
+  if run.state then
+    run.state:confirm(client)
+    local _, why = run.state:keep(run.lines, client)
+    run.refusal = run.refusal or why
+  end
+  run.screen:show(run, client)
+end
+
 -- One turn of the loop. Returns true when there is nothing more to ship, or it is not to go on.
 local function turn(run, client)
-  sidewire.poll()
-  local has_more = fill(run, client)
-  run.screen:show(run, client)
-  if has_more then return false end
+  look(run, client)
+  if fill(run, client) then return false end
   local idle = run.at_end and is_settled(client)
-  if run.fault or idle and not run.follow then return true end
+  if run.fault or run.refusal or idle and not run.follow then return true end
   local _, _, code = sidewire.wait(idle and IDLE_TICK or TICK)
   run.interrupted = code == "EINTR"
   return run.interrupted
 end
 
+-- Ctrl-C reaches a program in one of two ways: the standalone interpreter makes it the error "interrupted!", wherever
+-- the main coroutine is, and leaves a second Ctrl-C to the system, which ends the process; elsewhere wait gives EINTR.
+-- What runs in a coroutine of its own, as here, is not left half done.
+local function uninterrupted(action, ...)
+  local ok, result = coroutine.wrap(xpcall)(action, debug.traceback, ...)
+  if not ok then error(result, 0) end
+  return result
+end
+
 -- Waits while `is_wanted` says so; a signal ends it. Returns whether one did.
 local function wait_while(is_wanted, run, client)
-  while is_wanted() do
-    sidewire.poll()
-    run.screen:show(run, client)
+  while is_wanted() and not run.refusal do
+    uninterrupted(look, run, client)
     local _, _, code = sidewire.wait(TICK)
     if code == "EINTR" then return true end
   end
@@ -170,7 +174,7 @@ local function wait_while(is_wanted, run, client)
 end
 
 local function ship(run, client)
-  repeat until turn(run, client)
+  repeat until uninterrupted(turn, run, client)
   if run.interrupted then return end
   run.interrupted = wait_while(function() return not is_settled(client) end, run, client)
 end
@@ -185,20 +189,19 @@ local function send_last(run, client)
   end, run, client)
 end
 
--- Ctrl-C reaches a program in one of two ways: the standalone interpreter makes it the error "interrupted!", wherever
--- the program is, and leaves a second Ctrl-C to the system, which ends the process; elsewhere wait returns EINTR.
 local function ship_until_interrupted(run, client)
-  local ok, why = xpcall(ship, function(why)
-    return tostring(why):find("interrupted!", 1, true) and "interrupted!" or debug.traceback(why, 2)
-  end, run, client)
-  if not ok and why ~= "interrupted!" then error(why, 0) end
+  local ok, why = pcall(ship, run, client)
+  if not ok and not tostring(why):find("interrupted!", 1, true) then error(why, 0) end
   if not ok then run.interrupted = true end
   if run.interrupted then send_last(run, client) end
 end
 
--- After this each accepted line is acknowledged or lost, and said to be.
+-- After this each accepted line is acknowledged, or lost and said to be, or saved.
 local function finish(run, client)
-  if run.lines.taken < client:stats().accepted then run.lines:advance() end -- interrupted between the two
+  if run.state then
+    local _, why = run.state:save(run.lines, client)
+    run.refusal = run.refusal or why
+  end
   client:close()
   while not run.closed do
     sidewire.poll()
@@ -220,33 +223,63 @@ local function print_losses(run, stats)
   end
 end
 
+local function print_sum(run, stats)
+  if run.state then
+    run.screen:print("%s: %d lines confirmed, %d saved in %s; connections: %d", run.path,
+      run.state.base + stats.finished, stats.lost, run.state.path, stats.connects)
+  else
+    run.screen:print("%s: %d lines accepted, %d acknowledged, %d lost; connections: %d", run.path, stats.accepted,
+      stats.finished, stats.lost, stats.connects)
+    print_losses(run, stats)
+  end
+end
+
 local function account(run, client)
   local stats = client:stats()
-  run.screen:print("%s: %d lines accepted, %d acknowledged, %d lost; connections: %d", run.path, stats.accepted,
-    stats.finished, stats.lost, stats.connects)
-  print_losses(run, stats)
-  if run.fault then run.screen:print("  line %d cannot be shipped: %s", stats.accepted + 1, run.fault) end
-  if has_rest(run) then run.screen:print("  not shipped: from line %d on", stats.accepted + 1) end
+  local next_line = (run.state and run.state.base or 0) + stats.accepted + 1
+  print_sum(run, stats)
+  if run.refusal then run.screen:print("  stopped: %s", run.refusal) end
+  if run.fault then run.screen:print("  line %d cannot be shipped: %s", next_line, run.fault) end
+  if has_rest(run) then run.screen:print("  not shipped: from line %d on", next_line) end
   if run.doubtful then
     run.screen:print("  in doubt: the last lines up to %d, because the connection did not end in order", run.doubtful)
   end
-  return stats.finished == stats.accepted and stats.lost == 0 and not run.doubtful and not has_rest(run)
+  return stats.finished == stats.accepted and stats.lost == 0 and not run.doubtful and not run.refusal
+    and not has_rest(run)
 end
 
 -- --- all of it ---
 
-local function main()
-  local options = read_arguments(arg)
+local function give_up(why)
+  io.stderr:write("ship.lua: ", why, "\n")
+  os.exit(1)
+end
+
+-- The file's lines, from where the state has it.
+local function open(options)
   local lines, why = Lines.open(options.path)
-  if not lines then
-    io.stderr:write("ship.lua: ", why, "\n")
-    return false
-  end
+  if not lines then give_up(why) end
+  if not options.state then return lines end
+  if not lines.size then give_up(options.path .. " cannot be read again, which --state may have to") end
+  local state
+  state, why = State.open(options.state, options.path)
+  if not state then give_up(why) end
+  lines:resume(state.offset, state.before, state.text)
+  return lines, state
+end
+
+local function main()
+  local options = Options.read(arg)
+  local lines, state = open(options)
   local run = {
-    path = options.path, follow = options.follow, lines = lines, screen = Screen.new(),
+    path = options.path, follow = options.follow, lines = lines, state = state, screen = Screen.new(),
     losses = {}, noted = 0, full = false, at_end = false, interrupted = false, closed = false,
   }
   local client = new_client(run, options)
+  if state then
+    local saved, why = state:save(lines, client) -- before the receiver hears its name
+    if not saved then give_up(why) end
+  end
   client:connect()
   ship_until_interrupted(run, client)
   finish(run, client)

@@ -2,6 +2,7 @@
 
 local PIECE = 64 * 1024
 local LONGEST = 16 * 2 ^ 20 -- bytes of a line that are collected; more is a fault
+local MARK = 64 -- bytes by which a file is known again
 
 local Lines = {}
 Lines.__index = Lines
@@ -16,7 +17,27 @@ function Lines.open(path)
   if fault then return nil, path .. ": " .. fault end
   local size = file:seek "end"
   if size then file:seek "set" end
-  return setmetatable({ file = file, size = size, offset = 0, piece = "", at = 1, taken = 0, bytes = 0 }, Lines)
+  return setmetatable({
+    file = file, size = size, offset = 0, piece = "", at = 1, passed = "", taken = 0, bytes = 0,
+  }, Lines)
+end
+
+--- Goes on where another process stopped: first come the lines of `text`, then those that follow `offset`, unless the
+-- file has other bytes than `before` in front of it. For a file that has a size.
+function Lines:resume(offset, before, text)
+  local start = math.max(0, offset - #before)
+  self.file:seek("set", start)
+  if #before > 0 and self.file:read(#before) ~= before then
+    self.fault = ("it is another file now, or a rotated one: other bytes stand before byte %d"):format(offset)
+  end
+  self.file:seek("set", offset)
+  self.piece, self.offset, self.bytes = text, offset, offset - #text
+  self.passed = before:sub(1, -1 - #text)
+end
+
+--- The last bytes that were taken, from which Lines:resume knows the file.
+function Lines:before()
+  return (self.passed .. self.piece:sub(math.max(1, self.at - MARK), self.at - 1)):sub(-MARK)
 end
 
 --- The next line, without its end; nil when there is no complete one in what was read.
@@ -51,10 +72,12 @@ end
 --- Reads on, when peek has no more. With `follow` an incomplete line waits for its end.
 -- @return true, or false at the end of the file, or nil and what is wrong
 function Lines:read(follow)
+  if self.fault then return nil, self.fault end
   local more, why = self.file:read(PIECE)
   if why then return nil, why end
   if not more then return reach_end(self, follow) end
   self.offset = self.offset + #more
+  self.passed = self:before()
   self.piece, self.at = self.piece:sub(self.at) .. more, 1
   if #self.piece > LONGEST + PIECE then return nil, "it is longer than 16 MiB" end
   return true
