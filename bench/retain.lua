@@ -14,29 +14,27 @@ local rounds = math.tointeger(arg[2] or 5)
 local MESSAGE = ("m"):rep(63)
 local TIMEOUT = 60 -- seconds; only a fault lasts so long
 
-local function wait_for_room(client, drained)
-  while not drained() do
+local function wait_for_room(client, events)
+  events.drain = false
+  repeat
     assert(sidewire.wait(TIMEOUT))
     client:poll()
-  end
+  until events.drain
 end
 
 -- Million messages a second.
 local function measure(peer, retain, queue_limit)
-  local has_room = true
+  local events = {}
   local client = sidewire.new {
     host = peer.host, port = peer.port, retain = retain, queue_limit = queue_limit,
-    on = { drain = function() has_room = true end },
+    on = { drain = function() events.drain = true end },
   }
   client:connect()
   assert(client:wait("connected", TIMEOUT))
   local before = peer:stats().bytes
   local began = socket.gettime()
   for _ = 1, messages do
-    while not client:send(MESSAGE) do
-      has_room = false
-      wait_for_room(client, function() return has_room end)
-    end
+    while not client:send(MESSAGE) do wait_for_room(client, events) end
   end
   assert(peer:wait_bytes(before + messages * (#MESSAGE + 1), TIMEOUT))
   local rate = messages / (socket.gettime() - began) / 1e6

@@ -271,8 +271,7 @@ static void refuses(void) {
     CHECK_EQ(send_bytes(channel, large, 1, &id), SW_CLOSED);
     struct sw_delivery delivery;
     sw_channel_take(channel, &delivery);
-    CHECK(delivery.final != NULL);
-    CHECK(delivery.final->lost_unsent.first == 1 && delivery.final->lost_unsent.last == 2);
+    CHECK(delivery.final != NULL && delivery.final->lost_unsent.first == 1 && delivery.final->lost_unsent.last == 2);
     struct sw_view view;
     sw_channel_look(channel, &view);
     CHECK(view.gone && view.queue_bytes == 0);

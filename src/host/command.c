@@ -35,7 +35,7 @@ static struct sw_error order_connect(struct client *client, struct sw_command *c
 /* The client's server or, where one is given, another; NULL: no memory. Raises when there is none. */
 static struct sw_server *read_server(lua_State *L, const struct client *client) {
     struct sw_endpoint endpoint = {.port = client->server->port};
-    strcpy(endpoint.host, client->server->host);
+    memcpy(endpoint.host, client->server->host, strlen(client->server->host) + 1);
     if (!lua_isnoneornil(L, 2)) sw_check_host(L, (struct sw_spot){"client:connect", "host"}, 2, &endpoint);
     if (!lua_isnoneornil(L, 3)) sw_check_port(L, (struct sw_spot){"client:connect", "port"}, 3, &endpoint);
     if (endpoint.host[0] == '\0') luaL_error(L, "client:connect: no host: give one here or to sidewire.new");
