@@ -11,6 +11,8 @@
 #   make lint           warnings of gcc and clang, arrows, clang-tidy, cppcheck, clang-format, luacheck
 #   make rock           does the rockspec install, and what it installs work?
 #   make docs           docs/errors.md from its table, and the reference: build/docs/index.html
+#   make bench          sidewire next to other libraries, a quarter of an hour: bench/results.json, docs/performance.md and
+#                       its plots; WORKLOADS="flood bulk" CANDIDATES="sidewire luv" ROUNDS=3 SCALE=0.1 for less
 #   make bench-quick    the figures that decide, next to LuaSocket's
 #   make stress         SECONDS (60) of everything at once, at random from SEED (the time); KIND=asan or tsan: slower
 #   make install        PREFIX=DIR (default /usr/local), DESTDIR=DIR
@@ -104,12 +106,16 @@ ifneq ($(filter asan tsan valgrind,$(KIND)),)
 PROGRAMS += $B/planted/planted $B/planted/planted.so
 endif
 
+# Programs that know nothing of sidewire, and use all that the system has.
+GNU_SOURCES = $(wildcard spec/support/peer.c spec/support/unpreload.c bench/*.c)
+
 # --- building ---
 
-.PHONY: all programs demo bench-quick test check warnings arrows clang-tidy cppcheck clang-format luacheck lint install
+.PHONY: all programs demo test check warnings arrows clang-tidy cppcheck clang-format luacheck lint install
+.PHONY: bench bench-programs bench-quick
 .PHONY: fuzzers fuzz rock setup clean
 .PHONY: docs ready-docs stress
-.PHONY: ready-build ready-demo ready-test ready-check ready-fuzz ready-lint ready-rock
+.PHONY: ready-build ready-demo ready-bench ready-test ready-check ready-fuzz ready-lint ready-rock
 .DELETE_ON_ERROR:
 
 all: $(CORE)
@@ -157,7 +163,20 @@ $B/planted/planted: spec/planted/planted.c | ready-build $B/planted
 $B/planted/planted.so: spec/planted/planted.c | ready-build $B/planted
 	$(COMPILE) -MF $@.d $(LUA_CFLAGS) -fPIC $(MODULE_FLAGS) -o $@ $< $(LDFLAGS) -lpthread
 
-$B $B/sidewire $B/unit $B/planted:
+# What sidewire is measured against, besides Lua libraries; Qt where it is installed.
+QT = Qt6Core Qt6Network
+HAS_QT = $(shell pkg-config --exists $(QT) && command -v $(CXX))
+bench-programs: $B/bench/plain $(if $(HAS_QT),$B/bench/qt)
+
+$B/bench/plain: bench/plain.c | $B/bench
+	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -o $@ $<
+
+$B/bench/qt: bench/qt/main.cpp bench/qt/link.cpp bench/qt/link.h | $B/bench
+	"$$(pkg-config --variable=libexecdir Qt6Core)/moc" -p bench/qt bench/qt/link.h -o $B/bench/moc_link.cpp
+	$(CXX) -std=c++17 -Wall -Wextra $(WERROR) -O2 -fPIC -I. $$(pkg-config --cflags $(QT)) -o $@ $(filter %.cpp,$^) \
+		$B/bench/moc_link.cpp $$(pkg-config --libs $(QT)) -pthread
+
+$B $B/sidewire $B/unit $B/planted $B/bench:
 	@mkdir -p $@
 
 -include $(ROOM_OBJECTS:.o=.d) $(HOST_OBJECTS:.o=.d) $(PROGRAMS:=.d) $(FUZZERS:=.d) $B/unit/replay.d
@@ -172,8 +191,14 @@ docs: ready-docs $(CORE)
 	@cd docs && ldoc -c config.ld -d ../build/docs --fatalwarnings . >/dev/null
 	@echo "docs/errors.md, build/docs/index.html"
 
+bench: ready-bench $(CORE) $B/peer
+	@$(MAKE) --no-print-directory bench-programs
+	@tools/run $(KIND) lua bench/run.lua "WORKLOADS=$(WORKLOADS)" "CANDIDATES=$(CANDIDATES)" "ROUNDS=$(ROUNDS)" \
+		"SCALE=$(SCALE)"
+
 bench-quick: ready-demo $(CORE) $B/peer
-	@tools/run $(KIND) lua bench/quick.lua
+	@tools/run $(KIND) lua bench/run.lua WORKLOADS="flood idle pingpong" \
+		CANDIDATES="sidewire luasocket luasocket_queue" OUTPUT=none
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/lib/lua/5.4/sidewire $(DESTDIR)$(PREFIX)/share/lua/5.4/sidewire
@@ -204,7 +229,7 @@ warnings: ready-build
 	$(CC) $(LANGUAGE) -O2 -fsyntax-only -Isrc -Ispec/unit $(LUA_CFLAGS) $(EV_CFLAGS) \
 		$(ROOM_SOURCES) $(HOST_SOURCES) $(LINTED_SPECS)
 	$(CC) $(LANGUAGE) -DSW_FAULTS -O2 -fsyntax-only -Isrc $(LUA_CFLAGS) $(FAULT_SOURCES)
-	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -fsyntax-only $(wildcard spec/support/peer.c spec/support/unpreload.c)
+	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -fsyntax-only $(GNU_SOURCES)
 
 arrows: $(CORE)
 	@tools/arrows src $B
@@ -223,18 +248,18 @@ TIDY = xargs -P "$$(nproc 2>/dev/null || echo 2)" -I FILE clang-tidy --quiet FIL
 clang-tidy:
 	@printf '%s\n' $(ROOM_SOURCES) $(HOST_SOURCES) $(LINTED_SPECS) | $(TIDY) $(LINTED)
 	@printf '%s\n' $(FAULT_SOURCES) | $(TIDY) $(LINTED) -DSW_FAULTS
-	@printf '%s\n' $(wildcard spec/support/peer.c spec/support/unpreload.c) | $(TIDY) -std=c11 -D_GNU_SOURCE
+	@printf '%s\n' $(GNU_SOURCES) | $(TIDY) -std=c11 -D_GNU_SOURCE
 
 CPPCHECK_OFF = arrayIndexOutOfBoundsCond uninitvar ctuuninitvar ctuPointerArith knownConditionTrueFalse \
 	leakReturnValNotUsed readdirCalled redundantContinue
 CPPCHECK = cppcheck --quiet --error-exitcode=1 --std=c11 --language=c --enable=warning,style,performance,portability \
 	--inconclusive --library=posix $(CPPCHECK_OFF:%=--suppress=%) --include=tools/noreturn.h $(FEATURES) -Isrc
 cppcheck:
-	@$(CPPCHECK) -DSIOCOUTQ=0x5411 $(ROOM_SOURCES) $(HOST_SOURCES) $(wildcard spec/support/*.c)
+	@$(CPPCHECK) -DSIOCOUTQ=0x5411 $(ROOM_SOURCES) $(HOST_SOURCES) $(wildcard spec/support/*.c bench/*.c)
 	@$(CPPCHECK) -DSW_FAULTS $(FAULT_SOURCES)
 
 clang-format:
-	@clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch])
+	@clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch] bench/*.c bench/qt/*.cpp bench/qt/*.h)
 
 luacheck:
 	@luacheck --quiet --no-color $(wildcard lua spec examples bench tools)
@@ -258,6 +283,8 @@ ready-build:
 	@tools/setup --quiet build
 ready-demo: ready-build
 	@tools/setup --quiet demo
+ready-bench: ready-build
+	@tools/setup --quiet bench
 ready-test: ready-build
 	@tools/setup --quiet test
 ready-check: ready-build
