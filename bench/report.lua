@@ -50,10 +50,9 @@ end
 
 -- sidewire's figure as a multiple of the best rival's.
 local function ratio(result, figure, rivals)
-  if figure.given then return "" end
-  local ours = result.runs.sidewire and median(result.runs.sidewire, figure[1])
   local winner, theirs = best(result, figure, rivals)
-  if not ours or not winner or theirs == 0 then return "" end
+  if figure.given or not winner or theirs == 0 then return "" end
+  local ours = median(result.runs.sidewire, figure[1])
   return #rivals > 1 and ("%.2f (%s)"):format(ours / theirs, winner) or ("%.2f"):format(ours / theirs)
 end
 
@@ -73,12 +72,12 @@ local function rows_of(result)
       return value and figure[3]:format(value) or ""
     end)
   end
-  rows[#rows + 1] = row("sidewire / best other Lua", function(figure)
-    return ratio(result, figure, workloads.lua_rivals)
-  end)
-  if result.runs[workloads.limit] then
-    rows[#rows + 1] = row("sidewire / C", function(figure) return ratio(result, figure, { workloads.limit }) end)
+  local function add_ratios(title, rivals)
+    if not result.runs.sidewire or not best(result, figures[1], rivals) then return end
+    rows[#rows + 1] = row(title, function(figure) return ratio(result, figure, rivals) end)
   end
+  add_ratios("sidewire / best other Lua", workloads.lua_rivals)
+  add_ratios("sidewire / C", { workloads.limit })
   return rows
 end
 
