@@ -234,8 +234,8 @@ warnings: ready-build
 arrows: $(CORE)
 	@tools/arrows src $B
 
-# The same for clang-tidy (.clang-tidy, spec/.clang-tidy) and cppcheck. Both read tools/noreturn.h first. cppcheck 2.10 cannot
-# parse the _Generic of spec/unit/unit.h, so the unit tests are clang-tidy's alone. It is not asked for
+# The same for clang-tidy (.clang-tidy; spec and bench have their own) and cppcheck. Both read tools/noreturn.h first.
+# cppcheck 2.10 cannot parse the _Generic of spec/unit/unit.h, so the unit tests are clang-tidy's alone. It is not asked for
 #   arrayIndexOutOfBoundsCond, uninitvar, ctuuninitvar, knownConditionTrueFalse: taken in by codec.c's automaton, by
 #       LIST_FOREACH, by functions that fill what they are given and by the smaller of two sizes; clang-tidy looks for the
 #       same
