@@ -203,16 +203,23 @@ local function plot(name, scratch, folder)
   print(os.execute(command) and output or "NOT TESTED: plots: gnuplot is not installed, or failed")
 end
 
---- Writes results.json, and the plots whose workloads ran; after a full run in the places that git knows.
+local function has_run(result, candidates)
+  for _, candidate in ipairs(candidates) do
+    if not (result and result.runs[candidate]) then return false end
+  end
+  return true
+end
+
+--- Writes results.json, and the plots for which everything ran; after a full run in the places that git knows.
 function report.write(results, place, is_full, scratch)
-  local by_name = {}
+  local by_name, plots = {}, is_full and "docs" or scratch
   for _, result in ipairs(results) do by_name[result.workload.name] = result end
   write_json(results, place, (is_full and "bench" or scratch) .. "/results.json")
   if is_full then write_tables(results, place, "docs/performance.md") end
-  if by_name.frames then plot("frames", scratch, is_full and "docs" or scratch) end
+  if has_run(by_name.frames, { "luasocket", "luasocket_queue", "sidewire" }) then plot("frames", scratch, plots) end
   if by_name.flood and by_name.bulk then
     write_throughput(by_name, scratch .. "/throughput.dat")
-    plot("throughput", scratch, is_full and "docs" or scratch)
+    plot("throughput", scratch, plots)
   end
 end
 

@@ -79,6 +79,11 @@ void Link::sendMessage(const QByteArray &message) {
         emit wake();
 }
 
+void Link::handOver() const {
+    QMetaObject::invokeMethod(
+        worker, [] {}, Qt::BlockingQueuedConnection); /* comes after all signals before it */
+}
+
 void Link::flush() const {
     while (queued() > 0) QThread::usleep(50);
 }

@@ -46,6 +46,7 @@ class Link : public QObject {
     void sendMessage(const QByteArray &message);
     qint64 queued() const { return accepted - worker->written; }
     void flush() const;
+    void handOver() const; /* returns when the worker has given all to its socket */
     std::function<void(const QByteArray &line)> onLine;
 
   signals:
