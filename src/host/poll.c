@@ -18,9 +18,10 @@ enum {
     AT_ONLY,        /* the one client, or nil for all */
     AT_TOP = AT_ONLY,
     /* While a handler runs: */
-    AT_CLIENT = AT_TOP + 1,
-    AT_EVENT,     /* its name */
-    AT_TRACEBACK, /* the message handler, when there is on_error */
+    AT_CLIENT = AT_TOP + 1, /* stays for the next record, which often is the same client's */
+    AT_EVENT,               /* its number, when there is on_error */
+    AT_TRACEBACK,           /* the message handler, when there is on_error */
+    AT_HANDLER,
 };
 
 struct round {
@@ -35,7 +36,9 @@ static void load(lua_State *L, struct round *round) {
     round->deadline = lua_isnil(L, AT_DEADLINE) ? INFINITY : lua_tonumber(L, AT_DEADLINE);
 }
 
+/* For a handler that yields; where none can, the C stack keeps it. */
 static void save(lua_State *L, const struct round *round) {
+    if (!lua_isyieldable(L)) return;
     lua_pushinteger(L, round->records);
     lua_replace(L, AT_RECORDS);
     lua_pushinteger(L, round->delivered);
@@ -72,7 +75,7 @@ static void tell_error(lua_State *L) {
     }
     lua_insert(L, -2);
     lua_pushvalue(L, AT_CLIENT);
-    lua_pushvalue(L, AT_EVENT);
+    lua_pushstring(L, sw_event_name((enum sw_event)lua_tointeger(L, AT_EVENT)));
     lua_callk(L, 3, 0, 0, go_on);
 }
 
@@ -85,23 +88,30 @@ static void call(lua_State *L, const struct host *host, int arguments) {
         tell_error(L);
 }
 
+/* Has the client stand at AT_CLIENT, the top. */
+static bool push_client(lua_State *L, struct client *client) {
+    if (lua_touserdata(L, AT_CLIENT) == client) return true;
+    lua_settop(L, AT_TOP);
+    return sw_push_client(L, client);
+}
+
 /* Goes through one record of the client, whose turn it is. */
 static void deliver_one(lua_State *L, struct host *host, struct client *client, struct round *round) {
     enum sw_event event;
-    if (!sw_push_client(L, client)) return;
+    if (!push_client(L, client)) return;
     round->records--;
-    lua_pushnil(L); /* AT_EVENT */
-    lua_pushnil(L); /* AT_TRACEBACK */
-    lua_pushnil(L); /* the handler */
+    lua_settop(L, AT_HANDLER);
     lua_pushvalue(L, AT_CLIENT);
-    int count = sw_record_take(L, client, client->has_message_handler, AT_EVENT, &event);
+    int count = sw_record_take(L, client, client->has_message_handler, 0, &event);
     /* Before the handler runs, which may not come back. It cannot be collected: it is on the stack. */
     if (client->channel != NULL && sw_inflow_work(client) == 0) sw_record_leave(L, AT_CLIENT, client);
     bool called =
         count >= 0 && sw_record_is_wanted(client, event) && lua_getiuservalue(L, AT_CLIENT, (int)event + 1) != LUA_TNIL;
     if (called) {
-        lua_replace(L, AT_TRACEBACK + 1);
+        lua_replace(L, AT_HANDLER);
         if (host->has_on_error) {
+            lua_pushinteger(L, event);
+            lua_replace(L, AT_EVENT);
             lua_pushcfunction(L, add_traceback);
             lua_replace(L, AT_TRACEBACK);
         }
@@ -110,7 +120,7 @@ static void deliver_one(lua_State *L, struct host *host, struct client *client, 
         sw_inflow_count_turn(client);
         call(L, host, count + 1);
     }
-    lua_settop(L, AT_TOP);
+    lua_settop(L, AT_CLIENT);
 }
 
 static int finish(lua_State *L, struct host *host, const struct round *round) {

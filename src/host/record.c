@@ -48,8 +48,10 @@ int sw_record_take(lua_State *L, struct client *client, bool in_order, int name_
     uint64_t serial = client->serial;
     int count = push(L, client, in_order, event);
     if (count < 0) return -1;
-    lua_pushstring(L, sw_event_name(*event)); /* may run finalizers too */
-    lua_replace(L, name_at);
+    if (name_at != 0) {
+        lua_pushstring(L, sw_event_name(*event)); /* may run finalizers too */
+        lua_replace(L, name_at);
+    }
     if (client->serial != serial) return -1;
     pass(client, *event);
     return count;
