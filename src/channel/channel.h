@@ -37,6 +37,13 @@ struct sw_gauges {
     uint64_t failures; /* attempts and connections that failed, in a row */
 };
 
+/* What wakes a host that sleeps, beside records in the inbox. More would wake it for nothing: twice a round trip. */
+enum sw_watch {
+    SW_WATCH_NOTHING,
+    SW_WATCH_STATE,  /* of the client, and the copy it wants */
+    SW_WATCH_GAUGES, /* these too */
+};
+
 /* Copies of the unfinished messages. */
 struct sw_copy {
     struct sw_pages pages;
@@ -66,12 +73,12 @@ struct sw_channel {
     struct sw_command close_command;              /* so that closing needs no memory */
     uint64_t command;                             /* host: number of the newest command */
     enum sw_state state; /* what scripts see: host at a command, loop when it knows the newest command */
-    bool attached;  /* host sets with the first connect, loop clears when it drops the connection: the loop knows it */
-    bool dirty;     /* host sets, loop clears: stands in the engine's dirty list */
-    bool silent;    /* host: collected, nobody is left to be told anything */
-    bool watched;   /* host: sleeps until the state or the gauges change */
-    bool discard;   /* host: on = { message = false } */
-    bool wants_log; /* host: there is a handler for log */
+    bool attached; /* host sets with the first connect, loop clears when it drops the connection: the loop knows it */
+    bool dirty;    /* host sets, loop clears: stands in the engine's dirty list */
+    bool silent;   /* host: collected, nobody is left to be told anything */
+    enum sw_watch watch;          /* host: what it sleeps for */
+    bool discard;                 /* host: on = { message = false } */
+    bool wants_log;               /* host: there is a handler for log */
     bool wants_acked;             /* host: and one for acked */
     uint64_t confirmed;           /* host: newest id that the script confirmed */
     struct sw_greeting *greeting; /* host: one reference, for the next connection; NULL: none */

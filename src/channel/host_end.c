@@ -199,9 +199,9 @@ void sw_channel_withdraw(struct sw_channel *channel) {
     sw_commands_free(commands);
 }
 
-void sw_channel_watch(struct sw_channel *channel, bool watched) {
+void sw_channel_watch(struct sw_channel *channel, enum sw_watch watch) {
     sw_channel_lock(channel);
-    channel->watched = watched;
+    channel->watch = watch;
     sw_channel_unlock(channel);
 }
 

@@ -17,7 +17,7 @@ bool sw_channel_confirm(struct sw_channel *channel, uint64_t id);
 void sw_channel_set_greeting(struct sw_channel *channel, struct sw_greeting *greeting);
 
 /* Asks the loop for copies of all unfinished messages; where no loop looks after the channel, the host makes them. Then
- * sw_channel_take_copy until it says true; `watched` channels wake the host. */
+ * sw_channel_take_copy until it says true; channels that are watched wake the host. */
 void sw_channel_want_copy(struct sw_channel *channel);
 bool sw_channel_take_copy(struct sw_channel *channel, struct sw_copy *copy);
 
@@ -35,7 +35,7 @@ void sw_channel_withdraw(struct sw_channel *channel);
 bool sw_channel_announce(struct sw_channel *channel);
 
 /* The loop is to wake the host at every change of state or gauges. */
-void sw_channel_watch(struct sw_channel *channel, bool watched);
+void sw_channel_watch(struct sw_channel *channel, enum sw_watch watch);
 
 /* Nobody will take what comes from now on. */
 void sw_channel_silence(struct sw_channel *channel);

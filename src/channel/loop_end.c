@@ -52,7 +52,7 @@ void sw_channel_show(struct sw_channel *channel, uint64_t known, enum sw_state s
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
     set_state(channel, known, state, ended);
-    bool nudge = channel->watched;
+    bool nudge = channel->watch != SW_WATCH_NOTHING;
     sw_channel_unlock(channel);
     if (nudge) sw_engine_tell_host(channel->engine, NULL);
 }
@@ -108,7 +108,7 @@ bool sw_channel_show_with(struct sw_channel *channel, uint64_t known, enum sw_st
     sw_channel_lock(channel);
     set_state(channel, known, state, ended);
     bool tell = put_report(channel, copy, report);
-    bool nudge = tell || channel->watched;
+    bool nudge = tell || channel->watch != SW_WATCH_NOTHING;
     sw_channel_unlock(channel);
     if (nudge) sw_engine_tell_host(channel->engine, tell ? channel : NULL);
     return copy != NULL;
@@ -155,7 +155,7 @@ void sw_channel_give_copy(struct sw_channel *channel, const struct sw_copy *copy
     struct sw_pages stale = channel->copy.pages;
     channel->copy = *copy;
     channel->copy_wanted = false;
-    bool nudge = channel->watched;
+    bool nudge = channel->watch != SW_WATCH_NOTHING;
     sw_channel_unlock(channel);
     sw_pages_free(&stale);
     if (nudge) sw_engine_tell_host(channel->engine, NULL);
@@ -188,7 +188,7 @@ void sw_channel_account(struct sw_channel *channel, const struct sw_gauges *gaug
     sw_channel_lock(channel);
     channel->gauges = *gauges;
     bool drain = sw_outbox_release(&channel->out, released, channel->options.queue_limit);
-    bool nudge = channel->watched;
+    bool nudge = channel->watch == SW_WATCH_GAUGES;
     sw_channel_unlock(channel);
     if (nudge) sw_engine_tell_host(channel->engine, NULL);
     if (!drain) return;

@@ -69,7 +69,7 @@ static int look_copy(lua_State *L, struct client *client, void *context) {
     return 1;
 }
 
-static const struct sw_goal copied = {look_copy, "timed out: no copy of what is unfinished for %s yet"};
+static const struct sw_goal copied = {look_copy, "timed out: no copy of what is unfinished for %s yet", SW_WATCH_STATE};
 
 /***
  * @module sidewire.core

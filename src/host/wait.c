@@ -31,12 +31,12 @@ int sw_wait_until(lua_State *L, struct host *host, struct client *client, double
     struct sw_engine *engine = host->engine;
     int values;
     int failed = 0;
-    if (client != NULL) sw_channel_watch(client->channel, true);
+    if (client != NULL) sw_channel_watch(client->channel, goal->watch);
     sw_engine_set_waiting(engine, engine->running);
     while ((values = goal->look(L, client, context)) == 0 && failed == 0)
         failed = engine->running || deadline >= 0 ? sw_engine_sleep(engine, deadline) : EDEADLK;
     sw_engine_set_waiting(engine, false);
-    if (client != NULL) sw_channel_watch(client->channel, false);
+    if (client != NULL) sw_channel_watch(client->channel, SW_WATCH_NOTHING);
     if (values > 0) return values;
     if (failed == EDEADLK)
         return sw_push_refusal(L, SW_CLOSED,
@@ -87,7 +87,7 @@ static int look_connected(lua_State *L, struct client *client, void *context) {
     return 0;
 }
 
-static const struct sw_goal connected = {look_connected, "timed out: no connection to %s yet"};
+static const struct sw_goal connected = {look_connected, "timed out: no connection to %s yet", SW_WATCH_STATE};
 
 static int look_disconnected(lua_State *L, struct client *client, void *context) {
     (void)context;
@@ -99,7 +99,8 @@ static int look_disconnected(lua_State *L, struct client *client, void *context)
     return view.paused && !ending ? inbox_full(L) : 0;
 }
 
-static const struct sw_goal disconnected = {look_disconnected, "timed out: the connection to %s has not ended yet"};
+static const struct sw_goal disconnected = {look_disconnected, "timed out: the connection to %s has not ended yet",
+                                            SW_WATCH_STATE};
 
 /***
  * @module sidewire.core
@@ -152,7 +153,8 @@ static int look_flushed(lua_State *L, struct client *client, void *context) {
     return view.paused ? inbox_full(L) : 0; /* a peer that waits for us to read may not read itself */
 }
 
-static const struct sw_goal flushed = {look_flushed, "timed out: not all of the queue is sent to %s yet"};
+static const struct sw_goal flushed = {look_flushed, "timed out: not all of the queue is sent to %s yet",
+                                       SW_WATCH_GAUGES};
 
 /*** Waits until all that was accepted before the call is handed to the kernel, running no handlers. A time-out harms
  * nothing: the next flush goes on.
@@ -197,7 +199,7 @@ static int look_message(lua_State *L, struct client *client, void *context) {
     return ended ? push_end(L, client, &view) : 0;
 }
 
-static const struct sw_goal message = {look_message, "no message from %s yet"};
+static const struct sw_goal message = {look_message, "no message from %s yet", SW_WATCH_STATE};
 
 /*** The next message, pulled; runs no handlers. For clients without a message handler; state events stay for poll.
  * @function client:receive
@@ -229,7 +231,7 @@ static int look_work(lua_State *L, struct client *client, void *context) {
     return host->runnable.head != NULL ? push_true(L) : 0;
 }
 
-static const struct sw_goal work = {look_work, "timed out: nothing came for poll"};
+static const struct sw_goal work = {look_work, "timed out: nothing came for poll", SW_WATCH_STATE};
 
 /*** Waits until poll has work, running no handlers.
  * @function wait

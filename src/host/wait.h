@@ -10,6 +10,7 @@ struct sw_goal {
     /* Looks whether the wait is over. 0: not yet; else the number of values it has pushed. */
     int (*look)(lua_State *L, struct client *client, void *context);
     const char *late; /* the message when time is out; %s is the server */
+    enum sw_watch watch;
 };
 
 /* Sleeps until the goal's look says so, the deadline (sw_clock, < 0: none) passes or a signal comes. Runs no handlers.
