@@ -52,15 +52,20 @@ static void fill(struct sw_pages *chain, const struct sw_slice *pieces, size_t c
     sw_page_end(page, flags);
 }
 
-/* The message does not fit into the last page. Pages are made, and filled, without the lock; only the host adds, so
- * what was admitted stays admitted. */
-static enum sw_err send_in_new_pages(struct sw_channel *channel, const struct sw_slice *pieces, size_t count,
-                                     size_t size, uint32_t flags, size_t page_size, uint64_t *id) {
-    struct sw_pages chain;
-    if (!sw_pages_new(page_size, &chain)) return SW_SYSTEM;
-    fill(&chain, pieces, count, flags);
+/* The message does not fit into the last page. The rest of the chain is made, and all of it filled, without the lock;
+ * only the host adds, so what was admitted stays admitted. */
+static enum sw_err send_in_chain(struct sw_channel *channel, struct sw_pages *chain, size_t rest,
+                                 const struct sw_slice *pieces, size_t count, size_t size, uint32_t flags,
+                                 uint64_t *id) {
+    struct sw_pages fresh;
+    if (!sw_pages_new(rest, &fresh)) {
+        sw_pages_free(chain);
+        return SW_SYSTEM;
+    }
+    sw_pages_join(chain, &fresh);
+    fill(chain, pieces, count, flags);
     sw_channel_lock(channel);
-    *id = sw_outbox_join(&channel->out, &chain, size);
+    *id = sw_outbox_join(&channel->out, chain, size);
     bool tell = mark_filled(channel);
     sw_channel_unlock(channel);
     if (tell) announce(channel);
@@ -82,9 +87,12 @@ enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_slice *p
         return refused;
     }
     if (size > sw_outbox_room(&channel->out) && !sw_outbox_use_spare(&channel->out, size)) {
-        size_t page_size = sw_outbox_page_size(&channel->out, size);
+        struct sw_pages chain = {NULL, NULL};
+        size_t rest = sw_outbox_take_spare(&channel->out, size, &chain);
+        if (rest == size)
+            rest = sw_outbox_page_size(&channel->out, size); /* others may follow; not behind a large one */
         sw_channel_unlock(channel);
-        return send_in_new_pages(channel, pieces, count, size, flags, page_size, id);
+        return send_in_chain(channel, &chain, rest, pieces, count, size, flags, id);
     }
     *id = sw_outbox_append(&channel->out, pieces, count, flags);
     bool tell = mark_filled(channel);

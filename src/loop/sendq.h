@@ -37,9 +37,9 @@ struct sw_place {
     uint64_t start;  /* where that newest message ended; = byte when the place is a boundary */
 };
 
-/* A megabyte at most waits for a busy host to fill it again; a page below half the largest size is not worth keeping.
+/* Four megabytes at most wait for a busy host to fill it again; a page below half the largest size is not worth keeping.
  */
-enum { SW_SPENT_MAX = 16, SW_SPENT_SIZE = SW_PAGE_MAX / 2 };
+enum { SW_SPENT_MAX = 64, SW_SPENT_SIZE = SW_PAGE_MAX / 2 };
 
 struct sw_sendq {
     enum sw_retain mode;
