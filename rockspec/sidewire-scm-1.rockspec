@@ -38,6 +38,7 @@ build = {
         "src/channel/greeting.c",
         "src/channel/host_end.c",
         "src/channel/inbox.c",
+        "src/channel/lock.c",
         "src/channel/loop_end.c",
         "src/channel/outbox.c",
         "src/channel/thread.c",

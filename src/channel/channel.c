@@ -7,10 +7,7 @@
 struct sw_channel *sw_channel_new(struct sw_engine *engine, const struct sw_options *options) {
     struct sw_channel *channel = sw_allocate_zeroed(sizeof *channel);
     if (channel == NULL) return NULL;
-    if (sw_lock_init(&channel->lock) != 0) {
-        free(channel);
-        return NULL;
-    }
+    sw_lock_init(&channel->lock);
     atomic_init(&channel->refs, 1);
     atomic_init(&channel->fd, -1);
     channel->engine = sw_engine_ref(engine);
@@ -33,7 +30,7 @@ void sw_channel_unref(struct sw_channel *channel) {
     sw_inbox_drop(&channel->in);
     sw_greeting_unref(channel->greeting);
     sw_pages_free(&channel->copy.pages);
-    pthread_mutex_destroy(&channel->lock);
+    sw_lock_destroy(&channel->lock);
     sw_engine_unref(channel->engine);
     free(channel);
 }

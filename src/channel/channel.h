@@ -8,7 +8,6 @@
 #ifndef SW_CHANNEL_CHANNEL_H
 #define SW_CHANNEL_CHANNEL_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,6 +17,7 @@
 #include "channel/command.h"
 #include "channel/greeting.h"
 #include "channel/inbox.h"
+#include "channel/lock.h"
 #include "channel/outbox.h"
 
 struct sw_engine;
@@ -66,7 +66,7 @@ struct sw_channel {
     /* Guarded by the engine's lock. */
     struct sw_channel *next_dirty, *next_ready;
 
-    pthread_mutex_t lock; /* guards what follows */
+    struct sw_lock lock; /* guards what follows */
     struct sw_outbox out;
     struct sw_inbox in;
     struct sw_command *commands, **commands_tail; /* host adds, loop takes and frees */
@@ -95,8 +95,8 @@ void sw_channel_unref(struct sw_channel *channel);
 
 /* --- for the two ends: host_end.c, loop_end.c --- */
 
-static inline void sw_channel_lock(struct sw_channel *channel) { pthread_mutex_lock(&channel->lock); }
-static inline void sw_channel_unlock(struct sw_channel *channel) { pthread_mutex_unlock(&channel->lock); }
+static inline void sw_channel_lock(struct sw_channel *channel) { sw_lock_take(&channel->lock); }
+static inline void sw_channel_unlock(struct sw_channel *channel) { sw_lock_drop(&channel->lock); }
 
 /* With the lock held: must the engine's ready list get the channel? */
 static inline bool sw_channel_mark_ready(struct sw_channel *channel) {

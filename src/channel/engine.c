@@ -14,10 +14,7 @@
 struct sw_engine *sw_engine_new(void *(*thread_main)(void *engine)) {
     struct sw_engine *engine = sw_allocate_zeroed(sizeof *engine);
     if (engine == NULL) return NULL;
-    if (sw_lock_init(&engine->lock) != 0) {
-        free(engine);
-        return NULL;
-    }
+    sw_lock_init(&engine->lock);
     atomic_init(&engine->refs, 1);
     engine->thread_main = thread_main;
     engine->loop_wakeup = engine->host_wakeup = SW_WAKEUP_CLOSED;
@@ -33,12 +30,12 @@ void sw_engine_unref(struct sw_engine *engine) {
     if (atomic_fetch_sub_explicit(&engine->refs, 1, memory_order_acq_rel) > 1) return;
     sw_wakeup_close(&engine->loop_wakeup);
     sw_wakeup_close(&engine->host_wakeup);
-    pthread_mutex_destroy(&engine->lock);
+    sw_lock_destroy(&engine->lock);
     free(engine);
 }
 
-static void lock(struct sw_engine *engine) { pthread_mutex_lock(&engine->lock); }
-static void unlock(struct sw_engine *engine) { pthread_mutex_unlock(&engine->lock); }
+static void lock(struct sw_engine *engine) { sw_lock_take(&engine->lock); }
+static void unlock(struct sw_engine *engine) { sw_lock_drop(&engine->lock); }
 
 /* --- host thread: starting and stopping --- */
 

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "channel/lock.h"
 #include "channel/wakeup.h"
 
 struct sw_channel;
@@ -41,7 +42,7 @@ struct sw_engine {
     /* Set by start, constant while the thread runs. */
     struct sw_wakeup loop_wakeup, host_wakeup;
 
-    pthread_mutex_t lock;     /* guards what follows; never held together with a channel's */
+    struct sw_lock lock;      /* guards what follows; never held together with a channel's */
     struct sw_channels dirty; /* host adds, loop takes; each holds a reference */
     struct sw_channels ready; /* loop adds, host takes; each holds a reference */
     struct sw_post *posts;    /* helpers add, loop takes */

@@ -12,22 +12,6 @@ void sw_thread_mark_ours(void) { ours = true; }
 
 bool sw_thread_is_ours(void) { return ours; }
 
-#ifdef __GLIBC__
-enum { LOCK_KIND = 3 }; /* PTHREAD_MUTEX_ADAPTIVE_NP, which pthread.h shows only under _GNU_SOURCE */
-#else
-enum { LOCK_KIND = PTHREAD_MUTEX_DEFAULT };
-#endif
-
-int sw_lock_init(pthread_mutex_t *lock) {
-    pthread_mutexattr_t kind;
-    int failed = pthread_mutexattr_init(&kind);
-    if (failed != 0) return failed;
-    pthread_mutexattr_settype(&kind, LOCK_KIND);
-    failed = pthread_mutex_init(lock, &kind);
-    pthread_mutexattr_destroy(&kind);
-    return failed;
-}
-
 int sw_thread_spawn(pthread_t *thread, bool detached, void *(*thread_main)(void *), void *argument) {
     sigset_t all, before;
     sigfillset(&all);

@@ -17,10 +17,6 @@ bool sw_thread_is_ours(void);
 #define SW_ON_LOOP_THREAD() assert(sw_thread_is_ours())
 #define SW_ON_HOST_THREAD() assert(!sw_thread_is_ours())
 
-/* A mutex for the few instructions that the seam's locks are held: it spins a moment before it sleeps, where the system
- * knows such mutexes. 0 or an errno. */
-int sw_lock_init(pthread_mutex_t *lock);
-
 /* Starts a thread with all signals blocked but those that report its own faults. 0 or an errno. */
 int sw_thread_spawn(pthread_t *thread, bool detached, void *(*thread_main)(void *), void *argument);
 
