@@ -1,7 +1,5 @@
 #include "channel/outbox.h"
 
-enum { SMALLEST_PAGE = 1024 };
-
 enum sw_err sw_outbox_admit(struct sw_outbox *outbox, size_t size, size_t limit) {
     if (size > limit) return SW_TOOBIG;
     if (outbox->bytes <= limit - size) return SW_OK;
@@ -28,7 +26,7 @@ size_t sw_outbox_take_spare(struct sw_outbox *outbox, size_t size, struct sw_pag
 }
 
 size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size) {
-    size_t wanted = outbox->bytes > SMALLEST_PAGE ? outbox->bytes : SMALLEST_PAGE;
+    size_t wanted = outbox->bytes > SW_PAGE_SMALLEST ? outbox->bytes : SW_PAGE_SMALLEST;
     if (wanted > SW_PAGE_ROOM) wanted = SW_PAGE_ROOM;
     return wanted > size ? wanted : size;
 }

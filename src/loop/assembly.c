@@ -9,13 +9,11 @@ void sw_assembly_reset(struct sw_assembly *assembly) {
     sw_decoder_init(&assembly->decoder);
 }
 
-enum { SMALLEST_PAGE = 256 };
-
 /* A page at the end that takes a byte and a boundary; `expected` more bytes are likely to follow. */
 static struct sw_page *page_with_room(struct sw_pages *pages, size_t expected) {
     struct sw_page *page = pages->tail;
     if (page != NULL && sw_page_room(page) > 0) return page;
-    page = sw_page_new(expected + expected / 8 > SMALLEST_PAGE ? expected + expected / 8 : SMALLEST_PAGE);
+    page = sw_page_new(expected + expected / 8 > SW_PAGE_SMALLEST ? expected + expected / 8 : SW_PAGE_SMALLEST);
     if (page != NULL) sw_pages_add(pages, page);
     return page;
 }

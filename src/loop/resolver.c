@@ -24,9 +24,9 @@ static int ask(const struct sw_server *server, int flags, struct sw_addresses *a
     for (const struct addrinfo *info = found; info != NULL && addresses->count < SW_ADDRESSES_MAX;
          info = info->ai_next) {
         struct sw_address *address = &addresses->list[addresses->count];
-        if (info->ai_addrlen > sizeof address->storage) continue;
+        if (info->ai_addrlen > sizeof address->in6) continue;
         address->size = info->ai_addrlen;
-        memcpy(&address->storage, info->ai_addr, info->ai_addrlen);
+        memcpy(&address->any, info->ai_addr, info->ai_addrlen);
         addresses->count++;
     }
     freeaddrinfo(found);

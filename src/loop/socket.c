@@ -109,15 +109,15 @@ int sw_socket_outcome(int fd) {
 static bool same_end(const struct sw_address *a, const struct sw_address *b) {
     if (a->any.sa_family != b->any.sa_family) return false;
     if (a->any.sa_family == AF_INET) {
-        const struct sockaddr_in *x = (const void *)&a->storage, *y = (const void *)&b->storage;
+        const struct sockaddr_in *x = &a->in, *y = &b->in;
         return x->sin_port == y->sin_port && x->sin_addr.s_addr == y->sin_addr.s_addr;
     }
-    const struct sockaddr_in6 *x = (const void *)&a->storage, *y = (const void *)&b->storage;
+    const struct sockaddr_in6 *x = &a->in6, *y = &b->in6;
     return x->sin6_port == y->sin6_port && memcmp(&x->sin6_addr, &y->sin6_addr, sizeof x->sin6_addr) == 0;
 }
 
 bool sw_socket_is_self(int fd) {
-    struct sw_address ours = {.size = sizeof ours.storage}, theirs = {.size = sizeof theirs.storage};
+    struct sw_address ours = {.size = sizeof ours.in6}, theirs = {.size = sizeof theirs.in6};
     return getsockname(fd, &ours.any, &ours.size) == 0 && getpeername(fd, &theirs.any, &theirs.size) == 0 &&
            same_end(&ours, &theirs);
 }
@@ -165,14 +165,12 @@ void sw_socket_close(int fd) { close(fd); /* not again on EINTR: the descriptor 
 struct sw_ip sw_address_ip(const struct sw_address *address) {
     struct sw_ip ip = {.version = 0};
     if (address->any.sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const void *)&address->storage;
         ip.version = 4;
-        memcpy(ip.bytes, &in->sin_addr, sizeof in->sin_addr);
+        memcpy(ip.bytes, &address->in.sin_addr, sizeof address->in.sin_addr);
     } else if (address->any.sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const void *)&address->storage;
         ip.version = 6;
-        ip.zone = in6->sin6_scope_id;
-        memcpy(ip.bytes, &in6->sin6_addr, sizeof in6->sin6_addr);
+        ip.zone = address->in6.sin6_scope_id;
+        memcpy(ip.bytes, &address->in6.sin6_addr, sizeof address->in6.sin6_addr);
     }
     return ip;
 }

@@ -6,6 +6,7 @@
 #ifndef SW_LOOP_SOCKET_H
 #define SW_LOOP_SOCKET_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,7 +20,8 @@ struct sw_address {
     socklen_t size;
     union {
         struct sockaddr any;
-        struct sockaddr_storage storage;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
     };
 };
 
