@@ -8,6 +8,7 @@ enum {
     ROUNDS = 4,               /* reads, or writes, for one connection before others have their turn */
     IOVECS = 64,              /* pages a sendmsg; far below IOV_MAX (1024) */
     SEND_LIMIT = 1024 * 1024, /* about so many bytes a sendmsg */
+    ASK_BYTES = 64 * 1024,    /* not known to be acknowledged, that are worth a system call before the timer makes it */
 };
 
 /* How often to ask for acknowledgements when nothing else gives a reason to: soon while they come, rarely when the peer
@@ -153,7 +154,10 @@ static enum outcome send_some(struct conn *conn) {
         return BROKEN;
     }
     note_handed(conn, (size_t)taken);
-    sw_transfer_sample(conn);
+    if (sw_transfer_written(conn) - conn->acked >= ASK_BYTES)
+        sw_transfer_sample(conn);
+    else
+        sw_conn_account(conn);
     return MORE;
 }
 
