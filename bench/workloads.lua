@@ -111,7 +111,7 @@ workloads.list = {
   fan(100), fan(1000), fan(10000),
   {
     name = "queued", mode = "silent", amount = 102400,
-    title = "100 MiB in messages of 1 KiB to a peer that never reads; to make them is a part of the time",
+    title = "100 MiB in messages of 1 KiB to a peer that never reads; each a string of its own, made before it is sent",
     candidates = { "sidewire", "luasocket_queue", "luv", "luv_batched", "cqueues", "queued", "batched" },
     figures = {
       { "send_ns", "host, ns/send", "%.0f" },
