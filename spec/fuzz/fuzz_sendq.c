@@ -192,8 +192,17 @@ static void rewind_queue(struct sw_sendq *queue, struct fuzz_input *input) {
     check_end(&toll, keep);
 }
 
+/* There is no next connection: what is half sent and confirmed is finished without its end. */
+static void forget_half(void) {
+    if (!is_cut() || list.confirmed <= handed_id()) return;
+    list.handed = bytes_before(handed_id() + 1);
+    list.acked = least(list.acked, list.handed);
+    carry_out_confirmed();
+}
+
 static void abandon(struct sw_sendq *queue) {
     struct sw_toll toll = sw_sendq_abandon(queue);
+    forget_half();
     check_end(&toll, list.last_id + 1);
 }
 

@@ -205,8 +205,17 @@ static void end_connection(struct sw_sendq *queue) {
     expect_toll(&toll, keep);
 }
 
+/* There is no next connection: what is half sent and confirmed is finished without its end. */
+static void forget_half(void) {
+    if (!is_cut() || model.confirmed <= handed_id()) return;
+    model.handed = bytes_before(handed_id() + 1);
+    if (model.acked > model.handed) model.acked = model.handed;
+    carry_out_confirmed();
+}
+
 static void abandon(struct sw_sendq *queue) {
     struct sw_toll toll = sw_sendq_abandon(queue);
+    forget_half();
     expect_toll(&toll, model.last_id + 1);
 }
 
@@ -407,6 +416,24 @@ static void confirmed_ahead(void) {
     sw_sendq_fini(&queue);
 }
 
+/* What the script has confirmed is finished, also when it is sent again and only half of it is. */
+static void confirmed_half(void) {
+    struct sw_sendq queue;
+    sw_sendq_init(&queue, SW_RETAIN_UNCONFIRMED, 0, 0);
+    for (int i = 0; i < 4; i++) put_one(&queue, 10, SW_END_LOOSE);
+    sw_sendq_handed(&queue, 30);
+    sw_sendq_rewind(&queue, UINT64_MAX);
+    sw_sendq_handed(&queue, 15); /* 1 whole, 2 in part */
+    sw_sendq_confirm(&queue, 2);
+    CHECK_EQ(queue.finished, 1);
+    struct sw_toll toll = sw_sendq_abandon(&queue);
+    CHECK_EQ(queue.finished, 2);
+    CHECK(same_loss(toll.unknown, 3, 3));
+    CHECK(same_loss(toll.unsent, 4, 4));
+    CHECK_EQ(toll.in_flight, 0);
+    sw_sendq_fini(&queue);
+}
+
 /* What an earlier connection had whole may have arrived, wherever the replay is. */
 static void reached_before(void) {
     struct sw_sendq queue;
@@ -428,6 +455,7 @@ static const struct unit_test tests[] = {
     {"frees pages as they are acknowledged", long_run},
     {"[F23] sends a cut message again whole, unless its first part may have been used", cut_messages},
     {"skips what is confirmed before its turn, and sends what is half sent to its end", confirmed_ahead},
+    {"gives up nothing that is confirmed", confirmed_half},
     {"never says unsent of what an earlier connection was given", reached_before},
 };
 

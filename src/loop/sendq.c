@@ -172,9 +172,8 @@ static void finish_up_to(struct sw_sendq *queue, struct sw_place place) {
     free_pages(queue);
 }
 
-static void carry_out_confirmed(struct sw_sendq *queue) {
-    uint64_t id = queue->confirmed;
-    if (sw_sendq_is_cut(queue) && id > queue->handed.id) id = queue->handed.id;
+/* Messages up to `id` are finished, sent or not. */
+static void skip_up_to(struct sw_sendq *queue, uint64_t id) {
     if (id <= queue->kept.id) return;
     struct sw_place place = queue->kept;
     advance_to_id(&place, id);
@@ -184,6 +183,11 @@ static void carry_out_confirmed(struct sw_sendq *queue) {
         queue->handed = place;
     }
     finish_up_to(queue, place);
+}
+
+static void carry_out_confirmed(struct sw_sendq *queue) {
+    bool wait = sw_sendq_is_cut(queue) && queue->confirmed > queue->handed.id;
+    skip_up_to(queue, wait ? queue->handed.id : queue->confirmed);
 }
 
 void sw_sendq_confirm(struct sw_sendq *queue, uint64_t id) {
@@ -272,5 +276,6 @@ struct sw_toll sw_sendq_rewind(struct sw_sendq *queue, uint64_t fence) {
 }
 
 struct sw_toll sw_sendq_abandon(struct sw_sendq *queue) {
+    skip_up_to(queue, queue->confirmed); /* what is half sent need not be sent to its end */
     return give_up_before(queue, queue->last_id + 1, is_cut_loose(queue));
 }

@@ -37,8 +37,8 @@ struct sw_place {
     uint64_t start;  /* where that newest message ended; = byte when the place is a boundary */
 };
 
-/* Four megabytes at most wait for a busy host to fill it again; a page below half the largest size is not worth keeping.
- */
+/* Four megabytes at most wait for a busy host to fill them again; a page below half the largest size is not worth
+ * keeping. */
 enum { SW_SPENT_MAX = 64, SW_SPENT_SIZE = SW_PAGE_MAX / 2 };
 
 struct sw_sendq {
@@ -103,7 +103,7 @@ struct sw_toll {
  * in every mode. */
 struct sw_toll sw_sendq_rewind(struct sw_sendq *queue, uint64_t fence);
 
-/* There will be no next connection: gives up everything. */
+/* There will be no next connection: gives up everything but what the script has confirmed, which is finished. */
 struct sw_toll sw_sendq_abandon(struct sw_sendq *queue);
 
 #endif
