@@ -111,17 +111,23 @@ describe("libev's epoll", function()
     for _, name in ipairs { "connect", "message", "disconnect", "error" } do
       client:on(name, function(_, ...) events[#events + 1] = table.pack(name, ...) end)
     end
-    local function wait_for(name, again)
+    local function poll_until(what, predicate)
       local deadline = os.time() + seconds
       repeat
-        if again then again() end
         sidewire.poll()
+        local result = predicate()
+        if result then return result end
+        sidewire.wait(0.05)
+      until os.time() > deadline
+      error("no " .. what)
+    end
+    local function wait_for(name, again)
+      return poll_until(name, function()
         for _, event in ipairs(events) do
           if event[1] == name then return event end
         end
-        sidewire.wait(0.05)
-      until os.time() > deadline
-      error("no " .. name)
+        if again then again() end
+      end)
     end
     -- Connects and sends as often as it takes: a thread that is ending still takes both, and answers with an error.
     local function works()
@@ -157,6 +163,46 @@ describe("libev's epoll", function()
       ]]):format(code, code))
     end)
   end
+
+  it("[F17] failing to wait ends what an idle client keeps for replay, and tells of it", function()
+    frail("run", PRELUDE .. [[
+      local idle = sidewire.new { host = "127.0.0.1", port = port, retain = "unconfirmed" }
+      local losses = {}
+      idle:on("lost", function(_, ...) losses[#losses + 1] = table.concat({ ... }, " ") end)
+      assert(idle:connect())
+      for _ = 1, 3 do idle:send "never confirmed" end
+      assert(idle:flush(seconds))
+      idle:disconnect()
+      assert(idle:wait("disconnected", seconds))
+      works()
+      frail.fail("epoll_wait", EBADF, 1)
+      client:send "wakes the thread, which then wants to sleep"
+      poll_until("lost", function() return #losses > 0 end)
+      assert(#losses == 1 and losses[1] == "1 3 unknown", losses[1])
+    ]])
+  end)
+
+  it("[F17] failing to wait while a client changes servers: what it accepts meanwhile is told of, or sent", function()
+    frail("run", PRELUDE .. [[
+      local told = 0
+      client:set_reconnect(false)
+      client:on("lost", function(_, first, last) told = told + last - first + 1 end)
+      for _ = 1, 10 do
+        works()
+        frail.fail("epoll_wait", EBADF, 1)
+        assert(client:connect("localhost")) -- another server, to the client
+        repeat client:send "now or later" until client:state() == "idle"
+        for _ = 1, 20 do client:send "later" end
+        assert(client:connect("127.0.0.1"))
+        works()
+        assert(client:flush(seconds))
+        poll_until("fate for each message", function()
+          local s = client:stats()
+          return s.lost == told and s.finished + told == s.accepted
+        end)
+      end
+    ]])
+  end)
 
   it("[F16] that cannot be had (EMFILE, ENOMEM) is done without", function()
     frail("run", PRELUDE .. [[

@@ -166,8 +166,7 @@ static void wait_for_next(struct conn *conn) {
 }
 
 /* A connect command came to nothing, for the cause given: its event. */
-static struct sw_report error_report(struct conn *conn) {
-    sw_transfer_take(conn); /* to be counted */
+static struct sw_report error_report(const struct conn *conn) {
     struct sw_report report = sw_conn_report(conn, SW_EVENT_ERROR);
     report.unsent = conn->queue.last_id - conn->queue.handed.id;
     return report;
@@ -184,6 +183,7 @@ static void give_up(struct conn *conn, struct sw_error error) {
     conn->cause = error;
     conn->failures = 0;
     conn->attempt_due = false;
+    sw_transfer_take(conn); /* to be counted */
     struct sw_report report = error_report(conn);
     sw_conn_enter_with(conn, CONN_IDLE, &report);
     sw_conn_log(conn, SW_LOG_ERROR, 0);
@@ -242,6 +242,7 @@ static void redial(struct conn *conn) {
     sw_dial_cancel(conn);
     conn->cause = closed();
     conn->failures = 0;
+    sw_transfer_take(conn); /* to be counted */
     tell_error(conn);
     sw_dial_start(conn);
 }
@@ -310,11 +311,17 @@ bool sw_conn_is_closing(const struct conn *conn) {
     return conn->goal == GOAL_CLOSE && (conn->state == CONN_FLUSHING || conn->state == CONN_ENDING);
 }
 
-void sw_conn_abort(struct conn *conn) {
+/* Whatever is under way ends, and all messages with it: into the report. What the host accepts from now on is not ours.
+ */
+static void give_everything_up(struct conn *conn, struct sw_report *report) {
     if (conn->state == CONN_RESOLVING || conn->state == CONN_CONNECTING) sw_dial_cancel(conn);
-    struct sw_report last = {.event = SW_EVENT_CLOSE};
     conn->goal = GOAL_CLOSE;
-    sw_ending_account(conn, &last);
+    sw_ending_account(conn, report);
+}
+
+void sw_conn_abort(struct conn *conn) {
+    struct sw_report last = {.event = SW_EVENT_CLOSE};
+    give_everything_up(conn, &last);
     let_go(conn, &last);
 }
 
@@ -375,18 +382,17 @@ void sw_conn_fail(struct conn *conn, struct sw_error fault) {
         sw_conn_abort(conn);
         return;
     }
-    if (conn->state == CONN_RESOLVING || conn->state == CONN_CONNECTING) sw_dial_cancel(conn);
-    bool redials = conn->goal == GOAL_REDIAL && conn->fd >= 0;
+    bool idle = conn->state == CONN_IDLE, open = sw_conn_is_open(conn);
+    if (open && conn->goal == GOAL_REDIAL) conn->overtaken++;
     conn->cause = fault;
-    conn->goal = GOAL_CLOSE; /* as far as its messages go: the queue ends with the connection */
-    bool silent = conn->state == CONN_IDLE;
-    struct sw_report report = sw_conn_report(conn, conn->fd >= 0 ? SW_EVENT_DISCONNECT : SW_EVENT_ERROR);
-    sw_ending_account(conn, &report);
-    conn->channel->conn = NULL;
+    struct sw_report report = sw_conn_report(conn, open ? SW_EVENT_DISCONNECT : SW_EVENT_ERROR);
+    give_everything_up(conn, &report);
+    bool loses = report.lost_unsent.first != 0 || report.lost_unknown.first != 0;
     sw_conn_enter(conn, CONN_IDLE);
-    sw_channel_detach(conn->channel);
-    if (!silent || report.lost_unsent.first != 0) sw_channel_report(conn->channel, &report);
-    for (conn->overtaken += redials; conn->overtaken > 0; conn->overtaken--) tell_error(conn);
+    if (!idle || loses) sw_channel_report(conn->channel, &report);
+    for (; conn->overtaken > 0; conn->overtaken--) tell_error(conn);
+    conn->channel->conn = NULL;
+    sw_channel_detach(conn->channel); /* from here on, close() puts the last event itself */
     sw_loop_remove(conn->loop, conn);
 }
 

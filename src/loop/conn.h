@@ -132,6 +132,11 @@ void sw_conn_fail(struct conn *conn, struct sw_error fault);
 /* There is no loop that could do what the batch asks: tells so. */
 void sw_conn_refuse(struct conn *conn, const struct sw_batch *batch, struct sw_error fault);
 
+/* True from the moment that a socket is connected to its account. */
+static inline bool sw_conn_is_open(const struct conn *conn) {
+    return conn->state == CONN_CONNECTED || conn->state == CONN_FLUSHING || conn->state == CONN_ENDING;
+}
+
 /* Closes the socket, whose watchers are stopped. */
 void sw_conn_close_socket(struct conn *conn);
 
@@ -140,7 +145,7 @@ void sw_conn_close_socket(struct conn *conn);
 void sw_conn_enter(struct conn *conn, enum conn_state state);
 bool sw_conn_enter_with(struct conn *conn, enum conn_state state, const struct sw_report *report);
 
-/* Starts the state's timer: sw_conn_timeout is called after `seconds`. */
+/* Starts the state's timer: what on_timer (conn.c) does for the state happens after `seconds`. */
 void sw_conn_set_timer(struct conn *conn, double seconds);
 
 /* What comes after an attempt that failed. */
