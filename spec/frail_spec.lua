@@ -182,6 +182,20 @@ describe("libev's epoll", function()
     ]])
   end)
 
+  it("[F17] failing to wait fails a flush of what was to be sent again", function()
+    frail("run", PRELUDE .. [[
+      local keeper = sidewire.new { host = "127.0.0.1", port = port, retain = "unconfirmed", reconnect = 0.5 }
+      assert(keeper:connect())
+      for _ = 1, 3 do keeper:send "never confirmed" end
+      assert(keeper:flush(seconds))
+      assert(keeper:connect("127.0.0.1", 1)) -- nobody listens there
+      poll_until("replay", function() return keeper:stats().queued == 3 and keeper:state() == "waiting" end)
+      frail.fail("epoll_wait", EBADF, 2) -- not before the next attempt
+      local ok, message, code = keeper:flush(seconds)
+      assert(not ok and code == "EBADF", message)
+    ]])
+  end)
+
   it("[F17] failing to wait while a client changes servers: what it accepts meanwhile is told of, or sent", function()
     frail("run", PRELUDE .. [[
       local told = 0

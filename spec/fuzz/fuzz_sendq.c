@@ -164,7 +164,7 @@ static void check_end(const struct sw_toll *toll, uint64_t keep) {
     if (is_cut_loose()) list.reached = most(list.reached, handed_id() + 1);
     check_loss(toll->unknown, kept + 1, least(last, list.reached));
     check_loss(toll->unsent, list.reached + 1, last);
-    MUST(toll->cut == (is_cut_loose() && last > handed_id()));
+    MUST(toll->not_handed == most(least(last, list.reached), handed_id()) - handed_id());
     MUST(toll->in_flight == handed_id() - acked_id());
     list.lost += most(last, kept) - kept;
     list.reached = most(list.reached, last);

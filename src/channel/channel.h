@@ -29,9 +29,9 @@ struct sw_gauges {
     uint64_t finished;    /* acknowledged by the peer's TCP; under SW_RETAIN_UNCONFIRMED: confirmed */
     uint64_t lost_unsent; /* reported with that fate */
     uint64_t lost_unknown;
-    uint64_t lost_cut; /* of the unknown: given to the kernel in part only */
-    uint64_t handed;   /* newest id handed to the kernel whole, by the last connection that there was, or given up */
-    uint64_t reached;  /* newest id that any connection was given, or that was given up */
+    uint64_t lost_not_handed; /* of the unknown: the last connection did not give them to the kernel whole */
+    uint64_t handed;  /* newest id handed to the kernel whole, by the last connection that there was, or given up */
+    uint64_t reached; /* newest id that any connection was given, or that was given up */
     uint64_t sent_bytes, received_bytes;
     uint64_t connects; /* connections that were ready */
     uint64_t failures; /* attempts and connections that failed, in a row */

@@ -141,7 +141,7 @@ struct flush {
     uint64_t lost_before; /* messages lost before the call that were not handed over whole */
 };
 
-static uint64_t lost_of(const struct sw_view *view) { return view->gauges.lost_unsent + view->gauges.lost_cut; }
+static uint64_t lost_of(const struct sw_view *view) { return view->gauges.lost_unsent + view->gauges.lost_not_handed; }
 
 static int look_flushed(lua_State *L, struct client *client, void *context) {
     const struct flush *flush = context;

@@ -385,6 +385,7 @@ void sw_conn_fail(struct conn *conn, struct sw_error fault) {
     bool idle = conn->state == CONN_IDLE, open = sw_conn_is_open(conn);
     if (open && conn->goal == GOAL_REDIAL) conn->overtaken++;
     conn->cause = fault;
+    show(conn); /* who waits sees the cause before the losses */
     struct sw_report report = sw_conn_report(conn, open ? SW_EVENT_DISCONNECT : SW_EVENT_ERROR);
     give_everything_up(conn, &report);
     bool loses = report.lost_unsent.first != 0 || report.lost_unknown.first != 0;

@@ -67,7 +67,7 @@ static void settle(struct conn *conn, struct sw_report *report) {
     report->lost_unsent = toll.unsent;
     conn->gauges.lost_unknown += size_of(toll.unknown);
     conn->gauges.lost_unsent += size_of(toll.unsent);
-    conn->gauges.lost_cut += toll.cut;
+    conn->gauges.lost_not_handed += toll.not_handed;
     sw_conn_account(conn);
 }
 

@@ -249,11 +249,11 @@ static struct sw_loss range(uint64_t first, uint64_t last) {
  * arrived. */
 static struct sw_toll give_up_before(struct sw_sendq *queue, uint64_t keep, bool cut_loose) {
     if (cut_loose && queue->reached == queue->handed.id) queue->reached++;
-    uint64_t last = keep - 1;
+    uint64_t last = keep - 1, last_unknown = last < queue->reached ? last : queue->reached;
     struct sw_toll toll = {
-        .unknown = range(queue->kept.id + 1, last < queue->reached ? last : queue->reached),
+        .unknown = range(queue->kept.id + 1, last_unknown),
         .unsent = range(queue->reached + 1, last),
-        .cut = cut_loose && last > queue->handed.id,
+        .not_handed = last_unknown > queue->handed.id ? last_unknown - queue->handed.id : 0,
         .in_flight = queue->handed.id - queue->acked.id,
     };
     if (last > queue->kept.id) advance_to_id(&queue->kept, last);

@@ -94,7 +94,7 @@ struct sw_pages sw_sendq_take_spent(struct sw_sendq *queue);
 /* What a connection's end means for its messages. */
 struct sw_toll {
     struct sw_loss unknown, unsent; /* given up, by fate */
-    bool cut;                       /* the last unknown one was handed over in part only */
+    uint64_t not_handed;            /* of the unknown: this connection did not hand them over whole */
     uint64_t in_flight;             /* how many were handed over whole and not acknowledged */
 };
 
