@@ -214,6 +214,20 @@ static void shorthand(void) {
     }
 }
 
+static bool has_text(struct sw_ip ip, const char *wanted) {
+    char text[SW_IP_TEXT];
+    sw_ip_text(&ip, text);
+    return strcmp(text, wanted) == 0;
+}
+
+static void texts(void) {
+    CHECK(has_text((struct sw_ip){.version = 4, .bytes = {127, 0, 0, 1}}, "127.0.0.1"));
+    CHECK(has_text((struct sw_ip){.version = 6, .bytes = {0xfe, 0x80, [15] = 1}}, "fe80::1"));
+    CHECK(has_text((struct sw_ip){.version = 6, .bytes = {0xfe, 0x80, [15] = 1}, .zone = 123456}, "fe80::1%123456"));
+    CHECK(has_text((struct sw_ip){.version = 0, .zone = 123456}, ""));
+    CHECK(has_text((struct sw_ip){.version = 4, .bytes = {127, 0, 0, 1}, .zone = 123456}, "127.0.0.1"));
+}
+
 static const struct unit_test tests[] = {
     {"knows a dotted quad", ipv4},
     {"takes no shorthand, octal, hexadecimal or otherwise odd quad for an address", not_ipv4},
@@ -221,6 +235,7 @@ static const struct unit_test tests[] = {
     {"takes no broken, bracketed or badly zoned IPv6 text for an address", not_ipv6},
     {"takes no text with a zero byte for an address", ip_zero_byte},
     {"reads no byte beyond the text's size", unterminated},
+    {"writes addresses, IPv6 with its zone, and nothing for none", texts},
     {"lets host names and addresses pass", good_hosts},
     {"[F1] refuses an empty host", empty_host},
     {"[F1] refuses zero bytes, spaces, control characters and bytes outside ASCII", odd_bytes},

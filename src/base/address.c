@@ -163,5 +163,5 @@ static void add_zone(uint32_t zone, char text[SW_IP_TEXT]) {
 void sw_ip_text(const struct sw_ip *ip, char text[SW_IP_TEXT]) {
     text[0] = '\0';
     if (ip->version != 0) (void)inet_ntop(ip->version == 4 ? AF_INET : AF_INET6, ip->bytes, text, SW_IP_TEXT);
-    if (ip->zone != 0) add_zone(ip->zone, text);
+    if (ip->version == 6 && ip->zone != 0) add_zone(ip->zone, text);
 }

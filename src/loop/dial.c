@@ -165,7 +165,7 @@ void sw_dial_start(struct conn *conn) {
     sw_server_set(&conn->dialled, conn->server);
     conn->since = sw_clock();
     conn->deadline = conn->since + conn->channel->options.connect_timeout;
-    conn->address.version = 0;
+    conn->address = (struct sw_ip){.version = 0};
     conn->port = conn->dialled->port;
     sw_conn_log(conn, conn->failures > 0 ? SW_LOG_RETRYING : SW_LOG_CONNECTING, 0);
     struct sw_addresses addresses;
