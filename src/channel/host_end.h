@@ -28,7 +28,7 @@ struct sw_command *sw_channel_command(struct sw_channel *channel, enum sw_verb v
  * carry it out; the command stays for the next one, to which the channel must be announced. */
 bool sw_channel_order(struct sw_channel *channel, struct sw_command *command, enum sw_state state);
 
-/* There is no loop, and none can be started: takes back the commands that wait; the client is idle. */
+/* There is no loop, and none can or need be started: takes back the commands that wait; the client is idle. */
 void sw_channel_withdraw(struct sw_channel *channel);
 
 /* Has the loop look at the channel. False: there is none. */

@@ -92,7 +92,8 @@ static bool order_if_attached(struct client *client, const struct sw_command *mo
     command->server = sw_server_ref(model->server);
     command->policy = model->policy;
     command->linger = model->linger;
-    sw_channel_order(client->channel, command, state);
+    bool heard = sw_channel_order(client->channel, command, state);
+    if (!heard) sw_channel_withdraw(client->channel); /* the loop has ended, or let go of the client, meanwhile */
     return true;
 }
 
