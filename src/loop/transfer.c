@@ -298,7 +298,7 @@ void sw_transfer_stop(struct conn *conn) {
 }
 
 void sw_transfer_copy(struct conn *conn) {
-    if (conn->fd >= 0) sw_transfer_sample(conn);
+    if (sw_conn_is_open(conn)) sw_transfer_sample(conn);
     sw_transfer_take(conn);
     struct sw_copy copy = {.first = conn->queue.kept.id + 1};
     copy.failed = !sw_sendq_copy(&conn->queue, &copy.pages);
@@ -306,5 +306,5 @@ void sw_transfer_copy(struct conn *conn) {
 }
 
 void sw_transfer_resume(struct conn *conn) {
-    if (conn->fd >= 0 && !conn->peer_ended) ev_io_start(conn->loop->ev, &conn->reader);
+    if (sw_conn_is_open(conn) && !conn->peer_ended) ev_io_start(conn->loop->ev, &conn->reader);
 }
