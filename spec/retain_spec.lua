@@ -196,6 +196,20 @@ describe("the acked event", function()
     end
   end)
 
+  it("waits while the inbox is full, and then tells the newest id", function()
+    local client = util.connected(Peer.start { mode = "sink" }, { inbox_limit = 4096, queue_limit = 1000 })
+    local events = util.collect(client, "acked", "drain")
+    local rounds = 100 -- each with a drain, so that one acked event cannot take the place of the one before
+    for _ = 1, rounds do
+      while client:send(("x"):rep(300)) do end -- luacheck: ignore 542
+      assert(util.wait_until(function() return client:stats().finished == client:stats().accepted end))
+    end
+    sidewire.poll()
+    assert(events:count "acked" < rounds / 2)
+    local accepted = client:stats().accepted
+    assert(util.poll_until(function() return events:last "acked"[2] == accepted end))
+  end)
+
   it("comes before the loss and the disconnect that follow it", function()
     local peer = delivery.start_peer { mode = "silent" }
     local client = util.connected(peer, { reconnect = 60 })

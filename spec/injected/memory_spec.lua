@@ -107,6 +107,20 @@ describe("an allocation that fails [F40]", function()
     end
   end
 
+  it("delays an acked event until there is memory", function()
+    local peer = Peer.start { mode = "sink" }
+    local client = util.connected(peer)
+    local events = util.collect(client, "acked")
+    client:send "with memory"
+    assert(events:wait "acked")
+    faults.during("malloc ENOMEM @2+", function() -- the first is the message's
+      assert.equal(2, client:send "without")
+      assert(util.wait_until(function() return client:stats().finished == 2 and faults.counts().malloc.faults > 0 end))
+    end)
+    assert(events:wait("acked", 2))
+    assert.same({ 1, 2 }, events:all "acked")
+  end)
+
   it("again and again is survived, and what was accepted arrives or is reported", function()
     local peer, refused = Peer.start { mode = "echo" }, 0
     for _, seed in ipairs(faults.seeds(util.choose(30, 10))) do

@@ -133,13 +133,14 @@ static bool extend_acked(struct sw_channel *channel, uint64_t id) {
     return true;
 }
 
-void sw_channel_acked(struct sw_channel *channel, uint64_t id) {
+bool sw_channel_acked(struct sw_channel *channel, uint64_t id) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
-    bool done = !channel->wants_acked || extend_acked(channel, id);
+    bool told = !channel->wants_acked || extend_acked(channel, id);
+    bool full = channel->in.paused || channel->in.bytes >= channel->options.inbox_limit;
     sw_channel_unlock(channel);
     const struct sw_report report = {.event = SW_EVENT_ACKED, .acked = id};
-    if (!done) sw_channel_report(channel, &report); /* without memory: the next one says it */
+    return told || (!full && sw_channel_report(channel, &report));
 }
 
 struct sw_greeting *sw_channel_greeting(struct sw_channel *channel) {

@@ -46,8 +46,8 @@ bool sw_channel_is_full(struct sw_channel *channel);
 bool sw_channel_report(struct sw_channel *channel, const struct sw_report *report);
 
 /* Reports that messages up to `id` were acknowledged, if somebody listens; takes the place of such a report that is the
- * last and was not taken yet. */
-void sw_channel_acked(struct sw_channel *channel, uint64_t id);
+ * last and was not taken yet. False: still owed, for the inbox is full, or there was no memory. */
+bool sw_channel_acked(struct sw_channel *channel, uint64_t id);
 
 /* A reference to the greeting; NULL: none. */
 struct sw_greeting *sw_channel_greeting(struct sw_channel *channel);

@@ -93,7 +93,8 @@ struct conn {
     uint64_t acked;               /* bytes handed over on this connection that the peer's TCP has, when last asked */
     struct sw_sendq queue;
     uint64_t released;   /* bytes of the queue that the channel knows to count no longer */
-    uint64_t acked_told; /* newest message that an `acked` report told of */
+    uint64_t acked_told; /* newest message that an `acked` report told of ... */
+    uint64_t acked_due;  /* ... and that one is to tell of */
     struct sw_assembly in;
 
     enum conn_goal goal;   /* FLUSHING, ENDING */

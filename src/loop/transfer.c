@@ -21,29 +21,24 @@ static double ack_interval(const struct conn *conn) {
     return conn->queue.mode == SW_RETAIN_UNACKED ? ACK_INTERVAL_FOR_ROOM : ACK_INTERVAL;
 }
 
-/* True: the peer's TCP has more whole messages than when it was asked last. */
-static bool sample(struct conn *conn) {
+static void sample(struct conn *conn) {
     struct sw_sendq *queue = &conn->queue;
     uint64_t before = queue->acked.id;
     conn->acked = sw_socket_acked(conn->fd, sw_transfer_written(conn), conn->fin);
     if (conn->acked > conn->greeted) sw_sendq_acked(queue, conn->acked - conn->greeted);
-    return queue->acked.id > before;
+    /* A replay repeats nothing that was told. */
+    if (queue->acked.id > before && queue->acked.id > conn->acked_due) conn->acked_due = queue->acked.id;
 }
 
-/* After the account: who is told of it finds it in stats(). A replay repeats nothing that was told. */
-static void tell_acked(struct conn *conn) {
-    if (conn->queue.acked.id <= conn->acked_told) return;
-    conn->acked_told = conn->queue.acked.id;
-    sw_channel_acked(conn->channel, conn->acked_told);
-}
+static bool owes_acked(const struct conn *conn) { return conn->acked_due > conn->acked_told; }
 
 void sw_transfer_sample(struct conn *conn) {
-    bool advanced = sample(conn);
-    sw_conn_account(conn);
-    if (advanced) tell_acked(conn);
+    sample(conn);
+    sw_conn_account(conn); /* first: who is told finds it in stats() */
+    if (owes_acked(conn) && sw_channel_acked(conn->channel, conn->acked_due)) conn->acked_told = conn->acked_due;
 }
 
-/* Runs from the first byte handed over until all are acknowledged and the pages are given back. */
+/* Runs from the first byte handed over until all are acknowledged, which the host knows, and the pages are given back. */
 static void watch_acks(struct conn *conn) {
     if (ev_is_active(&conn->ack_timer)) return;
     sw_socket_set_stall(conn->fd, conn->channel->options.stall_timeout);
@@ -86,7 +81,7 @@ static void on_ack_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     double longer = timer->repeat * 2 < ACK_INTERVAL_MAX ? timer->repeat * 2 : ACK_INTERVAL_MAX;
     timer->repeat = advanced ? ack_interval(conn) : longer;
     bool starved = is_starved(conn);
-    if (sw_transfer_is_acked(conn) && !starved) {
+    if (sw_transfer_is_acked(conn) && !owes_acked(conn) && !starved) {
         timer->repeat = 0; /* ev_timer_again: stops it */
         sw_socket_set_stall(conn->fd, 0);
         sw_transfer_trim(conn);
