@@ -28,9 +28,11 @@ function Program.start(...)
   local words = {}
   for i, word in ipairs { ... } do words[i] = quote(word) end
   local self = setmetatable({ dir = Peer.tempdir() }, Program)
-  local command = ("unset LD_PRELOAD; echo $$; exec timeout --foreground -k 5 %d %s %s >%s/output 2>&1"):format(LIMIT,
-    os.getenv "SIDEWIRE_LUA" or "tools/run release lua", table.concat(words, " "), self.dir)
-  self.pipe = assert(io.popen(command, "r"))
+  -- The program says its own number: below `timeout` a signal to that would not always reach it.
+  local program = ("%s %s"):format(os.getenv "SIDEWIRE_LUA" or "tools/run release lua", table.concat(words, " "))
+  local command = "unset LD_PRELOAD; exec timeout --foreground -k 5 %d "
+    .. [[sh -c 'echo $$; exec "$@" >"$0" 2>&1' %s/output %s]]
+  self.pipe = assert(io.popen(command:format(LIMIT, self.dir, program), "r"))
   self.pid = assert(math.tointeger(tonumber(self.pipe:read "l")))
   running[self] = true
   return self

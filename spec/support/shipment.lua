@@ -33,16 +33,8 @@ function Shipment:write(text, mode)
   file:write(text)
 end
 
--- Program.start leaves the program below `timeout`, which must not be killed in its place.
 local function kill(program, signal)
-  local pid
-  local ok = util.wait_until(function()
-    local file <close> = assert(io.open(("/proc/%d/task/%d/children"):format(program.pid, program.pid)))
-    pid = file:read "n"
-    return pid
-  end)
-  assert(ok, "it ended before it was killed: " .. program:output())
-  os.execute(("unset LD_PRELOAD; kill -%s %d"):format(signal or "KILL", pid))
+  program:signal(signal or "KILL")
   return program:finish()
 end
 
@@ -119,8 +111,7 @@ end
 --- Ends what is running, and removes the files.
 function Shipment:stop()
   for _, program in pairs { ship = self.ship, receiver = self.receiver } do
-    program:signal "TERM" -- which `timeout` passes on
-    program:finish()
+    kill(program)
   end
   Peer.remove(self.dir)
 end
