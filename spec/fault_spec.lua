@@ -496,6 +496,29 @@ describe("a script that does not poll", function()
     assert.same({ nil, "inbox full: poll first", "EFULL" }, { ok, message, code })
   end)
 
+  -- The inbox of the client fills while the host sleeps in `wait`, and then nothing else happens.
+  local function check_is_told(peer, wait)
+    peer:command("send-slow " .. Peer.hex(("x\n"):rep(KIB)))
+    local began = socket.gettime()
+    local ok, message, code = wait(2 * util.DEADLINE)
+    assert.same({ nil, "inbox full: poll first", "EFULL" }, { ok, message, code })
+    assert(socket.gettime() - began < util.DEADLINE, "it slept until its time was over")
+  end
+
+  it("[F38] hears EFULL while it waits", function()
+    local peer = start_peer { mode = "silent" }
+    local client = util.connected(peer, { inbox_limit = KIB })
+    check_is_told(peer, function(timeout) return client:wait("disconnected", timeout) end)
+  end)
+
+  it("[F38] hears EFULL while it flushes", function()
+    local peer = start_peer { mode = "silent" }
+    local client = util.connected(peer, { inbox_limit = KIB })
+    send_all(client, kilobyte, 10000)
+    wait_stuck_without_polling(client)
+    check_is_told(peer, function(timeout) return client:flush(timeout) end)
+  end)
+
   it("[F38] has everything when it polls again, in order", function()
     local client, peer, got = flooded()
     assert(util.poll_until(function() return got.n >= 5000 end))

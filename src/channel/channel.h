@@ -40,7 +40,7 @@ struct sw_gauges {
 /* What wakes a host that sleeps, beside records in the inbox. More would wake it for nothing: twice a round trip. */
 enum sw_watch {
     SW_WATCH_NOTHING,
-    SW_WATCH_STATE,  /* of the client, and the copy it wants */
+    SW_WATCH_STATE,  /* of the client; an inbox that becomes full; the copy it wants */
     SW_WATCH_GAUGES, /* these too */
 };
 

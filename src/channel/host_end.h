@@ -34,7 +34,7 @@ void sw_channel_withdraw(struct sw_channel *channel);
 /* Has the loop look at the channel. False: there is none. */
 bool sw_channel_announce(struct sw_channel *channel);
 
-/* The loop is to wake the host at every change of state or gauges. */
+/* What the loop is to wake the host for, beside what it announces: see enum sw_watch. */
 void sw_channel_watch(struct sw_channel *channel, enum sw_watch watch);
 
 /* Nobody will take what comes from now on. */

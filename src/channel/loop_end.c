@@ -57,23 +57,30 @@ void sw_channel_show(struct sw_channel *channel, uint64_t known, enum sw_state s
     if (nudge) sw_engine_tell_host(channel->engine, NULL);
 }
 
+/* With the lock held. True: the inbox has just become full, and a host sleeps that is to hear of it. */
+static bool note_full(struct sw_channel *channel) {
+    if (channel->in.paused || channel->in.bytes < channel->options.inbox_limit) return false;
+    channel->in.paused = true;
+    return channel->watch != SW_WATCH_NOTHING;
+}
+
 bool sw_channel_put(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
     sw_inbox_put(&channel->in, pages, count, bytes);
-    if (channel->in.bytes >= channel->options.inbox_limit) channel->in.paused = true;
+    bool tell = sw_channel_mark_ready(channel), nudge = note_full(channel);
     bool paused = channel->in.paused;
-    bool tell = sw_channel_mark_ready(channel);
     sw_channel_unlock(channel);
-    if (tell) sw_engine_tell_host(channel->engine, channel);
+    if (tell || nudge) sw_engine_tell_host(channel->engine, tell ? channel : NULL);
     return paused;
 }
 
 bool sw_channel_is_full(struct sw_channel *channel) {
     sw_channel_lock(channel);
-    if (channel->in.bytes >= channel->options.inbox_limit) channel->in.paused = true;
+    bool nudge = note_full(channel);
     bool full = channel->in.paused || channel->in.reserve_used;
     sw_channel_unlock(channel);
+    if (nudge) sw_engine_tell_host(channel->engine, NULL);
     return full;
 }
 
@@ -119,8 +126,9 @@ bool sw_channel_report(struct sw_channel *channel, const struct sw_report *repor
     struct sw_report *copy = copy_report(report);
     sw_channel_lock(channel);
     bool tell = put_report(channel, copy, report);
+    bool nudge = copy == NULL && channel->watch != SW_WATCH_NOTHING; /* the reserved slot stops reading, too */
     sw_channel_unlock(channel);
-    if (tell) sw_engine_tell_host(channel->engine, channel);
+    if (tell || nudge) sw_engine_tell_host(channel->engine, tell ? channel : NULL);
     return copy != NULL;
 }
 
