@@ -381,6 +381,44 @@ describe("unfinished", function()
     assert.equal(5000, count)
   end)
 
+  -- Pushing a message runs finalizers, at any point.
+  for _, case in ipairs { { "small", 20000, 100 }, { "of several pages", 20, 200000 } } do
+    it("gives each message once, though finalizers iterate, too, or collect its state: " .. case[1], function()
+      local amount, text = case[2], ("x"):rep(case[3])
+      local function iterate(next_message, state) return (next_message(state)) end
+      local function collect(_, state) getmetatable(state).__gc(state) end
+      for _, act in ipairs { iterate, collect } do
+        local client = sidewire.new()
+        for _ = 1, amount do assert(client:send(text)) end
+        local next_message, state = assert(client:unfinished())
+        local seen, count, acts, armed = {}, 0, 0, true
+        local function note(id)
+          if not id then return end
+          assert(not seen[id], "twice: " .. id)
+          seen[id], count = true, count + 1
+        end
+        local function litter()
+          setmetatable({}, { __gc = function()
+            if not armed then return end
+            litter()
+            acts = acts + 1
+            note(act(next_message, state))
+          end })
+        end
+        litter()
+        collectgarbage("incremental", 1, 1000, 5)
+        for id, message in next_message, state do
+          note(id)
+          assert.equal(#text, #message)
+        end
+        armed = false
+        collectgarbage("incremental", 200, 100, 13)
+        assert(acts > 0, "no finalizer ran")
+        assert(act == collect or count == amount)
+      end
+    end)
+  end
+
   it("refuses closed clients", function()
     local client = sidewire.new()
     client:close()

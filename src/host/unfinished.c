@@ -38,29 +38,47 @@ static struct unfinished *push_empty(lua_State *L, const struct sw_framing *fram
     return unfinished;
 }
 
-static void push_bytes(lua_State *L, const struct sw_cursor *cursor, const struct sw_message *message, size_t before,
-                       size_t size) {
+/* Is the message with that id the next one? Pushing may run finalizers, and these may iterate, too, or collect. */
+static bool is_next(const struct unfinished *unfinished, uint64_t id) {
+    return unfinished->cursor.pages.head != NULL && unfinished->id == id;
+}
+
+/* Pushes `size` bytes of the next message; only something of that kind if that is not the next one any more. */
+static void push_bytes(lua_State *L, const struct unfinished *unfinished, const struct sw_message *message,
+                       size_t before, size_t size) {
     if (message->bytes != NULL) {
         lua_pushlstring(L, (const char *)message->bytes + before, size);
         return;
     }
+    uint64_t id = unfinished->id;
     luaL_Buffer buffer;
-    sw_cursor_copy(cursor, before, size, luaL_buffinitsize(L, &buffer, size));
+    char *to = luaL_buffinitsize(L, &buffer, size);
+    if (is_next(unfinished, id)) sw_cursor_copy(&unfinished->cursor, before, size, to);
     luaL_pushresultsize(&buffer, size);
+}
+
+/* Pushes the values of the next message; there must be one. False: a finalizer took it meanwhile. */
+static bool push_message(lua_State *L, const struct unfinished *unfinished) {
+    uint64_t id = unfinished->id;
+    struct sw_message message = sw_cursor_message(&unfinished->cursor);
+    bool is_written = message.loose && unfinished->tells_written;
+    size_t before = is_written ? 0 : unfinished->before, behind = is_written ? 0 : unfinished->behind;
+    lua_pushinteger(L, (lua_Integer)id);
+    push_bytes(L, unfinished, &message, before, message.size - before - behind);
+    lua_pushboolean(L, is_written);
+    return is_next(unfinished, id);
 }
 
 static int next(lua_State *L) {
     struct unfinished *unfinished = luaL_checkudata(L, 1, UNFINISHED_TYPE);
-    if (unfinished->cursor.pages.head == NULL) return lua_pushnil(L), 1;
-    struct sw_message message = sw_cursor_message(&unfinished->cursor);
-    bool is_written = message.loose && unfinished->tells_written;
-    size_t before = is_written ? 0 : unfinished->before, behind = is_written ? 0 : unfinished->behind;
-    lua_pushinteger(L, (lua_Integer)unfinished->id);
-    push_bytes(L, &unfinished->cursor, &message, before, message.size - before - behind);
-    lua_pushboolean(L, is_written);
-    sw_cursor_pass(&unfinished->cursor);
-    unfinished->id++;
-    return 3;
+    while (unfinished->cursor.pages.head != NULL) {
+        lua_settop(L, 1);
+        if (!push_message(L, unfinished)) continue;
+        sw_cursor_pass(&unfinished->cursor);
+        unfinished->id++;
+        return 3;
+    }
+    return lua_pushnil(L), 1;
 }
 
 static int look_copy(lua_State *L, struct client *client, void *context) {
