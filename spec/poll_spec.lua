@@ -526,7 +526,7 @@ describe("poll", function()
   end)
 
   describe("when handlers make garbage", function()
-    after_each(function() collectgarbage("incremental", 200, 100) end)
+    after_each(function() collectgarbage("incremental", 200, 100, 13) end)
 
     it("loses nothing, though finalizers run, poll and send at any point", function()
       local client = with_lines(300)
@@ -571,6 +571,41 @@ describe("poll", function()
         collectgarbage()
         return collected
       end))
+    end)
+
+    it("names the server that an event is about, though finalizers have the client go elsewhere meanwhile", function()
+      local client = sidewire.new { reconnect = false }
+      local texts, number, countdown = {}, 0, 0
+      local function dial()
+        number = number + 1
+        client:connect("127.0.0." .. number, 1)
+        client:wait("disconnected", util.DEADLINE)
+      end
+      local function litter()
+        setmetatable({}, { __gc = function()
+          countdown = countdown - 1
+          if countdown == 0 then dial() end
+          litter()
+        end })
+      end
+      client:on("log", function(_, level, text)
+        if level == "error" then texts[#texts + 1] = text end
+      end)
+      litter()
+      collectgarbage("incremental", 1, 1000, 40)
+      collectgarbage() -- from now on finalizers run all the time
+      for moment = 1, 30 do
+        dial()
+        countdown = moment
+        sidewire.poll()
+        countdown = 0
+      end
+      sidewire.poll()
+      assert.equal(number, #texts)
+      for i, text in ipairs(texts) do
+        local told = math.tointeger(tonumber(text:match "^error: cannot connect to 127%.0%.0%.(%d+) port 1[^:]*: conn"))
+        assert(told and told >= i and told <= number, text)
+      end
     end)
 
     it("does not stumble over clients that die with events queued", function()

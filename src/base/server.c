@@ -14,6 +14,12 @@ struct sw_server *sw_server_new(const struct sw_endpoint *endpoint) {
     return server;
 }
 
+struct sw_endpoint sw_server_endpoint(const struct sw_server *server) {
+    struct sw_endpoint endpoint = {.port = server->port};
+    memcpy(endpoint.host, server->host, strlen(server->host) + 1);
+    return endpoint;
+}
+
 struct sw_server *sw_server_ref(struct sw_server *server) {
     if (server != NULL) atomic_fetch_add_explicit(&server->refs, 1, memory_order_relaxed);
     return server;

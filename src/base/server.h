@@ -19,6 +19,9 @@ struct sw_server {
 /* With one reference; NULL: no memory. */
 struct sw_server *sw_server_new(const struct sw_endpoint *endpoint);
 
+/* Its copy, for who goes on while others may let the server go. */
+struct sw_endpoint sw_server_endpoint(const struct sw_server *server);
+
 /* Both take NULL. */
 struct sw_server *sw_server_ref(struct sw_server *server);
 void sw_server_unref(struct sw_server *server);

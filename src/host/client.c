@@ -130,7 +130,7 @@ static void open_channel(lua_State *L, struct client *client, const struct sw_op
     client->server = sw_server_new(&start->server);
     if (client->server != NULL) client->channel = sw_channel_new(client->host->engine, options);
     if (client->channel == NULL) {
-        sw_server_unref(client->server);
+        sw_server_set(&client->server, NULL);
         luaL_error(L, "sidewire.new: not enough memory");
     }
     client->channel->owner = client;
@@ -303,7 +303,7 @@ void sw_client_release(struct client *client) {
     unlink_client(client);
     channel->owner = NULL;
     client->channel = NULL;
-    sw_server_unref(client->server);
+    sw_server_set(&client->server, NULL);
     sw_channel_unref(channel);
 }
 

@@ -34,8 +34,7 @@ static struct sw_error order_connect(struct client *client, struct sw_command *c
 
 /* The client's server or, where one is given, another; NULL: no memory. Raises when there is none. */
 static struct sw_server *read_server(lua_State *L, const struct client *client) {
-    struct sw_endpoint endpoint = {.port = client->server->port};
-    memcpy(endpoint.host, client->server->host, strlen(client->server->host) + 1);
+    struct sw_endpoint endpoint = sw_server_endpoint(client->server);
     if (!lua_isnoneornil(L, 2)) sw_check_host(L, (struct sw_spot){"client:connect", "host"}, 2, &endpoint);
     if (!lua_isnoneornil(L, 3)) sw_check_port(L, (struct sw_spot){"client:connect", "port"}, 3, &endpoint);
     if (endpoint.host[0] == '\0') luaL_error(L, "client:connect: no host: give one here or to sidewire.new");
@@ -198,12 +197,13 @@ static int client_set_server(lua_State *L) {
 static int client_get_server(lua_State *L) {
     const struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    if (client->server->host[0] != '\0')
-        lua_pushstring(L, client->server->host);
+    const struct sw_endpoint server = sw_server_endpoint(client->server);
+    if (server.host[0] != '\0')
+        lua_pushstring(L, server.host);
     else
         lua_pushnil(L);
-    if (client->server->port != 0)
-        lua_pushinteger(L, client->server->port);
+    if (server.port != 0)
+        lua_pushinteger(L, server.port);
     else
         lua_pushnil(L);
     return 2;

@@ -47,12 +47,15 @@ void sw_check_handlers(lua_State *L, const char *where, int index) {
     }
 }
 
-/* --- sentences --- */
+/* --- sentences ---
+ *
+ * Pushing may run finalizers, and these may have the client let go of its server: what takes several pushes names a copy.
+ */
 
 static const struct sw_ip nowhere;
 
 /* Pushes "HOST port PORT", with the address in brackets where a name hides it. */
-static const char *push_place(lua_State *L, const struct sw_ip *ip, const struct sw_server *server) {
+static const char *push_place(lua_State *L, const struct sw_ip *ip, const struct sw_endpoint *server) {
     char address[SW_IP_TEXT];
     sw_ip_text(ip, address);
     if (address[0] == '\0' || strcmp(address, server->host) == 0)
@@ -60,10 +63,13 @@ static const char *push_place(lua_State *L, const struct sw_ip *ip, const struct
     return lua_pushfstring(L, "%s port %d (%s)", server->host, (int)server->port, address);
 }
 
-const char *sw_push_place(lua_State *L, const struct sw_server *server) { return push_place(L, &nowhere, server); }
+const char *sw_push_place(lua_State *L, const struct sw_server *server) {
+    const struct sw_endpoint copy = sw_server_endpoint(server);
+    return push_place(L, &nowhere, &copy);
+}
 
 static void push_sentence(lua_State *L, const struct sw_error *error, const struct sw_ip *address,
-                          const struct sw_server *server) {
+                          const struct sw_endpoint *server) {
     char text[160];
     const char *what = sw_error_text(error, text, sizeof text);
     const char *place = push_place(L, address, server);
@@ -80,8 +86,9 @@ static void push_sentence(lua_State *L, const struct sw_error *error, const stru
 }
 
 int sw_push_failure(lua_State *L, const struct sw_error *error, const struct sw_server *server) {
+    const struct sw_endpoint copy = sw_server_endpoint(server);
     lua_pushnil(L);
-    push_sentence(L, error, &nowhere, server);
+    push_sentence(L, error, &nowhere, &copy);
     lua_pushstring(L, sw_error_code(error));
     return 3;
 }
@@ -131,7 +138,7 @@ static int push_connect(lua_State *L, const struct sw_report *report) {
     return 1;
 }
 
-static int push_end(lua_State *L, const struct sw_report *report, const struct sw_server *server) {
+static int push_end(lua_State *L, const struct sw_report *report, const struct sw_endpoint *server) {
     push_sentence(L, &report->error, &report->address, server);
     lua_pushstring(L, sw_error_code(&report->error));
     lua_createtable(L, 0, 5);
@@ -145,7 +152,7 @@ static int push_end(lua_State *L, const struct sw_report *report, const struct s
     return 3;
 }
 
-static int push_retry(lua_State *L, const struct sw_report *report, const struct sw_server *server) {
+static int push_retry(lua_State *L, const struct sw_report *report, const struct sw_endpoint *server) {
     lua_pushinteger(L, report->attempt);
     lua_pushnumber(L, report->seconds);
     push_sentence(L, &report->error, &report->address, server);
@@ -153,7 +160,7 @@ static int push_retry(lua_State *L, const struct sw_report *report, const struct
     return 4;
 }
 
-static int push_log(lua_State *L, const struct sw_report *report, const struct sw_server *server) {
+static int push_log(lua_State *L, const struct sw_report *report, const struct sw_endpoint *server) {
     const char *place = push_place(L, &report->address, server);
     const char *level = "info";
     switch (report->log) {
@@ -184,12 +191,13 @@ static int push_log(lua_State *L, const struct sw_report *report, const struct s
 }
 
 int sw_push_report(lua_State *L, const struct sw_report *report, const struct sw_server *server) {
+    const struct sw_endpoint copy = sw_server_endpoint(server);
     switch (report->event) {
     case SW_EVENT_CONNECT: return push_connect(L, report);
     case SW_EVENT_DISCONNECT:
-    case SW_EVENT_ERROR: return push_end(L, report, server);
-    case SW_EVENT_RETRY: return push_retry(L, report, server);
-    case SW_EVENT_LOG: return push_log(L, report, server);
+    case SW_EVENT_ERROR: return push_end(L, report, &copy);
+    case SW_EVENT_RETRY: return push_retry(L, report, &copy);
+    case SW_EVENT_LOG: return push_log(L, report, &copy);
     case SW_EVENT_ACKED: lua_pushinteger(L, (lua_Integer)report->acked); return 1;
     case SW_EVENT_MESSAGE:
     case SW_EVENT_LOST:

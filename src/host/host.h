@@ -33,7 +33,7 @@ struct client {
     unsigned turn;            /* records delivered since others had their turn */
     uint64_t serial;          /* records consumed */
 
-    struct sw_server *server; /* as the script set it, one reference; the loop has its own */
+    struct sw_server *server; /* as the script set it, one reference (NULL with the channel); the loop has its own */
     bool is_moved; /* set_server came after the last connect: only the loop knows which server it is busy with */
     struct sw_reconnect reconnect, last_reconnect; /* in force; the last that was not `false` */
 

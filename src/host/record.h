@@ -6,8 +6,8 @@
 #include "host/host.h"
 
 /* Pushes the values of the client's next record, puts its event's name at name_at (0: nowhere) and consumes it. Returns
- * how many values, or -1 when there was none or a finalizer took it meanwhile: what stands above name_at is undefined then. With
- * in_order, messages and reports come as they came in; else reports only. */
+ * how many values, or -1 when there was none or a finalizer took it meanwhile: what stands above name_at is undefined
+ * then. With in_order, messages and reports come as they came in; else reports only. */
 int sw_record_take(lua_State *L, struct client *client, bool in_order, int name_at, enum sw_event *event);
 
 /* After close() nothing but losses and the close itself is told. */
