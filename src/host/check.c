@@ -38,6 +38,10 @@ int sw_misuse(lua_State *L, struct sw_spot spot, int index, const char *valid) {
     return luaL_error(L, "%s: %s must be %s, got %s%s%s", spot.where, spot.field, valid, quote, got, quote);
 }
 
+bool sw_is_text(lua_State *L, int index) {
+    return lua_type(L, index) == LUA_TSTRING || lua_type(L, index) == LUA_TNUMBER;
+}
+
 const char *sw_to_word(lua_State *L, int index) {
     size_t size = 0;
     const char *word = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &size) : NULL;

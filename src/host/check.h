@@ -23,6 +23,9 @@ int sw_misuse(lua_State *L, struct sw_spot spot, int index, const char *valid);
 /* Pushes and returns the value at index as an error message shows it: a long string is cut. */
 const char *sw_to_text(lua_State *L, int index);
 
+/* A string, or a number, which stands for its text. */
+bool sw_is_text(lua_State *L, int index);
+
 /* The string at index; NULL when there is none, or one with a zero byte, which would pass for what stands before that.
  */
 const char *sw_to_word(lua_State *L, int index);

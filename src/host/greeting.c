@@ -9,15 +9,11 @@
 
 static const char valid[] = "a string, or a list of strings";
 
-static bool is_text(lua_State *L, int index) {
-    return lua_type(L, index) == LUA_TSTRING || lua_type(L, index) == LUA_TNUMBER;
-}
-
 /* Pushes a list of strings: what is at index may change while it is read, this cannot. */
 static void push_list(lua_State *L, const char *where, int index) {
     struct sw_spot spot = {where, "greeting"};
     lua_newtable(L);
-    if (is_text(L, index)) {
+    if (sw_is_text(L, index)) {
         lua_pushvalue(L, index);
         lua_tostring(L, -1);
         lua_rawseti(L, -2, 1);
@@ -27,7 +23,7 @@ static void push_list(lua_State *L, const char *where, int index) {
     lua_Integer count = (lua_Integer)lua_rawlen(L, index);
     for (lua_Integer i = 1; i <= count; i++) {
         lua_rawgeti(L, index, i);
-        if (!is_text(L, -1)) sw_misuse(L, (struct sw_spot){where, "a message of greeting"}, -1, "a string");
+        if (!sw_is_text(L, -1)) sw_misuse(L, (struct sw_spot){where, "a message of greeting"}, -1, "a string");
         lua_tostring(L, -1);
         lua_rawseti(L, -2, i);
     }

@@ -61,10 +61,6 @@ static int push_id(lua_State *L, uint64_t id) {
     return 1;
 }
 
-static bool is_text(lua_State *L, int index) {
-    return lua_type(L, index) == LUA_TSTRING || lua_type(L, index) == LUA_TNUMBER;
-}
-
 /* Pieces stand from index 2 on. */
 static void refuse_piece(lua_State *L, int index) {
     const char *field = lua_gettop(L) > 2 ? lua_pushfstring(L, "piece %d of the message", index - 1) : "a message";
@@ -161,7 +157,7 @@ static int client_send(lua_State *L) {
 static int client_write(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    if (!is_text(L, 2)) sw_misuse(L, (struct sw_spot){"client:write", "bytes"}, 2, "a string or a number");
+    if (!sw_is_text(L, 2)) sw_misuse(L, (struct sw_spot){"client:write", "bytes"}, 2, "a string or a number");
     struct sw_slice bytes;
     bytes.data = lua_tolstring(L, 2, &bytes.size);
     if (bytes.size == 0) return sw_push_refusal(L, SW_FRAME, "bytes must not be empty");
