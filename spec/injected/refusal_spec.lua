@@ -68,6 +68,21 @@ describe("a system that refuses", function()
     works(client)
   end)
 
+  it("[F16] memory makes connect to another server fail, and a further call goes there", function()
+    local first, second = Peer.start(), Peer.start()
+    local client = util.connected(first)
+    for call = 1, 2 do -- for the server, for the command
+      faults.during(("malloc ENOMEM @%d"):format(call), function()
+        assert.equal("ENOMEM", (select(3, client:connect(second.host, second.port))))
+        assert.same({ first.host, first.port }, { client:get_server() })
+        assert.equal("connected", client:state())
+      end)
+    end
+    assert(client:connect(second.host, second.port))
+    assert(second:wait_accepted(1, util.DEADLINE))
+    assert.same({ second.host, second.port }, { client:get_server() })
+  end)
+
   it("[F16] a thread for the lookup, with EAGAIN, is asked again until the attempt's time is over", function()
     local peer = Peer.start { mode = "echo" }
     local client = util.client(peer, { host = "localhost", reconnect = false })

@@ -1,4 +1,5 @@
 /* Methods that tell the loop what to do. */
+#include <errno.h>
 #include <lauxlib.h>
 #include <string.h>
 
@@ -9,8 +10,8 @@
 /* --- connecting --- */
 
 /* What connect shows until the loop knows better. */
-static enum sw_state first_state(const struct client *client) {
-    bool numeric = sw_ip_kind(client->server->host, strlen(client->server->host)) != NULL;
+static enum sw_state first_state(const struct sw_server *server) {
+    bool numeric = sw_ip_kind(server->host, strlen(server->host)) != NULL;
     return numeric ? SW_STATE_CONNECTING : SW_STATE_RESOLVING;
 }
 
@@ -30,6 +31,22 @@ static struct sw_error order_connect(struct client *client, struct sw_command *c
     if (failed.err == SW_OK && sw_channel_announce(client->channel)) return failed;
     sw_channel_withdraw(client->channel);
     return failed.err != SW_OK ? failed : sw_error_make(SW_CLOSED, SW_STAGE_START);
+}
+
+/* Has the client go to the server, unless it does already; the server is the client's only once that is ordered. */
+static struct sw_error go_to(struct client *client, struct sw_server *server) {
+    static const struct sw_error none;
+    bool is_same = !client->is_moved && sw_server_equal(server, client->server);
+    if (is_same && is_busy(sw_client_state(client))) return none;
+    struct sw_command *command = sw_channel_command(client->channel, SW_CONNECT);
+    if (command == NULL) return sw_error_system(ENOMEM, SW_STAGE_NONE);
+    command->server = sw_server_ref(server);
+    command->policy = client->reconnect;
+    struct sw_error failed = order_connect(client, command, first_state(server));
+    if (failed.err != SW_OK) return failed;
+    sw_server_set(&client->server, server);
+    client->is_moved = false;
+    return none;
 }
 
 /* The client's server or, where one is given, another; NULL: no memory. Raises when there is none. */
@@ -61,22 +78,15 @@ static int client_connect(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     struct sw_server *server = read_server(L, client);
-    bool same = !client->is_moved && sw_server_equal(server, client->server);
-    bool is_taken = server != NULL && !client->is_closed;
-    if (is_taken) sw_server_set(&client->server, server);
+    struct sw_error failed = {.err = SW_OK};
+    if (server == NULL)
+        failed = sw_error_system(ENOMEM, SW_STAGE_NONE);
+    else if (!client->is_closed)
+        failed = go_to(client, server);
     sw_server_unref(server);
-    if (!is_taken) return client->is_closed ? sw_push_closed(L, client->server) : sw_push_no_memory(L);
-    enum sw_state state = sw_client_state(client);
-    if (!(is_busy(state) && same)) {
-        struct sw_command *command = sw_channel_command(client->channel, SW_CONNECT);
-        if (command == NULL) return sw_push_no_memory(L);
-        command->server = sw_server_ref(client->server);
-        command->policy = client->reconnect;
-        struct sw_error failed = order_connect(client, command, first_state(client));
-        if (failed.err != SW_OK) return sw_push_failure(L, &failed, client->server);
-        client->is_moved = false;
-        sw_client_anchor(L, 1);
-    }
+    if (client->is_closed) return sw_push_closed(L, client->server);
+    if (failed.err != SW_OK) return sw_push_failure(L, &failed, client->server);
+    sw_client_anchor(L, 1);
     lua_pushboolean(L, true);
     return 1;
 }
