@@ -66,6 +66,7 @@ static void advance(struct sw_place *place, uint64_t bytes) {
 /* Moves to the end of message `id`, which is in the queue. */
 static void advance_to_id(struct sw_place *place, uint64_t id) {
     while (place->id < id) {
+        assert(place->page != NULL);
         uint32_t ends = place->page->ends - place->index;
         if (id - place->id <= ends) {
             move_in_page(place, sw_page_end_at(place->page, place->index + (uint32_t)(id - place->id) - 1));
@@ -234,6 +235,7 @@ static bool is_cut_loose(const struct sw_sendq *queue) {
     if (!sw_sendq_is_cut(queue)) return false;
     const struct sw_page *page = queue->handed.page;
     uint32_t index = queue->handed.index;
+    assert(page != NULL);         /* the rest of it is there */
     while (index == page->ends) { /* the message ends in a later page */
         page = page->next;
         index = 0;
