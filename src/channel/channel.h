@@ -67,23 +67,23 @@ struct sw_channel {
     struct sw_channel *next_dirty, *next_ready;
 
     struct sw_lock lock; /* guards what follows; what a send looks at comes first */
-    enum sw_state state; /* what scripts see: host at a command, loop when it knows the newest command */
     bool attached; /* host sets with the first connect, loop clears when it drops the connection: the loop knows it */
     bool dirty;    /* host sets, loop clears: stands in the engine's dirty list */
+    bool silent;   /* host: collected, nobody is left to be told anything */
+    enum sw_state state; /* what scripts see: host at a command, loop when it knows the newest command */
     struct sw_outbox out;
     struct sw_inbox in;
     struct sw_command *commands, **commands_tail; /* host adds, loop takes and frees */
     struct sw_command close_command;              /* so that closing needs no memory */
     uint64_t command;                             /* host: number of the newest command */
-    bool silent;                                  /* host: collected, nobody is left to be told anything */
+    uint64_t confirmed;                           /* host: newest id that the script confirmed */
+    struct sw_greeting *greeting;                 /* host: one reference, for the next connection; NULL: none */
+    struct sw_copy copy;                          /* loop puts, host takes */
     enum sw_watch watch;                          /* host: what it sleeps for */
     bool discard;                                 /* host: on = { message = false } */
     bool wants_log;                               /* host: there is a handler for log */
     bool wants_acked;                             /* host: and one for acked */
-    uint64_t confirmed;                           /* host: newest id that the script confirmed */
-    struct sw_greeting *greeting;                 /* host: one reference, for the next connection; NULL: none */
     bool copy_wanted;                             /* host sets, loop clears when it has put the copy */
-    struct sw_copy copy;                          /* loop puts, host takes */
     struct sw_error ended; /* loop: why the last connection or attempt ended; err = SW_OK: never */
     struct sw_gauges gauges;
 };
