@@ -281,6 +281,54 @@ static void refuses(void) {
     sw_engine_unref(engine);
 }
 
+static void *collect_once(void *argument) {
+    struct sw_batch batch;
+    sw_thread_mark_ours();
+    sw_channel_collect(argument, &batch);
+    sw_commands_free(batch.commands);
+    return batch.copy_wanted ? argument : NULL;
+}
+
+/* Does the loop, looking at the channel, see that a copy is wanted? */
+static bool loop_sees_wish(struct sw_channel *channel) {
+    pthread_t loop;
+    void *wanted = NULL;
+    CHECK_EQ(pthread_create(&loop, NULL, collect_once, channel), 0);
+    pthread_join(loop, &wanted);
+    return wanted != NULL;
+}
+
+static void give_copy(struct sw_channel *channel, uint64_t first) {
+    struct sw_copy copy = {.first = first};
+    CHECK(sw_pages_new(1, &copy.pages));
+    sw_channel_give_copy(channel, &copy);
+}
+
+static void copies(void) {
+    struct sw_engine *engine = sw_engine_new(no_loop);
+    struct sw_channel *channel = new_channel(engine, 100);
+    struct sw_copy copy;
+    channel->attached = true;
+    sw_channel_want_copy(channel);
+    CHECK(loop_sees_wish(channel));
+    sw_channel_drop_copy(channel);
+    sw_channel_want_copy(channel);
+    give_copy(channel, 1);
+    CHECK(!sw_channel_take_copy(channel, &copy)); /* it may be older than the wish */
+    CHECK(loop_sees_wish(channel));
+    give_copy(channel, 2);
+    CHECK(sw_channel_take_copy(channel, &copy));
+    CHECK_EQ(copy.first, 2);
+    sw_pages_free(&copy.pages);
+    sw_channel_want_copy(channel);
+    CHECK(loop_sees_wish(channel));
+    sw_channel_drop_copy(channel);
+    give_copy(channel, 3);
+    CHECK(channel->copy.pages.head == NULL); /* nobody wants it */
+    sw_channel_unref(channel);
+    sw_engine_unref(engine);
+}
+
 /* --- the engine: a loop that sends everything back --- */
 
 static atomic_int lost_wakeups; /* of the loop */
@@ -570,6 +618,7 @@ static const struct unit_test tests[] = {
     {"wakes without ever waiting", wakes},
     {"copies messages of any size, whole, into pages", sends},
     {"refuses what is too big, too much or too late, and says what closing loses", refuses},
+    {"gives a host that wants a copy again one that is not older", copies},
     {"loses no message and no wake-up between two threads", hammers},
     {"starts and stops again and again", starts_and_stops},
     {"leaves nothing behind when the loop ends by itself", ends_by_itself},

@@ -44,6 +44,13 @@ enum sw_watch {
     SW_WATCH_GAUGES, /* these too */
 };
 
+/* A host that gives up a copy and wants another while the loop makes the first gets the second. */
+enum sw_copying {
+    SW_COPY_IDLE,   /* none is wanted; one that was made may be there */
+    SW_COPY_WANTED, /* the loop is to make one */
+    SW_COPY_MAKING, /* the loop has seen that */
+};
+
 /* Copies of the unfinished messages. */
 struct sw_copy {
     struct sw_pages pages;
@@ -80,10 +87,10 @@ struct sw_channel {
     struct sw_greeting *greeting;                 /* host: one reference, for the next connection; NULL: none */
     struct sw_copy copy;                          /* loop puts, host takes */
     enum sw_watch watch;                          /* host: what it sleeps for */
+    enum sw_copying copying;                      /* host begins, loop goes on and ends, host gives up */
     bool discard;                                 /* host: on = { message = false } */
     bool wants_log;                               /* host: there is a handler for log */
     bool wants_acked;                             /* host: and one for acked */
-    bool copy_wanted;                             /* host sets, loop clears when it has put the copy */
     struct sw_error ended; /* loop: why the last connection or attempt ended; err = SW_OK: never */
     struct sw_gauges gauges;
 };

@@ -131,30 +131,37 @@ static void copy_here(struct sw_channel *channel) {
     copy.failed = !sw_pages_copy(channel->out.pages.head, 0, 0, &copy.pages);
     sw_channel_lock(channel);
     channel->copy = copy;
-    channel->copy_wanted = false;
+    channel->copying = SW_COPY_IDLE;
     sw_channel_unlock(channel);
 }
 
 void sw_channel_want_copy(struct sw_channel *channel) {
-    SW_ON_HOST_THREAD();
+    sw_channel_drop_copy(channel); /* of a wait that an error of Lua's ended */
     sw_channel_lock(channel);
-    struct sw_pages stale = channel->copy.pages; /* of a wait that was interrupted */
-    channel->copy.pages = (struct sw_pages){NULL, NULL};
-    channel->copy_wanted = true;
+    channel->copying = SW_COPY_WANTED;
     bool tell = mark_dirty(channel);
     sw_channel_unlock(channel);
-    sw_pages_free(&stale);
     if (tell) announce(channel);
+}
+
+void sw_channel_drop_copy(struct sw_channel *channel) {
+    SW_ON_HOST_THREAD();
+    sw_channel_lock(channel);
+    struct sw_pages pages = channel->copy.pages;
+    channel->copy.pages = (struct sw_pages){NULL, NULL};
+    channel->copying = SW_COPY_IDLE;
+    sw_channel_unlock(channel);
+    sw_pages_free(&pages);
 }
 
 bool sw_channel_take_copy(struct sw_channel *channel, struct sw_copy *copy) {
     SW_ON_HOST_THREAD();
     sw_channel_lock(channel);
-    bool orphaned = channel->copy_wanted && !channel->attached;
+    bool orphaned = channel->copying != SW_COPY_IDLE && !channel->attached;
     sw_channel_unlock(channel);
     if (orphaned) copy_here(channel);
     sw_channel_lock(channel);
-    bool is_there = !channel->copy_wanted;
+    bool is_there = channel->copying == SW_COPY_IDLE;
     if (is_there) {
         *copy = channel->copy;
         channel->copy.pages = (struct sw_pages){NULL, NULL};

@@ -17,9 +17,10 @@ bool sw_channel_confirm(struct sw_channel *channel, uint64_t id);
 void sw_channel_set_greeting(struct sw_channel *channel, struct sw_greeting *greeting);
 
 /* Asks the loop for copies of all unfinished messages; where no loop looks after the channel, the host makes them. Then
- * sw_channel_take_copy until it says true; channels that are watched wake the host. */
+ * sw_channel_take_copy until it says true, or sw_channel_drop_copy; channels that are watched wake the host. */
 void sw_channel_want_copy(struct sw_channel *channel);
 bool sw_channel_take_copy(struct sw_channel *channel, struct sw_copy *copy);
+void sw_channel_drop_copy(struct sw_channel *channel);
 
 /* A command of that verb, or NULL: no memory. SW_CLOSE never fails. */
 struct sw_command *sw_channel_command(struct sw_channel *channel, enum sw_verb verb);

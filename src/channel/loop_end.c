@@ -15,7 +15,8 @@ void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch) {
     batch->paused = channel->in.paused;
     batch->reserve_free = !channel->in.reserve_used;
     batch->discard = channel->discard;
-    batch->copy_wanted = channel->copy_wanted;
+    batch->copy_wanted = channel->copying == SW_COPY_WANTED;
+    if (batch->copy_wanted) channel->copying = SW_COPY_MAKING;
     batch->confirmed = channel->confirmed;
     sw_channel_unlock(channel);
 }
@@ -161,12 +162,16 @@ struct sw_greeting *sw_channel_greeting(struct sw_channel *channel) {
 
 void sw_channel_give_copy(struct sw_channel *channel, const struct sw_copy *copy) {
     sw_channel_lock(channel);
-    struct sw_pages stale = channel->copy.pages;
-    channel->copy = *copy;
-    channel->copy_wanted = false;
-    bool nudge = channel->watch != SW_WATCH_NOTHING;
+    struct sw_pages unwanted = copy->pages;
+    bool is_wanted = channel->copying == SW_COPY_MAKING;
+    if (is_wanted) {
+        unwanted = (struct sw_pages){NULL, NULL};
+        channel->copy = *copy;
+        channel->copying = SW_COPY_IDLE;
+    }
+    bool nudge = is_wanted && channel->watch != SW_WATCH_NOTHING;
     sw_channel_unlock(channel);
-    sw_pages_free(&stale);
+    sw_pages_free(&unwanted);
     if (nudge) sw_engine_tell_host(channel->engine, NULL);
 }
 

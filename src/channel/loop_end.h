@@ -52,7 +52,7 @@ bool sw_channel_acked(struct sw_channel *channel, uint64_t id);
 /* A reference to the greeting; NULL: none. */
 struct sw_greeting *sw_channel_greeting(struct sw_channel *channel);
 
-/* Gives the host what it wanted; *copy is the channel's. */
+/* Gives the host what it wanted; *copy is the channel's, and dropped if it is not wanted any more. */
 void sw_channel_give_copy(struct sw_channel *channel, const struct sw_copy *copy);
 
 /* The gauges as they were published last. */

@@ -116,7 +116,10 @@ static int client_unfinished(lua_State *L) {
     struct sw_copy copy;
     sw_channel_want_copy(client->channel);
     int values = sw_wait_until(L, client->host, client, -1, &copied, &copy);
-    if (values != 1) return values;
+    if (values != 1) { /* interrupted */
+        sw_channel_drop_copy(client->channel);
+        return values;
+    }
     if (copy.failed) return sw_push_no_memory(L);
     unfinished->cursor.pages = copy.pages;
     unfinished->id = copy.first;
