@@ -49,7 +49,8 @@ void sw_check_handlers(lua_State *L, const char *where, int index) {
 
 /* --- sentences ---
  *
- * Pushing may run finalizers, and these may have the client let go of its server: what takes several pushes names a copy.
+ * Pushing may run finalizers, and these may have the client let go of its server, so what takes several pushes names a
+ * copy.
  */
 
 static const struct sw_ip nowhere;
