@@ -35,7 +35,7 @@ static struct sw_error order_connect(struct client *client, struct sw_command *c
 
 /* Has the client go to the server, unless it does already; the server is the client's only once that is ordered. */
 static struct sw_error go_to(struct client *client, struct sw_server *server) {
-    static const struct sw_error none;
+    const struct sw_error none = {.err = SW_OK};
     bool is_same = !client->is_moved && sw_server_equal(server, client->server);
     if (is_same && is_busy(sw_client_state(client))) return none;
     struct sw_command *command = sw_channel_command(client->channel, SW_CONNECT);
