@@ -53,8 +53,8 @@ struct sw_call_count sw_faults_count(enum sw_call call);
 
 const char *sw_call_name(enum sw_call call);
 
-/* 0: make the call, of which *size (NULL: not a matter of size) may have become smaller; or what it fails with: an errno
- * or, negative as they are in glibc, an EAI_ code. Any thread. */
+/* 0: make the call, of which *size (NULL: not a matter of size) may have become smaller; or what it fails with: an
+ * errno or, negative as they are in glibc, an EAI_ code. Any thread. */
 int sw_faults_judge(enum sw_call call, size_t *size);
 
 #endif

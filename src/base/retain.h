@@ -1,10 +1,10 @@
 /* The fate of every message, as one pure decision.
  *
  * Ids count 1, 2, 3, ... per client. At any moment acked <= handed and confirmed <= handed: messages up to
- * `acked` were acknowledged whole by the peer's TCP or are no longer open (lost or confirmed), up to `handed` were given
- * whole to the kernel, up to `confirmed` were confirmed by the script. When a connection ends, everything from first_to_keep on is replayed by the next one,
- * from a message's first byte; what lies between is finished (acknowledged; where the script confirms: confirmed) or
- * lost.
+ * `acked` were acknowledged whole by the peer's TCP or are no longer open (lost or confirmed), up to `handed` were
+ * given whole to the kernel, up to `confirmed` were confirmed by the script. When a connection ends, everything from
+ * first_to_keep on is replayed by the next one, from a message's first byte; what lies between is finished
+ * (acknowledged; where the script confirms: confirmed) or lost.
  */
 #ifndef SW_BASE_RETAIN_H
 #define SW_BASE_RETAIN_H

@@ -1,7 +1,7 @@
 /* What a client says first on every new connection, framed and ready for the wire: logins, subscriptions.
  *
- * Made by the host thread, never changed, counted: by the channel, and by the connection that is sending it, so that the
- * script may set another meanwhile.
+ * Made by the host thread, never changed, counted: by the channel, and by the connection that is sending it, so that
+ * the script may set another meanwhile.
  */
 #ifndef SW_CHANNEL_GREETING_H
 #define SW_CHANNEL_GREETING_H

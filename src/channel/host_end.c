@@ -34,12 +34,19 @@ static enum sw_err admit(struct sw_channel *channel, size_t size) {
     return sw_outbox_admit(&channel->out, size, channel->options.queue_limit);
 }
 
-/* Copies the pieces into a fresh chain as one message. */
-static void fill(struct sw_pages *chain, const struct sw_slice *pieces, size_t count, uint32_t flags) {
+/* A message on its way into the outbox. */
+struct outgoing {
+    const struct sw_slice *pieces;
+    size_t count, size; /* of pieces, of bytes in all */
+    uint32_t flags;
+};
+
+/* Copies it into a chain of empty pages. */
+static void fill(struct sw_pages *chain, const struct outgoing *message) {
     struct sw_page *page = chain->head;
-    for (size_t i = 0; i < count; i++) {
-        const unsigned char *bytes = pieces[i].data;
-        size_t left = pieces[i].size;
+    for (size_t i = 0; i < message->count; i++) {
+        const unsigned char *bytes = message->pieces[i].data;
+        size_t left = message->pieces[i].size;
         while (left > sw_page_room(page)) {
             size_t room = sw_page_room(page);
             sw_page_put(page, bytes, room);
@@ -49,23 +56,22 @@ static void fill(struct sw_pages *chain, const struct sw_slice *pieces, size_t c
         }
         sw_page_put(page, bytes, left);
     }
-    sw_page_end(page, flags);
+    sw_page_end(page, message->flags);
 }
 
-/* The message does not fit into the last page. The rest of the chain is made, and all of it filled, without the lock;
- * only the host adds, so what was admitted stays admitted. */
+/* It does not fit into the last page. The rest of the chain is made, and all of it filled, without the lock; only the
+ * host adds, so what was admitted stays admitted. */
 static enum sw_err send_in_chain(struct sw_channel *channel, struct sw_pages *chain, size_t rest,
-                                 const struct sw_slice *pieces, size_t count, size_t size, uint32_t flags,
-                                 uint64_t *id) {
+                                 const struct outgoing *message, uint64_t *id) {
     struct sw_pages fresh;
     if (!sw_pages_new(rest, &fresh)) {
         sw_pages_free(chain);
         return SW_SYSTEM;
     }
     sw_pages_join(chain, &fresh);
-    fill(chain, pieces, count, flags);
+    fill(chain, message);
     sw_channel_lock(channel);
-    *id = sw_outbox_join(&channel->out, chain, size);
+    *id = sw_outbox_join(&channel->out, chain, message->size);
     bool tell = mark_filled(channel);
     sw_channel_unlock(channel);
     if (tell) announce(channel);
@@ -92,7 +98,8 @@ enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_slice *p
         if (rest == size)
             rest = sw_outbox_page_size(&channel->out, size); /* others may follow; not behind a large one */
         sw_channel_unlock(channel);
-        return send_in_chain(channel, &chain, rest, pieces, count, size, flags, id);
+        const struct outgoing message = {pieces, count, size, flags};
+        return send_in_chain(channel, &chain, rest, &message, id);
     }
     *id = sw_outbox_append(&channel->out, pieces, count, flags);
     bool tell = mark_filled(channel);

@@ -33,11 +33,12 @@ size_t sw_outbox_room(const struct sw_outbox *outbox);
 /* Puts a spare page at the end that takes a message of `size` bytes. False: there is none. */
 bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size);
 
-/* Moves spare pages into the chain, as many as a message would fill; returns how many of its `size` bytes they leave. */
+/* Moves spare pages into the chain, as many as a message would fill; returns how many of its `size` bytes they leave.
+ */
 size_t sw_outbox_take_spare(struct sw_outbox *outbox, size_t size, struct sw_pages *chain);
 
-/* Room worth adding for `size` bytes of a message: what is queued already, up to one page, so that an idle client's first
- * page is small and a busy one's are large. */
+/* Room worth adding for `size` bytes of a message: what is queued already, up to one page, so that an idle client's
+ * first page is small and a busy one's are large. */
 size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size);
 
 /* Appends a message that fits into the last page; returns its id. */

@@ -23,8 +23,8 @@ static void push_counts(lua_State *L) {
     }
 }
 
-/* faults([rules]): replaces all rules of this process (base/faults.h); absent: leaves them. Returns what the ones before
- * did: { sendmsg = { calls = n, faults = n }, ... }. */
+/* faults([rules]): replaces all rules of this process (base/faults.h); absent: leaves them. Returns what the ones
+ * before did: { sendmsg = { calls = n, faults = n }, ... }. */
 static int faults(lua_State *L) {
     const char *rules = luaL_optstring(L, 1, NULL);
     push_counts(L);

@@ -8,12 +8,13 @@
  *          |  the script's,   |  peer's TCP does    |  the next bytes   |
  *          |  and due         |  not have it yet    |  for the kernel   |
  *
- * `kept` and `acked` stand at boundaries: `acked` before the first message that the peer's TCP does not have whole, `kept`
- * before the first that is not finished. They are one place, except under SW_RETAIN_UNCONFIRMED, where a message is
- * finished when the script has confirmed it. Pages left of `kept` are freed. What the kernel has got stays at least until
- * it is acknowledged, in every mode: the kernel's own buffer bounds it (TCP_NOTSENT_LOWAT), and its boundaries turn a
- * byte count from SIOCOUTQ into fates of messages. The modes differ in where a new connection starts (base/retain.h),
- * which is always at a boundary, in when a message is finished, and in what counts against queue_limit.
+ * `kept` and `acked` stand at boundaries: `acked` before the first message that the peer's TCP does not have whole,
+ * `kept` before the first that is not finished. They are one place, except under SW_RETAIN_UNCONFIRMED, where a message
+ * is finished when the script has confirmed it. Pages left of `kept` are freed. What the kernel has got stays at least
+ * until it is acknowledged, in every mode: the kernel's own buffer bounds it (TCP_NOTSENT_LOWAT), and its boundaries
+ * turn a byte count from SIOCOUTQ into fates of messages. The modes differ in where a new connection starts
+ * (base/retain.h), which is always at a boundary, in when a message is finished, and in what counts against
+ * queue_limit.
  */
 #ifndef SW_LOOP_SENDQ_H
 #define SW_LOOP_SENDQ_H

@@ -38,7 +38,8 @@ void sw_transfer_sample(struct conn *conn) {
     if (owes_acked(conn) && sw_channel_acked(conn->channel, conn->acked_due)) conn->acked_told = conn->acked_due;
 }
 
-/* Runs from the first byte handed over until all are acknowledged, which the host knows, and the pages are given back. */
+/* Runs from the first byte handed over until all are acknowledged, which the host knows, and the pages are given back.
+ */
 static void watch_acks(struct conn *conn) {
     if (ev_is_active(&conn->ack_timer)) return;
     sw_socket_set_stall(conn->fd, conn->channel->options.stall_timeout);
