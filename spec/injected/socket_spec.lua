@@ -99,8 +99,8 @@ describe("socket calls that fail at random", function()
   before_each(util.begin)
   after_each(util.finish)
 
-  local RULES = "sendmsg cut 0.5; sendmsg ECONNRESET 0.002; sendmsg EPIPE 0.002; sendmsg ETIMEDOUT 0.001; "
-    .. "sendmsg EAGAIN 0.1; recv ECONNRESET 0.002; recv EHOSTUNREACH 0.002; recv cut 0.3; socket EMFILE 0.2; "
+  local RULES = "sendmsg cut 0.5; sendmsg ECONNRESET 0.01; sendmsg EPIPE 0.01; sendmsg ETIMEDOUT 0.005; "
+    .. "sendmsg EAGAIN 0.1; recv ECONNRESET 0.01; recv EHOSTUNREACH 0.01; recv cut 0.3; socket EMFILE 0.2; "
     .. "connect ENETUNREACH 0.2; connect ECONNREFUSED 0.1; getsockopt ENOBUFS 0.1; setsockopt EINVAL 0.2; "
     .. "shutdown ENOTCONN 0.2; ioctl EINVAL 0.01; seed "
 
