@@ -1,8 +1,9 @@
 -- 20,000 messages of 128 bytes a second to a peer that keeps up and is restarted again and again: what became of each?
 --
---     tools/run release lua spec/stress/fates.lua [killed|drained] [RESTARTS] [MODE ...]
+--     tools/run release lua spec/stress/fates.lua [killed|behind|drained] [RESTARTS] [MODE ...]
 --
 -- "killed" (the default): the peer is ended by SIGKILL at random moments, about 0.15 s after it was connected to.
+-- "behind": the same, but it reads no faster than twice the rate, so that it often has something unread.
 -- "drained": it half-closes, reads to the end and leaves, as orderly servers do. RESTARTS, for each mode, is 200; the
 -- modes (retain) are all four, or those which promise that nothing is lost or repeated when the peer drains. SEED=N in
 -- the environment repeats the random choices. One line a mode:
@@ -21,7 +22,8 @@ local Peer = require "spec.support.peer"
 local numbered = require "spec.support.numbered"
 local util = require "spec.support.util"
 
-local ways = { killed = { "none", "unsent", "unacked", "unconfirmed" }, drained = { "unsent", "unacked" } }
+local ALL = { "none", "unsent", "unacked", "unconfirmed" }
+local ways = { killed = ALL, behind = ALL, drained = { "unsent", "unacked" } }
 
 local arguments = { table.unpack(arg) }
 local way = ways[arguments[1]] and table.remove(arguments, 1) or "killed"
@@ -67,11 +69,9 @@ local function new_run(retain)
   return self
 end
 
--- A peer that is to be killed reads twice as fast as messages come, no faster: it keeps up, and often has something
--- unread.
 function Run:prepare_peer()
   self.peer:command "digest off"
-  if way == "killed" then self.peer:command(("throttle %d"):format(RATE * SIZE * 2)) end
+  if way == "behind" then self.peer:command(("throttle %d"):format(RATE * SIZE * 2)) end
 end
 
 function Run:listen()
@@ -135,6 +135,8 @@ function ends.killed(self)
   self:frames_until("disconnected", function() return not self.client:is_connected() end)
   self.peer:kill()
 end
+
+ends.behind = ends.killed
 
 function ends.drained(self)
   local life = socket.gettime() + math.random() * 2 * LIFE
