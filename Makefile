@@ -207,19 +207,23 @@ install: all
 
 # --- testing ---
 
-test: ready-test programs
-	@$(MAKE) --no-print-directory programs FAULTS=1
+# Of several kinds, one after the other, on all processors.
+BUILD = $(MAKE) --no-print-directory -j "$$(getconf _NPROCESSORS_ONLN)" programs
+
+test: ready-test
+	@$(BUILD)
+	@$(BUILD) FAULTS=1
 	@tools/test $(KIND) $(KIND)-faults $(SPEC)
 
 check: ready-test ready-check
-	@$(MAKE) --no-print-directory programs KIND=asan
-	@$(MAKE) --no-print-directory programs KIND=asan FAULTS=1
-	@$(MAKE) --no-print-directory programs KIND=tsan
-	@$(MAKE) --no-print-directory programs KIND=valgrind
+	@$(BUILD) KIND=asan
+	@$(BUILD) KIND=asan FAULTS=1
+	@$(BUILD) KIND=tsan
+	@$(BUILD) KIND=valgrind
 	@tools/check $(SPEC)
 
 fuzz: ready-fuzz
-	@$(MAKE) --no-print-directory fuzzers KIND=fuzz
+	@$(BUILD:programs=fuzzers) KIND=fuzz
 	@tools/fuzz $(if $(REPLAY),replay $(REPLAY),run $(or $(SECONDS),60))
 
 LINTED_SPECS = $(wildcard spec/unit/*.c spec/fuzz/*.c $(HOSTS:%=spec/support/%.c))

@@ -698,7 +698,7 @@ describe("stop", function()
     local events = util.collect(a, "close")
     assert.equal(threads + 1, util.count_threads())
     assert.is_true(sidewire.stop())
-    assert.equal(threads, util.count_threads())
+    assert(util.wait_threads(threads))
     assert.same({ "closed", "closed" }, { a:state(), b:state() })
     assert(peer:wait_connections(0))
     assert(events:wait "close") -- can be polled afterwards

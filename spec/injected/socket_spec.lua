@@ -125,7 +125,9 @@ describe("socket calls that fail at random", function()
   for _, retain in ipairs { "unsent", "none" } do
     it(("[F18] give every message one fate, retain = %s"):format(retain), function()
       local broken = 0
-      for _, seed in ipairs(faults.seeds(SEEDS)) do
+      local seeds = faults.seeds(10 * SEEDS) -- what the loop sends in a few calls, few calls can break
+      for round, seed in ipairs(seeds) do
+        if round > SEEDS and broken > 3 then break end
         faults.during(RULES .. seed, function()
           local peer, dir = recorded "sink"
           local client = util.client(peer, { retain = retain, reconnect = 0.002, queue_limit = 20000 })
@@ -144,7 +146,7 @@ describe("socket calls that fail at random", function()
           check_fates(client, losses, Peer.streams(dir))
         end)
       end
-      assert(broken > 3, "only " .. broken .. " connections broke: this shows little")
+      assert(broken > 3 or #seeds == 1, "only " .. broken .. " connections broke: this shows little")
     end)
   end
 end)

@@ -180,6 +180,14 @@ function util.count_threads()
   return #entries "/proc/self/task"
 end
 
+--- Waits until this process has `count` threads. One that was joined is counted a moment longer: the kernel wakes
+--- whoever joins it before it takes the task out of /proc.
+-- @return true; or nil, message
+function util.wait_threads(count)
+  if util.wait_until(function() return util.count_threads() == count end, 5) then return true end
+  return nil, ("%d threads, not %d"):format(util.count_threads(), count)
+end
+
 --- Bytes of this process that are in memory.
 function util.resident_bytes()
   local file <close> = assert(io.open "/proc/self/statm")
@@ -195,11 +203,15 @@ local function describe_descriptors()
   return table.concat(list, "\n")
 end
 
--- The engine of this Lua state keeps its two wake-up descriptors once it was started.
+local threads_without_engine
+
+-- Once it was started, the engine of this Lua state keeps its two wake-up descriptors, and ThreadSanitizer a thread of
+-- its own.
 local function warm_up()
   local client = sidewire.new { host = "127.0.0.1", port = 1, reconnect = false }
   assert(client:connect())
   client:wait("disconnected", 5)
+  threads_without_engine = util.count_threads() - 1
   assert(sidewire.stop())
 end
 warm_up()
@@ -209,6 +221,7 @@ local before -- at `begin`
 --- For before_each.
 function util.begin()
   collectgarbage()
+  assert(util.wait_threads(threads_without_engine))
   before = { descriptors = util.count_descriptors(), threads = util.count_threads() }
 end
 
