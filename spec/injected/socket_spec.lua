@@ -95,6 +95,25 @@ describe("socket calls that are cut and blocked", function()
   end)
 end)
 
+describe("a host that sends on and on", function()
+  before_each(util.begin)
+  after_each(util.finish)
+
+  it("is left alone for a moment, so that many messages go in one call", function()
+    local count = util.choose(200000, 20000)
+    local peer = Peer.start()
+    peer:command "digest off"
+    local client = util.connected(peer, { queue_limit = 1 << 30 })
+    local counts = faults.during("sendmsg EINTR @1000000000", function() -- never: it is there to count
+      for _ = 1, count do client:send "sixty bytes, more or less, as a game would send them each frame" end
+      assert(util.poll_until(function() return numbered.check_account(client).finished == count end))
+    end)
+    local calls = counts.sendmsg.calls
+    assert(calls < count / util.choose(400, 100), calls .. " calls for " .. count .. " messages")
+    client:close()
+  end)
+end)
+
 describe("socket calls that fail at random", function()
   before_each(util.begin)
   after_each(util.finish)

@@ -346,8 +346,8 @@ static void count_posts(struct sw_post *post) {
 
 /* Gives the pages back as they came. False: nothing was there, and the next message will announce the channel. */
 static bool echo_some(struct sw_channel *channel) {
-    struct sw_pages pages, spent = {NULL, NULL};
-    sw_channel_take_messages(channel, &pages, &spent);
+    struct sw_pages spent = {NULL, NULL};
+    struct sw_pages pages = sw_channel_take_messages(channel, NULL, &spent).pages;
     if (pages.head == NULL) return false;
     uint64_t count = 0;
     size_t bytes = 0;
@@ -359,7 +359,7 @@ static bool echo_some(struct sw_channel *channel) {
     sw_channel_gauges(channel, &gauges);
     gauges.handed += count;
     gauges.finished += count;
-    sw_channel_account(channel, &gauges, bytes);
+    sw_channel_account(channel, &(struct sw_progress){&gauges, bytes});
     sw_channel_put(channel, &pages, count, bytes + count * SW_MESSAGE_OVERHEAD);
     return true;
 }

@@ -21,16 +21,54 @@ void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch) {
     sw_channel_unlock(channel);
 }
 
-uint64_t sw_channel_take_messages(struct sw_channel *channel, struct sw_pages *pages, struct sw_pages *spent) {
+/* What a host is to be told of progress. */
+struct news {
+    bool drain, nudge;
+};
+
+/* With the lock held. */
+static struct news note_progress(struct sw_channel *channel, const struct sw_progress *progress) {
+    channel->gauges = *progress->gauges;
+    return (struct news){
+        .drain = sw_outbox_release(&channel->out, progress->released, channel->options.queue_limit),
+        .nudge = channel->watch == SW_WATCH_GAUGES,
+    };
+}
+
+static void tell_news(struct sw_channel *channel, struct news news) {
+    if (news.nudge) sw_engine_tell_host(channel->engine, NULL);
+    if (!news.drain) return;
+    const struct sw_report report = {.event = SW_EVENT_DRAIN};
+    if (sw_channel_report(channel, &report)) return;
+    sw_channel_lock(channel); /* no memory: still owed */
+    if (channel->out.refused == 0) channel->out.refused = 1;
+    sw_channel_unlock(channel);
+}
+
+void sw_channel_account(struct sw_channel *channel, const struct sw_progress *progress) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
-    *pages = channel->out.pages;
+    struct news news = note_progress(channel, progress);
+    sw_channel_unlock(channel);
+    tell_news(channel, news);
+}
+
+struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const struct sw_progress *progress,
+                                          struct sw_pages *spent) {
+    SW_ON_LOOP_THREAD();
+    struct news news = {false, false};
+    sw_channel_lock(channel);
+    if (progress != NULL) news = note_progress(channel, progress);
+    struct sw_intake intake = {
+        .pages = channel->out.pages,
+        .fence = channel->commands != NULL ? channel->commands->fence : UINT64_MAX,
+    };
     channel->out.pages = (struct sw_pages){NULL, NULL};
     if (channel->out.spare.head == NULL) sw_pages_join(&channel->out.spare, spent);
-    if (pages->head == NULL) channel->out.announced = false;
-    uint64_t fence = channel->commands != NULL ? channel->commands->fence : UINT64_MAX;
+    if (intake.pages.head == NULL) channel->out.announced = false;
     sw_channel_unlock(channel);
-    return fence;
+    tell_news(channel, news);
+    return intake;
 }
 
 void sw_channel_trim(struct sw_channel *channel) {
@@ -195,20 +233,4 @@ void sw_channel_finish(struct sw_channel *channel, const struct sw_report *repor
     bool tell = sw_channel_mark_ready(channel);
     sw_channel_unlock(channel);
     sw_engine_tell_host(channel->engine, tell ? channel : NULL); /* a host that waits for the end has nothing to take */
-}
-
-void sw_channel_account(struct sw_channel *channel, const struct sw_gauges *gauges, size_t released) {
-    SW_ON_LOOP_THREAD();
-    sw_channel_lock(channel);
-    channel->gauges = *gauges;
-    bool drain = sw_outbox_release(&channel->out, released, channel->options.queue_limit);
-    bool nudge = channel->watch == SW_WATCH_GAUGES;
-    sw_channel_unlock(channel);
-    if (nudge) sw_engine_tell_host(channel->engine, NULL);
-    if (!drain) return;
-    const struct sw_report report = {.event = SW_EVENT_DRAIN};
-    if (sw_channel_report(channel, &report)) return;
-    sw_channel_lock(channel); /* no memory: still owed */
-    if (channel->out.refused == 0) channel->out.refused = 1;
-    sw_channel_unlock(channel);
 }

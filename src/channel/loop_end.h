@@ -18,11 +18,24 @@ struct sw_batch {
 /* Takes the commands; from now on the host may put the channel on the dirty list again. */
 void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch);
 
-/* Takes the messages, if any, and gives back pages that are spent, for the host to fill again; *spent is empty then.
- * When there are no messages, the next one will announce the channel again. Returns the last id that was accepted
- * before the commands that wait to be collected (UINT64_MAX: none wait), for one of them may say that later messages
- * are not meant for this connection. */
-uint64_t sw_channel_take_messages(struct sw_channel *channel, struct sw_pages *pages, struct sw_pages *spent);
+/* What the loop is done with. */
+struct sw_progress {
+    const struct sw_gauges *gauges; /* how things stand now */
+    size_t released;                /* bytes that count no longer */
+};
+
+struct sw_intake {
+    struct sw_pages pages; /* messages, if any */
+    uint64_t fence;        /* last id that was accepted before the commands that wait to be collected; UINT64_MAX: none
+                              wait. One of them may say that later messages are not meant for this connection */
+};
+
+/* Takes the messages, if any, and gives back pages that are spent, for the host to fill again; *spent is empty then,
+ * unless the host still has some. When there are no messages, the next one will announce the channel again. With
+ * progress, also does what sw_channel_account does: each time that the lock goes from core to core costs a busy host
+ * about as much as a message. */
+struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const struct sw_progress *progress,
+                                          struct sw_pages *spent);
 
 /* Frees the pages that the host has not filled again: the client is idle. */
 void sw_channel_trim(struct sw_channel *channel);
@@ -65,6 +78,6 @@ void sw_channel_detach(struct sw_channel *channel);
 void sw_channel_finish(struct sw_channel *channel, const struct sw_report *report);
 
 /* Publishes the gauges, subtracts bytes that are done with, reports a drain that is due, wakes a host that waits. */
-void sw_channel_account(struct sw_channel *channel, const struct sw_gauges *gauges, size_t released);
+void sw_channel_account(struct sw_channel *channel, const struct sw_progress *progress);
 
 #endif

@@ -131,7 +131,7 @@ void sw_conn_log(struct conn *conn, enum sw_log log, double delay) {
     sw_channel_report(conn->channel, &report);
 }
 
-void sw_conn_account(struct conn *conn) {
+struct sw_progress sw_conn_progress(struct conn *conn) {
     const struct sw_sendq *queue = &conn->queue;
     struct sw_gauges *gauges = &conn->gauges;
     gauges->in_flight = queue->handed.id - queue->kept.id;
@@ -141,9 +141,14 @@ void sw_conn_account(struct conn *conn) {
     gauges->failures = conn->failures;
     /* The four groups, each counted on its own, make up what was taken in. */
     assert(queue->last_id - queue->handed.id + sw_gauges_not_queued(gauges) == queue->last_id);
-    uint64_t released = sw_sendq_released(queue);
-    sw_channel_account(conn->channel, gauges, (size_t)(released - conn->released));
-    conn->released = released;
+    uint64_t before = conn->released;
+    conn->released = sw_sendq_released(queue);
+    return (struct sw_progress){gauges, (size_t)(conn->released - before)};
+}
+
+void sw_conn_account(struct conn *conn) {
+    const struct sw_progress progress = sw_conn_progress(conn);
+    sw_channel_account(conn->channel, &progress);
 }
 
 /* --- what comes next --- */

@@ -92,6 +92,8 @@ struct conn {
     uint64_t greeted;             /* bytes of the greeting handed over on this connection */
     uint64_t acked;               /* bytes handed over on this connection that the peer's TCP has, when last asked */
     struct sw_sendq queue;
+    uint64_t streak;     /* messages taken since the host had none for us */
+    bool paced;          /* it goes on sending: more is to be taken before the rest is sent */
     uint64_t released;   /* bytes of the queue that the channel knows to count no longer */
     uint64_t acked_told; /* newest message that an `acked` report told of ... */
     uint64_t acked_due;  /* ... and that one is to tell of */
@@ -155,7 +157,10 @@ void sw_conn_dial_failed(struct conn *conn, struct sw_error error);
 /* What comes after a connection whose account is made. */
 void sw_conn_ended(struct conn *conn, struct sw_report *report);
 
-/* Publishes the gauges, and what no longer counts against queue_limit. */
+/* Brings the gauges up to date, and says what no longer counts against queue_limit, for the channel: at once. */
+struct sw_progress sw_conn_progress(struct conn *conn);
+
+/* Publishes that. */
 void sw_conn_account(struct conn *conn);
 
 /* A report about this connection, to be completed and sent. */

@@ -13,16 +13,21 @@
 #include "channel/thread.h"
 #include "loop/conn.h"
 
-enum { WORK_ROUNDS = 16 }; /* looks at the engine's lists before sockets have their turn */
+enum {
+    WORK_ROUNDS = 16, /* looks at the engine's lists before sockets have their turn */
+    NAP_NS = 50000,   /* Linux makes twice that of it: timer slack, prctl(2) */
+};
 
 /* --- libev's process-wide hooks --- */
 
 static _Thread_local struct loop *this_loop;
 
-static void wait_a_moment(void) {
-    const struct timespec moment = {.tv_nsec = 10000000}; /* 10 ms */
+static void rest(long nanoseconds) {
+    const struct timespec moment = {.tv_nsec = nanoseconds};
     nanosleep(&moment, NULL);
 }
+
+static void wait_a_moment(void) { rest(10000000); } /* 10 ms */
 
 void *sw_loop_allocate(size_t size) {
     void *block;
@@ -170,6 +175,8 @@ static void before_sleep(struct ev_loop *ev, ev_prepare *watcher, int events) {
     (void)events;
     struct loop *loop = watcher->data;
     bool more = true;
+    if (loop->nap) rest(NAP_NS);
+    loop->nap = false;
     for (int round = 0; round < WORK_ROUNDS && more && !loop->ended; round++) more = work_once(loop);
     if (loop->fault.err != SW_OK) end(loop);
     if (more || loop->look_again)
@@ -180,6 +187,8 @@ static void before_sleep(struct ev_loop *ev, ev_prepare *watcher, int events) {
 }
 
 void sw_loop_look_again(struct loop *loop) { loop->look_again = true; }
+
+void sw_loop_nap(struct loop *loop) { loop->nap = true; }
 
 static void after_sleep(struct ev_loop *ev, ev_check *watcher, int events) {
     (void)ev, (void)events;

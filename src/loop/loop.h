@@ -35,6 +35,7 @@ struct loop {
     bool stopping;                        /* end when the last connection is closed */
     bool ended;                           /* ev_break was called */
     bool look_again;                      /* the next sleep must not last: see sw_loop_look_again */
+    bool nap;                             /* a moment is to pass before that: see sw_loop_nap */
     struct sw_error fault;                /* why the loop cannot go on; SW_OK: it can */
     unsigned char buffer[SW_READ_BUFFER]; /* for one read at a time */
 };
@@ -50,6 +51,9 @@ void *sw_loop_allocate(size_t size);
 
 /* libev tells that the system refused a watcher only after its next sleep: makes that one short. */
 void sw_loop_look_again(struct loop *loop);
+
+/* The next round begins after about a tenth of a millisecond, in which a host that goes on sending is left alone. */
+void sw_loop_nap(struct loop *loop);
 
 /* The connection's end: takes it off the list; it is freed at the end of the round. */
 void sw_loop_remove(struct loop *loop, struct conn *conn);

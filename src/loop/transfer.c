@@ -8,6 +8,8 @@ enum {
     ROUNDS = 4,               /* reads, or writes, for one connection before others have their turn */
     IOVECS = 64,              /* pages a sendmsg; far below IOV_MAX (1024) */
     SEND_LIMIT = 1024 * 1024, /* about so many bytes a sendmsg */
+    STREAK = 16,              /* messages in a row that make a host one that goes on sending */
+    PACED_BYTES = 32 * 1024,  /* so much is worth a sendmsg at once */
     ASK_BYTES = 64 * 1024,    /* not known to be acknowledged, that are worth a system call before the timer makes it */
 };
 
@@ -93,19 +95,15 @@ static void on_ack_timer(struct ev_loop *ev, ev_timer *timer, int events) {
 
 /* --- sending --- */
 
-void sw_transfer_take(struct conn *conn) {
-    struct sw_pages pages, spent = sw_sendq_take_spent(&conn->queue);
-    uint64_t fence = sw_channel_take_messages(conn->channel, &pages, &spent);
-    if (fence < conn->fence && conn->goal != GOAL_CLOSE) conn->fence = fence;
+static void take(struct conn *conn, const struct sw_progress *progress) {
+    struct sw_pages spent = sw_sendq_take_spent(&conn->queue);
+    struct sw_intake intake = sw_channel_take_messages(conn->channel, progress, &spent);
+    if (intake.fence < conn->fence && conn->goal != GOAL_CLOSE) conn->fence = intake.fence;
     sw_pages_free(&spent); /* the host has enough */
-    if (pages.head != NULL) sw_sendq_put(&conn->queue, &pages);
+    if (intake.pages.head != NULL) sw_sendq_put(&conn->queue, &intake.pages);
 }
 
-static bool has_something(struct conn *conn) {
-    if (has_rest(conn)) return true;
-    sw_transfer_take(conn);
-    return has_rest(conn);
-}
+void sw_transfer_take(struct conn *conn) { take(conn, NULL); }
 
 /* The kernel refuses our bytes for good; what the peer sent before is still to be read. */
 static void send_failed(struct conn *conn, int failed) {
@@ -116,15 +114,35 @@ static void send_failed(struct conn *conn, int failed) {
 
 enum outcome {
     ALL_SENT,
+    PACED,   /* more comes all the time: let some come together */
     BLOCKED, /* until the socket is writable */
     STARVED, /* it may be writable, but the system has no buffers: ask again by the timer */
     MORE,
     BROKEN,
 };
 
+/* If nothing is left to send, takes what there is, and accounts for what was sent.
+ *
+ * A host in the middle of a thousand sends has a few more messages whenever we look, and to be looked at costs it more
+ * than a send: both threads want the same lock and the same memory. So it is left alone for a moment, and a single
+ * sendmsg takes what has come together. Messages now and then, and the first ones of many, go at once. */
+static enum outcome look(struct conn *conn) {
+    if (has_rest(conn)) return MORE;
+    uint64_t last_id = conn->queue.last_id;
+    const struct sw_progress progress = sw_conn_progress(conn);
+    take(conn, &progress);
+    bool goes_on = conn->streak >= STREAK && conn->state == CONN_CONNECTED;
+    conn->streak += conn->queue.last_id - last_id;
+    if (!has_rest(conn)) {
+        conn->streak = 0;
+        return ALL_SENT;
+    }
+    conn->paced = goes_on && conn->queue.end - conn->queue.handed.byte < PACED_BYTES;
+    return conn->paced ? PACED : MORE;
+}
+
 /* The next bytes: what is left of the greeting, then messages. */
 static size_t fill(struct conn *conn, struct iovec *iov) {
-    if (!has_something(conn)) return 0;
     size_t left = greeting_left(conn), count = left > 0;
     if (left > 0) iov[0] = (struct iovec){conn->greeting->bytes + conn->greeted, left};
     return count + sw_sendq_fill(&conn->queue, conn->fence, SEND_LIMIT, iov + count, IOVECS - count);
@@ -140,30 +158,37 @@ static void note_handed(struct conn *conn, size_t bytes) {
 
 static enum outcome send_some(struct conn *conn) {
     struct iovec iov[IOVECS];
+    enum outcome outcome = look(conn);
+    if (outcome != MORE) return outcome;
     size_t count = fill(conn, iov);
-    if (count == 0) return ALL_SENT;
+    if (count == 0) { /* up to the fence */
+        sw_conn_account(conn);
+        return ALL_SENT;
+    }
     ptrdiff_t taken = sw_socket_send(conn->fd, iov, count);
     if (taken == -EAGAIN || taken == -EWOULDBLOCK) return BLOCKED;
     if (taken == -ENOBUFS) return STARVED;
     if (taken < 0) {
+        sw_conn_account(conn);
         send_failed(conn, (int)-taken);
         return BROKEN;
     }
     note_handed(conn, (size_t)taken);
-    if (sw_transfer_written(conn) - conn->acked >= ASK_BYTES)
-        sw_transfer_sample(conn);
-    else
-        sw_conn_account(conn);
+    if (sw_transfer_written(conn) - conn->acked >= ASK_BYTES) sw_transfer_sample(conn);
     return MORE;
 }
 
 void sw_transfer_send(struct conn *conn) {
     enum outcome outcome = MORE;
     uint64_t before = sw_transfer_written(conn);
+    if (conn->paced) sw_transfer_take(conn);
+    conn->paced = false;
     for (int round = 0; round < ROUNDS && outcome == MORE; round++) outcome = send_some(conn);
     if (outcome == BROKEN) return;
+    if (outcome != ALL_SENT && outcome != PACED) sw_conn_account(conn); /* else it is done */
     if (sw_transfer_written(conn) != before || outcome == STARVED) watch_acks(conn);
-    if (outcome == BLOCKED || outcome == MORE) {
+    if (outcome == PACED) sw_loop_nap(conn->loop);
+    if (outcome == BLOCKED || outcome == MORE || outcome == PACED) {
         ev_io_start(conn->loop->ev, &conn->writer);
         return;
     }
@@ -276,7 +301,8 @@ void sw_transfer_start(struct conn *conn) {
     ev_io_init(&conn->writer, on_writable, conn->fd, EV_WRITE);
     ev_init(&conn->ack_timer, on_ack_timer);
     conn->reader.data = conn->writer.data = conn->ack_timer.data = conn;
-    conn->fin = conn->peer_ended = false;
+    conn->fin = conn->peer_ended = conn->paced = false;
+    conn->streak = 0;
     conn->greeting = sw_channel_greeting(conn->channel);
     conn->greeted = conn->acked = 0;
     sw_assembly_reset(&conn->in);
