@@ -167,12 +167,12 @@ local function random_change(model)
 end
 
 -- The text without the lines that were added, which must be there, together and in this order.
-local function without(text, lines, ending)
+local function without(text, lines, ending, told)
   if #lines == 0 then return text end
   local block = table.concat(lines, ending)
   local first, last = text:find(block .. ending, 1, true)
   if not first then first, last = text:find(ending .. block, 1, true) end
-  assert(first, "not added: " .. block)
+  assert(first, ("not added: %s\n%q\n%s"):format(block, text, told))
   return text:sub(1, first - 1) .. text:sub(last + 1)
 end
 
@@ -183,6 +183,7 @@ describe("settings files edited by hand", function()
   local function round_trip(case)
     local model, done = random_model()
     local before = model_text(model)
+    if not before:find("\n", 1, true) then model.ending = "\n" end -- nothing there says how lines end
     write(before)
     local told = ("SEED=%d, case %d: %s\n%q"):format(SEED, case, done, before)
     local expected = {}
@@ -193,7 +194,7 @@ describe("settings files edited by hand", function()
     local values, added = random_change(model)
     assert.is_true(settings.save(path, values), told)
     local after = read()
-    local rest = without(after, added, model.ending)
+    local rest = without(after, added, model.ending, told)
     local wanted = model_text(model)
     if #added > 0 then -- perhaps in a section of their own, and then an unended last line is ended
       rest = rest:gsub("\n%[sidewire%]%s*$", ""):gsub("%s*$", "")

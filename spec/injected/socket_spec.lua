@@ -109,7 +109,7 @@ describe("a host that sends on and on", function()
       assert(util.poll_until(function() return numbered.check_account(client).finished == count end))
     end)
     local calls = counts.sendmsg.calls
-    assert(calls < count / util.choose(400, 100), calls .. " calls for " .. count .. " messages")
+    assert(calls < count / util.choose(100, 30), calls .. " calls for " .. count .. " messages")
     client:close()
   end)
 end)

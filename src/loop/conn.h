@@ -75,6 +75,7 @@ struct conn {
     bool inbox_full;    /* do not read, do not dial; set_room takes it back */
     bool discard;       /* nobody wants messages */
     bool attempt_due;   /* WAITING is over, but the inbox is full */
+    bool paced;         /* the host sends on and on: more is to be taken before the rest is sent */
     uint32_t overtaken; /* FLUSHING, ENDING: connect commands that a later command took the place of; each is owed an
                            error */
 
@@ -93,7 +94,6 @@ struct conn {
     uint64_t acked;               /* bytes handed over on this connection that the peer's TCP has, when last asked */
     struct sw_sendq queue;
     uint64_t streak;     /* messages taken since the host had none for us */
-    bool paced;          /* it goes on sending: more is to be taken before the rest is sent */
     uint64_t released;   /* bytes of the queue that the channel knows to count no longer */
     uint64_t acked_told; /* newest message that an `acked` report told of ... */
     uint64_t acked_due;  /* ... and that one is to tell of */
