@@ -90,6 +90,26 @@ static void spare_pages(void) {
     sw_pages_free(&outbox.pages);
 }
 
+static void needs(void) {
+    enum { LIMIT = 10 * SW_PAGE_MAX };
+    struct sw_outbox outbox = {.bytes = SW_PAGE_MAX - 1};
+    sw_outbox_note_need(&outbox);
+    CHECK_EQ(sw_outbox_needs(&outbox, LIMIT), 0); /* little is queued */
+    outbox.bytes = SW_PAGE_MAX;
+    sw_outbox_note_need(&outbox);
+    CHECK_EQ(sw_outbox_needs(&outbox, LIMIT), 4);
+    CHECK_EQ(sw_outbox_needs(&outbox, LIMIT), 0); /* asked once */
+    outbox.bytes = LIMIT - 2 * SW_PAGE_MAX - 1;
+    sw_outbox_note_need(&outbox);
+    CHECK_EQ(sw_outbox_needs(&outbox, LIMIT), 2); /* more could not be filled */
+    sw_pages_add(&outbox.spare, sw_page_new_ready());
+    sw_outbox_note_need(&outbox);
+    CHECK_EQ(sw_outbox_needs(&outbox, LIMIT), 0); /* there is one */
+    CHECK(sw_outbox_use_spare(&outbox, 100));     /* the last */
+    CHECK_EQ(sw_outbox_needs(&outbox, LIMIT), 2);
+    sw_pages_free(&outbox.pages);
+}
+
 static void drains(void) {
     struct sw_outbox outbox = {.bytes = 100};
     CHECK(!sw_outbox_release(&outbox, 50, 100)); /* nothing was refused */
@@ -611,6 +631,7 @@ static const struct unit_test tests[] = {
     {"appends messages and chains, and counts ids and bytes", appends},
     {"asks for one page at most, however much is queued", page_sizes},
     {"takes a spare page that is large enough", spare_pages},
+    {"asks the loop for pages when much is queued and none is spare", needs},
     {"[F7] owes a drain when half is free, and room for what was refused", drains},
     {"hands over messages and reports once, with the reports' places", takes},
     {"[F38] goes on reading when the inbox is half empty", pauses},

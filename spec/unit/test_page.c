@@ -85,6 +85,13 @@ static void full_page(void) {
     free(page);
 }
 
+static void ready(void) {
+    struct sw_page *page = sw_page_new_ready();
+    CHECK(page->used == 0 && page->ends == 0 && page->next == NULL);
+    CHECK_EQ(sw_page_room(page), SW_PAGE_ROOM);
+    free(page);
+}
+
 static void joining(void) {
     struct sw_pages a = {NULL, NULL}, b = {NULL, NULL};
     sw_pages_join(&a, &b);
@@ -113,6 +120,7 @@ static const struct unit_test tests[] = {
     {"keeps bytes and boundaries apart until the page is full", boundaries},
     {"can end a message in a page that its bytes fill", full_page},
     {"joins chains in order", joining},
+    {"can be made ready before it is used", ready},
 };
 
 UNIT_MAIN(tests)

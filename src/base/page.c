@@ -5,6 +5,9 @@
 /* Allocation sizes are multiples of this: fewer sizes, better reuse by malloc. */
 enum { GRAIN = 256 };
 
+/* In bytes, what systems map memory by: 4 KiB on most, and never less. */
+enum { SMALLEST_PAGE_OF_MEMORY = 4096 };
+
 static struct sw_page *new_page(size_t allocation) {
     struct sw_page *page = sw_allocate(allocation);
     if (page == NULL) return NULL;
@@ -19,6 +22,14 @@ struct sw_page *sw_page_new(size_t bytes) {
     if (bytes > SW_PAGE_MAX) return new_page(SW_PAGE_MAX);
     size_t allocation = (sizeof(struct sw_page) + bytes + 4 + GRAIN - 1) / GRAIN * GRAIN;
     return new_page(allocation < SW_PAGE_MAX ? allocation : SW_PAGE_MAX);
+}
+
+struct sw_page *sw_page_new_ready(void) {
+    struct sw_page *page = new_page(SW_PAGE_MAX);
+    if (page == NULL) return NULL;
+    volatile unsigned char *data = page->data;
+    for (uint32_t at = 0; at < page->size; at += SMALLEST_PAGE_OF_MEMORY) data[at] = 0;
+    return page;
 }
 
 bool sw_pages_new(size_t bytes, struct sw_pages *chain) {

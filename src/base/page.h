@@ -51,6 +51,9 @@ struct sw_pages {
 /* A page with room for `bytes` bytes and one boundary, or the largest there is. NULL: no memory. */
 struct sw_page *sw_page_new(size_t bytes);
 
+/* The largest page, every part of which was touched: its first user need not wait for the system to find the memory. */
+struct sw_page *sw_page_new_ready(void);
+
 /* A chain of empty pages that takes a message of `bytes` bytes. False: no memory, *chain is empty. */
 bool sw_pages_new(size_t bytes, struct sw_pages *chain);
 

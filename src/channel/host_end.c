@@ -15,7 +15,7 @@ static bool mark_dirty(struct sw_channel *channel) {
 
 /* With the lock held: the same after a message was added. */
 static bool mark_filled(struct sw_channel *channel) {
-    if (channel->out.announced) return false;
+    if (channel->out.announced && !channel->out.wants_pages) return false;
     channel->out.announced = channel->attached;
     return mark_dirty(channel);
 }
@@ -97,6 +97,7 @@ enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_slice *p
         size_t rest = sw_outbox_take_spare(&channel->out, size, &chain);
         if (rest == size)
             rest = sw_outbox_page_size(&channel->out, size); /* others may follow; not behind a large one */
+        sw_outbox_note_need(&channel->out);
         sw_channel_unlock(channel);
         const struct outgoing message = {pieces, count, size, flags};
         return send_in_chain(channel, &chain, rest, &message, id);

@@ -17,6 +17,7 @@ void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch) {
     batch->discard = channel->discard;
     batch->copy_wanted = channel->copying == SW_COPY_WANTED;
     if (batch->copy_wanted) channel->copying = SW_COPY_MAKING;
+    batch->pages_wanted = sw_outbox_needs(&channel->out, channel->options.queue_limit);
     batch->confirmed = channel->confirmed;
     sw_channel_unlock(channel);
 }
@@ -69,6 +70,13 @@ struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const stru
     sw_channel_unlock(channel);
     tell_news(channel, news);
     return intake;
+}
+
+void sw_channel_give_pages(struct sw_channel *channel, struct sw_pages *pages) {
+    SW_ON_LOOP_THREAD();
+    sw_channel_lock(channel);
+    sw_pages_join(&channel->out.spare, pages);
+    sw_channel_unlock(channel);
 }
 
 void sw_channel_trim(struct sw_channel *channel) {

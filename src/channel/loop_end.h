@@ -12,6 +12,7 @@ struct sw_batch {
     bool reserve_free;
     bool discard;
     bool copy_wanted;
+    unsigned pages_wanted; /* largest ones, to be made ready for the host */
     uint64_t confirmed;
 };
 
@@ -36,6 +37,9 @@ struct sw_intake {
  * about as much as a message. */
 struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const struct sw_progress *progress,
                                           struct sw_pages *spent);
+
+/* Gives the host empty pages; the chain is empty then. */
+void sw_channel_give_pages(struct sw_channel *channel, struct sw_pages *pages);
 
 /* Frees the pages that the host has not filled again: the client is idle. */
 void sw_channel_trim(struct sw_channel *channel);

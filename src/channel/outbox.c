@@ -1,5 +1,7 @@
 #include "channel/outbox.h"
 
+enum { READY_MAX = 4 }; /* a quarter of a megabyte, which takes the loop some 0.15 ms */
+
 enum sw_err sw_outbox_admit(struct sw_outbox *outbox, size_t size, size_t limit) {
     if (size > limit) return SW_TOOBIG;
     if (outbox->bytes <= limit - size) return SW_OK;
@@ -14,6 +16,7 @@ size_t sw_outbox_room(const struct sw_outbox *outbox) {
 bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size) {
     if (outbox->spare.head == NULL || size > sw_page_room(outbox->spare.head)) return false;
     sw_pages_add(&outbox->pages, sw_pages_shift(&outbox->spare));
+    sw_outbox_note_need(outbox);
     return true;
 }
 
@@ -44,6 +47,16 @@ uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t
     sw_pages_join(&outbox->pages, chain);
     outbox->bytes += size;
     return ++outbox->last_id;
+}
+
+void sw_outbox_note_need(struct sw_outbox *outbox) {
+    if (outbox->spare.head == NULL && outbox->bytes >= SW_PAGE_MAX) outbox->wants_pages = true;
+}
+
+unsigned sw_outbox_needs(struct sw_outbox *outbox, size_t limit) {
+    size_t room = outbox->wants_pages ? (limit - outbox->bytes) / SW_PAGE_MAX : 0;
+    outbox->wants_pages = false;
+    return room < READY_MAX ? (unsigned)room : READY_MAX;
 }
 
 bool sw_outbox_release(struct sw_outbox *outbox, size_t bytes, size_t limit) {

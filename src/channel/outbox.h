@@ -20,8 +20,9 @@ struct sw_outbox {
     struct sw_pages spare; /* loop returns, host uses again: empty large pages of a busy client */
     uint64_t last_id;      /* host: newest accepted id */
     size_t bytes;          /* host adds, loop subtracts: accepted and not finished with */
-    size_t refused; /* host sets, loop clears: size of the refused message that a drain event is owed for; 0 = none */
-    bool announced; /* the loop was told, or comes by itself: a further message need not wake it */
+    size_t refused;   /* host sets, loop clears: size of the refused message that a drain event is owed for; 0 = none */
+    bool announced;   /* the loop was told, or comes by itself: a further message need not wake it */
+    bool wants_pages; /* host sets, loop clears: spare pages would be of use */
 };
 
 /* Would the message be accepted? SW_TOOBIG: never. SW_FULL: not now, and a drain is owed. */
@@ -46,6 +47,13 @@ uint64_t sw_outbox_append(struct sw_outbox *outbox, const struct sw_slice *piece
 
 /* Appends a chain that holds exactly one message of `size` bytes; returns its id. */
 uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t size);
+
+/* After a page was added: from the second large page on, a host that has no spare one wants some. Memory that is touched
+ * for the first time costs a virtual machine 0.6 us a KiB (docs/performance.md), which better the loop pays. */
+void sw_outbox_note_need(struct sw_outbox *outbox);
+
+/* How many pages the loop should make ready: a few, and no more than queue_limit has room for. */
+unsigned sw_outbox_needs(struct sw_outbox *outbox, size_t limit);
 
 /* Subtracts bytes the loop is done with. True when a drain event is due now: the free space has reached half the limit
  * and the refused size. */

@@ -379,6 +379,7 @@ void sw_conn_attend(struct conn *conn, struct sw_batch *batch) {
     if (conn->state == CONN_CONNECTED) conn->fence = UINT64_MAX; /* the commands are seen now */
     for (struct sw_command *command = batch->commands; command != NULL; command = command->next) handle(conn, command);
     if (conn->state == CONN_CONNECTED || conn->state == CONN_FLUSHING) sw_transfer_send(conn);
+    if (batch->pages_wanted > 0) sw_transfer_make_ready(conn, batch->pages_wanted);
     if (batch->copy_wanted && conn->state != CONN_CLOSED) sw_transfer_copy(conn);
 }
 

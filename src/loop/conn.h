@@ -191,6 +191,9 @@ void sw_transfer_take(struct conn *conn);
 /* Reading goes on after the inbox was full. */
 void sw_transfer_resume(struct conn *conn);
 
+/* Gives the host pages that it wants: emptied ones, else up to `count` new ones where the queue will go on growing. */
+void sw_transfer_make_ready(struct conn *conn, unsigned count);
+
 /* Gives back the pages that a busy client would fill again. */
 void sw_transfer_trim(struct conn *conn);
 

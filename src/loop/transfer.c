@@ -55,6 +55,21 @@ void sw_transfer_trim(struct conn *conn) {
     sw_channel_trim(conn->channel);
 }
 
+/* What the host sends next can only wait: no connection takes it now. */
+static bool is_stuck(const struct conn *conn) {
+    return conn->state != CONN_CONNECTED || (ev_is_active(&conn->writer) && !conn->paced);
+}
+
+void sw_transfer_make_ready(struct conn *conn, unsigned count) {
+    struct sw_pages pages = sw_sendq_take_spent(&conn->queue);
+    if (pages.head != NULL || !is_stuck(conn)) count = 0; /* what goes round is enough */
+    sw_channel_give_pages(conn->channel, &pages);
+    for (struct sw_page *page; count > 0 && (page = sw_page_new_ready()) != NULL; count--) {
+        sw_pages_add(&pages, page);
+        sw_channel_give_pages(conn->channel, &pages); /* each at once: the host may need it now */
+    }
+}
+
 static void drop_greeting(struct conn *conn) {
     sw_greeting_unref(conn->greeting);
     conn->greeting = NULL;
