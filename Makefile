@@ -275,9 +275,10 @@ rock: ready-rock $B/peer
 	@tools/rock
 
 # What a sanitizer keeps for itself grows for as long as a process runs: freed blocks up to a limit that is never reached
-# in ten minutes, and notes on all memory that was ever touched. With little of that, growth is ours.
+# in ten minutes, and notes on all memory that was ever touched. With little of that, growth is ours. Nothing limits the
+# distinct call stacks that ThreadSanitizer collects: the file memory.PID tells them (stacks=) from what is ours (heap:).
 STRESS_asan = SANITIZER_OPTIONS=quarantine_size_mb=16
-STRESS_tsan = SANITIZER_OPTIONS=flush_memory_ms=5000
+STRESS_tsan = SANITIZER_OPTIONS=flush_memory_ms=5000:profile_memory=$B/memory
 stress: ready-test programs
 	@$(STRESS_$(KIND)) tools/run $(KIND) lua spec/stress/stress.lua $(or $(SECONDS),60) $(SEED)
 
