@@ -41,6 +41,7 @@ enum {
     RSS_SLACK = 512, /* KiB between warm-up and end; pages of malloc's arenas that threads share unevenly */
     CHILD_TIME = 20, /* seconds after which a forked child is killed by SIGALRM */
     TABLE_LINES = 10,
+    SETTLE_LOOKS = 4000, /* every 5 ms */
 };
 
 static const char *script;
@@ -80,10 +81,12 @@ static void sleep_ms(long ms) {
     while (nanosleep(&left, &left) != 0) continue;
 }
 
-/* A thread that was joined stays in /proc for a moment, and a socket's last reference may be a softirq's. */
+/* A thread that was joined stays in /proc for a moment, and a socket's last reference may be a softirq's. Where the
+ * machine is busy, lua_close may run out of time, and its thread then ends by itself. */
 static struct census settled_census(const struct census *wanted) {
     struct census found = take_census();
-    for (int i = 0; i < 200 && (found.threads > wanted->threads || found.descriptors > wanted->descriptors); i++) {
+    for (int i = 0; i < SETTLE_LOOKS && (found.threads > wanted->threads || found.descriptors > wanted->descriptors);
+         i++) {
         sleep_ms(5);
         found = take_census();
     }
@@ -156,7 +159,10 @@ static bool run_cycles(int cycles, bool (*once)(void)) {
         found = i < warm_up ? take_census() : settled_census(&reference);
         if (i == warm_up) reference = found;
         if (i % step == 0 || i == warm_up) print_census(i == warm_up ? "warm-up" : "cycle", i, &found);
-        if (i > warm_up && !is_flat(&reference, &found)) break;
+        if (i > warm_up && !is_flat(&reference, &found)) {
+            print_census("NOT FLAT", i, &found);
+            return false;
+        }
     }
     return is_flat(&reference, &found);
 }
