@@ -41,7 +41,7 @@ enum {
     RSS_SLACK = 512, /* KiB between warm-up and end; pages of malloc's arenas that threads share unevenly */
     CHILD_TIME = 20, /* seconds after which a forked child is killed by SIGALRM */
     TABLE_LINES = 10,
-    SETTLE_LOOKS = 4000, /* every 5 ms */
+    SETTLE_TIME = 20, /* seconds */
 };
 
 static const char *script;
@@ -83,10 +83,10 @@ static void sleep_ms(long ms) {
 
 /* A thread that was joined stays in /proc for a moment, and a socket's last reference may be a softirq's. Where the
  * machine is busy, lua_close may run out of time, and its thread then ends by itself. */
-static struct census settled_census(const struct census *wanted) {
+static struct census settled_census(const struct census *wanted, int seconds) {
     struct census found = take_census();
-    for (int i = 0; i < SETTLE_LOOKS && (found.threads > wanted->threads || found.descriptors > wanted->descriptors);
-         i++) {
+    for (int i = 0; i < seconds * 200; i++) {
+        if (found.threads <= wanted->threads && found.descriptors <= wanted->descriptors) break;
         sleep_ms(5);
         found = take_census();
     }
@@ -156,7 +156,7 @@ static bool run_cycles(int cycles, bool (*once)(void)) {
     struct census reference = take_census(), found = reference;
     for (int i = 1; i <= cycles; i++) {
         if (!once()) return false;
-        found = i < warm_up ? take_census() : settled_census(&reference);
+        found = i < warm_up ? take_census() : settled_census(&reference, SETTLE_TIME);
         if (i == warm_up) reference = found;
         if (i % step == 0 || i == warm_up) print_census(i == warm_up ? "warm-up" : "cycle", i, &found);
         if (i > warm_up && !is_flat(&reference, &found)) {
@@ -246,7 +246,7 @@ static bool run_threads(int count, int cycles) {
     pthread_t threads[64];
     const struct census empty = take_census();
     bool failed[64] = {false}, ok = count <= 64 && live_once();
-    struct census before = settled_census(&empty);
+    struct census before = settled_census(&empty, 1);
     cycles_a_thread = cycles;
     int started = 0;
     while (ok && started < count && pthread_create(&threads[started], NULL, thread_main, &failed[started]) == 0)
@@ -256,7 +256,7 @@ static bool run_threads(int count, int cycles) {
         pthread_join(threads[i], NULL);
         ok = ok && !failed[i];
     }
-    struct census after = settled_census(&before);
+    struct census after = settled_census(&before, SETTLE_TIME);
     print_census("before", 1, &before);
     print_census("after", count * cycles, &after);
     return ok && after.descriptors == before.descriptors && after.threads == before.threads;
@@ -294,7 +294,7 @@ static bool run_once(void) {
     bool ok = live(&closing);
     if (is_child) end_child(ok && count_ours() == inherited);
     printf("closed in %.3f s\n", closing);
-    struct census after = settled_census(&before);
+    struct census after = settled_census(&before, SETTLE_TIME);
     print_census("before", 0, &before);
     print_census("after", 1, &after);
     return ok && after.descriptors == before.descriptors && after.threads == before.threads;
