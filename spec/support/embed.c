@@ -18,6 +18,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include <netinet/in.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -28,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -287,8 +289,21 @@ static void end_child(bool ok) {
     _exit(ok ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-/* Sockets and wake-ups. libev's epoll descriptor, which nobody but libev knows, is not among them. */
-static int count_ours(void) { return count_links("socket:") + count_links("anon_inode:[eventfd]"); }
+static bool is_tcp(int fd) {
+    int protocol = 0;
+    socklen_t size = sizeof protocol;
+    return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 && protocol == IPPROTO_TCP;
+}
+
+static int count_tcp(void) {
+    int count = 0;
+    for (int fd = 0; fd < 1024; fd++) count += is_tcp(fd);
+    return count;
+}
+
+/* TCP sockets and wake-ups. Not among them: libev's epoll descriptor, which nobody but libev knows, and what getaddrinfo
+ * had open in a helper thread at the moment of a fork (a netlink socket, some of UDP), which nobody but glibc knows. */
+static int count_ours(void) { return count_tcp() + count_links("anon_inode:[eventfd]"); }
 
 static bool run_once(void) {
     const int inherited = count_ours();
