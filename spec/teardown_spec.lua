@@ -79,7 +79,7 @@ end
 
 -- Runs the script in `embed`; returns what it printed. Whatever goes wrong there fails the test.
 local function embed(mode, script)
-  local said, status = shell(("timeout -k 5 100 %s %s %s"):format(EMBED, mode, with_peers(script)))
+  local said, status = shell(("timeout -k 5 200 %s %s %s"):format(EMBED, mode, with_peers(script)))
   assert(status == 0, ("embed %s: exit status %d\n%s"):format(mode, status, said))
   return said
 end
