@@ -17,7 +17,8 @@
 -- at its end; what each mode promises (PROMISES).
 --
 -- All modes run at the same time, each with a peer of its own, and all peers end at the same moments: what a peer has
--- unread when it is killed is a matter of luck (one hiccup of the machine is a thousand messages), and so they share it.
+-- unread when it is killed is a matter of luck (one hiccup of the machine is a thousand messages), and so they all have
+-- the same.
 
 local socket = require "socket"
 local sidewire = require "sidewire.core"
