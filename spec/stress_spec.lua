@@ -104,6 +104,12 @@ describe("a peer that is killed under load", function()
   end
 end)
 
+describe("a peer that is behind when it is killed", function()
+  it("leaves every message finished, sent again whole or reported", function()
+    run("spec/stress/fates.lua", "behind", util.choose(4, 2))
+  end)
+end)
+
 describe("a peer that half-closes and drains before it restarts", function()
   for _, retain in ipairs { "unsent", "unacked" } do
     it("[F22] costs no message and repeats none, retain = " .. retain, function()

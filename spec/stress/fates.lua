@@ -53,6 +53,7 @@ local PROMISES = {
     unconfirmed = { "lost" },
   },
 }
+PROMISES.behind = PROMISES.killed
 
 local Run = {}
 Run.__index = Run
