@@ -205,7 +205,11 @@ describe("libev's epoll", function()
         works()
         frail.fail("epoll_wait", EBADF, 1)
         assert(client:connect("localhost")) -- another server, to the client
-        repeat client:send "now or later" until client:state() == "idle"
+        local left = 1000 -- more would come back, and fill the inbox
+        repeat
+          if left > 0 then client:send "now or later" end
+          left = left - 1
+        until client:state() == "idle"
         for _ = 1, 20 do client:send "later" end
         assert(client:connect("127.0.0.1"))
         works()
