@@ -52,6 +52,7 @@ build = {
         "src/host/greeting.c",
         "src/host/inflow.c",
         "src/host/inspect.c",
+        "src/host/loan.c",
         "src/host/module.c",
         "src/host/options.c",
         "src/host/poll.c",

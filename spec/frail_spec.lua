@@ -32,7 +32,8 @@ describe("Lua's allocator", function()
         },
       }
       assert(client:connect())
-      for n = 1, 10 do client:send("number ", n, " of ", 10.5) end
+      for n = 1, 9 do client:send("number ", n, " of ", 10.5) end
+      client:send("a large one: ", ("m"):rep(20000))
       for _ = 1, 2000 do
         sidewire.poll()
         if #seen == 10 then break end

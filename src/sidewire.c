@@ -63,6 +63,8 @@ static void push_host(lua_State *L) {
     lua_setiuservalue(L, -2, HOST_ANCHORS);
     push_weak(L, "k");
     lua_setiuservalue(L, -2, HOST_THREADS);
+    lua_newtable(L);
+    lua_setiuservalue(L, -2, HOST_LOANS);
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, collect_host);
     lua_setfield(L, -2, "__gc");

@@ -1,4 +1,5 @@
 /* frail: a C host in which what sidewire leans on fails on purpose: Lua's allocator, and the epoll calls that libev makes.
+ * Memory that Lua frees is overwritten, so that whoever still reads it is found out.
  *
  *   frail run SCRIPT [ARG...]       twice, the first time to warm up, each in a Lua state of its own
  *   frail starve SCRIPT [ARG...]    again and again: Lua's allocation 1, 2, 3, ... of the script fails, until it needs no more;
@@ -52,6 +53,7 @@ static void *allocate(void *nothing, void *block, size_t old_size, size_t size) 
     }
     memory.bytes += size - old_size;
     if (size > 0) return realloc(block, size);
+    if (block != NULL) memset(block, 0xdd, old_size);
     free(block);
     return NULL;
 }
@@ -87,6 +89,27 @@ static bool refused(enum call call) {
     return error != 0;
 }
 
+/* A loop that waits for events stays there for as long as it is held. */
+static pthread_cond_t released = PTHREAD_COND_INITIALIZER;
+static bool hold, held; /* under the lock: it is to be held, it is */
+
+static void stay_while_held(void) {
+    pthread_mutex_lock(&lock);
+    while (hold) {
+        held = true;
+        pthread_cond_wait(&released, &lock);
+    }
+    held = false;
+    pthread_mutex_unlock(&lock);
+}
+
+static void set_hold(bool wanted) {
+    pthread_mutex_lock(&lock);
+    hold = wanted;
+    pthread_cond_broadcast(&released);
+    pthread_mutex_unlock(&lock);
+}
+
 int epoll_create1(int flags) {
     int (*real)(int);
     *(void **)&real = dlsym(RTLD_NEXT, "epoll_create1");
@@ -102,6 +125,7 @@ int epoll_ctl(int epoll, int what, int fd, struct epoll_event *event) {
 int epoll_wait(int epoll, struct epoll_event *events, int count, int timeout) {
     int (*real)(int, struct epoll_event *, int, int);
     *(void **)&real = dlsym(RTLD_NEXT, "epoll_wait");
+    stay_while_held();
     return refused(WAIT) ? -1 : real(epoll, events, count, timeout);
 }
 
@@ -166,6 +190,7 @@ static bool live(long first, long last) {
     bool ok = status == LUA_OK || is_about_memory(L, status);
     if (!ok) fprintf(stderr, "frail: %s\n", lua_tostring(L, -1));
     lua_close(L);
+    set_hold(false);
     return ok;
 }
 
@@ -233,6 +258,21 @@ static int l_calls(lua_State *L) {
     return 1;
 }
 
+/* hold(): from now on a loop that waits for events is held, until the state is closed. */
+static int l_hold(lua_State *L) {
+    (void)L;
+    set_hold(true);
+    return 0;
+}
+
+/* is_held(): is there one? */
+static int l_is_held(lua_State *L) {
+    pthread_mutex_lock(&lock);
+    lua_pushboolean(L, held);
+    pthread_mutex_unlock(&lock);
+    return 1;
+}
+
 /* relent(): from now on Lua has memory again. */
 static int l_relent(lua_State *L) {
     (void)L;
@@ -242,10 +282,8 @@ static int l_relent(lua_State *L) {
 
 static int open_frail(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"fail", l_fail},
-        {"calls", l_calls},
-        {"relent", l_relent},
-        {NULL, NULL},
+        {"fail", l_fail},       {"calls", l_calls},   {"hold", l_hold},
+        {"is_held", l_is_held}, {"relent", l_relent}, {NULL, NULL},
     };
     luaL_newlib(L, functions);
     return 1;

@@ -50,10 +50,9 @@ static void appends(void) {
     struct sw_outbox outbox = {.last_id = 41};
     const struct sw_slice pieces[] = {{"a", 1}, {"", 0}, {"bcd", 3}};
     CHECK_EQ(sw_outbox_room(&outbox), 0);
-    struct sw_pages chain;
-    sw_pages_new(10, &chain);
-    sw_page_put(chain.head, "first", 5);
-    sw_page_end(chain.head, SW_END_LOOSE);
+    struct sw_pages chain = {NULL, NULL};
+    sw_pages_append(&chain, "first", 5, 10);
+    sw_pages_end(&chain, 0, SW_END_LOOSE);
     CHECK_EQ(sw_outbox_join(&outbox, &chain, 5), 42);
     CHECK(sw_outbox_room(&outbox) >= 4);
     CHECK_EQ(sw_outbox_append(&outbox, pieces, 3, 0), 43);
@@ -71,10 +70,7 @@ static void page_sizes(void) {
     CHECK(sw_outbox_page_size(&outbox, 10) <= 1024); /* an idle client's first page is small */
     CHECK_EQ(sw_outbox_page_size(&outbox, 1000000), 1000000);
     for (outbox.bytes = 1; outbox.bytes < 1u << 30; outbox.bytes *= 3) {
-        struct sw_pages chain;
-        sw_pages_new(sw_outbox_page_size(&outbox, 10), &chain);
-        CHECK_EQ(count_pages(&chain), 1); /* however much is queued */
-        sw_pages_free(&chain);
+        CHECK(sw_outbox_page_size(&outbox, 10) <= SW_PAGE_ROOM); /* one page, however much is queued */
     }
 }
 
@@ -133,10 +129,9 @@ static struct sw_report *new_report(enum sw_event event) {
 }
 
 static void put_message(struct sw_inbox *inbox, const char *text) {
-    struct sw_pages chain;
-    sw_pages_new(strlen(text), &chain);
-    sw_page_put(chain.head, text, strlen(text));
-    sw_page_end(chain.head, 0);
+    struct sw_pages chain = {NULL, NULL};
+    sw_pages_append(&chain, text, strlen(text), 0);
+    sw_pages_end(&chain, 0, 0);
     sw_inbox_put(inbox, &chain, 1, strlen(text) + SW_MESSAGE_OVERHEAD);
 }
 
@@ -238,7 +233,8 @@ static struct sw_channel *new_channel(struct sw_engine *engine, size_t queue_lim
 
 static enum sw_err send_bytes(struct sw_channel *channel, const void *bytes, size_t size, uint64_t *id) {
     const struct sw_slice pieces[] = {{bytes, size / 3}, {(const char *)bytes + size / 3, size - size / 3}};
-    return sw_channel_send(channel, pieces, 2, 0, id);
+    const struct sw_outgoing message = {.pieces = pieces, .count = 2};
+    return sw_channel_send(channel, &message, id);
 }
 
 static void sends(void) {
@@ -296,9 +292,52 @@ static void refuses(void) {
     sw_channel_look(channel, &view);
     CHECK(view.gone && view.queue_bytes == 0);
     CHECK_EQ(sw_view_queued(&view), 0);
-    sw_channel_unref(sw_engine_take_ready(engine));
+    sw_channel_unref(sw_engine_take_arrivals(engine).ready);
     sw_channel_unref(channel);
     sw_engine_unref(engine);
+}
+
+/* Lends the second of three pieces. */
+static enum sw_err send_lent(struct sw_channel *channel, const char *bytes, size_t size, int loan, uint64_t *id) {
+    const struct sw_slice pieces[] = {{"<", 1}, {bytes, size}, {">", 1}};
+    const struct sw_outgoing message = {pieces, 3, 0, &pieces[1], loan};
+    return sw_channel_send(channel, &message, id);
+}
+
+/* What came back, as a number with a digit for each loan. */
+static int numbers_of(struct sw_pages returned) {
+    int number = 0;
+    for (const struct sw_page *page = returned.head; page != NULL; page = page->next) number = number * 10 + page->loan;
+    sw_pages_free(&returned);
+    return number;
+}
+
+static void lends(void) {
+    static const char large[1000];
+    struct sw_engine *engine = sw_engine_new(no_loop);
+    struct sw_channel *closed = new_channel(engine, 5000), *let_go = new_channel(engine, 5000);
+    uint64_t id = 0;
+    CHECK_EQ(send_lent(closed, large, sizeof large, 1, &id), SW_OK);
+    CHECK_EQ(send_bytes(closed, "behind it", 9, &id), SW_OK);
+    CHECK_EQ(send_lent(closed, large, sizeof large, 2, &id), SW_OK);
+    CHECK_EQ(send_lent(closed, large, 4000, 3, &id), SW_FULL); /* counted with the others; not lent then */
+    CHECK_EQ(send_lent(let_go, large, sizeof large, 4, &id), SW_OK);
+    CHECK_EQ(closed->out.bytes, 2 * (sizeof large + 2) + 9);
+    CHECK(closed->out.pages.head->next->bytes == (const void *)large);
+    CHECK_EQ(numbers_of(sw_engine_take_arrivals(engine).returned), 0); /* not yet */
+    sw_channel_close_here(closed);
+    struct sw_arrivals arrivals = sw_engine_take_arrivals(engine);
+    CHECK_EQ(numbers_of(arrivals.returned), 12);
+    sw_channel_unref(arrivals.ready);
+    sw_channel_unref(closed);
+    sw_channel_unref(let_go); /* its last reference */
+    CHECK_EQ(numbers_of(sw_engine_take_arrivals(engine).returned), 4);
+    CHECK(sw_engine_hold_loans(engine));
+    sw_engine_release_loans(engine);
+    struct sw_engine *loops = sw_engine_ref(engine); /* a loop that did not end in time */
+    sw_engine_leave(engine);
+    CHECK(!sw_engine_hold_loans(loops));
+    sw_engine_unref(loops);
 }
 
 static void *collect_once(void *argument) {
@@ -320,7 +359,7 @@ static bool loop_sees_wish(struct sw_channel *channel) {
 
 static void give_copy(struct sw_channel *channel, uint64_t first) {
     struct sw_copy copy = {.first = first};
-    CHECK(sw_pages_new(1, &copy.pages));
+    CHECK(sw_pages_append(&copy.pages, "x", 1, 0));
     sw_channel_give_copy(channel, &copy);
 }
 
@@ -455,7 +494,7 @@ static bool take_from(struct sw_channel *channel) {
 
 static bool take_all(struct sw_engine *engine) {
     bool some = false;
-    for (struct sw_channel *channel = sw_engine_take_ready(engine), *next; channel != NULL; channel = next) {
+    for (struct sw_channel *channel = sw_engine_take_arrivals(engine).ready, *next; channel != NULL; channel = next) {
         next = channel->next_ready;
         some = take_from(channel) || some;
         sw_channel_unref(channel);
@@ -642,6 +681,7 @@ static const struct unit_test tests[] = {
     {"gives a host that wants a copy again one that is not older", copies},
     {"loses no message and no wake-up between two threads", hammers},
     {"starts and stops again and again", starts_and_stops},
+    {"gives back what was lent, wherever it lies, and nothing may read it after the Lua state", lends},
     {"leaves nothing behind when the loop ends by itself", ends_by_itself},
     {"gives each post to the loop, or leaves it with its helper", posts},
     {"[F41] blocks all signals but faults in our threads, and none in the host's", masks},

@@ -9,12 +9,6 @@ static size_t count_pages(const struct sw_pages *chain) {
     return count;
 }
 
-static size_t room_of(const struct sw_pages *chain) {
-    size_t room = 0;
-    for (const struct sw_page *page = chain->head; page != NULL; page = page->next) room += sw_page_room(page);
-    return room;
-}
-
 static void sizes(void) {
     for (size_t bytes = 0; bytes <= SW_PAGE_ROOM; bytes += bytes < 2000 ? 1 : 997) {
         struct sw_page *page = sw_page_new(bytes);
@@ -29,19 +23,67 @@ static void sizes(void) {
     free(largest);
 }
 
-static void chains(void) {
+static unsigned char byte_of(size_t at) { return (unsigned char)(at * 7 + at / 251); }
+
+/* Does the chain hold `size` such bytes, and so many messages? */
+static void check_bytes(const struct sw_pages *chain, size_t size, uint32_t messages) {
+    size_t at = 0;
+    uint32_t ends = 0;
+    for (const struct sw_page *page = chain->head; page != NULL; page = page->next) {
+        for (uint32_t i = 0; i < page->used; i++) CHECK_EQ(page->bytes[i], byte_of(at++));
+        ends += page->ends;
+    }
+    CHECK_EQ(at, size);
+    CHECK_EQ(ends, messages);
+    CHECK(chain->tail->next == NULL);
+}
+
+static unsigned char *some_bytes(size_t size) {
+    unsigned char *bytes = malloc(size > 0 ? size : 1);
+    for (size_t at = 0; at < size; at++) bytes[at] = byte_of(at);
+    return bytes;
+}
+
+static void appending(void) {
     const size_t sizes_and_pages[][2] = {
         {0, 1}, {1, 1}, {SW_PAGE_ROOM, 1}, {SW_PAGE_ROOM + 1, 2}, {2 * SW_PAGE_ROOM, 2}, {10 * SW_PAGE_ROOM + 5, 11},
     };
     for (size_t i = 0; i < sizeof sizes_and_pages / sizeof sizes_and_pages[0]; i++) {
-        struct sw_pages chain;
-        CHECK(sw_pages_new(sizes_and_pages[i][0], &chain));
+        size_t size = sizes_and_pages[i][0];
+        unsigned char *bytes = some_bytes(size);
+        struct sw_pages chain = {NULL, NULL};
+        CHECK(sw_pages_append(&chain, bytes, size / 3, size));
+        CHECK(sw_pages_append(&chain, bytes + size / 3, size - size / 3, size));
+        CHECK(sw_pages_end(&chain, size, 0));
         CHECK_EQ(count_pages(&chain), sizes_and_pages[i][1]);
-        CHECK(room_of(&chain) >= sizes_and_pages[i][0]);
-        CHECK(chain.tail->next == NULL);
+        check_bytes(&chain, size, 1);
         sw_pages_free(&chain);
         CHECK(chain.head == NULL && chain.tail == NULL);
+        free(bytes);
     }
+}
+
+/* Bytes of its own, lent ones, bytes of its own. */
+static void lending(void) {
+    enum { SIZE = 300000, FROM = 1000, TO = 299000 };
+    unsigned char *bytes = some_bytes(SIZE);
+    struct sw_pages chain = {NULL, NULL}, copy;
+    CHECK(sw_pages_append(&chain, bytes, FROM, 0));
+    struct sw_page *lent = sw_page_new_lent(bytes + FROM, TO - FROM, 7);
+    sw_pages_add(&chain, lent);
+    CHECK(lent->bytes == bytes + FROM && lent->loan == 7);
+    CHECK_EQ(sw_page_room(lent), 0);
+    CHECK(!sw_page_can_end(lent));
+    CHECK(sw_pages_append(&chain, bytes + TO, SIZE - TO, 0));
+    CHECK(sw_pages_end(&chain, 0, SW_END_LOOSE));
+    check_bytes(&chain, SIZE, 1);
+    CHECK(sw_pages_copy(chain.head, 0, 0, &copy));
+    sw_pages_free(&chain);
+    free(bytes); /* the copy has bytes of its own */
+    check_bytes(&copy, SIZE, 1);
+    CHECK(sw_page_loose_at(copy.tail, 0));
+    for (const struct sw_page *page = copy.head; page != NULL; page = page->next) CHECK_EQ(page->loan, 0);
+    sw_pages_free(&copy);
 }
 
 /* Fills with messages of `size` bytes until no further fits; returns how many. */
@@ -116,7 +158,8 @@ static void joining(void) {
 
 static const struct unit_test tests[] = {
     {"has room for what was asked, and little more", sizes},
-    {"makes as many pages as a message needs", chains},
+    {"makes as many pages as a message needs", appending},
+    {"takes lent bytes where they lie, and copies them where a copy is wanted", lending},
     {"keeps bytes and boundaries apart until the page is full", boundaries},
     {"can end a message in a page that its bytes fill", full_page},
     {"joins chains in order", joining},

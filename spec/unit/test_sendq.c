@@ -71,6 +71,55 @@ static void carry_out_confirmed(void) {
     if (until > model.carried_out) model.carried_out = until;
 }
 
+/* --- lending --- */
+
+enum { LOANS = 3000 };
+
+static struct {
+    unsigned char *bytes;
+    uint64_t id;    /* of the message that they belong to */
+} loans[LOANS + 1]; /* by number, from 1; no bytes: given back */
+static int loan_count;
+
+static struct sw_page *lend_page(struct sw_pages *chain, uint64_t id, size_t at, size_t size) {
+    int loan = ++loan_count;
+    loans[loan].bytes = malloc(size);
+    loans[loan].id = id;
+    for (size_t i = 0; i < size; i++) loans[loan].bytes[i] = byte_of(id, at + i);
+    struct sw_page *page = sw_page_new_lent(loans[loan].bytes, (uint32_t)size, loan);
+    sw_pages_add(chain, page);
+    return page;
+}
+
+static void give_back(int loan) {
+    CHECK(loans[loan].bytes != NULL); /* not twice */
+    free(loans[loan].bytes);
+    loans[loan].bytes = NULL;
+}
+
+/* Lent bytes are given back as soon as their message is finished or given up, and no sooner. */
+static void take_lent(struct sw_sendq *queue) {
+    struct sw_pages lent = sw_sendq_take_lent(queue);
+    for (const struct sw_page *page = lent.head; page != NULL; page = page->next) {
+        CHECK(loans[page->loan].id <= kept_id());
+        give_back(page->loan);
+    }
+    sw_pages_free(&lent);
+    size_t out = 0;
+    for (int loan = 1; loan <= loan_count; loan++) {
+        if (loans[loan].bytes == NULL) continue;
+        CHECK(loans[loan].id > kept_id());
+        out++;
+    }
+    CHECK_EQ(queue->loans, out);
+}
+
+static void forget_loans(void) {
+    for (int loan = 1; loan <= loan_count; loan++) free(loans[loan].bytes);
+    memset(loans, 0, sizeof loans);
+    loan_count = 0;
+}
+
 /* --- making pages --- */
 
 static struct sw_page *add_page(struct sw_pages *chain) {
@@ -79,13 +128,19 @@ static struct sw_page *add_page(struct sw_pages *chain) {
     return page;
 }
 
-/* One message, over as many pages as chance wants; its end may stand alone in the last. */
+/* One message, over as many pages as chance wants, some of them lent; its end may stand alone in the last. */
 static void add_message(struct sw_pages *chain) {
     uint64_t id = ++model.last_id;
     model.size[id] = 1 + draw(draw(8) == 0 ? 2000 : 60);
     model.loose[id] = draw(3) == 0;
     struct sw_page *page = chain->tail != NULL ? chain->tail : add_page(chain);
     for (size_t at = 0; at < model.size[id]; at++) {
+        if (draw(100) == 0 && loan_count < LOANS) {
+            size_t size = 1 + draw(model.size[id] - at);
+            page = lend_page(chain, id, at, size);
+            at += size - 1;
+            continue;
+        }
         while (sw_page_room(page) == 0 || draw(300) == 0) page = add_page(chain);
         unsigned char byte = byte_of(id, at);
         sw_page_put(page, &byte, 1);
@@ -231,7 +286,7 @@ static uint64_t released_id(void) {
 }
 
 /* What must be true between any two steps; pages that hold nothing more are gone. */
-static void compare(const struct sw_sendq *queue) {
+static void compare(struct sw_sendq *queue) {
     CHECK_EQ(queue->handed.id, handed_id());
     CHECK_EQ(queue->acked.id, acked_id());
     CHECK_EQ(queue->kept.id, kept_id());
@@ -254,6 +309,7 @@ static void compare(const struct sw_sendq *queue) {
         spent++;
     }
     CHECK(spent <= SW_SPENT_MAX);
+    take_lent(queue);
 }
 
 /* All that is unfinished, message by message. */
@@ -318,22 +374,20 @@ static void agrees_with_model(void) {
             compare(&queue);
         }
         sw_sendq_fini(&queue);
+        forget_loans();
     }
 }
 
 /* --- what the model would not find by chance --- */
 
 static void put_one(struct sw_sendq *queue, size_t size, uint32_t flags) {
-    struct sw_pages chain;
-    unsigned char byte = 'x';
-    sw_pages_new(size, &chain);
-    struct sw_page *page = chain.head;
-    for (size_t i = 0; i < size; i++) {
-        while (sw_page_room(page) == 0) page = page->next;
-        sw_page_put(page, &byte, 1);
-    }
-    sw_page_end(page, flags);
+    struct sw_pages chain = {NULL, NULL};
+    unsigned char *bytes = malloc(size);
+    memset(bytes, 'x', size);
+    sw_pages_append(&chain, bytes, size, size);
+    sw_pages_end(&chain, size, flags);
     sw_sendq_put(queue, &chain);
+    free(bytes);
 }
 
 static size_t allocated(const struct sw_sendq *queue) {

@@ -12,9 +12,11 @@ static struct sw_page *new_page(size_t allocation) {
     struct sw_page *page = sw_allocate(allocation);
     if (page == NULL) return NULL;
     page->next = NULL;
+    page->bytes = page->data;
     page->size = (uint32_t)(allocation - sizeof *page) & ~3u;
     page->used = 0;
     page->ends = 0;
+    page->loan = 0;
     return page;
 }
 
@@ -32,18 +34,14 @@ struct sw_page *sw_page_new_ready(void) {
     return page;
 }
 
-bool sw_pages_new(size_t bytes, struct sw_pages *chain) {
-    chain->head = chain->tail = NULL;
-    for (;;) {
-        struct sw_page *page = sw_page_new(bytes);
-        if (page == NULL) {
-            sw_pages_free(chain);
-            return false;
-        }
-        sw_pages_add(chain, page);
-        if (bytes <= sw_page_room(page)) return true;
-        bytes -= sw_page_room(page);
-    }
+struct sw_page *sw_page_new_lent(const void *bytes, uint32_t size, int loan) {
+    assert(loan != 0);
+    struct sw_page *page = new_page(sizeof *page);
+    if (page == NULL) return NULL;
+    page->bytes = bytes;
+    page->used = size;
+    page->loan = loan;
+    return page;
 }
 
 void sw_pages_free(struct sw_pages *chain) {
@@ -78,24 +76,56 @@ struct sw_page *sw_pages_shift(struct sw_pages *chain) {
     return page;
 }
 
-/* NULL: no memory. */
-static struct sw_page *copy_page(const struct sw_page *page, uint32_t offset, uint32_t index) {
-    struct sw_page *copy = sw_page_new(page->used - offset + 4 * (size_t)(page->ends - index));
-    if (copy == NULL) return NULL;
-    sw_page_put(copy, page->data + offset, page->used - offset);
-    for (; index < page->ends; index++) *sw_page_slot(copy, copy->ends++) = *sw_page_slot(page, index) - offset;
-    return copy;
+/* A page at the end that takes a byte and a boundary. NULL: no memory. */
+static struct sw_page *page_with_room(struct sw_pages *chain, size_t expected) {
+    struct sw_page *page = chain->tail;
+    if (page != NULL && sw_page_room(page) > 0) return page;
+    page = sw_page_new(expected > SW_PAGE_SMALLEST ? expected : SW_PAGE_SMALLEST);
+    if (page != NULL) sw_pages_add(chain, page);
+    return page;
+}
+
+bool sw_pages_append(struct sw_pages *chain, const void *bytes, size_t size, size_t expected) {
+    const unsigned char *from = bytes;
+    while (size > 0) {
+        struct sw_page *page = page_with_room(chain, expected);
+        if (page == NULL) return false;
+        size_t room = sw_page_room(page), part = size < room ? size : room;
+        sw_page_put(page, from, part);
+        from += part;
+        size -= part;
+    }
+    return true;
+}
+
+bool sw_pages_end(struct sw_pages *chain, size_t expected, uint32_t flags) {
+    struct sw_page *page = chain->tail;
+    if (page == NULL || !sw_page_can_end(page)) page = page_with_room(chain, expected);
+    if (page == NULL) return false;
+    sw_page_end(page, flags);
+    return true;
+}
+
+/* What lies behind offset and index, at the end of the copy: a page's own bytes keep their boundaries in one page, lent
+ * ones, which have none, may need more than the largest. */
+static bool copy_page(const struct sw_page *page, uint32_t offset, uint32_t index, struct sw_pages *copy) {
+    size_t size = page->used - offset;
+    if (page->loan != 0) return sw_pages_append(copy, page->bytes + offset, size, size);
+    struct sw_page *to = sw_page_new(size + 4 * (size_t)(page->ends - index));
+    if (to == NULL) return false;
+    sw_page_put(to, page->bytes + offset, size);
+    for (; index < page->ends; index++) *sw_page_slot(to, to->ends++) = *sw_page_slot(page, index) - offset;
+    sw_pages_add(copy, to);
+    return true;
 }
 
 bool sw_pages_copy(const struct sw_page *page, uint32_t offset, uint32_t index, struct sw_pages *copy) {
     *copy = (struct sw_pages){NULL, NULL};
     for (; page != NULL; page = page->next) {
-        struct sw_page *behind = copy_page(page, offset, index);
-        if (behind == NULL) {
+        if (!copy_page(page, offset, index, copy)) {
             sw_pages_free(copy);
             return false;
         }
-        sw_pages_add(copy, behind);
         offset = index = 0;
     }
     return true;

@@ -9,6 +9,9 @@
  *     data[0]                    used            size
  *       | bytes of messages ...    |  free  | e2 e1 e0 |
  *
+ * A page may also stand for bytes that lie elsewhere, lent under a number that their owner knows them by. Such a page
+ * has no room and no boundary: the message ends in a page behind it.
+ *
  * A page belongs to one thread at a time; handing it over is the business of the channel room. Pages are plain malloc
  * memory.
  */
@@ -26,7 +29,7 @@
 enum { SW_PAGE_MAX = 65536 };
 
 /* Bytes that a page is made for at least: one or two small messages, in an allocation of 256 bytes. */
-enum { SW_PAGE_SMALLEST = 228 };
+enum { SW_PAGE_SMALLEST = 212 };
 
 /* Set in a boundary of bytes whose first part may be of use to the peer (raw framing, write()): cut in the middle, they
  * may have been used, and must not be sent again as if they had not. */
@@ -34,9 +37,11 @@ enum { SW_PAGE_SMALLEST = 228 };
 
 struct sw_page {
     struct sw_page *next;
-    uint32_t size; /* of data, a multiple of 4 */
-    uint32_t used; /* bytes filled */
-    uint32_t ends; /* messages that end here */
+    const unsigned char *bytes; /* data, or what was lent */
+    uint32_t size;              /* of data, a multiple of 4 */
+    uint32_t used;              /* bytes filled */
+    uint32_t ends;              /* messages that end here */
+    int loan;                   /* number of the loan; 0: the bytes are the page's own */
     unsigned char data[];
 };
 
@@ -54,8 +59,11 @@ struct sw_page *sw_page_new(size_t bytes);
 /* The largest page, every part of which was touched: its first user need not wait for the system to find the memory. */
 struct sw_page *sw_page_new_ready(void);
 
-/* A chain of empty pages that takes a message of `bytes` bytes. False: no memory, *chain is empty. */
-bool sw_pages_new(size_t bytes, struct sw_pages *chain);
+/* The longest stretch that may be lent. */
+#define SW_LOAN_MAX ((size_t)1 << 30)
+
+/* A page that stands for bytes lent under the number `loan`, which is not 0. NULL: no memory. */
+struct sw_page *sw_page_new_lent(const void *bytes, uint32_t size, int loan);
 
 void sw_pages_free(struct sw_pages *chain);
 
@@ -63,8 +71,15 @@ void sw_pages_free(struct sw_pages *chain);
 void sw_pages_add(struct sw_pages *chain, struct sw_page *page);
 void sw_pages_join(struct sw_pages *chain, struct sw_pages *other);
 
-/* Copies a chain, of its first page what lies behind `offset` and the `index`-th boundary. False: no memory, *copy is
- * empty. */
+/* Copies `size` bytes to the end of the chain, into new pages (each for `expected` bytes, if it may be so large) where
+ * the last has no room. False: no memory; the chain holds some of them. */
+bool sw_pages_append(struct sw_pages *chain, const void *bytes, size_t size, size_t expected);
+
+/* Ends a message at the end of the chain. False: no memory. */
+bool sw_pages_end(struct sw_pages *chain, size_t expected, uint32_t flags);
+
+/* Copies a chain, of its first page what lies behind `offset` and the `index`-th boundary; lent bytes, too. False: no
+ * memory, *copy is empty. */
 bool sw_pages_copy(const struct sw_page *page, uint32_t offset, uint32_t index, struct sw_pages *copy);
 
 /* Takes the first page out; the chain must not be empty. */

@@ -15,6 +15,7 @@ struct sw_engine *sw_engine_new(void *(*thread_main)(void *engine)) {
     struct sw_engine *engine = sw_allocate_zeroed(sizeof *engine);
     if (engine == NULL) return NULL;
     sw_lock_init(&engine->lock);
+    pthread_mutex_init(&engine->loans_lock, NULL);
     atomic_init(&engine->refs, 1);
     engine->thread_main = thread_main;
     engine->loop_wakeup = engine->host_wakeup = SW_WAKEUP_CLOSED;
@@ -30,6 +31,8 @@ void sw_engine_unref(struct sw_engine *engine) {
     if (atomic_fetch_sub_explicit(&engine->refs, 1, memory_order_acq_rel) > 1) return;
     sw_wakeup_close(&engine->loop_wakeup);
     sw_wakeup_close(&engine->host_wakeup);
+    sw_pages_free(&engine->returned);
+    pthread_mutex_destroy(&engine->loans_lock);
     sw_lock_destroy(&engine->lock);
     free(engine);
 }
@@ -124,7 +127,14 @@ bool sw_engine_stop(struct sw_engine *engine, bool now, double deadline) {
     return true;
 }
 
+static void revoke_loans(struct sw_engine *engine) {
+    pthread_mutex_lock(&engine->loans_lock);
+    engine->revoked = true;
+    pthread_mutex_unlock(&engine->loans_lock);
+}
+
 void sw_engine_leave(struct sw_engine *engine) {
+    revoke_loans(engine);
     if (engine->running) pthread_detach(engine->thread);
     sw_engine_unref(engine);
 }
@@ -157,13 +167,14 @@ bool sw_engine_announce(struct sw_engine *engine, struct sw_channel *channel) {
     return is_alive;
 }
 
-struct sw_channel *sw_engine_take_ready(struct sw_engine *engine) {
+struct sw_arrivals sw_engine_take_arrivals(struct sw_engine *engine) {
     SW_ON_HOST_THREAD();
     lock(engine);
-    struct sw_channel *first = engine->ready.head;
+    struct sw_arrivals arrivals = {engine->ready.head, engine->returned};
     engine->ready = (struct sw_channels){NULL, NULL};
+    engine->returned = (struct sw_pages){NULL, NULL};
     unlock(engine);
-    return first;
+    return arrivals;
 }
 
 void sw_engine_set_waiting(struct sw_engine *engine, bool waiting) {
@@ -239,6 +250,32 @@ void sw_engine_tell_host(struct sw_engine *engine, struct sw_channel *channel) {
     bool signal = engine->host_waiting;
     unlock(engine);
     if (signal) sw_wakeup_signal(&engine->host_wakeup);
+}
+
+bool sw_engine_hold_loans(struct sw_engine *engine) {
+    pthread_mutex_lock(&engine->loans_lock);
+    if (!engine->revoked) return true;
+    pthread_mutex_unlock(&engine->loans_lock);
+    return false;
+}
+
+void sw_engine_release_loans(struct sw_engine *engine) { pthread_mutex_unlock(&engine->loans_lock); }
+
+/* --- any thread --- */
+
+void sw_engine_give_back(struct sw_engine *engine, struct sw_pages *pages) {
+    struct sw_pages lent = {NULL, NULL};
+    while (pages->head != NULL) {
+        struct sw_page *page = sw_pages_shift(pages);
+        if (page->loan != 0)
+            sw_pages_add(&lent, page);
+        else
+            free(page);
+    }
+    if (lent.head == NULL) return;
+    lock(engine);
+    sw_pages_join(&engine->returned, &lent);
+    unlock(engine);
 }
 
 /* --- helper threads --- */

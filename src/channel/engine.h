@@ -1,9 +1,9 @@
 /* One Lua state's engine: the seam between its host thread and its loop thread.
  *
- * Two lists of channels cross here, nothing else: the dirty ones, on which the host left commands or messages, and the
- * ready ones, on which the loop left messages or reports; and posts, by which a resolver helper hands its job back to
- * the loop. Each thread is woken only when it sleeps. The engine is counted: by the Lua state, by each channel, by the
- * loop thread and by each helper, so whoever is last frees it.
+ * Two lists of channels cross here: the dirty ones, on which the host left commands or messages, and the ready ones, on
+ * which the loop left messages or reports. Beside them, pages of bytes that the host had lent come back, and posts, by
+ * which a resolver helper hands its job to the loop. Each thread is woken only when it sleeps. The engine is counted:
+ * by the Lua state, by each channel, by the loop thread and by each helper, so whoever is last frees it.
  *
  * The loop thread starts at the first connect. It ends when the host asks (stop), when its own system calls fail, and
  * is then started anew by the next connect. What it runs is a function pointer, so that neither room needs the other.
@@ -16,6 +16,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/page.h"
 #include "channel/lock.h"
 #include "channel/wakeup.h"
 
@@ -46,11 +47,17 @@ struct sw_engine {
     struct sw_channels dirty; /* host adds, loop takes; each holds a reference */
     struct sw_channels ready; /* loop adds, host takes; each holds a reference */
     struct sw_post *posts;    /* helpers add, loop takes */
+    struct sw_pages returned; /* lent bytes that are done with: anybody adds, host takes */
     bool alive;               /* the loop thread takes dirty channels: set by start, cleared by the loop's last look */
     bool sleeping;            /* loop sets before it sleeps, who wakes it clears */
     bool host_waiting;        /* host sets before it sleeps, host clears */
     bool stopping;            /* host: end as soon as no client is open */
     bool aborting;            /* host: end now */
+
+    /* What the host lends lies in its Lua state, and may be read by the loop while it holds this lock: for as long as a
+     * sendmsg takes, so the lock is none of those above. */
+    pthread_mutex_t loans_lock;
+    bool revoked; /* host: the bytes are gone */
 };
 
 /* A new engine with one reference, or NULL: no memory. */
@@ -68,7 +75,8 @@ struct sw_error sw_engine_start(struct sw_engine *engine);
  * reference. */
 bool sw_engine_stop(struct sw_engine *engine, bool now, double deadline);
 
-/* The Lua state's reference goes. A thread that did not end in time is detached: it has one of its own. */
+/* The Lua state's reference goes, and what it has lent. A thread that did not end in time is detached: it has a
+ * reference of its own, and reads nothing that was lent from then on. */
 void sw_engine_leave(struct sw_engine *engine);
 
 /* True in the child of a fork that happened after the loop thread was started. */
@@ -84,8 +92,13 @@ bool sw_engine_alive(struct sw_engine *engine);
  * to look at it, and it is not on the list. */
 bool sw_engine_announce(struct sw_engine *engine, struct sw_channel *channel);
 
-/* Takes the ready list: linked by next_ready, which is to be read before sw_channel_take; one reference each. */
-struct sw_channel *sw_engine_take_ready(struct sw_engine *engine);
+struct sw_arrivals {
+    struct sw_channel *ready; /* linked by next_ready, which is to be read before sw_channel_take; one reference each */
+    struct sw_pages returned; /* of lent bytes that are done with: to be freed */
+};
+
+/* Takes what there is for the host. */
+struct sw_arrivals sw_engine_take_arrivals(struct sw_engine *engine);
 
 /* A host that is going to sleep says so, then looks once more at what it waits for, then sleeps. */
 void sw_engine_set_waiting(struct sw_engine *engine, bool waiting);
@@ -114,6 +127,15 @@ void sw_engine_awake(struct sw_engine *engine);
 
 /* Wakes the host if it waits; if channel is not NULL, puts it on the ready list (once: sw_inbox.announced). */
 void sw_engine_tell_host(struct sw_engine *engine, struct sw_channel *channel);
+
+/* Between these two, lent bytes can be read. False: they are gone, and so will be the loop, as soon as it looks. */
+bool sw_engine_hold_loans(struct sw_engine *engine);
+void sw_engine_release_loans(struct sw_engine *engine);
+
+/* --- any thread --- */
+
+/* Frees the pages; those of lent bytes go to the host first. */
+void sw_engine_give_back(struct sw_engine *engine, struct sw_pages *pages);
 
 /* --- helper threads --- */
 

@@ -34,77 +34,72 @@ static enum sw_err admit(struct sw_channel *channel, size_t size) {
     return sw_outbox_admit(&channel->out, size, channel->options.queue_limit);
 }
 
-/* A message on its way into the outbox. */
-struct outgoing {
-    const struct sw_slice *pieces;
-    size_t count, size; /* of pieces, of bytes in all */
-    uint32_t flags;
-};
-
-/* Copies it into a chain of empty pages. */
-static void fill(struct sw_pages *chain, const struct outgoing *message) {
-    struct sw_page *page = chain->head;
+/* False: more than can be counted. */
+static bool measure(const struct sw_outgoing *message, size_t *size) {
+    *size = 0;
     for (size_t i = 0; i < message->count; i++) {
-        const unsigned char *bytes = message->pieces[i].data;
-        size_t left = message->pieces[i].size;
-        while (left > sw_page_room(page)) {
-            size_t room = sw_page_room(page);
-            sw_page_put(page, bytes, room);
-            bytes += room;
-            left -= room;
-            page = page->next;
-        }
-        sw_page_put(page, bytes, left);
+        if (message->pieces[i].size > SIZE_MAX - *size) return false;
+        *size += message->pieces[i].size;
     }
-    sw_page_end(page, message->flags);
+    return true;
 }
 
-/* It does not fit into the last page. The rest of the chain is made, and all of it filled, without the lock; only the
- * host adds, so what was admitted stays admitted. */
-static enum sw_err send_in_chain(struct sw_channel *channel, struct sw_pages *chain, size_t rest,
-                                 const struct outgoing *message, uint64_t *id) {
-    struct sw_pages fresh;
-    if (!sw_pages_new(rest, &fresh)) {
-        sw_pages_free(chain);
+static bool add_lent(struct sw_pages *pages, const struct sw_slice *lent, int loan) {
+    struct sw_page *page = sw_page_new_lent(lent->data, (uint32_t)lent->size, loan);
+    if (page != NULL) sw_pages_add(pages, page);
+    return page != NULL;
+}
+
+/* False: no memory; the chain holds a part of it. */
+static bool build(struct sw_pages *pages, const struct sw_outgoing *message, size_t expected) {
+    for (size_t i = 0; i < message->count; i++) {
+        const struct sw_slice *piece = &message->pieces[i];
+        bool added = piece == message->lent ? add_lent(pages, piece, message->loan)
+                                            : sw_pages_append(pages, piece->data, piece->size, expected);
+        if (!added) return false;
+    }
+    return sw_pages_end(pages, expected, message->flags);
+}
+
+/* Puts a message of `size` bytes into pages of its own, each for `expected` bytes. They are made and filled without the
+ * lock; only the host adds, so what was admitted stays admitted. */
+static enum sw_err send_in_pages(struct sw_channel *channel, const struct sw_outgoing *message, size_t size,
+                                 size_t expected, uint64_t *id) {
+    struct sw_pages pages = {NULL, NULL};
+    if (!build(&pages, message, expected)) {
+        sw_pages_free(&pages); /* what was lent stays its owner's */
         return SW_SYSTEM;
     }
-    sw_pages_join(chain, &fresh);
-    fill(chain, message);
     sw_channel_lock(channel);
-    *id = sw_outbox_join(&channel->out, chain, message->size);
+    *id = sw_outbox_join(&channel->out, &pages, size);
     bool tell = mark_filled(channel);
     sw_channel_unlock(channel);
     if (tell) announce(channel);
     return SW_OK;
 }
 
-enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_slice *pieces, size_t count, uint32_t flags,
-                            uint64_t *id) {
+/* With the lock held: is there, or comes, a page at the end that it can be copied into? */
+static bool find_room(struct sw_outbox *outbox, size_t size) {
+    return size <= sw_outbox_room(outbox) || sw_outbox_use_spare(outbox, size);
+}
+
+enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing *message, uint64_t *id) {
     SW_ON_HOST_THREAD();
-    size_t size = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (pieces[i].size > SIZE_MAX - size) return SW_TOOBIG;
-        size += pieces[i].size;
-    }
+    size_t size, expected = 0;
+    if (!measure(message, &size)) return SW_TOOBIG;
     sw_channel_lock(channel);
     enum sw_err refused = admit(channel, size);
-    if (refused != SW_OK) {
-        sw_channel_unlock(channel);
-        return refused;
-    }
-    if (size > sw_outbox_room(&channel->out) && !sw_outbox_use_spare(&channel->out, size)) {
-        struct sw_pages chain = {NULL, NULL};
-        size_t rest = sw_outbox_take_spare(&channel->out, size, &chain);
-        if (rest == size)
-            rest = sw_outbox_page_size(&channel->out, size); /* others may follow; not behind a large one */
+    bool fits = refused == SW_OK && message->lent == NULL && find_room(&channel->out, size), tell = false;
+    if (fits) {
+        *id = sw_outbox_append(&channel->out, message->pieces, message->count, message->flags);
+        tell = mark_filled(channel);
+    } else if (refused == SW_OK && message->lent == NULL) {
+        expected = sw_outbox_page_size(&channel->out, size); /* others may follow */
         sw_outbox_note_need(&channel->out);
-        sw_channel_unlock(channel);
-        const struct outgoing message = {pieces, count, size, flags};
-        return send_in_chain(channel, &chain, rest, &message, id);
     }
-    *id = sw_outbox_append(&channel->out, pieces, count, flags);
-    bool tell = mark_filled(channel);
     sw_channel_unlock(channel);
+    if (refused != SW_OK) return refused;
+    if (!fits) return send_in_pages(channel, message, size, expected, id);
     if (tell) announce(channel);
     return SW_OK;
 }
@@ -300,6 +295,6 @@ void sw_channel_close_here(struct sw_channel *channel) {
     sw_inbox_finish(&channel->in, &last);
     bool tell = sw_channel_mark_ready(channel);
     sw_channel_unlock(channel);
-    sw_pages_free(&unsent);
+    sw_engine_give_back(channel->engine, &unsent);
     if (tell) sw_engine_tell_host(channel->engine, channel);
 }

@@ -20,14 +20,6 @@ bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size) {
     return true;
 }
 
-size_t sw_outbox_take_spare(struct sw_outbox *outbox, size_t size, struct sw_pages *chain) {
-    while (outbox->spare.head != NULL && size > sw_page_room(outbox->spare.head)) {
-        size -= sw_page_room(outbox->spare.head);
-        sw_pages_add(chain, sw_pages_shift(&outbox->spare));
-    }
-    return size;
-}
-
 size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size) {
     size_t wanted = outbox->bytes > SW_PAGE_SMALLEST ? outbox->bytes : SW_PAGE_SMALLEST;
     if (wanted > SW_PAGE_ROOM) wanted = SW_PAGE_ROOM;

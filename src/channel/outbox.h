@@ -34,10 +34,6 @@ size_t sw_outbox_room(const struct sw_outbox *outbox);
 /* Puts a spare page at the end that takes a message of `size` bytes. False: there is none. */
 bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size);
 
-/* Moves spare pages into the chain, as many as a message would fill; returns how many of its `size` bytes they leave.
- */
-size_t sw_outbox_take_spare(struct sw_outbox *outbox, size_t size, struct sw_pages *chain);
-
 /* Room worth adding for `size` bytes of a message: what is queued already, up to one page, so that an idle client's
  * first page is small and a busy one's are large. */
 size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size);
@@ -48,8 +44,8 @@ uint64_t sw_outbox_append(struct sw_outbox *outbox, const struct sw_slice *piece
 /* Appends a chain that holds exactly one message of `size` bytes; returns its id. */
 uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t size);
 
-/* After a page was added: from the second large page on, a host that has no spare one wants some. Memory that is touched
- * for the first time costs a virtual machine 0.6 us a KiB (docs/performance.md), which better the loop pays. */
+/* After a page was added: from the second large page on, a host that has no spare one wants some. Memory that is
+ * touched for the first time costs a virtual machine 0.6 us a KiB (docs/performance.md), which better the loop pays. */
 void sw_outbox_note_need(struct sw_outbox *outbox);
 
 /* How many pages the loop should make ready: a few, and no more than queue_limit has room for. */

@@ -179,7 +179,7 @@ static void set_wishes(lua_State *L, struct client *client, int client_index) {
     sw_channel_set_wishes(client->channel, wishes);
     client->discards = wishes.discard;
     if (!wishes.discard) return;
-    sw_inflow_collect(client->host);
+    sw_inflow_collect(L, client->host);
     sw_inflow_drop_messages(client);
 }
 

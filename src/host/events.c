@@ -49,7 +49,7 @@ static int next_event(lua_State *L) {
 static int events(lua_State *L) {
     struct host *host = sw_host(L);
     if (sw_host_refuses(L, host)) return 3;
-    sw_inflow_collect(host);
+    sw_inflow_collect(L, host);
     for (int upvalue = 1; upvalue <= UPVALUES; upvalue++) lua_pushvalue(L, lua_upvalueindex(upvalue));
     lua_pushcclosure(L, next_event, UPVALUES);
     return 1;

@@ -66,7 +66,8 @@ enum {
     HOST_ANCHORS,     /* client -> true, while the engine must keep it alive */
     HOST_ON_ERROR,    /* function */
     HOST_THREADS,     /* weak: coroutine that polled -> true */
-    HOST_VALUES = HOST_THREADS,
+    HOST_LOANS,       /* number -> string that the loop reads: see host/loan.h */
+    HOST_VALUES = HOST_LOANS,
 };
 
 /* Upvalues of every function of the module. */
@@ -125,9 +126,12 @@ void sw_client_release(struct client *client);
 
 /* --- inflow.c --- */
 
-/* Takes what the loop left for all clients of the host. There is no such thing for one client: its channel would stay
- * in the engine's ready list, and be put there once more. */
-void sw_inflow_collect(struct host *host);
+/* Takes what the loop left for all clients of the host, and ends the loans that came back. There is no such thing for
+ * one client: its channel would stay in the engine's ready list, and be put there once more. */
+void sw_inflow_collect(lua_State *L, struct host *host);
+
+/* The same while the Lua state closes, which ends all loans. */
+void sw_inflow_collect_last(struct host *host);
 
 /* Messages that can be read now. */
 static inline uint64_t sw_inflow_messages(const struct client *client) { return client->taken - client->passed; }

@@ -3,6 +3,8 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
+#include "host/loan.h"
+
 /* Delivered bytes are told to the channel in lumps: a lock for each would cost more than the delivery. */
 enum { SETTLE_LUMP = 64 * 1024 };
 
@@ -77,14 +79,25 @@ static void take(struct client *client) {
     sw_inflow_schedule(client);
 }
 
-void sw_inflow_collect(struct host *host) {
-    struct sw_channel *channel = sw_engine_take_ready(host->engine);
-    while (channel != NULL) {
-        struct sw_channel *next = channel->next_ready;
+/* Returns the pages of loans. */
+static struct sw_pages collect(struct host *host) {
+    struct sw_arrivals arrivals = sw_engine_take_arrivals(host->engine);
+    for (struct sw_channel *channel = arrivals.ready, *next; channel != NULL; channel = next) {
+        next = channel->next_ready;
         if (channel->owner != NULL) take(channel->owner);
         sw_channel_unref(channel);
-        channel = next;
     }
+    return arrivals.returned;
+}
+
+void sw_inflow_collect(lua_State *L, struct host *host) {
+    struct sw_pages returned = collect(host);
+    sw_loans_end(L, &returned);
+}
+
+void sw_inflow_collect_last(struct host *host) {
+    struct sw_pages returned = collect(host);
+    sw_pages_free(&returned);
 }
 
 /* --- reports --- */

@@ -60,7 +60,7 @@ void sw_host_close(struct host *host) {
     double deadline = sw_clock() + host->max_linger + STOP_MARGIN / 2;
     if (!sw_engine_stop(host->engine, false, deadline))
         sw_engine_stop(host->engine, true, sw_clock() + STOP_MARGIN / 2);
-    sw_inflow_collect(host); /* nobody is left to be told: drops the references */
+    sw_inflow_collect_last(host); /* nobody is left to be told: drops the references */
     sw_engine_leave(host->engine);
     host->engine = NULL;
 }

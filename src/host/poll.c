@@ -126,7 +126,7 @@ static void deliver_one(lua_State *L, struct host *host, struct client *client, 
 static int finish(lua_State *L, struct host *host, const struct round *round) {
     for (struct client *client = host->runnable.head; client != NULL; client = client->run_next)
         sw_inflow_settle(client);
-    sw_inflow_collect(host); /* what came meanwhile can be delivered now, though not by this poll */
+    sw_inflow_collect(L, host); /* what came meanwhile can be delivered now, though not by this poll */
     host->depth--;
     lua_pushinteger(L, round->delivered);
     lua_pushboolean(L, next_client(L, host) != NULL);
@@ -282,7 +282,7 @@ static int poll_all(lua_State *L) {
     double deadline;
     if (sw_host_refuses(L, host)) return 3;
     read_limits(L, "sidewire.poll", 1, &max, &deadline);
-    sw_inflow_collect(host);
+    sw_inflow_collect(L, host);
     return poll(L, host, max, deadline, 0);
 }
 
@@ -303,7 +303,7 @@ static int poll_client(lua_State *L) {
     double deadline;
     if (client == NULL) return 3;
     read_limits(L, "client:poll", 2, &max, &deadline);
-    sw_inflow_collect(client->host);
+    sw_inflow_collect(L, client->host);
     return poll(L, client->host, max, deadline, 1);
 }
 

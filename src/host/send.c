@@ -5,6 +5,7 @@
 #include "host/check.h"
 #include "host/event.h"
 #include "host/host.h"
+#include "host/loan.h"
 #include "host/send.h"
 
 /* Pieces of one message that are sent from where they lie; more are joined first. */
@@ -100,6 +101,31 @@ static uint32_t end_flags(const struct client *client) {
     return client->channel->options.framing.kind == SW_FRAMING_RAW ? SW_END_LOOSE : 0;
 }
 
+/* --- lending --- */
+
+/* The piece to be read where it lies: the largest of those that are worth it; that a message has a second one is rare,
+ * and that is copied. NULL: none. */
+static const struct sw_slice *choose_lent(const struct sw_slice *pieces, int count) {
+    const struct sw_slice *chosen = NULL;
+    for (int i = 0; i < count; i++) {
+        size_t size = pieces[i].size;
+        if (size >= SW_LOAN_MIN && size <= SW_LOAN_MAX && (chosen == NULL || size > chosen->size)) chosen = &pieces[i];
+    }
+    return chosen;
+}
+
+/* Sends a message that lends the string at index. */
+static enum sw_err send_lent(lua_State *L, const struct client *client, struct sw_outgoing *message, int index,
+                             uint64_t *id) {
+    sw_inflow_collect(L, client->host); /* who sends and never polls has his memory back, too */
+    message->loan = sw_loan_make(L, index);
+    enum sw_err failed = sw_channel_send(client->channel, message, id);
+    if (failed != SW_OK) sw_loan_end(L, message->loan);
+    return failed;
+}
+
+/* --- methods --- */
+
 /* Many pieces become one first: a corner, and rightly the slower one. */
 static void join_pieces(lua_State *L) {
     int last = lua_gettop(L);
@@ -112,7 +138,8 @@ static void join_pieces(lua_State *L) {
  * @module sidewire.core
  */
 
-/*** Queues one message; never waits. Possible at any time before close, also without a connection.
+/*** Queues one message; never waits. Possible at any time before close, also without a connection. Of a large message,
+ * the largest piece (of 16 KiB and more) is not copied: the string itself is kept until it is sent.
  * @function client:send
  * @tparam string|number ... pieces, which form one message; the framing is added
  * @treturn[1] integer the message's id
@@ -138,7 +165,10 @@ static int client_send(lua_State *L) {
         if (envelope.prefix_size > 0) *--first = (struct sw_slice){envelope.prefix, envelope.prefix_size};
         struct sw_slice *end = pieces + 1 + count;
         if (envelope.suffix_size > 0) *end++ = (struct sw_slice){envelope.suffix, envelope.suffix_size};
-        failed = sw_channel_send(client->channel, first, (size_t)(end - first), end_flags(client), &id);
+        const struct sw_slice *lent = choose_lent(pieces + 1, count);
+        struct sw_outgoing message = {first, (size_t)(end - first), end_flags(client), lent, 0};
+        failed = lent == NULL ? sw_channel_send(client->channel, &message, &id)
+                              : send_lent(L, client, &message, (int)(lent - pieces) + 1, &id);
     }
     if (failed != SW_OK) return refuse_message(L, client, failed, total_size(pieces + 1, count));
     return push_id(L, id);
@@ -162,7 +192,9 @@ static int client_write(lua_State *L) {
     bytes.data = lua_tolstring(L, 2, &bytes.size);
     if (bytes.size == 0) return sw_push_refusal(L, SW_FRAME, "bytes must not be empty");
     uint64_t id = 0;
-    enum sw_err failed = sw_channel_send(client->channel, &bytes, 1, SW_END_LOOSE, &id);
+    struct sw_outgoing message = {&bytes, 1, SW_END_LOOSE, choose_lent(&bytes, 1), 0};
+    enum sw_err failed = message.lent == NULL ? sw_channel_send(client->channel, &message, &id)
+                                              : send_lent(L, client, &message, 2, &id);
     if (failed != SW_OK) return refuse_message(L, client, failed, bytes.size);
     return push_id(L, id);
 }

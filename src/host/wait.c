@@ -183,7 +183,7 @@ static int look_message(lua_State *L, struct client *client, void *context) {
     (void)context;
     struct sw_view view;
     sw_channel_look(client->channel, &view); /* first: what came before an end is there once the end is seen */
-    sw_inflow_collect(client->host);
+    sw_inflow_collect(L, client->host);
     /* Anchoring may need memory: now, when an error loses no message yet. Below it then needs none. */
     if (sw_inflow_messages(client) == 1) sw_client_anchor(L, 1);
     while (sw_inflow_messages(client) > 0) {
@@ -227,7 +227,7 @@ static int client_receive(lua_State *L) {
 static int look_work(lua_State *L, struct client *client, void *context) {
     (void)client;
     struct host *host = context;
-    sw_inflow_collect(host);
+    sw_inflow_collect(L, host);
     return host->runnable.head != NULL ? push_true(L) : 0;
 }
 

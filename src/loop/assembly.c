@@ -9,35 +9,6 @@ void sw_assembly_reset(struct sw_assembly *assembly) {
     sw_decoder_init(&assembly->decoder);
 }
 
-/* A page at the end that takes a byte and a boundary; `expected` more bytes are likely to follow. */
-static struct sw_page *page_with_room(struct sw_pages *pages, size_t expected) {
-    struct sw_page *page = pages->tail;
-    if (page != NULL && sw_page_room(page) > 0) return page;
-    page = sw_page_new(expected + expected / 8 > SW_PAGE_SMALLEST ? expected + expected / 8 : SW_PAGE_SMALLEST);
-    if (page != NULL) sw_pages_add(pages, page);
-    return page;
-}
-
-static bool append(struct sw_pages *pages, const unsigned char *bytes, size_t size, size_t expected) {
-    while (size > 0) {
-        struct sw_page *page = page_with_room(pages, expected);
-        if (page == NULL) return false;
-        size_t room = sw_page_room(page), part = size < room ? size : room;
-        sw_page_put(page, bytes, part);
-        bytes += part;
-        size -= part;
-    }
-    return true;
-}
-
-static bool end_message(struct sw_pages *pages, size_t expected) {
-    struct sw_page *page = pages->tail;
-    if (page == NULL || !sw_page_can_end(page)) page = page_with_room(pages, expected);
-    if (page == NULL) return false;
-    sw_page_end(page, 0);
-    return true;
-}
-
 /* Cuts what follows the first `keep` bytes, which is a delimiter, off a message that came in parts. It may lie across
  * pages, but all of them belong to this message. */
 static void cut_tail(struct sw_pages *pages, size_t keep) {
@@ -59,10 +30,10 @@ static void cut_unended(struct sw_pages *pages) {
 
 static bool finish_partial(struct sw_assembly *assembly, const unsigned char *bytes, const struct sw_frame *frame,
                            size_t expected) {
-    if (!append(&assembly->partial, bytes, frame->part, expected)) return false;
+    if (!sw_pages_append(&assembly->partial, bytes, frame->part, expected)) return false;
     size_t length = assembly->partial_bytes + frame->part - frame->trim;
     if (frame->trim > 0) cut_tail(&assembly->partial, length);
-    if (!end_message(&assembly->partial, expected)) return false;
+    if (!sw_pages_end(&assembly->partial, expected, 0)) return false;
     assembly->bytes += length;
     assembly->count++;
     assembly->partial_bytes = 0;
@@ -73,7 +44,7 @@ static bool finish_partial(struct sw_assembly *assembly, const unsigned char *by
 static bool finish_whole(struct sw_assembly *assembly, const unsigned char *bytes, const struct sw_frame *frame,
                          size_t expected) {
     size_t size = frame->part - frame->trim;
-    if (!append(&assembly->whole, bytes, size, expected) || !end_message(&assembly->whole, expected)) {
+    if (!sw_pages_append(&assembly->whole, bytes, size, expected) || !sw_pages_end(&assembly->whole, expected, 0)) {
         cut_unended(&assembly->whole);
         return false;
     }
@@ -86,7 +57,7 @@ static bool store(struct sw_assembly *assembly, const unsigned char *bytes, cons
                   size_t expected) {
     if (frame->status == SW_FRAME_PART) {
         assembly->partial_bytes += frame->part;
-        return append(&assembly->partial, bytes, frame->part, expected);
+        return sw_pages_append(&assembly->partial, bytes, frame->part, expected);
     }
     return assembly->partial_bytes > 0 ? finish_partial(assembly, bytes, frame, expected)
                                        : finish_whole(assembly, bytes, frame, expected);
@@ -94,10 +65,11 @@ static bool store(struct sw_assembly *assembly, const unsigned char *bytes, cons
 
 enum sw_err sw_assembly_feed(struct sw_assembly *assembly, const struct sw_framing *framing, const unsigned char *bytes,
                              size_t size) {
+    size_t expected = size + size / 8; /* boundaries, too */
     while (size > 0) {
         struct sw_frame frame = sw_decode(&assembly->decoder, framing, bytes, size);
         if (frame.status == SW_FRAME_BAD) return SW_FRAME;
-        if (!store(assembly, bytes + frame.skip, &frame, size)) return SW_SYSTEM;
+        if (!store(assembly, bytes + frame.skip, &frame, expected)) return SW_SYSTEM;
         bytes += frame.skip + frame.part;
         size -= frame.skip + frame.part;
     }

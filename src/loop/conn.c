@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "channel/engine.h"
 #include "channel/thread.h"
 #include "loop/loop.h"
 #include "loop/socket.h"
@@ -131,6 +132,11 @@ void sw_conn_log(struct conn *conn, enum sw_log log, double delay) {
     sw_channel_report(conn->channel, &report);
 }
 
+static void give_loans_back(struct conn *conn) {
+    struct sw_pages lent = sw_sendq_take_lent(&conn->queue);
+    sw_engine_give_back(conn->loop->engine, &lent);
+}
+
 struct sw_progress sw_conn_progress(struct conn *conn) {
     const struct sw_sendq *queue = &conn->queue;
     struct sw_gauges *gauges = &conn->gauges;
@@ -143,6 +149,7 @@ struct sw_progress sw_conn_progress(struct conn *conn) {
     assert(queue->last_id - queue->handed.id + sw_gauges_not_queued(gauges) == queue->last_id);
     uint64_t before = conn->released;
     conn->released = sw_sendq_released(queue);
+    give_loans_back(conn);
     return (struct sw_progress){gauges, (size_t)(conn->released - before)};
 }
 

@@ -13,6 +13,7 @@ void sw_sendq_init(struct sw_sendq *queue, enum sw_retain mode, uint64_t last_id
 void sw_sendq_fini(struct sw_sendq *queue) {
     sw_pages_free(&queue->pages);
     sw_pages_free(&queue->spent);
+    sw_pages_free(&queue->lent);
 }
 
 /* --- places --- */
@@ -81,6 +82,11 @@ static void advance_to_id(struct sw_place *place, uint64_t id) {
 /* --- the queue --- */
 
 static void drop_page(struct sw_sendq *queue, struct sw_page *page) {
+    if (page->loan != 0) {
+        sw_pages_add(&queue->lent, page);
+        queue->loans--;
+        return;
+    }
     if (page->size < SW_SPENT_SIZE || queue->spent_count >= SW_SPENT_MAX) {
         free(page);
         return;
@@ -95,6 +101,12 @@ struct sw_pages sw_sendq_take_spent(struct sw_sendq *queue) {
     queue->spent = (struct sw_pages){NULL, NULL};
     queue->spent_count = 0;
     return spent;
+}
+
+struct sw_pages sw_sendq_take_lent(struct sw_sendq *queue) {
+    struct sw_pages lent = queue->lent;
+    queue->lent = (struct sw_pages){NULL, NULL};
+    return lent;
 }
 
 static void drop_pages_before(struct sw_sendq *queue, const struct sw_page *page) {
@@ -114,6 +126,7 @@ static void free_pages(struct sw_sendq *queue) {
 }
 
 static bool fits_behind(const struct sw_page *tail, const struct sw_page *page) {
+    if (page->loan != 0 || tail->loan != 0) return false;
     size_t size = page->used + 4 * (size_t)page->ends;
     size_t free_space = tail->size - tail->used - 4 * (size_t)tail->ends;
     return size <= free_space;
@@ -130,6 +143,7 @@ void sw_sendq_put(struct sw_sendq *queue, struct sw_pages *pages) {
     for (const struct sw_page *page = pages->head; page != NULL; page = page->next) {
         queue->end += page->used;
         queue->last_id += page->ends;
+        queue->loans += page->loan != 0;
     }
     if (queue->pages.tail != NULL && pages->head != NULL && fits_behind(queue->pages.tail, pages->head)) {
         struct sw_page *page = sw_pages_shift(pages);
@@ -156,7 +170,7 @@ size_t sw_sendq_fill(const struct sw_sendq *queue, uint64_t fence, size_t limit,
         bool last = fence <= ended + (page->ends - index);
         if (last) stop = fence > ended ? sw_page_end_at(page, index + (uint32_t)(fence - ended) - 1) : offset;
         if (stop > offset) {
-            iov[count++] = (struct iovec){page->data + offset, stop - offset};
+            iov[count++] = (struct iovec){(void *)(uintptr_t)(page->bytes + offset), stop - offset};
             bytes += stop - offset;
         }
         if (last) break;

@@ -47,6 +47,8 @@ struct sw_sendq {
     struct sw_pages pages;
     struct sw_pages spent; /* emptied large pages, to be filled again: at most SW_SPENT_MAX */
     unsigned spent_count;
+    struct sw_pages lent; /* pages of lent bytes that are done with */
+    size_t loans;         /* such pages that are not */
     struct sw_place kept, acked, handed;
     uint64_t last_id;   /* newest message that was put */
     uint64_t end;       /* bytes put since the queue was made */
@@ -91,6 +93,9 @@ bool sw_sendq_copy(const struct sw_sendq *queue, struct sw_pages *copy);
 
 /* Moves the spent pages out. */
 struct sw_pages sw_sendq_take_spent(struct sw_sendq *queue);
+
+/* Moves out the pages of lent bytes that are done with: their owner waits for them. */
+struct sw_pages sw_sendq_take_lent(struct sw_sendq *queue);
 
 /* What a connection's end means for its messages. */
 struct sw_toll {

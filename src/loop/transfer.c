@@ -1,5 +1,6 @@
 #include <errno.h>
 
+#include "channel/engine.h"
 #include "loop/conn.h"
 #include "loop/loop.h"
 #include "loop/socket.h"
@@ -171,6 +172,16 @@ static void note_handed(struct conn *conn, size_t bytes) {
     sw_sendq_handed(&conn->queue, bytes - of_greeting);
 }
 
+/* The bytes of lent pages are held meanwhile. They are gone only when the loop is to end, which it sees before it
+ * sleeps: until then, nothing more can be handed over. */
+static ptrdiff_t hand_over(struct conn *conn, struct iovec *iov, size_t count) {
+    if (conn->queue.loans == 0) return sw_socket_send(conn->fd, iov, count);
+    if (!sw_engine_hold_loans(conn->loop->engine)) return -EAGAIN;
+    ptrdiff_t taken = sw_socket_send(conn->fd, iov, count);
+    sw_engine_release_loans(conn->loop->engine);
+    return taken;
+}
+
 static enum outcome send_some(struct conn *conn) {
     struct iovec iov[IOVECS];
     enum outcome outcome = look(conn);
@@ -180,7 +191,7 @@ static enum outcome send_some(struct conn *conn) {
         sw_conn_account(conn);
         return ALL_SENT;
     }
-    ptrdiff_t taken = sw_socket_send(conn->fd, iov, count);
+    ptrdiff_t taken = hand_over(conn, iov, count);
     if (taken == -EAGAIN || taken == -EWOULDBLOCK) return BLOCKED;
     if (taken == -ENOBUFS) return STARVED;
     if (taken < 0) {
@@ -337,8 +348,11 @@ void sw_transfer_stop(struct conn *conn) {
 void sw_transfer_copy(struct conn *conn) {
     if (sw_conn_is_open(conn)) sw_transfer_sample(conn);
     sw_transfer_take(conn);
-    struct sw_copy copy = {.first = conn->queue.kept.id + 1};
-    copy.failed = !sw_sendq_copy(&conn->queue, &copy.pages);
+    struct sw_copy copy = {.first = conn->queue.kept.id + 1, .failed = true};
+    if (sw_engine_hold_loans(conn->loop->engine)) {
+        copy.failed = !sw_sendq_copy(&conn->queue, &copy.pages);
+        sw_engine_release_loans(conn->loop->engine);
+    }
     sw_channel_give_copy(conn->channel, &copy);
 }
 
