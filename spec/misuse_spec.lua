@@ -79,7 +79,7 @@ describe("misuse raises, names the field, says what is valid:", function()
     it("lists the valid options when one is unknown [F5]", function()
       local message = refused({ "unknown option 'reconect'" }, sidewire.new, { reconect = true })
       for _, name in ipairs { "host", "port", "framing", "max_message", "connect_timeout", "reconnect", "queue_limit",
-        "inbox_limit", "retain", "greeting", "linger", "nodelay", "keepalive", "stall_timeout", "on" } do
+        "inbox_limit", "retain", "greeting", "linger", "nodelay", "keepalive", "stall_timeout", "spin", "on" } do
         assert(message:find(name, 1, true), name .. " is not listed")
       end
       refused({ "unknown option '1'" }, sidewire.new, { "127.0.0.1" })
@@ -142,6 +142,13 @@ describe("misuse raises, names the field, says what is valid:", function()
       refuses("max_message", { 2 ^ 40 }, "max_message", "1..1073741824")
       assert(sidewire.new { queue_limit = 16 * 2 ^ 20, inbox_limit = 2 ^ 20, max_message = 2 ^ 16 }) -- whole floats
       assert(sidewire.new { queue_limit = 1, inbox_limit = 1, max_message = 1 })
+    end)
+
+    it("refuses other spins than whole microseconds, up to a second", function()
+      refuses("spin", { -1, 0.5, 50e-6, 1000001, nan, inf, true, table.unpack(NO_NUMBERS) }, "spin",
+        "whole number of microseconds, 0..1000000")
+      assert(sidewire.new { spin = 0 })
+      assert(sidewire.new { spin = 1e6 })
     end)
 
     it("refuses framings that are none", function()

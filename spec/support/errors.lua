@@ -86,7 +86,7 @@ errors.sections = {
       "Give a table, or nothing." },
     { "sidewire.new { reconect = true }",
       "sidewire.new: unknown option 'reconect' (valid: host, port, framing, max_message, connect_timeout, reconnect, "
-      .. "queue_limit, inbox_limit, retain, greeting, linger, nodelay, keepalive, stall_timeout, on, settings)",
+      .. "queue_limit, inbox_limit, retain, greeting, linger, nodelay, keepalive, stall_timeout, spin, on, settings)",
       "raises", "Correct the name; the valid ones are listed." },
     { "sidewire.new { host = 5 }", "sidewire.new: host must be a string, a host name or an IP address, got 5", "raises",
       "Give a string." },
@@ -162,6 +162,9 @@ errors.sections = {
       "0 waits for nothing." },
     { "sidewire.new { nodelay = 1 }", "sidewire.new: nodelay must be true or false, got 1", "raises",
       "Give a boolean." },
+    { "sidewire.new { spin = 50e-6 }",
+      "sidewire.new: spin must be a whole number of microseconds, 0..1000000, got 5e-05", "raises",
+      "Microseconds, not seconds: `spin = 50`." },
     { "sidewire.new { keepalive = true }",
       "sidewire.new: keepalive must be false or a table { idle =, interval =, count = }, got true", "raises",
       "It is on when nothing is said; leave it out." },

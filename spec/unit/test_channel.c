@@ -447,7 +447,7 @@ static void *echo_loop(void *argument) {
     sw_thread_mark_ours();
     struct sw_work work;
     do {
-        bool something = sw_engine_collect(engine, &work);
+        bool something = sw_engine_collect(engine, &work, false);
         count_posts(work.posts);
         attend(work.dirty);
         if (!something && !work.stopping && !early_end) sleep_in(engine);

@@ -208,12 +208,12 @@ static void take(struct sw_engine *engine, struct sw_work *work) {
     engine->posts = NULL;
 }
 
-bool sw_engine_collect(struct sw_engine *engine, struct sw_work *work) {
+bool sw_engine_collect(struct sw_engine *engine, struct sw_work *work, bool stays_awake) {
     SW_ON_LOOP_THREAD();
     lock(engine);
     take(engine, work);
     bool something = work->dirty != NULL || work->posts != NULL;
-    engine->sleeping = !something;
+    engine->sleeping = !something && !stays_awake;
     unlock(engine);
     return something;
 }

@@ -153,6 +153,15 @@ static void read_stall_timeout(lua_State *L, struct sw_spot spot, void *out) {
     ((struct reading *)out)->options->stall_timeout = seconds;
 }
 
+/* In microseconds, as the system's busy polling is (SO_BUSY_POLL, socket(7)). */
+static void read_spin(lua_State *L, struct sw_spot spot, void *out) {
+    int is_whole = 0;
+    lua_Integer microseconds = lua_type(L, -1) == LUA_TNUMBER ? lua_tointegerx(L, -1, &is_whole) : 0;
+    if (!is_whole || microseconds < 0 || microseconds > 1000000)
+        sw_misuse(L, spot, -1, "a whole number of microseconds, 0..1000000");
+    ((struct reading *)out)->options->spin = (double)microseconds * 1e-6;
+}
+
 /* --- keepalive: Linux takes 1..32767 seconds and 1..127 probes (tcp(7)) --- */
 
 static void read_idle(lua_State *L, struct sw_spot spot, void *out) {
@@ -205,6 +214,7 @@ static const struct sw_option all_options[] = {
     {"nodelay", read_nodelay},
     {"keepalive", read_keepalive},
     {"stall_timeout", read_stall_timeout},
+    {"spin", read_spin},
     {"on", read_on},
     {NULL, NULL},
 };

@@ -193,8 +193,8 @@ static int client_write(lua_State *L) {
     if (bytes.size == 0) return sw_push_refusal(L, SW_FRAME, "bytes must not be empty");
     uint64_t id = 0;
     struct sw_outgoing message = {&bytes, 1, SW_END_LOOSE, choose_lent(&bytes, 1), 0};
-    enum sw_err failed = message.lent == NULL ? sw_channel_send(client->channel, &message, &id)
-                                              : send_lent(L, client, &message, 2, &id);
+    enum sw_err failed =
+        message.lent == NULL ? sw_channel_send(client->channel, &message, &id) : send_lent(L, client, &message, 2, &id);
     if (failed != SW_OK) return refuse_message(L, client, failed, bytes.size);
     return push_id(L, id);
 }

@@ -160,26 +160,45 @@ static void obey(struct loop *loop, const struct sw_work *work) {
     if (work->aborting || (loop->stopping && loop->conns == NULL)) end(loop);
 }
 
-/* False: there was nothing, and the host knows that we sleep. */
-static bool work_once(struct loop *loop) {
+void sw_loop_spin(struct loop *loop, double seconds) {
+    double until = sw_clock() + seconds;
+    if (loop->awake_until < until) loop->awake_until = until;
+}
+
+static bool spins(struct loop *loop) {
+    if (loop->awake_until == 0) return false;
+    if (sw_clock() < loop->awake_until) return true;
+    loop->awake_until = 0;
+    return false;
+}
+
+enum outcome {
+    WORKED,
+    SPINS,  /* there was nothing, and the loop looks again */
+    SLEEPS, /* there was nothing, and the host knows that we sleep */
+};
+
+static enum outcome work_once(struct loop *loop) {
     struct sw_work work;
-    bool something = sw_engine_collect(loop->engine, &work);
+    bool stays_awake = spins(loop);
+    bool something = sw_engine_collect(loop->engine, &work, stays_awake);
     receive_posts(work.posts);
     attend_all(loop, work.dirty, sw_conn_attend);
     obey(loop, &work);
     free_removed(loop);
-    return something;
+    if (something) return WORKED;
+    return stays_awake ? SPINS : SLEEPS;
 }
 
 static void before_sleep(struct ev_loop *ev, ev_prepare *watcher, int events) {
     (void)events;
     struct loop *loop = watcher->data;
-    bool more = true;
+    enum outcome outcome = WORKED;
     if (loop->nap) rest(NAP_NS);
     loop->nap = false;
-    for (int round = 0; round < WORK_ROUNDS && more && !loop->ended; round++) more = work_once(loop);
+    for (int round = 0; round < WORK_ROUNDS && outcome == WORKED && !loop->ended; round++) outcome = work_once(loop);
     if (loop->fault.err != SW_OK) end(loop);
-    if (more || loop->look_again)
+    if (outcome != SLEEPS || loop->look_again)
         ev_idle_start(ev, &loop->unfinished);
     else
         ev_idle_stop(ev, &loop->unfinished);

@@ -157,6 +157,11 @@ static enum outcome look(struct conn *conn) {
     return conn->paced ? PACED : MORE;
 }
 
+/* Something went to the peer or came from it: an answer, or the next message, may be near. */
+static void note_traffic(struct conn *conn) {
+    if (conn->channel->options.spin > 0) sw_loop_spin(conn->loop, conn->channel->options.spin);
+}
+
 /* The next bytes: what is left of the greeting, then messages. */
 static size_t fill(struct conn *conn, struct iovec *iov) {
     size_t left = greeting_left(conn), count = left > 0;
@@ -170,6 +175,7 @@ static void note_handed(struct conn *conn, size_t bytes) {
     conn->greeted += of_greeting;
     if (of_greeting == left) drop_greeting(conn);
     sw_sendq_handed(&conn->queue, bytes - of_greeting);
+    note_traffic(conn);
 }
 
 /* The bytes of lent pages are held meanwhile. They are gone only when the loop is to end, which it sees before it
@@ -284,6 +290,7 @@ static void peer_ended(struct conn *conn) {
 /* False: reading is over for this round, or for good. */
 static bool digest(struct conn *conn, size_t size) {
     conn->gauges.received_bytes += size;
+    note_traffic(conn);
     if (conn->goal == GOAL_CLOSE && conn->state != CONN_CONNECTED) return true;
     enum sw_err failed = sw_assembly_feed(&conn->in, &conn->channel->options.framing, conn->loop->buffer, size);
     put_messages(conn);

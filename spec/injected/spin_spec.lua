@@ -1,0 +1,87 @@
+-- The option spin: a background thread that looks out for traffic for a while before it sleeps. In a build with
+-- FAULTS=1, which counts the wake-ups: each is a write.
+
+local sidewire = require "sidewire.core"
+local lfs = require "lfs"
+local Peer = require "spec.support.peer"
+local util = require "spec.support.util"
+
+local ROUNDS = 50
+
+local function wake_ups()
+  return sidewire.faults().write.calls
+end
+
+-- A script that asks all the time, and does not sleep itself.
+local function round_trips(client, count)
+  for n = 1, count do
+    client:send(("round trip %d"):format(n))
+    repeat
+      sidewire.poll()
+      local answer = client:receive()
+    until answer
+  end
+end
+
+-- The state of each thread of this process but the first: R, S, ...
+local function states()
+  local list = {}
+  for id in lfs.dir "/proc/self/task" do
+    local file = tonumber(id) and io.open(("/proc/self/task/%s/stat"):format(id))
+    local stat = file and file:read "a"
+    if file then file:close() end
+    if stat then list[#list + 1] = stat:match "%) (%u)" end
+  end
+  return table.concat(list, "", 2)
+end
+
+-- Waits until the loop has slept for a while.
+local function wait_asleep()
+  local looks = 0
+  assert(util.wait_until(function()
+    looks = states():find "[^S]" and 0 or looks + 1
+    return looks == 50
+  end))
+end
+
+describe("spin", function()
+  local peer
+  before_each(function()
+    util.begin()
+    peer = Peer.start { mode = "echo" }
+  end)
+  after_each(util.finish)
+
+  it("saves the wake-ups: a thread that has just seen traffic looks for more by itself", function()
+    local client = util.connected(peer, { spin = 1000000 })
+    round_trips(client, 2) -- it stays awake from now on, and has done all that connecting needs
+    local before = wake_ups()
+    round_trips(client, ROUNDS)
+    assert.equal(before, wake_ups())
+  end)
+
+  it("ends: the thread sleeps, and is woken", function()
+    for _, spin in ipairs { 0, 1, 100000 } do
+      local client = util.connected(peer, { spin = spin })
+      for n = 1, 3 do
+        client:send "ends"
+        assert(client:receive(util.DEADLINE))
+        wait_asleep()
+        local before = wake_ups()
+        client:send(("%d, and wakes it"):format(n))
+        assert.equal(before + 1, wake_ups())
+        assert(client:receive(util.DEADLINE))
+      end
+      client:close(0)
+    end
+  end)
+
+  it("is for the clients that ask for it", function()
+    local idle = util.connected(peer, { spin = 1000000 })
+    local client = util.connected(peer)
+    client:send "no traffic of the other's"
+    assert(client:receive(util.DEADLINE))
+    wait_asleep()
+    assert.equal("connected", idle:state())
+  end)
+end)
