@@ -30,6 +30,7 @@ build = {
         "src/base/backoff.c",
         "src/base/cursor.c",
         "src/base/error.c",
+        "src/base/options.c",
         "src/base/page.c",
         "src/base/server.c",
         "src/channel/channel.c",

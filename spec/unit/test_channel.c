@@ -228,7 +228,9 @@ static void *no_loop(void *engine) {
 
 static struct sw_channel *new_channel(struct sw_engine *engine, size_t queue_limit) {
     const struct sw_options options = {.queue_limit = queue_limit, .inbox_limit = SIZE_MAX / 4};
-    return sw_channel_new(engine, &options);
+    struct sw_options *last = NULL, *shared = sw_options_share(&last, &options);
+    sw_options_unref(last);
+    return sw_channel_new(engine, shared);
 }
 
 static enum sw_err send_bytes(struct sw_channel *channel, const void *bytes, size_t size, uint64_t *id) {

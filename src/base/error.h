@@ -36,8 +36,8 @@ enum sw_stage {
 };
 
 struct sw_error {
-    enum sw_err err;
-    enum sw_stage stage;
+    enum sw_err err : 8;
+    enum sw_stage stage : 8;
     int sys; /* errno when err is SW_SYSTEM, else 0 */
 };
 

@@ -1,9 +1,11 @@
 /* What a client was made with: checked by the host room, then never changed, so both threads read it without a lock.
- * Server and reconnect policy, which change, travel as commands.
+ * Server and reconnect policy, which change, travel as commands. Clients that were made alike share theirs: a thousand
+ * clients mostly are.
  */
 #ifndef SW_BASE_OPTIONS_H
 #define SW_BASE_OPTIONS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -17,6 +19,7 @@ struct sw_keepalive {
 };
 
 struct sw_options {
+    atomic_int refs; /* of shared ones */
     struct sw_framing framing;
     enum sw_retain retain;
     size_t queue_limit;     /* bytes accepted and not finished with, framing included */
@@ -28,5 +31,12 @@ struct sw_options {
     struct sw_keepalive keepalive;
     bool nodelay;
 };
+
+/* A reference to options equal to `wanted`: those that *last refers to, if they are; else new ones, to which *last
+ * refers from then on. NULL: no memory. */
+struct sw_options *sw_options_share(struct sw_options **last, const struct sw_options *wanted);
+
+/* Takes NULL. */
+void sw_options_unref(struct sw_options *options);
 
 #endif

@@ -2,8 +2,8 @@
 
 #include "base/memory.h"
 
-/* Allocation sizes are multiples of this: fewer sizes, better reuse by malloc. */
-enum { GRAIN = 256 };
+/* Blocks are multiples of GRAIN, of which malloc has WORD for itself: few sizes, which it can use again and again. */
+enum { GRAIN = 64, WORD = sizeof(size_t) };
 
 /* In bytes, what systems map memory by: 4 KiB on most, and never less. */
 enum { SMALLEST_PAGE_OF_MEMORY = 4096 };
@@ -22,7 +22,7 @@ static struct sw_page *new_page(size_t allocation) {
 
 struct sw_page *sw_page_new(size_t bytes) {
     if (bytes > SW_PAGE_MAX) return new_page(SW_PAGE_MAX);
-    size_t allocation = (sizeof(struct sw_page) + bytes + 4 + GRAIN - 1) / GRAIN * GRAIN;
+    size_t allocation = (sizeof(struct sw_page) + bytes + 4 + WORD + GRAIN - 1) / GRAIN * GRAIN - WORD;
     return new_page(allocation < SW_PAGE_MAX ? allocation : SW_PAGE_MAX);
 }
 

@@ -28,8 +28,8 @@
  * a page costs no system call. */
 enum { SW_PAGE_MAX = 65536 };
 
-/* Bytes that a page is made for at least: one or two small messages, in an allocation of 256 bytes. */
-enum { SW_PAGE_SMALLEST = 212 };
+/* Bytes that a page is made for at least: a small message, in a block of 128 bytes. */
+enum { SW_PAGE_SMALLEST = 84 };
 
 /* Set in a boundary of bytes whose first part may be of use to the peer (raw framing, write()): cut in the middle, they
  * may have been used, and must not be sent again as if they had not. */

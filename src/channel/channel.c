@@ -4,14 +4,17 @@
 #include "channel/engine.h"
 #include "channel/thread.h"
 
-struct sw_channel *sw_channel_new(struct sw_engine *engine, const struct sw_options *options) {
-    struct sw_channel *channel = sw_allocate_zeroed(sizeof *channel);
-    if (channel == NULL) return NULL;
+struct sw_channel *sw_channel_new(struct sw_engine *engine, struct sw_options *options) {
+    struct sw_channel *channel = options != NULL ? sw_allocate_zeroed(sizeof *channel) : NULL;
+    if (channel == NULL) {
+        sw_options_unref(options);
+        return NULL;
+    }
     sw_lock_init(&channel->lock);
     atomic_init(&channel->refs, 1);
     atomic_init(&channel->fd, -1);
     channel->engine = sw_engine_ref(engine);
-    channel->options = *options;
+    channel->options = options;
     channel->commands_tail = &channel->commands;
     sw_inbox_init(&channel->in);
     return channel;
@@ -30,6 +33,7 @@ void sw_channel_unref(struct sw_channel *channel) {
     sw_inbox_drop(&channel->in);
     sw_greeting_unref(channel->greeting);
     sw_pages_free(&channel->copy.pages);
+    sw_options_unref(channel->options);
     sw_lock_destroy(&channel->lock);
     sw_engine_unref(channel->engine);
     free(channel);

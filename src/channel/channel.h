@@ -64,11 +64,11 @@ static inline uint64_t sw_gauges_not_queued(const struct sw_gauges *gauges) {
 
 struct sw_channel {
     atomic_int refs;
-    struct sw_engine *engine;  /* one reference */
-    struct sw_options options; /* never changes */
-    atomic_int fd;             /* loop writes: its socket or -1; only a forked child reads it, to close it */
-    void *owner;               /* host thread only: the client, NULL once that is collected */
-    void *conn;                /* loop thread only: the connection, NULL before the first command and after the last */
+    struct sw_engine *engine;   /* one reference */
+    struct sw_options *options; /* one reference */
+    atomic_int fd;              /* loop writes: its socket or -1; only a forked child reads it, to close it */
+    void *owner;                /* host thread only: the client, NULL once that is collected */
+    void *conn;                 /* loop thread only: the connection, NULL before the first command and after the last */
 
     /* Guarded by the engine's lock. */
     struct sw_channel *next_dirty, *next_ready;
@@ -95,8 +95,9 @@ struct sw_channel {
     struct sw_gauges gauges;
 };
 
-/* A new channel with one reference, or NULL: no memory. */
-struct sw_channel *sw_channel_new(struct sw_engine *engine, const struct sw_options *options);
+/* A new channel with one reference; takes that to the options. NULL: no memory (options = NULL, too, is for want of it).
+ */
+struct sw_channel *sw_channel_new(struct sw_engine *engine, struct sw_options *options);
 struct sw_channel *sw_channel_ref(struct sw_channel *channel);
 void sw_channel_unref(struct sw_channel *channel);
 

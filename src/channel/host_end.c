@@ -31,7 +31,7 @@ static bool announce(struct sw_channel *channel) {
 
 static enum sw_err admit(struct sw_channel *channel, size_t size) {
     if (channel->state == SW_STATE_CLOSED) return SW_CLOSED;
-    return sw_outbox_admit(&channel->out, size, channel->options.queue_limit);
+    return sw_outbox_admit(&channel->out, size, channel->options->queue_limit);
 }
 
 /* False: more than can be counted. */
@@ -273,7 +273,7 @@ void sw_channel_free_reserve(struct sw_channel *channel) {
 
 void sw_channel_delivered(struct sw_channel *channel, size_t bytes) {
     sw_channel_lock(channel);
-    bool tell = sw_inbox_release(&channel->in, bytes, channel->options.inbox_limit) && mark_dirty(channel);
+    bool tell = sw_inbox_release(&channel->in, bytes, channel->options->inbox_limit) && mark_dirty(channel);
     sw_channel_unlock(channel);
     if (tell) announce(channel);
 }

@@ -17,7 +17,7 @@ void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch) {
     batch->discard = channel->discard;
     batch->copy_wanted = channel->copying == SW_COPY_WANTED;
     if (batch->copy_wanted) channel->copying = SW_COPY_MAKING;
-    batch->pages_wanted = sw_outbox_needs(&channel->out, channel->options.queue_limit);
+    batch->pages_wanted = sw_outbox_needs(&channel->out, channel->options->queue_limit);
     batch->confirmed = channel->confirmed;
     sw_channel_unlock(channel);
 }
@@ -31,7 +31,7 @@ struct news {
 static struct news note_progress(struct sw_channel *channel, const struct sw_progress *progress) {
     channel->gauges = *progress->gauges;
     return (struct news){
-        .drain = sw_outbox_release(&channel->out, progress->released, channel->options.queue_limit),
+        .drain = sw_outbox_release(&channel->out, progress->released, channel->options->queue_limit),
         .nudge = channel->watch == SW_WATCH_GAUGES,
     };
 }
@@ -106,7 +106,7 @@ void sw_channel_show(struct sw_channel *channel, uint64_t known, enum sw_state s
 
 /* With the lock held. True: the inbox has just become full, and a host sleeps that is to hear of it. */
 static bool note_full(struct sw_channel *channel) {
-    if (channel->in.paused || channel->in.bytes < channel->options.inbox_limit) return false;
+    if (channel->in.paused || channel->in.bytes < channel->options->inbox_limit) return false;
     channel->in.paused = true;
     return channel->watch != SW_WATCH_NOTHING;
 }
@@ -192,7 +192,7 @@ bool sw_channel_acked(struct sw_channel *channel, uint64_t id) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
     bool told = !channel->wants_acked || extend_acked(channel, id);
-    bool full = channel->in.paused || channel->in.bytes >= channel->options.inbox_limit;
+    bool full = channel->in.paused || channel->in.bytes >= channel->options->inbox_limit;
     sw_channel_unlock(channel);
     const struct sw_report report = {.event = SW_EVENT_ACKED, .acked = id};
     return told || (!full && sw_channel_report(channel, &report));

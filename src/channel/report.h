@@ -44,16 +44,18 @@ enum sw_log {
 struct sw_report {
     struct sw_report *next;
     uint64_t after; /* messages put into the inbox before it, over the client's life */
-    enum sw_event event;
-    enum sw_log log;       /* log */
+    enum sw_event event : 8;
+    enum sw_log log : 8;   /* log */
+    bool will_retry;       /* disconnect */
+    uint16_t port;         /* of the peer in question ... */
+    struct sw_ip address;  /* ... and its address */
+    uint32_t attempt;      /* connect, retry, log: 1 is the first after a success or a command */
     struct sw_error error; /* disconnect, error, retry, log: why */
-    struct sw_ip address;  /* of the peer in question */
-    uint16_t port;
-    bool will_retry;  /* disconnect */
-    uint32_t attempt; /* connect, retry, log: 1 is the first after a success or a command */
-    double seconds;   /* connect: how long it took; retry, log: the delay before the attempt */
-    uint64_t acked;   /* acked: newest id */
-    uint64_t unsent;  /* disconnect, error: messages not handed to the kernel whole */
+    union {
+        double seconds;  /* connect: how long it took; retry, log: the delay before the attempt */
+        uint64_t acked;  /* acked: newest id */
+        uint64_t unsent; /* disconnect, error: messages not handed to the kernel whole */
+    };
     uint64_t unacked; /* disconnect, error: handed over and not acknowledged */
     uint64_t partial; /* disconnect: bytes of an unfinished message from the peer that were dropped */
     struct sw_loss lost_unknown, lost_unsent; /* disconnect, error, close: told as `lost` events first */

@@ -128,7 +128,8 @@ static struct client *push_empty(lua_State *L, struct host *host) {
 static void open_channel(lua_State *L, struct client *client, const struct sw_options *options,
                          const struct sw_start *start) {
     client->server = sw_server_new(&start->server);
-    if (client->server != NULL) client->channel = sw_channel_new(client->host->engine, options);
+    if (client->server != NULL)
+        client->channel = sw_channel_new(client->host->engine, sw_options_share(&client->host->options, options));
     if (client->channel == NULL) {
         sw_server_set(&client->server, NULL);
         luaL_error(L, "sidewire.new: not enough memory");
@@ -274,7 +275,7 @@ void sw_client_close(struct client *client, double linger) {
 static int client_close(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    double linger = client->channel->options.linger;
+    double linger = client->channel->options->linger;
     if (!lua_isnoneornil(L, 2)) linger = sw_check_seconds(L, (struct sw_spot){"client:close", "linger"}, 2, 0);
     sw_client_close(client, linger);
     sw_client_anchor(L, 1);
@@ -297,7 +298,7 @@ static void leave_to_parent(struct sw_channel *channel) {
 void sw_client_release(struct client *client) {
     struct sw_channel *channel = client->channel;
     sw_channel_silence(channel);
-    sw_client_close(client, channel->options.linger);
+    sw_client_close(client, channel->options->linger);
     sw_inflow_unschedule(client);
     sw_inflow_drop(client);
     unlink_client(client);

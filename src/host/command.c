@@ -118,7 +118,7 @@ static bool order_if_attached(struct client *client, const struct sw_command *mo
 static int client_disconnect(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    double linger = client->channel->options.linger;
+    double linger = client->channel->options->linger;
     if (!lua_isnoneornil(L, 2)) linger = sw_check_seconds(L, (struct sw_spot){"client:disconnect", "linger"}, 2, 0);
     if (client->is_closed) return sw_push_closed(L, client->server);
     sw_host_note_linger(client->host, linger);

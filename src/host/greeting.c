@@ -76,7 +76,7 @@ static void encode(lua_State *L, const struct sw_framing *framing, unsigned char
 }
 
 void sw_set_greeting(lua_State *L, const char *where, struct client *client, int index) {
-    const struct sw_options *options = &client->channel->options;
+    const struct sw_options *options = client->channel->options;
     struct sw_greeting *greeting = NULL;
     index = lua_absindex(L, index);
     int top = lua_gettop(L);

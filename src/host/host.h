@@ -53,7 +53,8 @@ struct host {
     } runnable;     /* clients with something for poll */
     unsigned depth; /* polls that are active, or were when an error left them */
     bool has_on_error;
-    double max_linger; /* the longest that any client was ever given */
+    double max_linger;          /* the longest that any client was ever given */
+    struct sw_options *options; /* of the newest client, which the next may share; one reference or NULL */
 };
 
 static inline void sw_host_note_linger(struct host *host, double linger) {

@@ -48,7 +48,7 @@ static int client_pending(lua_State *L) {
     struct sw_view view;
     sw_channel_look(client->channel, &view);
     lua_pushinteger(L, (lua_Integer)view.queue_bytes);
-    bool retains = client->channel->options.retain >= SW_RETAIN_UNACKED;
+    bool retains = client->channel->options->retain >= SW_RETAIN_UNACKED;
     uint64_t messages = sw_view_queued(&view) + (retains ? view.gauges.in_flight : 0);
     lua_pushinteger(L, (lua_Integer)messages);
     return 2;

@@ -35,7 +35,7 @@ static int stop(lua_State *L) {
     double timeout = -1;
     if (!lua_isnoneornil(L, 1)) timeout = sw_check_seconds(L, (struct sw_spot){"sidewire.stop", "timeout"}, 1, 0);
     for (struct client *client = host->clients; client != NULL; client = client->next) {
-        double linger = client->channel->options.linger;
+        double linger = client->channel->options->linger;
         sw_client_close(client, timeout >= 0 && timeout < linger ? timeout : linger);
     }
     if (timeout < 0) timeout = host->max_linger + STOP_MARGIN;
@@ -63,6 +63,8 @@ void sw_host_close(struct host *host) {
     sw_inflow_collect_last(host); /* nobody is left to be told: drops the references */
     sw_engine_leave(host->engine);
     host->engine = NULL;
+    sw_options_unref(host->options);
+    host->options = NULL;
 }
 
 bool sw_host_refuses(lua_State *L, const struct host *host) {

@@ -40,7 +40,7 @@ static bool exceeds_limit(const struct sw_framing *framing, size_t size) {
 
 /* size: of the message, without framing. */
 static int refuse_message(lua_State *L, const struct client *client, enum sw_err err, size_t size) {
-    const struct sw_options *options = &client->channel->options;
+    const struct sw_options *options = client->channel->options;
     LUAI_UACINT limit = (LUAI_UACINT)options->queue_limit;
     const char *sentence;
     if (err == SW_CLOSED) return sw_push_closed(L, client->server);
@@ -98,7 +98,7 @@ static size_t total_size(const struct sw_slice *pieces, int count) {
 }
 
 static uint32_t end_flags(const struct client *client) {
-    return client->channel->options.framing.kind == SW_FRAMING_RAW ? SW_END_LOOSE : 0;
+    return client->channel->options->framing.kind == SW_FRAMING_RAW ? SW_END_LOOSE : 0;
 }
 
 /* --- lending --- */
@@ -159,7 +159,7 @@ static int client_send(lua_State *L) {
     for (int i = 1; i <= count; i++) pieces[i] = check_piece(L, i + 1, integers[i - 1]);
     struct sw_envelope envelope;
     uint64_t id = 0;
-    enum sw_err failed = sw_encode(&client->channel->options.framing, pieces + 1, (size_t)count, &envelope);
+    enum sw_err failed = sw_encode(&client->channel->options->framing, pieces + 1, (size_t)count, &envelope);
     if (failed == SW_OK) {
         struct sw_slice *first = pieces + 1;
         if (envelope.prefix_size > 0) *--first = (struct sw_slice){envelope.prefix, envelope.prefix_size};
@@ -215,7 +215,7 @@ static int client_confirm(lua_State *L) {
     int is_id;
     lua_Integer id = lua_tointegerx(L, 2, &is_id);
     if (!is_id) sw_misuse(L, (struct sw_spot){"client:confirm", "id"}, 2, "a whole number");
-    if (client->channel->options.retain != SW_RETAIN_UNCONFIRMED)
+    if (client->channel->options->retain != SW_RETAIN_UNCONFIRMED)
         return luaL_error(L, "client:confirm: only for clients made with retain = \"unconfirmed\"");
     if (client->is_closed) return sw_push_closed(L, client->server);
     if (id >= 0 && sw_channel_confirm(client->channel, (uint64_t)id)) return lua_pushboolean(L, true), 1;

@@ -112,7 +112,7 @@ static int client_unfinished(lua_State *L) {
     if (client->is_closed) return sw_push_closed(L, client->server);
     lua_settop(L, 1);
     lua_pushcfunction(L, next);
-    struct unfinished *unfinished = push_empty(L, &client->channel->options.framing);
+    struct unfinished *unfinished = push_empty(L, &client->channel->options->framing);
     struct sw_copy copy;
     sw_channel_want_copy(client->channel);
     int values = sw_wait_until(L, client->host, client, -1, &copied, &copy);

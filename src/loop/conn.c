@@ -80,7 +80,7 @@ struct conn *sw_conn_new(struct loop *loop, struct sw_channel *channel) {
     ev_init(&conn->timer, on_timer);
     conn->timer.data = conn;
     sw_channel_gauges(channel, &conn->gauges); /* an earlier loop may have counted */
-    sw_sendq_init(&conn->queue, channel->options.retain, conn->gauges.handed, conn->gauges.finished);
+    sw_sendq_init(&conn->queue, channel->options->retain, conn->gauges.handed, conn->gauges.finished);
     channel->conn = conn;
     return conn;
 }
@@ -276,7 +276,7 @@ static void handle_connect(struct conn *conn, const struct sw_command *command) 
         conn->goal = GOAL_REDIAL;
         conn->fence = command->fence;
         conn->cause = closed();
-        sw_ending_start(conn, conn->channel->options.linger);
+        sw_ending_start(conn, conn->channel->options->linger);
         break;
     case CONN_FLUSHING:
     case CONN_ENDING:

@@ -105,7 +105,7 @@ static void try_next(struct conn *conn) {
         bool done;
         note_address(conn, address);
         sw_fork_hold();
-        int failed = sw_socket_connect(address, &conn->channel->options, &conn->fd, &done);
+        int failed = sw_socket_connect(address, conn->channel->options, &conn->fd, &done);
         atomic_store(&conn->channel->fd, conn->fd);
         sw_fork_release();
         if (failed != 0) {
@@ -164,7 +164,7 @@ void sw_dial_start(struct conn *conn) {
     }
     sw_server_set(&conn->dialled, conn->server);
     conn->since = sw_clock();
-    conn->deadline = conn->since + conn->channel->options.connect_timeout;
+    conn->deadline = conn->since + conn->channel->options->connect_timeout;
     conn->address = (struct sw_ip){.version = 0};
     conn->port = conn->dialled->port;
     sw_conn_log(conn, conn->failures > 0 ? SW_LOG_RETRYING : SW_LOG_CONNECTING, 0);

@@ -45,7 +45,7 @@ void sw_transfer_sample(struct conn *conn) {
  */
 static void watch_acks(struct conn *conn) {
     if (ev_is_active(&conn->ack_timer)) return;
-    sw_socket_set_stall(conn->fd, conn->channel->options.stall_timeout);
+    sw_socket_set_stall(conn->fd, conn->channel->options->stall_timeout);
     conn->ack_timer.repeat = ack_interval(conn);
     ev_timer_again(conn->loop->ev, &conn->ack_timer);
 }
@@ -159,7 +159,7 @@ static enum outcome look(struct conn *conn) {
 
 /* Something went to the peer or came from it: an answer, or the next message, may be near. */
 static void note_traffic(struct conn *conn) {
-    if (conn->channel->options.spin > 0) sw_loop_spin(conn->loop, conn->channel->options.spin);
+    if (conn->channel->options->spin > 0) sw_loop_spin(conn->loop, conn->channel->options->spin);
 }
 
 /* The next bytes: what is left of the greeting, then messages. */
@@ -292,7 +292,7 @@ static bool digest(struct conn *conn, size_t size) {
     conn->gauges.received_bytes += size;
     note_traffic(conn);
     if (conn->goal == GOAL_CLOSE && conn->state != CONN_CONNECTED) return true;
-    enum sw_err failed = sw_assembly_feed(&conn->in, &conn->channel->options.framing, conn->loop->buffer, size);
+    enum sw_err failed = sw_assembly_feed(&conn->in, &conn->channel->options->framing, conn->loop->buffer, size);
     put_messages(conn);
     sw_conn_account(conn); /* after the messages: who sees the bytes counted can have them */
     if (failed == SW_OK) return !conn->inbox_full;

@@ -1,0 +1,42 @@
+#include "base/options.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+static bool same_framing(const struct sw_framing *a, const struct sw_framing *b) {
+    return a->kind == b->kind && a->size == b->size && a->max == b->max &&
+           memcmp(a->delimiter, b->delimiter, sizeof a->delimiter) == 0;
+}
+
+static bool same_keepalive(const struct sw_keepalive *a, const struct sw_keepalive *b) {
+    return a->idle == b->idle && a->interval == b->interval && a->count == b->count;
+}
+
+static bool are_equal(const struct sw_options *a, const struct sw_options *b) {
+    return same_framing(&a->framing, &b->framing) && a->retain == b->retain && a->queue_limit == b->queue_limit &&
+           a->inbox_limit == b->inbox_limit && a->connect_timeout == b->connect_timeout && a->linger == b->linger &&
+           a->stall_timeout == b->stall_timeout && a->spin == b->spin && same_keepalive(&a->keepalive, &b->keepalive) &&
+           a->nodelay == b->nodelay;
+}
+
+static struct sw_options *ref(struct sw_options *options) {
+    atomic_fetch_add_explicit(&options->refs, 1, memory_order_relaxed);
+    return options;
+}
+
+struct sw_options *sw_options_share(struct sw_options **last, const struct sw_options *wanted) {
+    if (*last != NULL && are_equal(*last, wanted)) return ref(*last);
+    struct sw_options *options = sw_allocate(sizeof *options);
+    if (options == NULL) return NULL;
+    memcpy(options, wanted, sizeof *options);
+    atomic_init(&options->refs, 1);
+    sw_options_unref(*last);
+    *last = ref(options);
+    return options;
+}
+
+void sw_options_unref(struct sw_options *options) {
+    if (options == NULL || atomic_fetch_sub_explicit(&options->refs, 1, memory_order_acq_rel) > 1) return;
+    free(options);
+}
