@@ -83,6 +83,18 @@ describe("a large message", function()
     assert.is_true(client:pending() > 60 * MIB)
   end)
 
+  it("leaves small messages between large ones what they need", function()
+    local peer = delivery.start_peer { mode = "silent" }
+    local client = util.connected(peer, { queue_limit = 64 * MIB })
+    local blob, line = ("m"):rep(16 * KIB), ("l"):rep(200)
+    local before = util.resident_bytes()
+    for i = 1, 1500 do
+      assert(client:send(line) and client:send(blob) and client:send(line, blob, line))
+      if i % 500 == 0 then sidewire.wait(0.01) end -- the loop may help, and does so wrongly if it can
+    end
+    assert.is_true(util.resident_bytes() - before < 16 * MIB)
+  end)
+
   it("counts against queue_limit as others do; what is refused is not kept", function()
     local client = sidewire.new { host = "127.0.0.1", port = 1, queue_limit = 300 * KIB, framing = "raw" }
     delivery.send_all(client, large, 2)
@@ -165,7 +177,13 @@ describe("a large message", function()
     assert(client:close(0))
     local waiting = util.client(peer) -- no loop looks after it
     delivery.send_all(waiting, mixed, 20)
-    for id, message in assert(waiting:unfinished()) do assert.is_true(message == mixed(id)) end
+    count = 0
+    for id, message in assert(waiting:unfinished()) do
+      count = count + 1
+      assert.equal(count, id)
+      assert.is_true(message == mixed(id))
+    end
+    assert.equal(20, count)
   end)
 
   it("is not read any more when the Lua state is gone, though the loop goes on", function()

@@ -130,7 +130,7 @@ static void hand(struct sw_sendq *queue, struct fuzz_input *input) {
     size_t count = sw_sendq_fill(queue, fence, limit, iov, max), bytes = check_bytes(iov, count);
     uint64_t left = bytes_before(least(fence, list.last_id) + 1) - list.handed;
     MUST(count <= max && bytes <= left);
-    MUST(bytes == left || count == max || bytes >= limit);
+    MUST(bytes == left || count == max || bytes == limit);
     size_t taken = (size_t)least(bytes, 4 * fuzz_byte(input));
     sw_sendq_handed(queue, taken);
     list.handed += taken;

@@ -53,7 +53,7 @@ static void appends(void) {
     struct sw_pages chain = {NULL, NULL};
     sw_pages_append(&chain, "first", 5, 10);
     sw_pages_end(&chain, 0, SW_END_LOOSE);
-    CHECK_EQ(sw_outbox_join(&outbox, &chain, 5), 42);
+    CHECK_EQ(sw_outbox_join(&outbox, &chain, 5, false), 42);
     CHECK(sw_outbox_room(&outbox) >= 4);
     CHECK_EQ(sw_outbox_append(&outbox, pieces, 3, 0), 43);
     CHECK_EQ(outbox.bytes, 9);
@@ -69,13 +69,37 @@ static void page_sizes(void) {
     struct sw_outbox outbox = {0};
     CHECK(sw_outbox_page_size(&outbox, 10) <= 1024); /* an idle client's first page is small */
     CHECK_EQ(sw_outbox_page_size(&outbox, 1000000), 1000000);
+    outbox.run = SIZE_MAX; /* nothing was ever lent */
     for (outbox.bytes = 1; outbox.bytes < 1u << 30; outbox.bytes *= 3) {
         CHECK(sw_outbox_page_size(&outbox, 10) <= SW_PAGE_ROOM); /* one page, however much is queued */
     }
 }
 
+/* However much is queued, the page between two lent messages holds what comes between them. */
+static void pages_between_lent(void) {
+    struct sw_outbox outbox = {.bytes = 1u << 30, .run = 1u << 30};
+    struct sw_pages chain = {NULL, NULL};
+    CHECK_EQ(sw_outbox_page_size(&outbox, 10), SW_PAGE_ROOM);
+    sw_pages_append(&chain, "lent", 4, 0);
+    sw_outbox_join(&outbox, &chain, 4, true);
+    CHECK(sw_outbox_page_size(&outbox, 10) <= 128);
+    sw_pages_add(&outbox.spare, sw_page_new_ready());
+    CHECK(!sw_outbox_use_spare(&outbox, 10));
+    sw_pages_free(&outbox.spare);
+    sw_outbox_note_need(&outbox);
+    CHECK(!outbox.wants_pages);
+    for (int i = 0; i < 100; i++) { /* no large message any more */
+        sw_pages_append(&chain, "a few bytes", 11, 0);
+        sw_outbox_join(&outbox, &chain, 1000, false);
+    }
+    CHECK_EQ(sw_outbox_page_size(&outbox, 10), SW_PAGE_ROOM);
+    sw_outbox_note_need(&outbox);
+    CHECK(outbox.wants_pages);
+    sw_pages_free(&outbox.pages);
+}
+
 static void spare_pages(void) {
-    struct sw_outbox outbox = {0};
+    struct sw_outbox outbox = {.run = SIZE_MAX};
     CHECK(!sw_outbox_use_spare(&outbox, 1));
     struct sw_page *page = sw_page_new(100);
     size_t room = sw_page_room(page);
@@ -88,7 +112,7 @@ static void spare_pages(void) {
 
 static void needs(void) {
     enum { LIMIT = 10 * SW_PAGE_MAX };
-    struct sw_outbox outbox = {.bytes = SW_PAGE_MAX - 1};
+    struct sw_outbox outbox = {.bytes = SW_PAGE_MAX - 1, .run = SIZE_MAX};
     sw_outbox_note_need(&outbox);
     CHECK_EQ(sw_outbox_needs(&outbox, LIMIT), 0); /* little is queued */
     outbox.bytes = SW_PAGE_MAX;
@@ -304,6 +328,22 @@ static enum sw_err send_lent(struct sw_channel *channel, const char *bytes, size
     const struct sw_slice pieces[] = {{"<", 1}, {bytes, size}, {">", 1}};
     const struct sw_outgoing message = {pieces, 3, 0, &pieces[1], loan};
     return sw_channel_send(channel, &message, id);
+}
+
+/* Beside it, a large piece that is copied takes no more pages than it must. */
+static void lends_one(void) {
+    enum { SIZE = 300000 };
+    char *large = malloc(SIZE);
+    memset(large, 'x', SIZE);
+    struct sw_engine *engine = sw_engine_new(no_loop);
+    struct sw_channel *channel = new_channel(engine, 10 * SIZE);
+    const struct sw_slice pieces[] = {{large, SIZE}, {large, SIZE}, {"\n", 1}};
+    uint64_t id = 0;
+    CHECK_EQ(sw_channel_send(channel, &(struct sw_outgoing){pieces, 3, 0, &pieces[0], 1}, &id), SW_OK);
+    CHECK_EQ(count_pages(&channel->out.pages), 1 + SIZE / SW_PAGE_ROOM + 1);
+    sw_channel_unref(channel);
+    sw_engine_unref(engine);
+    free(large);
 }
 
 /* What came back, as a number with a digit for each loan. */
@@ -671,6 +711,7 @@ static const struct unit_test tests[] = {
     {"[F7] admits messages up to the limit, and remembers the largest refused", admits},
     {"appends messages and chains, and counts ids and bytes", appends},
     {"asks for one page at most, however much is queued", page_sizes},
+    {"asks for little between lent messages", pages_between_lent},
     {"takes a spare page that is large enough", spare_pages},
     {"asks the loop for pages when much is queued and none is spare", needs},
     {"[F7] owes a drain when half is free, and room for what was refused", drains},
@@ -683,6 +724,7 @@ static const struct unit_test tests[] = {
     {"gives a host that wants a copy again one that is not older", copies},
     {"loses no message and no wake-up between two threads", hammers},
     {"starts and stops again and again", starts_and_stops},
+    {"copies what is not lent into as few pages as can be", lends_one},
     {"gives back what was lent, wherever it lies, and nothing may read it after the Lua state", lends},
     {"leaves nothing behind when the loop ends by itself", ends_by_itself},
     {"gives each post to the loop, or leaves it with its helper", posts},

@@ -34,7 +34,7 @@ static void shares(void) {
 
 /* Any difference counts. */
 static void tells_apart(void) {
-    struct sw_options others[14];
+    struct sw_options others[15];
     enum { COUNT = sizeof others / sizeof *others };
     for (int i = 0; i < COUNT; i++) others[i] = some_options();
     others[0].framing.kind = SW_FRAMING_LINE;
@@ -49,8 +49,9 @@ static void tells_apart(void) {
     others[9].stall_timeout = 0;
     others[10].spin = 0;
     others[11].keepalive.idle = 0;
-    others[12].keepalive.count = 0;
-    others[13].nodelay = false;
+    others[12].keepalive.interval = 0;
+    others[13].keepalive.count = 0;
+    others[14].nodelay = false;
     for (int i = 0; i < COUNT; i++) {
         const struct sw_options wanted = some_options();
         struct sw_options *last = NULL;

@@ -192,7 +192,7 @@ static void send(struct sw_sendq *queue) {
     size_t count = sw_sendq_fill(queue, fence, limit, iov, max), bytes = bytes_in(iov, count);
     CHECK(count <= max);
     CHECK(bytes <= left);
-    CHECK(bytes == left || count == max || bytes >= limit);
+    CHECK(bytes == left || count == max || bytes == limit);
     CHECK(same_bytes(iov, count, model.handed));
     size_t taken = draw(4) == 0 ? bytes : (size_t)draw(bytes + 1);
     sw_sendq_handed(queue, taken);

@@ -177,6 +177,15 @@ struct sw_arrivals sw_engine_take_arrivals(struct sw_engine *engine) {
     return arrivals;
 }
 
+struct sw_pages sw_engine_take_returned(struct sw_engine *engine) {
+    SW_ON_HOST_THREAD();
+    lock(engine);
+    struct sw_pages returned = engine->returned;
+    engine->returned = (struct sw_pages){NULL, NULL};
+    unlock(engine);
+    return returned;
+}
+
 void sw_engine_set_waiting(struct sw_engine *engine, bool waiting) {
     lock(engine);
     engine->host_waiting = waiting;

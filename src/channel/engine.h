@@ -100,6 +100,9 @@ struct sw_arrivals {
 /* Takes what there is for the host. */
 struct sw_arrivals sw_engine_take_arrivals(struct sw_engine *engine);
 
+/* Takes only the pages of lent bytes. */
+struct sw_pages sw_engine_take_returned(struct sw_engine *engine);
+
 /* A host that is going to sleep says so, then looks once more at what it waits for, then sleeps. */
 void sw_engine_set_waiting(struct sw_engine *engine, bool waiting);
 

@@ -54,8 +54,9 @@ static bool add_lent(struct sw_pages *pages, const struct sw_slice *lent, int lo
 static bool build(struct sw_pages *pages, const struct sw_outgoing *message, size_t expected) {
     for (size_t i = 0; i < message->count; i++) {
         const struct sw_slice *piece = &message->pieces[i];
+        size_t most = piece->size > expected ? piece->size : expected;
         bool added = piece == message->lent ? add_lent(pages, piece, message->loan)
-                                            : sw_pages_append(pages, piece->data, piece->size, expected);
+                                            : sw_pages_append(pages, piece->data, piece->size, most);
         if (!added) return false;
     }
     return sw_pages_end(pages, expected, message->flags);
@@ -71,7 +72,7 @@ static enum sw_err send_in_pages(struct sw_channel *channel, const struct sw_out
         return SW_SYSTEM;
     }
     sw_channel_lock(channel);
-    *id = sw_outbox_join(&channel->out, &pages, size);
+    *id = sw_outbox_join(&channel->out, &pages, size, message->lent != NULL);
     bool tell = mark_filled(channel);
     sw_channel_unlock(channel);
     if (tell) announce(channel);

@@ -13,15 +13,21 @@ size_t sw_outbox_room(const struct sw_outbox *outbox) {
     return outbox->pages.tail != NULL ? sw_page_room(outbox->pages.tail) : 0;
 }
 
+/* The last page ends where a lent message begins, so what is queued before that says nothing of what it may hold. */
+static size_t backlog(const struct sw_outbox *outbox) {
+    return outbox->bytes < outbox->run ? outbox->bytes : outbox->run;
+}
+
 bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size) {
     if (outbox->spare.head == NULL || size > sw_page_room(outbox->spare.head)) return false;
+    if (outbox->run < SW_PAGE_MAX / 2) return false;
     sw_pages_add(&outbox->pages, sw_pages_shift(&outbox->spare));
     sw_outbox_note_need(outbox);
     return true;
 }
 
 size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size) {
-    size_t wanted = outbox->bytes > SW_PAGE_SMALLEST ? outbox->bytes : SW_PAGE_SMALLEST;
+    size_t wanted = backlog(outbox) > SW_PAGE_SMALLEST ? backlog(outbox) : SW_PAGE_SMALLEST;
     if (wanted > SW_PAGE_ROOM) wanted = SW_PAGE_ROOM;
     return wanted > size ? wanted : size;
 }
@@ -32,17 +38,19 @@ uint64_t sw_outbox_append(struct sw_outbox *outbox, const struct sw_slice *piece
     for (size_t i = 0; i < count; i++) sw_page_put(page, pieces[i].data, pieces[i].size);
     sw_page_end(page, flags);
     outbox->bytes += page->used - before;
+    outbox->run += page->used - before;
     return ++outbox->last_id;
 }
 
-uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t size) {
+uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t size, bool lent) {
     sw_pages_join(&outbox->pages, chain);
     outbox->bytes += size;
+    outbox->run = lent ? 0 : outbox->run + size;
     return ++outbox->last_id;
 }
 
 void sw_outbox_note_need(struct sw_outbox *outbox) {
-    if (outbox->spare.head == NULL && outbox->bytes >= SW_PAGE_MAX) outbox->wants_pages = true;
+    if (outbox->spare.head == NULL && backlog(outbox) >= SW_PAGE_MAX) outbox->wants_pages = true;
 }
 
 unsigned sw_outbox_needs(struct sw_outbox *outbox, size_t limit) {

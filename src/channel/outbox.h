@@ -20,6 +20,7 @@ struct sw_outbox {
     struct sw_pages spare; /* loop returns, host uses again: empty large pages of a busy client */
     uint64_t last_id;      /* host: newest accepted id */
     size_t bytes;          /* host adds, loop subtracts: accepted and not finished with */
+    size_t run;            /* host: bytes copied into pages since a message was lent: ever, if none was */
     size_t refused;   /* host sets, loop clears: size of the refused message that a drain event is owed for; 0 = none */
     bool announced;   /* the loop was told, or comes by itself: a further message need not wake it */
     bool wants_pages; /* host sets, loop clears: spare pages would be of use */
@@ -31,18 +32,18 @@ enum sw_err sw_outbox_admit(struct sw_outbox *outbox, size_t size, size_t limit)
 /* Bytes of a further message that fit without a new page. */
 size_t sw_outbox_room(const struct sw_outbox *outbox);
 
-/* Puts a spare page at the end that takes a message of `size` bytes. False: there is none. */
+/* Puts a spare page at the end that takes a message of `size` bytes. False: there is none, or it would hold little. */
 bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size);
 
 /* Room worth adding for `size` bytes of a message: what is queued already, up to one page, so that an idle client's
- * first page is small and a busy one's are large. */
+ * first page is small and a busy one's are large; but between messages that are lent, what these leave to fill. */
 size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size);
 
 /* Appends a message that fits into the last page; returns its id. */
 uint64_t sw_outbox_append(struct sw_outbox *outbox, const struct sw_slice *pieces, size_t count, uint32_t flags);
 
-/* Appends a chain that holds exactly one message of `size` bytes; returns its id. */
-uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t size);
+/* Appends a chain that holds exactly one message of `size` bytes, some of them lent or none; returns its id. */
+uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t size, bool lent);
 
 /* After a page was added: from the second large page on, a host that has no spare one wants some. Memory that is
  * touched for the first time costs a virtual machine 0.6 us a KiB (docs/performance.md), which better the loop pays. */

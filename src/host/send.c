@@ -117,7 +117,8 @@ static const struct sw_slice *choose_lent(const struct sw_slice *pieces, int cou
 /* Sends a message that lends the string at index. */
 static enum sw_err send_lent(lua_State *L, const struct client *client, struct sw_outgoing *message, int index,
                              uint64_t *id) {
-    sw_inflow_collect(L, client->host); /* who sends and never polls has his memory back, too */
+    struct sw_pages returned = sw_engine_take_returned(client->host->engine);
+    sw_loans_end(L, &returned); /* who sends and never polls has his memory back, too */
     message->loan = sw_loan_make(L, index);
     enum sw_err failed = sw_channel_send(client->channel, message, id);
     if (failed != SW_OK) sw_loan_end(L, message->loan);
@@ -139,7 +140,7 @@ static void join_pieces(lua_State *L) {
  */
 
 /*** Queues one message; never waits. Possible at any time before close, also without a connection. Of a large message,
- * the largest piece (of 16 KiB and more) is not copied: the string itself is kept until it is sent.
+ * the largest piece (of 16 KiB and more) is not copied: the string itself is kept until the message is finished or lost.
  * @function client:send
  * @tparam string|number ... pieces, which form one message; the framing is added
  * @treturn[1] integer the message's id

@@ -169,6 +169,8 @@ size_t sw_sendq_fill(const struct sw_sendq *queue, uint64_t fence, size_t limit,
         uint32_t stop = page->used;
         bool last = fence <= ended + (page->ends - index);
         if (last) stop = fence > ended ? sw_page_end_at(page, index + (uint32_t)(fence - ended) - 1) : offset;
+        if (stop - offset > limit - bytes)
+            stop = offset + (uint32_t)(limit - bytes); /* a lent page may be of any size */
         if (stop > offset) {
             iov[count++] = (struct iovec){(void *)(uintptr_t)(page->bytes + offset), stop - offset};
             bytes += stop - offset;

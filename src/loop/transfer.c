@@ -8,7 +8,7 @@
 enum {
     ROUNDS = 4,               /* reads, or writes, for one connection before others have their turn */
     IOVECS = 64,              /* pages a sendmsg; far below IOV_MAX (1024) */
-    SEND_LIMIT = 1024 * 1024, /* about so many bytes a sendmsg */
+    SEND_LIMIT = 1024 * 1024, /* bytes a sendmsg */
     STREAK = 16,              /* messages in a row that make a host one that goes on sending */
     PACED_BYTES = 32 * 1024,  /* so much is worth a sendmsg at once */
     ASK_BYTES = 64 * 1024,    /* not known to be acknowledged, that are worth a system call before the timer makes it */
