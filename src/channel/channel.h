@@ -95,8 +95,8 @@ struct sw_channel {
     struct sw_gauges gauges;
 };
 
-/* A new channel with one reference; takes that to the options. NULL: no memory (options = NULL, too, is for want of it).
- */
+/* A new channel with one reference; takes that to the options, which are NULL where there was no memory for them. NULL:
+ * no memory. */
 struct sw_channel *sw_channel_new(struct sw_engine *engine, struct sw_options *options);
 struct sw_channel *sw_channel_ref(struct sw_channel *channel);
 void sw_channel_unref(struct sw_channel *channel);

@@ -118,8 +118,8 @@ struct sw_work {
     bool stopping, aborting;
 };
 
-/* Takes what there is. When there is nothing, and the loop does not stay awake, notes that it sleeps: from then on it is
- * woken. True: there was something. */
+/* Takes what there is. When there is nothing, and the loop does not stay awake, notes that it sleeps: from then on it
+ * is woken. True: there was something. */
 bool sw_engine_collect(struct sw_engine *engine, struct sw_work *work, bool stays_awake);
 
 /* Takes what there is; when there is nothing, ends the loop's life: nothing will be taken from now on. */

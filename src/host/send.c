@@ -140,7 +140,7 @@ static void join_pieces(lua_State *L) {
  */
 
 /*** Queues one message; never waits. Possible at any time before close, also without a connection. Of a large message,
- * the largest piece (of 16 KiB and more) is not copied: the string itself is kept until the message is finished or lost.
+ * the largest piece (of 16 KiB and more) is not copied: the string itself is kept until that is finished or lost.
  * @function client:send
  * @tparam string|number ... pieces, which form one message; the framing is added
  * @treturn[1] integer the message's id

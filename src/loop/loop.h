@@ -3,8 +3,8 @@
  * Work arrives on the engine's lists. The loop looks at them before it would sleep (ev_prepare), says that it sleeps
  * under the engine's lock, and is woken by a descriptor that only a host or helper that saw it asleep writes to; so a
  * busy loop costs its senders no system call. Every drain has a budget; what is left keeps the loop awake by an idle
- * watcher. So it is, for a while, when a client wants the loop to look out for what comes next (option spin): to be woken
- * takes a thread longer than to see for itself.
+ * watcher. So it is, for a while, when a client wants the loop to look out for what comes next (option spin): to be
+ * woken takes a thread longer than to see for itself.
  *
  * libev aborts the process when epoll_wait or memory fails. On our threads, hooks turn the first into an orderly end of
  * the loop (every client is told), the second into waiting for memory.

@@ -65,7 +65,8 @@ void sw_sendq_fini(struct sw_sendq *queue);
 /* Takes the messages in: pages with whole messages, the ids following on. */
 void sw_sendq_put(struct sw_sendq *queue, struct sw_pages *pages);
 
-/* Fills iov with the next bytes to hand over, up to the end of message `fence` and at most `limit`; returns the count. */
+/* Fills iov with the next bytes to hand over, up to the end of message `fence` and at most `limit`; returns the count.
+ */
 size_t sw_sendq_fill(const struct sw_sendq *queue, uint64_t fence, size_t limit, struct iovec *iov, size_t max);
 
 /* The kernel took so many bytes. */
