@@ -26,30 +26,18 @@ static int timed_out(lua_State *L, const struct client *client, const struct sw_
     return 3;
 }
 
-/* Looks and sleeps until there are values, or a reason to give up, in *failed. */
-static int look_and_sleep(lua_State *L, struct host *host, struct client *client, double deadline,
-                          const struct sw_goal *goal, void *context, int *failed) {
-    struct sw_engine *engine = host->engine;
-    int values;
-    if (client != NULL) sw_channel_watch(client->channel, goal->watch);
-    sw_engine_set_waiting(engine, engine->running);
-    while ((values = goal->look(L, client, context)) == 0 && *failed == 0)
-        *failed = engine->running || deadline >= 0 ? sw_engine_sleep(engine, deadline) : EDEADLK;
-    sw_engine_set_waiting(engine, false);
-    if (client != NULL) sw_channel_watch(client->channel, SW_WATCH_NOTHING);
-    return values;
-}
-
 int sw_wait_until(lua_State *L, struct host *host, struct client *client, double deadline, const struct sw_goal *goal,
                   void *context) {
+    struct sw_engine *engine = host->engine;
     int values, failed = 0;
-    if (deadline >= 0 && sw_clock() >= deadline) {
-        /* Who only asks is not to be woken: that would cost the loop a system call for each answer. */
-        values = goal->look(L, client, context);
-        failed = ETIMEDOUT;
-    } else {
-        values = look_and_sleep(L, host, client, deadline, goal, context, &failed);
-    }
+    bool only_asks = deadline >= 0 && sw_clock() >= deadline;
+    if (client != NULL) sw_channel_watch(client->channel, goal->watch);
+    /* Who only asks is not to be woken: that would cost the loop a system call for each answer. */
+    sw_engine_set_waiting(engine, engine->running && !only_asks);
+    while ((values = goal->look(L, client, context)) == 0 && failed == 0)
+        failed = engine->running || deadline >= 0 ? sw_engine_sleep(engine, deadline) : EDEADLK;
+    sw_engine_set_waiting(engine, false);
+    if (client != NULL) sw_channel_watch(client->channel, SW_WATCH_NOTHING);
     if (values > 0) return values;
     if (failed == EDEADLK)
         return sw_push_refusal(L, SW_CLOSED,
