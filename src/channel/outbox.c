@@ -27,8 +27,7 @@ bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size) {
 }
 
 size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size) {
-    size_t wanted = backlog(outbox) > SW_PAGE_SMALLEST ? backlog(outbox) : SW_PAGE_SMALLEST;
-    if (wanted > SW_PAGE_ROOM) wanted = SW_PAGE_ROOM;
+    size_t wanted = backlog(outbox) < SW_PAGE_ROOM ? backlog(outbox) : SW_PAGE_ROOM;
     return wanted > size ? wanted : size;
 }
 
