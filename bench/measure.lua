@@ -6,7 +6,9 @@
 -- in bench/workloads.lua. SERIES is a file for the time of every single frame. bench/plain.c and bench/qt do the same.
 --
 -- A candidate is a module of bench/candidates: `connect(host, port, options)` returns a connected link. Its options are
--- on_message (a handler; without it messages are kept for receive), queue_limit (bytes), raw (no lines). A link has
+-- on_message (a handler; without it messages are kept for receive), queue_limit (bytes), raw (no lines). The handler is
+-- called as sidewire calls one, with the client (or nil) and the message, so that none needs one of its own around it.
+-- A link has
 --
 --     send_many(message, count)   sends it so many times; returns how often before queue_limit was reached
 --     poll()                      what a host calls once a frame
@@ -194,7 +196,7 @@ function run.receive()
   ready()
   local taken, newest, ended = 0, nil, nil
   local began = clock()
-  local link = connect { on_message = function(message)
+  local link = connect { on_message = function(_, message)
     taken = taken + 1
     if taken == amount then newest, ended = message, clock() end
   end }

@@ -21,7 +21,7 @@ function candidate.connect(host, port, options)
   local inbox, in_first, in_last = {}, 1, 0
   local filled = condition.new()
 
-  local function keep(message)
+  local function keep(_, message)
     in_last = in_last + 1
     inbox[in_last] = message
   end
@@ -46,7 +46,7 @@ function candidate.connect(host, port, options)
   while not connected do step(1) end
   loop:wrap(function()
     local on_message = options.on_message or keep
-    for message in tcp:lines "*l" do on_message(message) end
+    for message in tcp:lines "*l" do on_message(nil, message) end
   end)
 
   local link = { wait = step }

@@ -33,7 +33,7 @@ function candidate.connect(host, port, options)
       return
     end
     local message = link.receive(seconds)
-    if message then on_message(message) end
+    if message then on_message(nil, message) end
   end
 
   function link.poll() link.wait(0) end

@@ -65,7 +65,7 @@ function candidate.connect(host, port, options)
     for _ = 1, LINES do
       local line = next_line()
       if not line then return end
-      on_message(line)
+      on_message(nil, line)
     end
   end
 

@@ -9,7 +9,7 @@ function candidate.connect(host, port, options)
   local tcp, connected = uv.new_tcp(), false
   local inbox, first, last = {}, 1, 0
 
-  local function keep(message)
+  local function keep(_, message)
     last = last + 1
     inbox[last] = message
   end

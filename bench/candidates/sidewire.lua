@@ -9,13 +9,12 @@ local candidate = { adds_newline = true }
 local function nothing() end
 
 function candidate.connect(host, port, options)
-  local on_message = options.on_message
   local client = sidewire.new {
     host = host, port = port, framing = options.raw and "raw" or "line", queue_limit = options.queue_limit, linger = 0,
     spin = options.spin,
     on = {
       connect = nothing, drain = nothing, -- with a handler they are work for poll, and end a wait
-      message = on_message and function(_, message) on_message(message) end,
+      message = options.on_message,
     },
   }
   client:connect()

@@ -2,28 +2,11 @@
 
 #include <stdlib.h>
 
-/* The page in which the next message ends, and the message's index there. */
-static const struct sw_page *find_end(const struct sw_cursor *cursor, uint32_t *index, size_t *size) {
+struct sw_message sw_cursor_spread_message(const struct sw_cursor *cursor) {
     const struct sw_page *page = cursor->pages.head;
-    uint32_t offset = cursor->offset;
-    *index = cursor->index;
-    *size = 0;
-    while (*index == page->ends) {
-        *size += page->used - offset;
-        page = page->next;
-        offset = *index = 0;
-    }
-    *size += sw_page_end_at(page, *index) - offset;
-    return page;
-}
-
-struct sw_message sw_cursor_message(const struct sw_cursor *cursor) {
-    struct sw_message message;
-    uint32_t index;
-    const struct sw_page *head = cursor->pages.head, *page = find_end(cursor, &index, &message.size);
-    message.bytes = page == head ? head->data + cursor->offset : NULL;
-    message.loose = sw_page_loose_at(page, index);
-    return message;
+    size_t size = page->used - cursor->offset;
+    for (page = page->next; page->ends == 0; page = page->next) size += page->used;
+    return (struct sw_message){.size = size + sw_page_end_at(page, 0), .loose = sw_page_loose_at(page, 0)};
 }
 
 void sw_cursor_copy(const struct sw_cursor *cursor, size_t from, size_t size, void *to) {
@@ -41,24 +24,19 @@ void sw_cursor_copy(const struct sw_cursor *cursor, size_t from, size_t size, vo
     }
 }
 
-/* Leaves pages that hold nothing more. */
-static void skip_empty_pages(struct sw_cursor *cursor) {
-    struct sw_page *page = cursor->pages.head;
-    while (page != NULL && cursor->index == page->ends && cursor->offset == page->used) {
-        free(sw_pages_shift(&cursor->pages));
-        cursor->offset = cursor->index = 0;
-        page = cursor->pages.head;
-    }
+static void leave_page(struct sw_cursor *cursor) {
+    free(sw_pages_shift(&cursor->pages));
+    cursor->offset = cursor->index = 0;
 }
 
-void sw_cursor_pass(struct sw_cursor *cursor) {
-    uint32_t index;
-    size_t size;
-    const struct sw_page *page = find_end(cursor, &index, &size);
-    while (cursor->pages.head != page) free(sw_pages_shift(&cursor->pages));
-    cursor->offset = sw_page_end_at(page, index);
-    cursor->index = index + 1;
-    skip_empty_pages(cursor);
+size_t sw_cursor_pass(struct sw_cursor *cursor) {
+    size_t size = sw_cursor_message(cursor).size;
+    while (cursor->index == cursor->pages.head->ends) leave_page(cursor); /* it ends in a later one */
+    cursor->offset = sw_page_end_at(cursor->pages.head, cursor->index++);
+    while (cursor->pages.head != NULL && cursor->index == cursor->pages.head->ends &&
+           cursor->offset == cursor->pages.head->used)
+        leave_page(cursor);
+    return size;
 }
 
 void sw_cursor_drop(struct sw_cursor *cursor) {

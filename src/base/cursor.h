@@ -13,19 +13,31 @@ struct sw_cursor {
     uint32_t offset, index; /* in pages.head: the next message starts here */
 };
 
-/* The next message; there must be one. */
 struct sw_message {
     size_t size;
     const unsigned char *bytes; /* NULL: it runs over several pages, see sw_cursor_copy */
     bool loose;                 /* SW_END_LOOSE is set */
 };
-struct sw_message sw_cursor_message(const struct sw_cursor *cursor);
+
+/* The next message, which ends in a page behind the first. */
+struct sw_message sw_cursor_spread_message(const struct sw_cursor *cursor);
+
+/* The next message; there must be one. */
+static inline struct sw_message sw_cursor_message(const struct sw_cursor *cursor) {
+    const struct sw_page *page = cursor->pages.head;
+    if (cursor->index == page->ends) return sw_cursor_spread_message(cursor);
+    return (struct sw_message){
+        .size = sw_page_end_at(page, cursor->index) - cursor->offset,
+        .bytes = page->data + cursor->offset,
+        .loose = sw_page_loose_at(page, cursor->index),
+    };
+}
 
 /* Copies `size` bytes of it, from the `from`-th on. */
 void sw_cursor_copy(const struct sw_cursor *cursor, size_t from, size_t size, void *to);
 
-/* Goes behind it. */
-void sw_cursor_pass(struct sw_cursor *cursor);
+/* Goes behind it. Returns its size. */
+size_t sw_cursor_pass(struct sw_cursor *cursor);
 
 /* Frees everything. */
 void sw_cursor_drop(struct sw_cursor *cursor);

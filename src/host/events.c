@@ -19,14 +19,14 @@ static int next_event(lua_State *L) {
     if (sw_host_refuses(L, host)) return 3;
     lua_settop(L, 0);
     for (struct client *client; (client = next_with_something(host)) != NULL;) {
-        enum sw_event event;
+        struct sw_record record;
         lua_settop(L, 0);
-        if (!sw_push_client(L, client)) continue;
-        lua_pushnil(L);
-        int count = sw_record_take(L, client, true, 2, &event);
+        if (!sw_push_client(L, client) || !sw_record_next(client, true, &record)) continue;
+        lua_pushstring(L, sw_event_name(record.event));
+        int count = sw_record_take(L, client, &record);
         sw_inflow_schedule(client); /* it may have nothing more for poll, though something for us */
         if (count < 0) continue;
-        bool wanted = sw_record_is_wanted(client, event);
+        bool wanted = sw_record_is_wanted(client, record.event);
         sw_inflow_count_turn(client);
         if (!has_next(client)) sw_record_leave(L, 1, client);
         if (wanted) return count + 2;

@@ -143,12 +143,11 @@ uint64_t sw_inflow_work(const struct client *client);
 /* The next report, if its turn has come among the messages or the order does not matter; else NULL. */
 struct sw_report *sw_inflow_report(const struct client *client, bool in_order);
 
-/* Pushes the next message; there must be one. False: the record was taken by a finalizer meanwhile, nothing is pushed.
- */
-bool sw_inflow_push_message(lua_State *L, struct client *client);
+/* Pushes the next message, which must be there, and consumes it. False, with nothing pushed: a finalizer took it
+ * meanwhile. */
+bool sw_inflow_take_message(lua_State *L, struct client *client);
 
-/* Consumes it. */
-void sw_inflow_pass_message(struct client *client);
+/* Consumes the next report. */
 void sw_inflow_pass_report(struct client *client);
 
 /* Tells the channel what was delivered. */

@@ -123,9 +123,9 @@ void sw_inflow_pass_report(struct client *client) {
 
 /* --- messages --- */
 
-bool sw_inflow_push_message(lua_State *L, struct client *client) {
+/* False: a finalizer that ran meanwhile took the message, and what was pushed is not it. */
+static bool push_message(lua_State *L, struct client *client) {
     uint64_t serial = client->serial;
-    int top = lua_gettop(L);
     struct sw_message message = sw_cursor_message(&client->messages);
     if (message.bytes != NULL) {
         lua_pushlstring(L, (const char *)message.bytes, message.size);
@@ -135,17 +135,23 @@ bool sw_inflow_push_message(lua_State *L, struct client *client) {
         if (client->serial == serial) sw_cursor_copy(&client->messages, 0, message.size, to);
         luaL_pushresultsize(&buffer, message.size);
     }
-    if (client->serial == serial) return true;
-    lua_settop(L, top);
-    return false;
+    return client->serial == serial;
 }
 
-void sw_inflow_pass_message(struct client *client) {
-    client->unsettled += sw_cursor_message(&client->messages).size + SW_MESSAGE_OVERHEAD;
-    sw_cursor_pass(&client->messages);
+static void pass_message(struct client *client) {
+    client->unsettled += sw_cursor_pass(&client->messages) + SW_MESSAGE_OVERHEAD;
     client->passed++;
     client->serial++;
     if (client->unsettled >= SETTLE_LUMP) sw_inflow_settle(client);
+}
+
+bool sw_inflow_take_message(lua_State *L, struct client *client) {
+    if (push_message(L, client)) {
+        pass_message(client);
+        return true;
+    }
+    lua_pop(L, 1);
+    return false;
 }
 
 void sw_inflow_settle(struct client *client) {
@@ -156,7 +162,7 @@ void sw_inflow_settle(struct client *client) {
 }
 
 void sw_inflow_drop_messages(struct client *client) {
-    while (client->passed < client->taken) sw_inflow_pass_message(client);
+    while (client->passed < client->taken) pass_message(client);
     sw_inflow_settle(client);
 }
 

@@ -21,12 +21,13 @@ enum {
     AT_CLIENT = AT_TOP + 1, /* stays for the next record, which often is the same client's */
     AT_EVENT,               /* its number, when there is on_error */
     AT_TRACEBACK,           /* the message handler, when there is on_error */
-    AT_HANDLER,
 };
 
 struct round {
     lua_Integer records, delivered, max;
     double deadline;
+    struct client *only;
+    bool may_yield;
 };
 
 static void load(lua_State *L, struct round *round) {
@@ -34,11 +35,13 @@ static void load(lua_State *L, struct round *round) {
     round->delivered = lua_tointeger(L, AT_DELIVERED);
     round->max = lua_tointeger(L, AT_MAX);
     round->deadline = lua_isnil(L, AT_DEADLINE) ? INFINITY : lua_tonumber(L, AT_DEADLINE);
+    round->only = lua_touserdata(L, AT_ONLY);
+    round->may_yield = lua_isyieldable(L);
 }
 
 /* For a handler that yields; where none can, the C stack keeps it. */
 static void save(lua_State *L, const struct round *round) {
-    if (!lua_isyieldable(L)) return;
+    if (!round->may_yield) return;
     lua_pushinteger(L, round->records);
     lua_replace(L, AT_RECORDS);
     lua_pushinteger(L, round->delivered);
@@ -51,10 +54,9 @@ static bool is_over(const struct round *round) {
     return round->deadline < INFINITY && round->delivered > 0 && sw_clock() >= round->deadline;
 }
 
-static struct client *next_client(lua_State *L, const struct host *host) {
-    if (lua_isnil(L, AT_ONLY)) return host->runnable.head;
-    struct client *only = lua_touserdata(L, AT_ONLY);
-    return only->is_runnable ? only : NULL;
+static struct client *next_client(const struct round *round, const struct host *host) {
+    if (round->only == NULL) return host->runnable.head;
+    return round->only->is_runnable ? round->only : NULL;
 }
 
 static int add_traceback(lua_State *L) {
@@ -79,15 +81,6 @@ static void tell_error(lua_State *L) {
     lua_callk(L, 3, 0, 0, go_on);
 }
 
-/* Calls the handler that stands, with its arguments, on top. Everything that poll needs afterwards is in its Lua stack.
- */
-static void call(lua_State *L, const struct host *host, int arguments) {
-    if (!host->has_on_error)
-        lua_callk(L, arguments, 0, 0, go_on);
-    else if (lua_pcallk(L, arguments, 0, AT_TRACEBACK, 0, go_on) != LUA_OK)
-        tell_error(L);
-}
-
 /* Has the client stand at AT_CLIENT, the top. */
 static bool push_client(lua_State *L, struct client *client) {
     if (lua_touserdata(L, AT_CLIENT) == client) return true;
@@ -95,32 +88,44 @@ static bool push_client(lua_State *L, struct client *client) {
     return sw_push_client(L, client);
 }
 
+/* What an error in the handler of that event needs, below the handler. */
+static void push_guard(lua_State *L, enum sw_event event) {
+    lua_pushinteger(L, event);
+    lua_pushcfunction(L, add_traceback);
+}
+
+/* Calls the handler that stands, with its arguments, on top; then AT_CLIENT is the top. Everything that poll needs
+ * afterwards is in its Lua stack. */
+static void call(lua_State *L, bool is_guarded, int arguments) {
+    if (!is_guarded) {
+        lua_callk(L, arguments, 0, 0, go_on);
+        return;
+    }
+    if (lua_pcallk(L, arguments, 0, AT_TRACEBACK, 0, go_on) != LUA_OK) tell_error(L);
+    lua_settop(L, AT_CLIENT);
+}
+
 /* Goes through one record of the client, whose turn it is. */
-static void deliver_one(lua_State *L, struct host *host, struct client *client, struct round *round) {
-    enum sw_event event;
+static void deliver_one(lua_State *L, const struct host *host, struct client *client, struct round *round) {
+    struct sw_record record;
+    bool is_guarded = host->has_on_error; /* a finalizer may change it */
     if (!push_client(L, client)) return;
     round->records--;
-    lua_settop(L, AT_HANDLER);
+    if (!sw_record_next(client, client->has_message_handler, &record)) return;
+    if (is_guarded) push_guard(L, record.event);
+    bool has_handler = lua_getiuservalue(L, AT_CLIENT, (int)record.event + 1) != LUA_TNIL;
     lua_pushvalue(L, AT_CLIENT);
-    int count = sw_record_take(L, client, client->has_message_handler, 0, &event);
+    int count = sw_record_take(L, client, &record);
     /* Before the handler runs, which may not come back. It cannot be collected: it is on the stack. */
     if (client->channel != NULL && sw_inflow_work(client) == 0) sw_record_leave(L, AT_CLIENT, client);
-    bool called =
-        count >= 0 && sw_record_is_wanted(client, event) && lua_getiuservalue(L, AT_CLIENT, (int)event + 1) != LUA_TNIL;
-    if (called) {
-        lua_replace(L, AT_HANDLER);
-        if (host->has_on_error) {
-            lua_pushinteger(L, event);
-            lua_replace(L, AT_EVENT);
-            lua_pushcfunction(L, add_traceback);
-            lua_replace(L, AT_TRACEBACK);
-        }
+    if (has_handler && count >= 0 && sw_record_is_wanted(client, record.event)) {
         round->delivered++;
         save(L, round);
         sw_inflow_count_turn(client);
-        call(L, host, count + 1);
+        call(L, is_guarded, count + 1);
+    } else {
+        lua_settop(L, AT_CLIENT);
     }
-    lua_settop(L, AT_CLIENT);
 }
 
 static int finish(lua_State *L, struct host *host, const struct round *round) {
@@ -129,7 +134,7 @@ static int finish(lua_State *L, struct host *host, const struct round *round) {
     sw_inflow_collect(L, host); /* what came meanwhile can be delivered now, though not by this poll */
     host->depth--;
     lua_pushinteger(L, round->delivered);
-    lua_pushboolean(L, next_client(L, host) != NULL);
+    lua_pushboolean(L, next_client(round, host) != NULL);
     return 2;
 }
 
@@ -138,7 +143,7 @@ static int deliver(lua_State *L, struct host *host) {
     unsigned depth = host->depth;
     load(L, &round);
     while (!is_over(&round)) {
-        struct client *client = next_client(L, host);
+        struct client *client = next_client(&round, host);
         if (client == NULL) break;
         deliver_one(L, host, client, &round);
         if (sw_host_refuses(L, host)) return 3; /* the handler forked, and this is the child */

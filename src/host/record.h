@@ -5,10 +5,18 @@
 
 #include "host/host.h"
 
-/* Pushes the values of the client's next record, puts its event's name at name_at (0: nowhere) and consumes it. Returns
- * how many values, or -1 when there was none or a finalizer took it meanwhile: what stands above name_at is undefined
- * then. With in_order, messages and reports come as they came in; else reports only. */
-int sw_record_take(lua_State *L, struct client *client, bool in_order, int name_at, enum sw_event *event);
+struct sw_record {
+    enum sw_event event;
+    uint64_t serial; /* the client's, while it is the next */
+};
+
+/* The client's next record. False: there is none. With in_order, messages and reports come as they came in; else
+ * reports only. */
+bool sw_record_next(const struct client *client, bool in_order, struct sw_record *record);
+
+/* Pushes its values and consumes it. Returns how many, or -1, with nothing pushed, when a finalizer took it since it was
+ * the next. */
+int sw_record_take(lua_State *L, struct client *client, const struct sw_record *record);
 
 /* After close() nothing but losses and the close itself is told. */
 bool sw_record_is_wanted(const struct client *client, enum sw_event event);

@@ -188,8 +188,7 @@ static int look_message(lua_State *L, struct client *client, void *context) {
     /* Anchoring may need memory: now, when an error loses no message yet. Below it then needs none. */
     if (sw_inflow_messages(client) == 1) sw_client_anchor(L, 1);
     while (sw_inflow_messages(client) > 0) {
-        if (!sw_inflow_push_message(L, client)) continue;
-        sw_inflow_pass_message(client);
+        if (!sw_inflow_take_message(L, client)) continue;
         if (sw_inflow_messages(client) == 0) {
             sw_inflow_settle(client);
             sw_client_anchor(L, 1);
