@@ -180,11 +180,8 @@ static int client_flush(lua_State *L) {
 
 /* --- receive --- */
 
-static int look_message(lua_State *L, struct client *client, void *context) {
-    (void)context;
-    struct sw_view view;
-    sw_channel_look(client->channel, &view); /* first: what came before an end is there once the end is seen */
-    sw_inflow_collect(L, client->host);
+/* False: there is none here. */
+static bool take_message(lua_State *L, struct client *client) {
     /* Anchoring may need memory: now, when an error loses no message yet. Below it then needs none. */
     if (sw_inflow_messages(client) == 1) sw_client_anchor(L, 1);
     while (sw_inflow_messages(client) > 0) {
@@ -193,8 +190,17 @@ static int look_message(lua_State *L, struct client *client, void *context) {
             sw_inflow_settle(client);
             sw_client_anchor(L, 1);
         }
-        return 1;
+        return true;
     }
+    return false;
+}
+
+static int look_message(lua_State *L, struct client *client, void *context) {
+    (void)context;
+    struct sw_view view;
+    sw_channel_look(client->channel, &view); /* first: what came before an end is there once the end is seen */
+    sw_inflow_collect(L, client->host);
+    if (take_message(L, client)) return 1;
     bool ended = view.state == SW_STATE_IDLE || view.state == SW_STATE_CLOSED;
     return ended ? push_end(L, client, &view) : 0;
 }
@@ -219,6 +225,7 @@ static int client_receive(lua_State *L) {
             L, "client:receive: messages go to the message handler; take it away with client:on(\"message\", nil)");
     double deadline = lua_isnoneornil(L, 2) ? sw_clock() : read_deadline(L, "client:receive", 2);
     lua_settop(L, 2);
+    if (take_message(L, client)) return 1;
     return sw_wait_until(L, client->host, client, deadline, &message, NULL);
 }
 
