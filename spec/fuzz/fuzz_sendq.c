@@ -207,8 +207,8 @@ static void abandon(struct sw_sendq *queue) {
 }
 
 static void take_spent(struct sw_sendq *queue) {
-    struct sw_pages spent = sw_sendq_take_spent(queue);
-    sw_pages_free(&spent);
+    struct sw_stock spent = sw_sendq_take_spent(queue);
+    sw_stock_free(&spent);
 }
 
 /* Compares a part of message `id`, from *at on. */

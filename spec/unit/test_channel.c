@@ -65,6 +65,8 @@ static void appends(void) {
     sw_pages_free(&outbox.pages);
 }
 
+enum { LIMIT = 1000 * SW_PAGE_MAX };
+
 static void page_sizes(void) {
     struct sw_outbox outbox = {0};
     CHECK(sw_outbox_page_size(&outbox, 10) <= 1024); /* an idle client's first page is small */
@@ -77,56 +79,59 @@ static void page_sizes(void) {
 
 /* However much is queued, the page between two lent messages holds what comes between them. */
 static void pages_between_lent(void) {
-    struct sw_outbox outbox = {.bytes = 1u << 30, .run = 1u << 30};
+    struct sw_outbox outbox = {.bytes = 1u << 25, .run = 1u << 25};
     struct sw_pages chain = {NULL, NULL};
     CHECK_EQ(sw_outbox_page_size(&outbox, 10), SW_PAGE_ROOM);
     sw_pages_append(&chain, "lent", 4, 0);
     sw_outbox_join(&outbox, &chain, 4, true);
     CHECK(sw_outbox_page_size(&outbox, 10) <= 128);
-    sw_pages_add(&outbox.spare, sw_page_new_ready());
-    CHECK(!sw_outbox_use_spare(&outbox, 10));
-    sw_pages_free(&outbox.spare);
-    sw_outbox_note_need(&outbox);
+    sw_stock_add(&outbox.spare, sw_page_new_ready());
+    CHECK(!sw_outbox_use_spare(&outbox, 10, LIMIT));
+    sw_stock_free(&outbox.spare);
+    sw_outbox_note_need(&outbox, LIMIT);
     CHECK(!outbox.wants_pages);
     for (int i = 0; i < 100; i++) { /* no large message any more */
         sw_pages_append(&chain, "a few bytes", 11, 0);
         sw_outbox_join(&outbox, &chain, 1000, false);
     }
     CHECK_EQ(sw_outbox_page_size(&outbox, 10), SW_PAGE_ROOM);
-    sw_outbox_note_need(&outbox);
+    sw_outbox_note_need(&outbox, LIMIT);
     CHECK(outbox.wants_pages);
     sw_pages_free(&outbox.pages);
 }
 
 static void spare_pages(void) {
     struct sw_outbox outbox = {.run = SIZE_MAX};
-    CHECK(!sw_outbox_use_spare(&outbox, 1));
+    CHECK(!sw_outbox_use_spare(&outbox, 1, LIMIT));
     struct sw_page *page = sw_page_new(100);
     size_t room = sw_page_room(page);
-    sw_pages_add(&outbox.spare, page);
-    CHECK(!sw_outbox_use_spare(&outbox, room + 1));
-    CHECK(sw_outbox_use_spare(&outbox, room));
-    CHECK(outbox.pages.tail == page && outbox.spare.head == NULL);
+    sw_stock_add(&outbox.spare, page);
+    CHECK(!sw_outbox_use_spare(&outbox, room + 1, LIMIT));
+    CHECK(sw_outbox_use_spare(&outbox, room, LIMIT));
+    CHECK(outbox.pages.tail == page && outbox.spare.count == 0);
     sw_pages_free(&outbox.pages);
 }
 
+static unsigned wanted(struct sw_outbox *outbox, size_t bytes) {
+    outbox->bytes = bytes;
+    sw_outbox_note_need(outbox, LIMIT);
+    return sw_outbox_needs(outbox, LIMIT);
+}
+
 static void needs(void) {
-    enum { LIMIT = 10 * SW_PAGE_MAX };
-    struct sw_outbox outbox = {.bytes = SW_PAGE_MAX - 1, .run = SIZE_MAX};
-    sw_outbox_note_need(&outbox);
-    CHECK_EQ(sw_outbox_needs(&outbox, LIMIT), 0); /* little is queued */
-    outbox.bytes = SW_PAGE_MAX;
-    sw_outbox_note_need(&outbox);
+    struct sw_outbox outbox = {.run = SIZE_MAX};
+    CHECK_EQ(wanted(&outbox, SW_PAGE_MAX - 1), 0); /* little is queued */
+    CHECK_EQ(wanted(&outbox, SW_PAGE_MAX), 4);
+    CHECK_EQ(sw_outbox_needs(&outbox, LIMIT), 0);              /* asked once */
+    CHECK_EQ(wanted(&outbox, LIMIT - 2 * SW_PAGE_MAX - 1), 2); /* more could not be filled */
+    CHECK_EQ(wanted(&outbox, LIMIT), 0);
+    CHECK_EQ(wanted(&outbox, 48 * SW_PAGE_MAX), 6);  /* the more is queued, the more */
+    CHECK_EQ(wanted(&outbox, 200 * SW_PAGE_MAX), 8); /* not too long at once */
+    for (int i = 0; i < 3; i++) sw_stock_add(&outbox.spare, sw_page_new_ready());
+    CHECK_EQ(wanted(&outbox, 48 * SW_PAGE_MAX), 0); /* half of it is there */
+    CHECK(sw_outbox_use_spare(&outbox, 100, LIMIT));
     CHECK_EQ(sw_outbox_needs(&outbox, LIMIT), 4);
-    CHECK_EQ(sw_outbox_needs(&outbox, LIMIT), 0); /* asked once */
-    outbox.bytes = LIMIT - 2 * SW_PAGE_MAX - 1;
-    sw_outbox_note_need(&outbox);
-    CHECK_EQ(sw_outbox_needs(&outbox, LIMIT), 2); /* more could not be filled */
-    sw_pages_add(&outbox.spare, sw_page_new_ready());
-    sw_outbox_note_need(&outbox);
-    CHECK_EQ(sw_outbox_needs(&outbox, LIMIT), 0); /* there is one */
-    CHECK(sw_outbox_use_spare(&outbox, 100));     /* the last */
-    CHECK_EQ(sw_outbox_needs(&outbox, LIMIT), 2);
+    sw_stock_free(&outbox.spare);
     sw_pages_free(&outbox.pages);
 }
 
@@ -447,7 +452,7 @@ static void count_posts(struct sw_post *post) {
 
 /* Gives the pages back as they came. False: nothing was there, and the next message will announce the channel. */
 static bool echo_some(struct sw_channel *channel) {
-    struct sw_pages spent = {NULL, NULL};
+    struct sw_stock spent = {{NULL, NULL}, 0};
     struct sw_pages pages = sw_channel_take_messages(channel, NULL, &spent).pages;
     if (pages.head == NULL) return false;
     uint64_t count = 0;

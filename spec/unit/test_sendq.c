@@ -304,11 +304,11 @@ static void compare(struct sw_sendq *queue) {
     else
         CHECK(head != NULL && (held - left < head->used || head->used == 0));
     unsigned spent = 0;
-    for (const struct sw_page *page = queue->spent.head; page != NULL; page = page->next) {
+    for (const struct sw_page *page = queue->spent.pages.head; page != NULL; page = page->next) {
         CHECK(page->used == 0 && page->ends == 0 && page->size >= SW_SPENT_SIZE);
         spent++;
     }
-    CHECK(spent <= SW_SPENT_MAX);
+    CHECK(spent == queue->spent.count && spent <= SW_SPENT_MAX);
     take_lent(queue);
 }
 
@@ -330,9 +330,9 @@ static void copy(struct sw_sendq *queue) {
 }
 
 static void take_spent(struct sw_sendq *queue) {
-    struct sw_pages spent = sw_sendq_take_spent(queue);
-    CHECK(queue->spent.head == NULL);
-    sw_pages_free(&spent);
+    struct sw_stock spent = sw_sendq_take_spent(queue);
+    CHECK(queue->spent.count == 0);
+    sw_stock_free(&spent);
 }
 
 static void step(struct sw_sendq *queue) {
@@ -393,7 +393,7 @@ static void put_one(struct sw_sendq *queue, size_t size, uint32_t flags) {
 static size_t allocated(const struct sw_sendq *queue) {
     size_t bytes = 0;
     for (const struct sw_page *page = queue->pages.head; page != NULL; page = page->next) bytes += page->size;
-    for (const struct sw_page *page = queue->spent.head; page != NULL; page = page->next) bytes += page->size;
+    for (const struct sw_page *page = queue->spent.pages.head; page != NULL; page = page->next) bytes += page->size;
     return bytes;
 }
 

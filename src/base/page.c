@@ -76,6 +76,27 @@ struct sw_page *sw_pages_shift(struct sw_pages *chain) {
     return page;
 }
 
+void sw_stock_add(struct sw_stock *stock, struct sw_page *page) {
+    sw_pages_add(&stock->pages, page);
+    stock->count++;
+}
+
+void sw_stock_join(struct sw_stock *stock, struct sw_stock *other) {
+    sw_pages_join(&stock->pages, &other->pages);
+    stock->count += other->count;
+    other->count = 0;
+}
+
+struct sw_page *sw_stock_shift(struct sw_stock *stock) {
+    stock->count--;
+    return sw_pages_shift(&stock->pages);
+}
+
+void sw_stock_free(struct sw_stock *stock) {
+    sw_pages_free(&stock->pages);
+    stock->count = 0;
+}
+
 /* A page at the end that takes a byte and a boundary. NULL: no memory. */
 static struct sw_page *page_with_room(struct sw_pages *chain, size_t expected) {
     struct sw_page *page = chain->tail;

@@ -53,6 +53,12 @@ struct sw_pages {
     struct sw_page *head, *tail;
 };
 
+/* Empty pages that wait to be filled again. */
+struct sw_stock {
+    struct sw_pages pages;
+    unsigned count;
+};
+
 /* A page with room for `bytes` bytes and one boundary, or the largest there is. NULL: no memory. */
 struct sw_page *sw_page_new(size_t bytes);
 
@@ -70,6 +76,13 @@ void sw_pages_free(struct sw_pages *chain);
 /* Puts a page, or all of another chain (which is empty then), at the end. */
 void sw_pages_add(struct sw_pages *chain, struct sw_page *page);
 void sw_pages_join(struct sw_pages *chain, struct sw_pages *other);
+
+/* Puts a page, or all of another stock (which is empty then), at the end; takes the first out, of which there is one;
+ * frees them all. */
+void sw_stock_add(struct sw_stock *stock, struct sw_page *page);
+void sw_stock_join(struct sw_stock *stock, struct sw_stock *other);
+struct sw_page *sw_stock_shift(struct sw_stock *stock);
+void sw_stock_free(struct sw_stock *stock);
 
 /* Copies `size` bytes to the end of the chain, into new pages (each for `expected` bytes, if it may be so large) where
  * the last has no room. False: no memory; the chain holds some of them. */

@@ -80,8 +80,8 @@ static enum sw_err send_in_pages(struct sw_channel *channel, const struct sw_out
 }
 
 /* With the lock held: is there, or comes, a page at the end that it can be copied into? */
-static bool find_room(struct sw_outbox *outbox, size_t size) {
-    return size <= sw_outbox_room(outbox) || sw_outbox_use_spare(outbox, size);
+static bool find_room(struct sw_outbox *outbox, size_t size, size_t limit) {
+    return size <= sw_outbox_room(outbox) || sw_outbox_use_spare(outbox, size, limit);
 }
 
 enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing *message, uint64_t *id) {
@@ -90,13 +90,15 @@ enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing
     if (!measure(message, &size)) return SW_TOOBIG;
     sw_channel_lock(channel);
     enum sw_err refused = admit(channel, size);
-    bool fits = refused == SW_OK && message->lent == NULL && find_room(&channel->out, size), tell = false;
+    bool fits =
+             refused == SW_OK && message->lent == NULL && find_room(&channel->out, size, channel->options->queue_limit),
+         tell = false;
     if (fits) {
         *id = sw_outbox_append(&channel->out, message->pieces, message->count, message->flags);
         tell = mark_filled(channel);
     } else if (refused == SW_OK && message->lent == NULL) {
         expected = sw_outbox_page_size(&channel->out, size); /* others may follow */
-        sw_outbox_note_need(&channel->out);
+        sw_outbox_note_need(&channel->out, channel->options->queue_limit);
     }
     sw_channel_unlock(channel);
     if (refused != SW_OK) return refused;

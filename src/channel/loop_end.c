@@ -55,7 +55,7 @@ void sw_channel_account(struct sw_channel *channel, const struct sw_progress *pr
 }
 
 struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const struct sw_progress *progress,
-                                          struct sw_pages *spent) {
+                                          struct sw_stock *spent) {
     SW_ON_LOOP_THREAD();
     struct news news = {false, false};
     sw_channel_lock(channel);
@@ -65,27 +65,27 @@ struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const stru
         .fence = channel->commands != NULL ? channel->commands->fence : UINT64_MAX,
     };
     channel->out.pages = (struct sw_pages){NULL, NULL};
-    if (channel->out.spare.head == NULL) sw_pages_join(&channel->out.spare, spent);
+    if (channel->out.spare.count == 0) sw_stock_join(&channel->out.spare, spent);
     if (intake.pages.head == NULL) channel->out.announced = false;
     sw_channel_unlock(channel);
     tell_news(channel, news);
     return intake;
 }
 
-void sw_channel_give_pages(struct sw_channel *channel, struct sw_pages *pages) {
+void sw_channel_give_pages(struct sw_channel *channel, struct sw_stock *pages) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
-    sw_pages_join(&channel->out.spare, pages);
+    sw_stock_join(&channel->out.spare, pages);
     sw_channel_unlock(channel);
 }
 
 void sw_channel_trim(struct sw_channel *channel) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
-    struct sw_pages spare = channel->out.spare;
-    channel->out.spare = (struct sw_pages){NULL, NULL};
+    struct sw_stock spare = channel->out.spare;
+    channel->out.spare = (struct sw_stock){{NULL, NULL}, 0};
     sw_channel_unlock(channel);
-    sw_pages_free(&spare);
+    sw_stock_free(&spare);
 }
 
 /* With the lock held. */

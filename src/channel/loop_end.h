@@ -36,10 +36,10 @@ struct sw_intake {
  * progress, also does what sw_channel_account does: each time that the lock goes from core to core costs a busy host
  * about as much as a message. */
 struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const struct sw_progress *progress,
-                                          struct sw_pages *spent);
+                                          struct sw_stock *spent);
 
 /* Gives the host empty pages; the chain is empty then. */
-void sw_channel_give_pages(struct sw_channel *channel, struct sw_pages *pages);
+void sw_channel_give_pages(struct sw_channel *channel, struct sw_stock *pages);
 
 /* Frees the pages that the host has not filled again: the client is idle. */
 void sw_channel_trim(struct sw_channel *channel);

@@ -1,6 +1,11 @@
 #include "channel/outbox.h"
 
-enum { READY_MAX = 4 }; /* a quarter of a megabyte, which takes the loop some 0.15 ms */
+enum {
+    READY_MIN = 4,   /* pages: a frame's worth, 256 KiB */
+    READY_MAX = 16,  /* 1 MiB */
+    READY_SHARE = 8, /* of what is queued; a burst is seldom more */
+    READY_TURN = 8,  /* pages made at once, which takes the loop some 0.3 ms */
+};
 
 enum sw_err sw_outbox_admit(struct sw_outbox *outbox, size_t size, size_t limit) {
     if (size > limit) return SW_TOOBIG;
@@ -18,11 +23,11 @@ static size_t backlog(const struct sw_outbox *outbox) {
     return outbox->bytes < outbox->run ? outbox->bytes : outbox->run;
 }
 
-bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size) {
-    if (outbox->spare.head == NULL || size > sw_page_room(outbox->spare.head)) return false;
+bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size, size_t limit) {
+    if (outbox->spare.count == 0 || size > sw_page_room(outbox->spare.pages.head)) return false;
     if (outbox->run < SW_PAGE_MAX / 2) return false;
-    sw_pages_add(&outbox->pages, sw_pages_shift(&outbox->spare));
-    sw_outbox_note_need(outbox);
+    sw_pages_add(&outbox->pages, sw_stock_shift(&outbox->spare));
+    sw_outbox_note_need(outbox, limit);
     return true;
 }
 
@@ -48,14 +53,25 @@ uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t
     return ++outbox->last_id;
 }
 
-void sw_outbox_note_need(struct sw_outbox *outbox) {
-    if (outbox->spare.head == NULL && backlog(outbox) >= SW_PAGE_MAX) outbox->wants_pages = true;
+/* Spare pages that are of use: none that queue_limit has no room for. */
+static size_t ready_goal(const struct sw_outbox *outbox, size_t limit) {
+    size_t queued = outbox->bytes / SW_PAGE_MAX, room = (limit - outbox->bytes) / SW_PAGE_MAX;
+    size_t goal = queued / READY_SHARE;
+    if (goal < READY_MIN) goal = READY_MIN;
+    if (goal > READY_MAX) goal = READY_MAX;
+    return goal < room ? goal : room;
+}
+
+void sw_outbox_note_need(struct sw_outbox *outbox, size_t limit) {
+    if (backlog(outbox) < SW_PAGE_MAX) return;
+    if (outbox->spare.count < (ready_goal(outbox, limit) + 1) / 2) outbox->wants_pages = true;
 }
 
 unsigned sw_outbox_needs(struct sw_outbox *outbox, size_t limit) {
-    size_t room = outbox->wants_pages ? (limit - outbox->bytes) / SW_PAGE_MAX : 0;
+    size_t goal = outbox->wants_pages ? ready_goal(outbox, limit) : 0;
+    size_t missing = goal > outbox->spare.count ? goal - outbox->spare.count : 0;
     outbox->wants_pages = false;
-    return room < READY_MAX ? (unsigned)room : READY_MAX;
+    return missing < READY_TURN ? (unsigned)missing : READY_TURN;
 }
 
 bool sw_outbox_release(struct sw_outbox *outbox, size_t bytes, size_t limit) {

@@ -17,7 +17,7 @@
 
 struct sw_outbox {
     struct sw_pages pages; /* host fills, loop takes */
-    struct sw_pages spare; /* loop returns, host uses again: empty large pages of a busy client */
+    struct sw_stock spare; /* loop returns, host uses again: empty large pages of a busy client */
     uint64_t last_id;      /* host: newest accepted id */
     size_t bytes;          /* host adds, loop subtracts: accepted and not finished with */
     size_t run;            /* host: bytes copied into pages since a message was lent: ever, if none was */
@@ -33,7 +33,7 @@ enum sw_err sw_outbox_admit(struct sw_outbox *outbox, size_t size, size_t limit)
 size_t sw_outbox_room(const struct sw_outbox *outbox);
 
 /* Puts a spare page at the end that takes a message of `size` bytes. False: there is none, or it would hold little. */
-bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size);
+bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size, size_t limit);
 
 /* Room worth adding for `size` bytes of a message: what is queued already, up to one page, so that an idle client's
  * first page is small and a busy one's are large; but between messages that are lent, what these leave to fill. */
@@ -45,11 +45,12 @@ uint64_t sw_outbox_append(struct sw_outbox *outbox, const struct sw_slice *piece
 /* Appends a chain that holds exactly one message of `size` bytes, some of them lent or none; returns its id. */
 uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t size, bool lent);
 
-/* After a page was added: from the second large page on, a host that has no spare one wants some. Memory that is
- * touched for the first time costs a virtual machine 0.6 us a KiB (docs/performance.md), which better the loop pays. */
-void sw_outbox_note_need(struct sw_outbox *outbox);
+/* After a page was added: from the second large page on, a host wants spare ones, the more the longer the queue is.
+ * Memory that is touched for the first time costs a virtual machine 0.6 us a KiB (docs/performance.md), which better the
+ * loop pays. */
+void sw_outbox_note_need(struct sw_outbox *outbox, size_t limit);
 
-/* How many pages the loop should make ready: a few, and no more than queue_limit has room for. */
+/* How many pages the loop should make ready now, if the host wants any. */
 unsigned sw_outbox_needs(struct sw_outbox *outbox, size_t limit);
 
 /* Subtracts bytes the loop is done with. True when a drain event is due now: the free space has reached half the limit

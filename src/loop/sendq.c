@@ -12,7 +12,7 @@ void sw_sendq_init(struct sw_sendq *queue, enum sw_retain mode, uint64_t last_id
 
 void sw_sendq_fini(struct sw_sendq *queue) {
     sw_pages_free(&queue->pages);
-    sw_pages_free(&queue->spent);
+    sw_stock_free(&queue->spent);
     sw_pages_free(&queue->lent);
 }
 
@@ -87,19 +87,17 @@ static void drop_page(struct sw_sendq *queue, struct sw_page *page) {
         queue->loans--;
         return;
     }
-    if (page->size < SW_SPENT_SIZE || queue->spent_count >= SW_SPENT_MAX) {
+    if (page->size < SW_SPENT_SIZE || queue->spent.count >= SW_SPENT_MAX) {
         free(page);
         return;
     }
     page->used = page->ends = 0;
-    sw_pages_add(&queue->spent, page);
-    queue->spent_count++;
+    sw_stock_add(&queue->spent, page);
 }
 
-struct sw_pages sw_sendq_take_spent(struct sw_sendq *queue) {
-    struct sw_pages spent = queue->spent;
-    queue->spent = (struct sw_pages){NULL, NULL};
-    queue->spent_count = 0;
+struct sw_stock sw_sendq_take_spent(struct sw_sendq *queue) {
+    struct sw_stock spent = queue->spent;
+    queue->spent = (struct sw_stock){{NULL, NULL}, 0};
     return spent;
 }
 

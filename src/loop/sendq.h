@@ -45,10 +45,9 @@ enum { SW_SPENT_MAX = 64, SW_SPENT_SIZE = SW_PAGE_MAX / 2 };
 struct sw_sendq {
     enum sw_retain mode;
     struct sw_pages pages;
-    struct sw_pages spent; /* emptied large pages, to be filled again: at most SW_SPENT_MAX */
-    unsigned spent_count;
-    struct sw_pages lent; /* pages of lent bytes that are done with */
-    size_t loans;         /* such pages that are not */
+    struct sw_stock spent; /* emptied large pages, to be filled again: at most SW_SPENT_MAX */
+    struct sw_pages lent;  /* pages of lent bytes that are done with */
+    size_t loans;          /* such pages that are not */
     struct sw_place kept, acked, handed;
     uint64_t last_id;   /* newest message that was put */
     uint64_t end;       /* bytes put since the queue was made */
@@ -92,7 +91,7 @@ uint64_t sw_sendq_released(const struct sw_sendq *queue);
 bool sw_sendq_copy(const struct sw_sendq *queue, struct sw_pages *copy);
 
 /* Moves the spent pages out. */
-struct sw_pages sw_sendq_take_spent(struct sw_sendq *queue);
+struct sw_stock sw_sendq_take_spent(struct sw_sendq *queue);
 
 /* Moves out the pages of lent bytes that are done with: their owner waits for them. */
 struct sw_pages sw_sendq_take_lent(struct sw_sendq *queue);

@@ -51,8 +51,8 @@ static void watch_acks(struct conn *conn) {
 }
 
 void sw_transfer_trim(struct conn *conn) {
-    struct sw_pages spent = sw_sendq_take_spent(&conn->queue);
-    sw_pages_free(&spent);
+    struct sw_stock spent = sw_sendq_take_spent(&conn->queue);
+    sw_stock_free(&spent);
     sw_channel_trim(conn->channel);
 }
 
@@ -62,11 +62,11 @@ static bool is_stuck(const struct conn *conn) {
 }
 
 void sw_transfer_make_ready(struct conn *conn, unsigned count) {
-    struct sw_pages pages = sw_sendq_take_spent(&conn->queue);
-    if (pages.head != NULL || !is_stuck(conn)) count = 0; /* what goes round is enough */
+    struct sw_stock pages = sw_sendq_take_spent(&conn->queue);
+    if (pages.count > 0 || !is_stuck(conn)) count = 0; /* what goes round is enough */
     sw_channel_give_pages(conn->channel, &pages);
     for (struct sw_page *page; count > 0 && (page = sw_page_new_ready()) != NULL; count--) {
-        sw_pages_add(&pages, page);
+        sw_stock_add(&pages, page);
         sw_channel_give_pages(conn->channel, &pages); /* each at once: the host may need it now */
     }
 }
@@ -112,10 +112,10 @@ static void on_ack_timer(struct ev_loop *ev, ev_timer *timer, int events) {
 /* --- sending --- */
 
 static void take(struct conn *conn, const struct sw_progress *progress) {
-    struct sw_pages spent = sw_sendq_take_spent(&conn->queue);
+    struct sw_stock spent = sw_sendq_take_spent(&conn->queue);
     struct sw_intake intake = sw_channel_take_messages(conn->channel, progress, &spent);
     if (intake.fence < conn->fence && conn->goal != GOAL_CLOSE) conn->fence = intake.fence;
-    sw_pages_free(&spent); /* the host has enough */
+    sw_stock_free(&spent); /* the host has enough */
     if (intake.pages.head != NULL) sw_sendq_put(&conn->queue, &intake.pages);
 }
 
