@@ -85,7 +85,8 @@ struct conn {
 
     int fd;
     ev_io reader, writer;
-    ev_timer ack_timer; /* runs while something is not acknowledged */
+    ev_timer ack_timer; /* runs while something is not acknowledged, and a while longer: then it */
+    bool rests;         /* ... only waits whether more is sent */
     double since;       /* when the attempt began; CONNECTED: when it was ready; WAITING: when the last one failed */
     struct sw_ip address;
     uint16_t port;

@@ -18,6 +18,10 @@ enum {
  * is stuck. Where they make room in the queue, soon is sooner: a queue_limit of 1 MiB still allows 200 MB/s then. */
 static const double ACK_INTERVAL = 0.02, ACK_INTERVAL_FOR_ROOM = 0.005, ACK_INTERVAL_MAX = 0.5;
 
+/* So long after the last acknowledgement a connection is idle, and stall_timeout is taken off: traffic now and then, a
+ * message a frame or a second, does not pay for two system calls each time. */
+static const double REST = 1.5;
+
 /* --- acknowledgements --- */
 
 static double ack_interval(const struct conn *conn) {
@@ -41,11 +45,13 @@ void sw_transfer_sample(struct conn *conn) {
     if (owes_acked(conn) && sw_channel_acked(conn->channel, conn->acked_due)) conn->acked_told = conn->acked_due;
 }
 
-/* Runs from the first byte handed over until all are acknowledged, which the host knows, and the pages are given back.
- */
+/* From the first byte handed over until all are acknowledged, which the host knows, and the pages are given back: then
+ * it rests. */
 static void watch_acks(struct conn *conn) {
-    if (ev_is_active(&conn->ack_timer)) return;
-    sw_socket_set_stall(conn->fd, conn->channel->options->stall_timeout);
+    bool is_watched = ev_is_active(&conn->ack_timer);
+    if (is_watched && !conn->rests) return;
+    if (!is_watched) sw_socket_set_stall(conn->fd, conn->channel->options->stall_timeout);
+    conn->rests = false;
     conn->ack_timer.repeat = ack_interval(conn);
     ev_timer_again(conn->loop->ev, &conn->ack_timer);
 }
@@ -91,9 +97,13 @@ static bool is_starved(const struct conn *conn) {
     return sends && has_rest(conn) && !ev_is_active(&conn->writer);
 }
 
-static void on_ack_timer(struct ev_loop *ev, ev_timer *timer, int events) {
-    (void)events;
-    struct conn *conn = timer->data;
+static void watch_no_more(struct conn *conn) {
+    sw_socket_set_stall(conn->fd, 0);
+    ev_timer_stop(conn->loop->ev, &conn->ack_timer);
+}
+
+static void ask_for_acks(struct conn *conn) {
+    ev_timer *timer = &conn->ack_timer;
     uint64_t before = conn->queue.acked.id;
     sw_transfer_sample(conn);
     bool advanced = conn->queue.acked.id > before;
@@ -101,12 +111,21 @@ static void on_ack_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     timer->repeat = advanced ? ack_interval(conn) : longer;
     bool starved = is_starved(conn);
     if (sw_transfer_is_acked(conn) && !owes_acked(conn) && !starved) {
-        timer->repeat = 0; /* ev_timer_again: stops it */
-        sw_socket_set_stall(conn->fd, 0);
+        conn->rests = true;
+        timer->repeat = REST;
         sw_transfer_trim(conn);
     }
-    ev_timer_again(ev, timer);
+    ev_timer_again(conn->loop->ev, timer);
     if (starved) sw_transfer_send(conn);
+}
+
+static void on_ack_timer(struct ev_loop *ev, ev_timer *timer, int events) {
+    (void)ev, (void)events;
+    struct conn *conn = timer->data;
+    if (conn->rests)
+        watch_no_more(conn);
+    else
+        ask_for_acks(conn);
 }
 
 /* --- sending --- */
@@ -334,7 +353,7 @@ void sw_transfer_start(struct conn *conn) {
     ev_io_init(&conn->writer, on_writable, conn->fd, EV_WRITE);
     ev_init(&conn->ack_timer, on_ack_timer);
     conn->reader.data = conn->writer.data = conn->ack_timer.data = conn;
-    conn->fin = conn->peer_ended = conn->paced = false;
+    conn->fin = conn->peer_ended = conn->paced = conn->rests = false;
     conn->streak = 0;
     conn->greeting = sw_channel_greeting(conn->channel);
     conn->greeted = conn->acked = 0;
