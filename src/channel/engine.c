@@ -193,6 +193,11 @@ void sw_engine_set_waiting(struct sw_engine *engine, bool waiting) {
 }
 
 int sw_engine_sleep(struct sw_engine *engine, double deadline) {
+    if (engine->host_roused) {
+        engine->host_roused = false;
+        sw_wakeup_drain(&engine->host_wakeup);
+        return 0;
+    }
     int milliseconds = -1;
     if (deadline >= 0) {
         double left = deadline - sw_clock();
@@ -202,7 +207,7 @@ int sw_engine_sleep(struct sw_engine *engine, double deadline) {
     struct pollfd wakeup = {.fd = engine->host_wakeup.read_fd, .events = POLLIN};
     int ready = poll(&wakeup, 1, milliseconds);
     if (ready < 0) return errno;
-    if (ready > 0) sw_wakeup_drain(&engine->host_wakeup);
+    engine->host_roused = ready > 0;
     return 0; /* a time-out too: the caller looks again and then finds the deadline passed */
 }
 

@@ -75,6 +75,7 @@ struct conn {
     bool inbox_full;    /* do not read, do not dial; set_room takes it back */
     bool discard;       /* nobody wants messages */
     bool attempt_due;   /* WAITING is over, but the inbox is full */
+    bool rests;         /* ack_timer only waits whether more is sent */
     bool paced;         /* the host sends on and on: more is to be taken before the rest is sent */
     uint32_t overtaken; /* FLUSHING, ENDING: connect commands that a later command took the place of; each is owed an
                            error */
@@ -85,8 +86,7 @@ struct conn {
 
     int fd;
     ev_io reader, writer;
-    ev_timer ack_timer; /* runs while something is not acknowledged, and a while longer: then it */
-    bool rests;         /* ... only waits whether more is sent */
+    ev_timer ack_timer; /* runs while something is not acknowledged, and a while longer */
     double since;       /* when the attempt began; CONNECTED: when it was ready; WAITING: when the last one failed */
     struct sw_ip address;
     uint16_t port;

@@ -180,7 +180,7 @@ enum outcome {
 
 static enum outcome work_once(struct loop *loop) {
     struct sw_work work;
-    bool stays_awake = spins(loop);
+    bool stays_awake = spins(loop) || loop->roused;
     bool something = sw_engine_collect(loop->engine, &work, stays_awake);
     receive_posts(work.posts);
     attend_all(loop, work.dirty, sw_conn_attend);
@@ -190,13 +190,24 @@ static enum outcome work_once(struct loop *loop) {
     return stays_awake ? SPINS : SLEEPS;
 }
 
+/* What woke the loop is done before its wake-up is cleared, a system call later; then it looks once more. */
+static bool clear_wakeup(struct loop *loop) {
+    if (!loop->roused) return false;
+    loop->roused = false;
+    sw_wakeup_drain(&loop->engine->loop_wakeup);
+    return true;
+}
+
 static void before_sleep(struct ev_loop *ev, ev_prepare *watcher, int events) {
     (void)events;
     struct loop *loop = watcher->data;
     enum outcome outcome = WORKED;
     if (loop->nap) rest(NAP_NS);
     loop->nap = false;
-    for (int round = 0; round < WORK_ROUNDS && outcome == WORKED && !loop->ended; round++) outcome = work_once(loop);
+    for (int round = 0; round < WORK_ROUNDS && outcome == WORKED && !loop->ended; round++) {
+        outcome = work_once(loop);
+        if (clear_wakeup(loop)) outcome = WORKED;
+    }
     if (loop->fault.err != SW_OK) end(loop);
     if (outcome != SLEEPS || loop->look_again)
         ev_idle_start(ev, &loop->unfinished);
@@ -222,7 +233,7 @@ static void on_wake(struct ev_loop *ev, ev_io *watcher, int events) {
         ev_io_stop(ev, watcher);
         return;
     }
-    sw_wakeup_drain(&loop->engine->loop_wakeup); /* the work is done before the next sleep */
+    loop->roused = true; /* the work is done before the next sleep */
 }
 
 static void on_idle(struct ev_loop *ev, ev_idle *watcher, int events) { (void)ev, (void)watcher, (void)events; }

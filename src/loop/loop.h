@@ -38,6 +38,7 @@ struct loop {
     bool ended;            /* ev_break was called */
     bool look_again;       /* the next sleep must not last: see sw_loop_look_again */
     bool nap;              /* a moment is to pass before that: see sw_loop_nap */
+    bool roused;           /* the engine's wake-up is still readable */
     struct sw_error fault; /* why the loop cannot go on; SW_OK: it can */
     unsigned char buffer[SW_READ_BUFFER]; /* for one read at a time */
 };
