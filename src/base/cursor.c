@@ -32,7 +32,8 @@ static void leave_page(struct sw_cursor *cursor) {
 size_t sw_cursor_pass(struct sw_cursor *cursor) {
     size_t size = sw_cursor_message(cursor).size;
     while (cursor->index == cursor->pages.head->ends) leave_page(cursor); /* it ends in a later one */
-    cursor->offset = sw_page_end_at(cursor->pages.head, cursor->index++);
+    cursor->offset = sw_page_end_at(cursor->pages.head, cursor->index);
+    cursor->index++;
     while (cursor->pages.head != NULL && cursor->index == cursor->pages.head->ends &&
            cursor->offset == cursor->pages.head->used)
         leave_page(cursor);

@@ -19,7 +19,7 @@ struct sw_message {
     bool loose;                 /* SW_END_LOOSE is set */
 };
 
-/* The next message, which ends in a page behind the first. */
+/* For sw_cursor_message: the next message, which ends in a page behind the first. */
 struct sw_message sw_cursor_spread_message(const struct sw_cursor *cursor);
 
 /* The next message; there must be one. */

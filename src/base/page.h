@@ -77,8 +77,8 @@ void sw_pages_free(struct sw_pages *chain);
 void sw_pages_add(struct sw_pages *chain, struct sw_page *page);
 void sw_pages_join(struct sw_pages *chain, struct sw_pages *other);
 
-/* Puts a page, or all of another stock (which is empty then), at the end; takes the first out, of which there is one;
- * frees them all. */
+/* As for chains: puts a page, or all of another stock, at the end; takes the first out, which there must be; frees all.
+ */
 void sw_stock_add(struct sw_stock *stock, struct sw_page *page);
 void sw_stock_join(struct sw_stock *stock, struct sw_stock *other);
 struct sw_page *sw_stock_shift(struct sw_stock *stock);

@@ -146,6 +146,7 @@ bool sw_engine_forked(const struct sw_engine *engine) {
 void sw_engine_abandon(struct sw_engine *engine) {
     sw_wakeup_close(&engine->loop_wakeup);
     sw_wakeup_close(&engine->host_wakeup);
+    engine->roused = false;
 }
 
 /* --- host thread: lists and sleep --- */
@@ -192,22 +193,26 @@ void sw_engine_set_waiting(struct sw_engine *engine, bool waiting) {
     unlock(engine);
 }
 
+/* For poll(2). Less than 0: without end; 0: the deadline has passed. */
+static int milliseconds_until(double deadline) {
+    if (deadline < 0) return -1;
+    double left = deadline - sw_clock();
+    if (left <= 0) return 0;
+    return left > 1e6 ? 1000000000 : (int)ceil(left * 1e3);
+}
+
 int sw_engine_sleep(struct sw_engine *engine, double deadline) {
-    if (engine->host_roused) {
-        engine->host_roused = false;
+    int milliseconds = milliseconds_until(deadline);
+    if (milliseconds == 0) return ETIMEDOUT;
+    if (engine->roused) {
+        engine->roused = false;
         sw_wakeup_drain(&engine->host_wakeup);
         return 0;
-    }
-    int milliseconds = -1;
-    if (deadline >= 0) {
-        double left = deadline - sw_clock();
-        if (left <= 0) return ETIMEDOUT;
-        milliseconds = left > 1e6 ? 1000000000 : (int)ceil(left * 1e3);
     }
     struct pollfd wakeup = {.fd = engine->host_wakeup.read_fd, .events = POLLIN};
     int ready = poll(&wakeup, 1, milliseconds);
     if (ready < 0) return errno;
-    engine->host_roused = ready > 0;
+    engine->roused = ready > 0;
     return 0; /* a time-out too: the caller looks again and then finds the deadline passed */
 }
 

@@ -38,6 +38,7 @@ struct sw_engine {
     /* Host thread only. */
     pthread_t thread;
     bool running;        /* thread is to be joined */
+    bool roused;         /* host_wakeup is still readable */
     unsigned generation; /* sw_fork_generation() at the last start */
 
     /* Set by start, constant while the thread runs. */
@@ -51,7 +52,6 @@ struct sw_engine {
     bool alive;               /* the loop thread takes dirty channels: set by start, cleared by the loop's last look */
     bool sleeping;            /* loop sets before it sleeps, who wakes it clears */
     bool host_waiting;        /* host sets before it sleeps, host clears */
-    bool host_roused;         /* host: its wake-up is still readable */
     bool stopping;            /* host: end as soon as no client is open */
     bool aborting;            /* host: end now */
 
@@ -107,9 +107,9 @@ struct sw_pages sw_engine_take_returned(struct sw_engine *engine);
 /* A host that is going to sleep says so, then looks once more at what it waits for, then sleeps. */
 void sw_engine_set_waiting(struct sw_engine *engine, bool waiting);
 
-/* Sleeps until the loop wakes the host or the deadline (sw_clock, < 0: none) passes. 0, ETIMEDOUT or EINTR. The host
- * looks again after each, and not every 0 was a sleep: what woke the last one is cleared first, so that a host that then
- * found what it waited for need not pay for that before it goes on. */
+/* Sleeps until the loop wakes the host or the deadline (sw_clock, < 0: none) passes. 0, ETIMEDOUT or EINTR. After 0 the
+ * host looks again: it may also mean that the wake-up of the last sleep was cleared, which is put off until here, since
+ * who found what he waited for has better things to do. */
 int sw_engine_sleep(struct sw_engine *engine, double deadline);
 
 /* --- loop thread --- */

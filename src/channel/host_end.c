@@ -86,19 +86,18 @@ static bool find_room(struct sw_outbox *outbox, size_t size, size_t limit) {
 
 enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing *message, uint64_t *id) {
     SW_ON_HOST_THREAD();
-    size_t size, expected = 0;
+    size_t size, expected = 0, limit = channel->options->queue_limit;
+    bool tell = false;
     if (!measure(message, &size)) return SW_TOOBIG;
     sw_channel_lock(channel);
     enum sw_err refused = admit(channel, size);
-    bool fits =
-             refused == SW_OK && message->lent == NULL && find_room(&channel->out, size, channel->options->queue_limit),
-         tell = false;
+    bool fits = refused == SW_OK && message->lent == NULL && find_room(&channel->out, size, limit);
     if (fits) {
         *id = sw_outbox_append(&channel->out, message->pieces, message->count, message->flags);
         tell = mark_filled(channel);
     } else if (refused == SW_OK && message->lent == NULL) {
         expected = sw_outbox_page_size(&channel->out, size); /* others may follow */
-        sw_outbox_note_need(&channel->out, channel->options->queue_limit);
+        sw_outbox_note_need(&channel->out, limit);
     }
     sw_channel_unlock(channel);
     if (refused != SW_OK) return refused;

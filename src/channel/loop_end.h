@@ -38,7 +38,7 @@ struct sw_intake {
 struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const struct sw_progress *progress,
                                           struct sw_stock *spent);
 
-/* Gives the host empty pages; the chain is empty then. */
+/* Gives the host empty pages; there are none here then. */
 void sw_channel_give_pages(struct sw_channel *channel, struct sw_stock *pages);
 
 /* Frees the pages that the host has not filled again: the client is idle. */

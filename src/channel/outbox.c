@@ -3,7 +3,7 @@
 enum {
     READY_MIN = 4,   /* pages: a frame's worth, 256 KiB */
     READY_MAX = 16,  /* 1 MiB */
-    READY_SHARE = 8, /* of what is queued; a burst is seldom more */
+    READY_SHARE = 8, /* an eighth of what is queued; a burst is seldom more */
     READY_TURN = 8,  /* pages made at once, which takes the loop some 0.3 ms */
 };
 
@@ -53,7 +53,7 @@ uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t
     return ++outbox->last_id;
 }
 
-/* Spare pages that are of use: none that queue_limit has no room for. */
+/* Spare pages that are of use: no more than queue_limit has room for. */
 static size_t ready_goal(const struct sw_outbox *outbox, size_t limit) {
     size_t queued = outbox->bytes / SW_PAGE_MAX, room = (limit - outbox->bytes) / SW_PAGE_MAX;
     size_t goal = queued / READY_SHARE;

@@ -45,7 +45,7 @@ uint64_t sw_outbox_append(struct sw_outbox *outbox, const struct sw_slice *piece
 /* Appends a chain that holds exactly one message of `size` bytes, some of them lent or none; returns its id. */
 uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t size, bool lent);
 
-/* After a page was added: from the second large page on, a host wants spare ones, the more the longer the queue is.
+/* When a page is added: from the second large page on, a host wants spare ones, the more the longer the queue is.
  * Memory that is touched for the first time costs a virtual machine 0.6 us a KiB (docs/performance.md), which better the
  * loop pays. */
 void sw_outbox_note_need(struct sw_outbox *outbox, size_t limit);

@@ -21,7 +21,7 @@ static int next_event(lua_State *L) {
     for (struct client *client; (client = next_with_something(host)) != NULL;) {
         struct sw_record record;
         lua_settop(L, 0);
-        if (!sw_push_client(L, client) || !sw_record_next(client, true, &record)) continue;
+        if (!sw_push_client(L, client) || !sw_record_look(client, true, &record)) continue;
         lua_pushstring(L, sw_event_name(record.event));
         int count = sw_record_take(L, client, &record);
         sw_inflow_schedule(client); /* it may have nothing more for poll, though something for us */

@@ -111,8 +111,9 @@ static void deliver_one(lua_State *L, const struct host *host, struct client *cl
     bool is_guarded = host->has_on_error; /* a finalizer may change it */
     if (!push_client(L, client)) return;
     round->records--;
-    if (!sw_record_next(client, client->has_message_handler, &record)) return;
+    if (!sw_record_look(client, client->has_message_handler, &record)) return;
     if (is_guarded) push_guard(L, record.event);
+    /* The handler in force now: a finalizer that takes it away while the record is pushed does so for the next. */
     bool has_handler = lua_getiuservalue(L, AT_CLIENT, (int)record.event + 1) != LUA_TNIL;
     lua_pushvalue(L, AT_CLIENT);
     int count = sw_record_take(L, client, &record);

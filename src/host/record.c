@@ -6,7 +6,7 @@ static bool tells_loss(const struct sw_report *report) {
     return report->lost_unknown.first != 0 || report->lost_unsent.first != 0;
 }
 
-bool sw_record_next(const struct client *client, bool in_order, struct sw_record *record) {
+bool sw_record_look(const struct client *client, bool in_order, struct sw_record *record) {
     const struct sw_report *report = sw_inflow_report(client, in_order);
     record->serial = client->serial;
     if (report != NULL)

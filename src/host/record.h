@@ -7,15 +7,15 @@
 
 struct sw_record {
     enum sw_event event;
-    uint64_t serial; /* the client's, while it is the next */
+    uint64_t serial; /* the client's when it was looked at: with another one, the record is gone */
 };
 
-/* The client's next record. False: there is none. With in_order, messages and reports come as they came in; else
+/* Looks at the client's next record. False: there is none. With in_order, messages and reports come as they came in; else
  * reports only. */
-bool sw_record_next(const struct client *client, bool in_order, struct sw_record *record);
+bool sw_record_look(const struct client *client, bool in_order, struct sw_record *record);
 
-/* Pushes its values and consumes it. Returns how many, or -1, with nothing pushed, when a finalizer took it since it was
- * the next. */
+/* Pushes its values and consumes it. Returns how many, or -1, with nothing pushed, when a finalizer has taken it since
+ * the look. */
 int sw_record_take(lua_State *L, struct client *client, const struct sw_record *record);
 
 /* After close() nothing but losses and the close itself is told. */

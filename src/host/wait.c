@@ -180,7 +180,7 @@ static int client_flush(lua_State *L) {
 
 /* --- receive --- */
 
-/* False: there is none here. */
+/* What the host has taken already, without a look at the channel. False: nothing. */
 static bool take_message(lua_State *L, struct client *client) {
     /* Anchoring may need memory: now, when an error loses no message yet. Below it then needs none. */
     if (sw_inflow_messages(client) == 1) sw_client_anchor(L, 1);

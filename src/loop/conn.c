@@ -376,6 +376,7 @@ static void set_room(struct conn *conn, const struct sw_batch *batch) {
 static void confirm(struct conn *conn, uint64_t id) {
     sw_sendq_confirm(&conn->queue, id);
     sw_conn_account(conn);
+    if (sw_transfer_is_idle(conn)) sw_transfer_trim(conn); /* else the timer does it */
 }
 
 void sw_conn_attend(struct conn *conn, struct sw_batch *batch) {

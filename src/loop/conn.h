@@ -75,7 +75,7 @@ struct conn {
     bool inbox_full;    /* do not read, do not dial; set_room takes it back */
     bool discard;       /* nobody wants messages */
     bool attempt_due;   /* WAITING is over, but the inbox is full */
-    bool rests;         /* ack_timer only waits whether more is sent */
+    bool rests;         /* ack_timer only waits to see whether more is sent */
     bool paced;         /* the host sends on and on: more is to be taken before the rest is sent */
     uint32_t overtaken; /* FLUSHING, ENDING: connect commands that a later command took the place of; each is owed an
                            error */
@@ -194,6 +194,9 @@ void sw_transfer_resume(struct conn *conn);
 
 /* Gives the host pages that it wants: emptied ones, else up to `count` new ones where the queue will go on growing. */
 void sw_transfer_make_ready(struct conn *conn, unsigned count);
+
+/* Nothing is under way, and nothing was for a moment. */
+bool sw_transfer_is_idle(const struct conn *conn);
 
 /* Gives back the pages that a busy client would fill again. */
 void sw_transfer_trim(struct conn *conn);

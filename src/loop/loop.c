@@ -173,11 +173,12 @@ static bool spins(struct loop *loop) {
 }
 
 enum outcome {
-    WORKED,
-    SPINS,  /* there was nothing, and the loop looks again */
-    SLEEPS, /* there was nothing, and the host knows that we sleep */
+    AGAIN,       /* there was something: there may be more */
+    STAYS_AWAKE, /* there was nothing, and the loop looks again */
+    SLEEPS,      /* there was nothing, and the host knows that we sleep */
 };
 
+/* The loop must not be known to sleep while its wake-up is still to be cleared: clearing would swallow the next. */
 static enum outcome work_once(struct loop *loop) {
     struct sw_work work;
     bool stays_awake = spins(loop) || loop->roused;
@@ -186,28 +187,26 @@ static enum outcome work_once(struct loop *loop) {
     attend_all(loop, work.dirty, sw_conn_attend);
     obey(loop, &work);
     free_removed(loop);
-    if (something) return WORKED;
-    return stays_awake ? SPINS : SLEEPS;
+    if (something) return AGAIN;
+    return stays_awake ? STAYS_AWAKE : SLEEPS;
 }
 
-/* What woke the loop is done before its wake-up is cleared, a system call later; then it looks once more. */
-static bool clear_wakeup(struct loop *loop) {
-    if (!loop->roused) return false;
+/* Works first and clears the wake-up then, so that the work need not wait for a system call; then looks once more. */
+static enum outcome work_round(struct loop *loop) {
+    enum outcome outcome = work_once(loop);
+    if (!loop->roused) return outcome;
     loop->roused = false;
     sw_wakeup_drain(&loop->engine->loop_wakeup);
-    return true;
+    return AGAIN;
 }
 
 static void before_sleep(struct ev_loop *ev, ev_prepare *watcher, int events) {
     (void)events;
     struct loop *loop = watcher->data;
-    enum outcome outcome = WORKED;
+    enum outcome outcome = AGAIN;
     if (loop->nap) rest(NAP_NS);
     loop->nap = false;
-    for (int round = 0; round < WORK_ROUNDS && outcome == WORKED && !loop->ended; round++) {
-        outcome = work_once(loop);
-        if (clear_wakeup(loop)) outcome = WORKED;
-    }
+    for (int round = 0; round < WORK_ROUNDS && outcome == AGAIN && !loop->ended; round++) outcome = work_round(loop);
     if (loop->fault.err != SW_OK) end(loop);
     if (outcome != SLEEPS || loop->look_again)
         ev_idle_start(ev, &loop->unfinished);
@@ -233,7 +232,7 @@ static void on_wake(struct ev_loop *ev, ev_io *watcher, int events) {
         ev_io_stop(ev, watcher);
         return;
     }
-    loop->roused = true; /* the work is done before the next sleep */
+    loop->roused = true; /* before_sleep does the rest */
 }
 
 static void on_idle(struct ev_loop *ev, ev_idle *watcher, int events) { (void)ev, (void)watcher, (void)events; }

@@ -51,8 +51,8 @@ bool sw_socket_finish(int fd);
 uint64_t sw_socket_acked(int fd, uint64_t written, bool fin);
 
 /* How long the peer's TCP may acknowledge nothing, a connection attempt included, where the system can tell; 0: its own
- * limit. Not to be left on while nothing is under way: Linux then waits for this time, and no longer for the number of
- * keepalive probes, to give up an idle connection (measured on Linux 6). */
+ * limit. Not to be left on for long while nothing is under way: Linux then waits for this time, and no longer for the
+ * number of keepalive probes, to give up an idle connection (measured on Linux 6). */
 void sw_socket_set_stall(int fd, double seconds);
 
 /* Makes the close a reset: nothing lingers in the kernel, no TIME-WAIT. */

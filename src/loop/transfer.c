@@ -18,9 +18,10 @@ enum {
  * is stuck. Where they make room in the queue, soon is sooner: a queue_limit of 1 MiB still allows 200 MB/s then. */
 static const double ACK_INTERVAL = 0.02, ACK_INTERVAL_FOR_ROOM = 0.005, ACK_INTERVAL_MAX = 0.5;
 
-/* So long after the last acknowledgement a connection is idle, and stall_timeout is taken off: traffic now and then, a
- * message a frame or a second, does not pay for two system calls each time. */
-static const double REST = 1.5;
+/* So long after the last acknowledgement was seen a connection is idle, and stall_timeout is taken off: traffic now and
+ * then, a message a frame, does not pay for two system calls each time. With ACK_INTERVAL_MAX it must be less than the
+ * shortest keepalive, idle 1 s and interval 1 s, which the stall would cut short: see sw_socket_set_stall. */
+static const double REST = 1.0;
 
 /* --- acknowledgements --- */
 
@@ -45,8 +46,8 @@ void sw_transfer_sample(struct conn *conn) {
     if (owes_acked(conn) && sw_channel_acked(conn->channel, conn->acked_due)) conn->acked_told = conn->acked_due;
 }
 
-/* From the first byte handed over until all are acknowledged, which the host knows, and the pages are given back: then
- * it rests. */
+/* The timer asks from the first byte handed over until all are acknowledged, which the host knows, and the pages are
+ * given back; then it rests. */
 static void watch_acks(struct conn *conn) {
     bool is_watched = ev_is_active(&conn->ack_timer);
     if (is_watched && !conn->rests) return;
@@ -55,6 +56,8 @@ static void watch_acks(struct conn *conn) {
     conn->ack_timer.repeat = ack_interval(conn);
     ev_timer_again(conn->loop->ev, &conn->ack_timer);
 }
+
+bool sw_transfer_is_idle(const struct conn *conn) { return conn->rests || !ev_is_active(&conn->ack_timer); }
 
 void sw_transfer_trim(struct conn *conn) {
     struct sw_stock spent = sw_sendq_take_spent(&conn->queue);
