@@ -64,9 +64,9 @@ static inline uint64_t sw_gauges_not_queued(const struct sw_gauges *gauges) {
 
 struct sw_channel {
     atomic_int refs;
+    atomic_int fd;              /* loop writes: its socket or -1; only a forked child reads it, to close it */
     struct sw_engine *engine;   /* one reference */
     struct sw_options *options; /* one reference */
-    atomic_int fd;              /* loop writes: its socket or -1; only a forked child reads it, to close it */
     void *owner;                /* host thread only: the client, NULL once that is collected */
     void *conn;                 /* loop thread only: the connection, NULL before the first command and after the last */
 
