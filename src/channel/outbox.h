@@ -32,7 +32,8 @@ enum sw_err sw_outbox_admit(struct sw_outbox *outbox, size_t size, size_t limit)
 /* Bytes of a further message that fit without a new page. */
 size_t sw_outbox_room(const struct sw_outbox *outbox);
 
-/* Puts a spare page at the end that takes a message of `size` bytes. False: there is none, or it would hold little. */
+/* Puts a spare page at the end that takes a message of `size` bytes. False: there is none, or it would hold little.
+ * The limit is for sw_outbox_note_need, which it calls. */
 bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size, size_t limit);
 
 /* Room worth adding for `size` bytes of a message: what is queued already, up to one page, so that an idle client's

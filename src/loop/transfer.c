@@ -46,18 +46,17 @@ void sw_transfer_sample(struct conn *conn) {
     if (owes_acked(conn) && sw_channel_acked(conn->channel, conn->acked_due)) conn->acked_told = conn->acked_due;
 }
 
+bool sw_transfer_is_idle(const struct conn *conn) { return conn->rests || !ev_is_active(&conn->ack_timer); }
+
 /* The timer asks from the first byte handed over until all are acknowledged, which the host knows, and the pages are
  * given back; then it rests. */
 static void watch_acks(struct conn *conn) {
-    bool is_watched = ev_is_active(&conn->ack_timer);
-    if (is_watched && !conn->rests) return;
-    if (!is_watched) sw_socket_set_stall(conn->fd, conn->channel->options->stall_timeout);
+    if (!sw_transfer_is_idle(conn)) return;
+    if (!ev_is_active(&conn->ack_timer)) sw_socket_set_stall(conn->fd, conn->channel->options->stall_timeout);
     conn->rests = false;
     conn->ack_timer.repeat = ack_interval(conn);
     ev_timer_again(conn->loop->ev, &conn->ack_timer);
 }
-
-bool sw_transfer_is_idle(const struct conn *conn) { return conn->rests || !ev_is_active(&conn->ack_timer); }
 
 void sw_transfer_trim(struct conn *conn) {
     struct sw_stock spent = sw_sendq_take_spent(&conn->queue);
