@@ -426,14 +426,16 @@ describe("poll", function()
       assert.same(numbers(1, 10), got)
     end)
 
-    -- Polls in every handler by `poll`; returns the deepest level reached, and what the refused polls returned.
+    -- Polls in every handler by `poll`; returns the deepest level reached, and what the polls below that raised.
     local function dive(client, poll)
       local depth, deepest, refused = 0, 0, {}
       local got = note(client, function()
         depth = depth + 1
         deepest = math.max(deepest, depth)
         if depth >= 16 then
-          refused[#refused + 1] = table.pack(poll(depth))
+          local ok, message = pcall(poll, depth)
+          assert.is_false(ok)
+          refused[#refused + 1] = message
         else
           poll(depth)
         end
@@ -452,10 +454,12 @@ describe("poll", function()
       assert.same(numbers(1, 60), got)
       assert.equal(16, deepest)
       assert(#refused > 0)
-      for _, results in ipairs(refused) do assert.same({ 0, true, n = 2 }, results) end
+      for _, message in ipairs(refused) do
+        assert.matches("%a+[.:]poll: too many polls within handlers of polls, 16 at most", message)
+      end
     end
 
-    it("delivers nothing and returns 0, true at the 17th level", function()
+    it("raises at the 17th level, and loses nothing by it", function()
       check_dive(with_lines(60), function() return sidewire.poll() end)
     end)
 
@@ -718,7 +722,7 @@ describe("messages without a handler", function()
     client:send "x"
     assert(util.wait_received(client, 2))
     assert.same({ 0, false }, { sidewire.poll() })
-    assert.same({ nil, "timed out: nothing came for poll", "ETIMEDOUT" }, { sidewire.wait(0) })
+    assert.same({ nil, "timed out: nothing came", "ETIMEDOUT" }, { sidewire.wait(0) })
     client:on("message", function() end)
     assert.is_true(sidewire.wait(0))
     assert.same({ 1, false }, { sidewire.poll() })
@@ -883,17 +887,17 @@ describe("sidewire.wait", function()
     assert.is_true(sidewire.wait(util.DEADLINE))
     assert.is_true(sidewire.wait(0))
     sidewire.poll()
-    assert.same({ nil, "timed out: nothing came for poll", "ETIMEDOUT" }, { sidewire.wait(0) })
+    assert.same({ nil, "timed out: nothing came", "ETIMEDOUT" }, { sidewire.wait(0) })
     client:on("message", function() end)
     client:send "x"
     assert.is_true(sidewire.wait(util.DEADLINE))
     assert.is_true(sidewire.wait())
     assert.equal(1, (sidewire.poll()))
-    assert.same({ nil, "timed out: nothing came for poll", "ETIMEDOUT" }, { sidewire.wait(0.02) })
+    assert.same({ nil, "timed out: nothing came", "ETIMEDOUT" }, { sidewire.wait(0.02) })
   end)
 
   it("times out, or says that nothing can come, without a connection", function()
-    assert.same({ nil, "timed out: nothing came for poll", "ETIMEDOUT" }, { sidewire.wait(0.01) })
+    assert.same({ nil, "timed out: nothing came", "ETIMEDOUT" }, { sidewire.wait(0.01) })
     assert.equal("ECLOSED", select(3, sidewire.wait()))
   end)
 end)

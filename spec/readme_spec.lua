@@ -50,7 +50,7 @@ describe("README.md", function()
   end)
 
   it("names every function there is", function()
-    local methods = getmetatable(sidewire.new()).__index
+    local methods = debug.getmetatable(sidewire.new()).__index
     local function named(prefix, functions)
       for name, value in pairs(functions) do
         if type(value) == "function" then

@@ -387,7 +387,7 @@ describe("unfinished", function()
     it("gives each message once, though finalizers iterate, too, or collect its state: " .. case[1], function()
       local amount, text = case[2], ("x"):rep(case[3])
       local function iterate(next_message, state) return (next_message(state)) end
-      local function collect(_, state) getmetatable(state).__gc(state) end
+      local function collect(_, state) debug.getmetatable(state).__gc(state) end
       for _, act in ipairs { iterate, collect } do
         local client = sidewire.new()
         for _ = 1, amount do assert(client:send(text)) end

@@ -3,6 +3,10 @@
  * The module table belongs to a host userdata, kept in the registry, whose finalizer stops the loop thread. It is made
  * before any client, and finalizers run in reverse order, so at lua_close all clients have been closed when the thread
  * is joined.
+ *
+ * A script with the debug library can call that finalizer by hand, while methods that need the host stand on the C
+ * stack. Then it only stops the loop, as sidewire.stop does. It knows the state's end by the sentinel, a userdata that is
+ * made right after the host's and that nothing but the state's end collects: its finalizer runs right before.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* dladdr */
@@ -12,9 +16,9 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <pthread.h>
-#include <string.h>
 
 #include "host/faults.h"
+#include "host/handle.h"
 #include "host/host.h"
 #include "loop/loop.h"
 
@@ -37,8 +41,26 @@ static void pin_once(void) {
     pthread_once(&once, pin);
 }
 
+static const struct sw_kind sentinel_kind = {"sidewire.sentinel"};
+
+struct sentinel {
+    const struct sw_kind *kind;
+    struct host *host;
+};
+
+static int collect_sentinel(lua_State *L) {
+    const struct sentinel *sentinel = sw_to_kind(L, 1, &sentinel_kind, sizeof *sentinel);
+    if (sentinel != NULL) sentinel->host->is_ending = true;
+    return 0;
+}
+
 static int collect_host(lua_State *L) {
-    sw_host_close(lua_touserdata(L, 1));
+    struct host *host = sw_to_kind(L, 1, &sw_host_kind, sizeof *host);
+    if (host == NULL) return luaL_argerror(L, 1, "the module's own userdata expected");
+    if (host->is_ending)
+        sw_host_close(L, 1, host);
+    else if (host->engine != NULL && !sw_engine_forked(host->engine))
+        sw_host_stop(host, -1);
     return 0;
 }
 
@@ -53,10 +75,25 @@ static void push_weak(lua_State *L, const char *mode) {
     lua_setmetatable(L, -2);
 }
 
+/* Gives the userdata on top a finalizer. */
+static void set_finalizer(lua_State *L, const struct sw_kind *kind, lua_CFunction collect) {
+    lua_createtable(L, 0, 3);
+    lua_pushcfunction(L, collect);
+    lua_setfield(L, -2, "__gc");
+    sw_seal_metatable(L, kind);
+    lua_setmetatable(L, -2);
+}
+
+static void push_sentinel(lua_State *L, struct host *host) {
+    struct sentinel *sentinel = lua_newuserdatauv(L, sizeof *sentinel, 0);
+    *sentinel = (struct sentinel){&sentinel_kind, host};
+    set_finalizer(L, &sentinel_kind, collect_sentinel);
+}
+
 /* Pushes the host userdata, complete: from its metatable on, it is finalized. */
 static void push_host(lua_State *L) {
     struct host *host = lua_newuserdatauv(L, sizeof *host, HOST_VALUES);
-    memset(host, 0, sizeof *host);
+    *host = (struct host){.kind = &sw_host_kind};
     push_weak(L, "v");
     lua_setiuservalue(L, -2, HOST_CLIENTS);
     lua_newtable(L);
@@ -65,10 +102,11 @@ static void push_host(lua_State *L) {
     lua_setiuservalue(L, -2, HOST_THREADS);
     lua_newtable(L);
     lua_setiuservalue(L, -2, HOST_LOANS);
-    lua_createtable(L, 0, 1);
-    lua_pushcfunction(L, collect_host);
-    lua_setfield(L, -2, "__gc");
-    lua_setmetatable(L, -2);
+    push_weak(L, "k");
+    lua_setiuservalue(L, -2, HOST_SAVERS);
+    set_finalizer(L, &sw_host_kind, collect_host);
+    push_sentinel(L, host);
+    lua_setiuservalue(L, -2, HOST_SENTINEL);
     host->engine = sw_engine_new(sw_loop_main);
     if (host->engine == NULL) luaL_error(L, "sidewire: not enough memory");
     lua_pushvalue(L, -1);
@@ -89,6 +127,7 @@ static void push_client_meta(lua_State *L, int host) {
     int meta = lua_gettop(L);
     lua_newtable(L);
     int methods = lua_gettop(L);
+    add(L, meta, host, meta, sw_handle_metamethods);
     add(L, meta, host, meta, sw_client_metamethods);
     add(L, methods, host, meta, sw_client_methods);
     add(L, methods, host, meta, sw_command_methods);
@@ -98,8 +137,7 @@ static void push_client_meta(lua_State *L, int host) {
     add(L, methods, host, meta, sw_wait_methods);
     add(L, methods, host, meta, sw_unfinished_methods);
     lua_setfield(L, meta, "__index");
-    lua_pushliteral(L, CLIENT_TYPE);
-    lua_setfield(L, meta, "__name");
+    sw_seal_metatable(L, &sw_client_kind);
 }
 
 static void push_module(lua_State *L, int host, int meta) {

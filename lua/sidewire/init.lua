@@ -3,8 +3,7 @@
 -- Everything of `sidewire.core`, which is complete by itself, and the option `settings = "file.ini"` of `new`: host,
 -- port and reconnect policy then outlive the program, in a file that people may edit (see `sidewire.settings`).
 --
--- From the first client with settings on, `connect`, `set_server` and `set_reconnect` of all clients pass through this
--- module; no other method does, and before that none.
+-- What is saved passes through a function that `sidewire.core` calls for this one client; no method is replaced.
 -- @module sidewire
 local core = require "sidewire.core"
 local settings = require "sidewire.settings"
@@ -15,58 +14,6 @@ for name, value in pairs(core) do sidewire[name] = value end
 --- Reads and writes settings files: `load(path)`, `save(path, values)`.
 -- @see sidewire.settings
 sidewire.settings = settings
-
--- Clients with settings: client -> { path =, unsaved = values that the file should have and has not }.
-local files = setmetatable({}, { __mode = "k" })
-
--- Calls a method of the core. What it raises is said of the line that called our caller (which makes no tail call).
-local function call_method(name, f, ...)
-  local results = table.pack(pcall(f, ...))
-  if results[1] then return table.unpack(results, 2, results.n) end
-  local message = results[2]:gsub("^bad argument #(%d+) to '%?'", "bad argument #%1 to '" .. name .. "'")
-  error(message, 3)
-end
-
--- --- saving ---
-
-local function save(file, values)
-  if next(values) == nil then return true end
-  for key, value in pairs(values) do file.unsaved[key] = value end
-  local saved, message, code = settings.save(file.path, file.unsaved)
-  if not saved then return nil, "done, but not saved: " .. message, code end
-  file.unsaved = {}
-  return true
-end
-
-local function given_server(_, host, port)
-  return { host = host, port = port }
-end
-
--- Not the argument: `true` brings back the last policy.
-local function policy_in_force(client)
-  return { reconnect = client:get_reconnect() }
-end
-
--- Method -> the values to save once it has done its work, given its arguments.
-local SAVED_BY = { connect = given_server, set_server = given_server, set_reconnect = policy_in_force }
-
-local function saving(name, method, values_of)
-  return function(client, ...)
-    local done, message, code = call_method(name, method, client, ...)
-    if not done then return nil, message, code end
-    local file = files[client]
-    if not file then return true end
-    return save(file, values_of(client, ...))
-  end
-end
-
-local methods -- of all clients, once they save
-
-local function make_methods_save(client)
-  if methods then return end
-  methods = getmetatable(client).__index
-  for name, values_of in pairs(SAVED_BY) do methods[name] = saving(name, methods[name], values_of) end
-end
 
 -- --- new ---
 
@@ -84,28 +31,29 @@ end
 
 -- A client of the core, or nil, message, code. The core's word for an unknown option lists only those that it knows.
 -- Raises without a position.
-local function new_core_client(options)
-  local made, client, message, code = pcall(core.new, options)
+local function new_core_client(options, saver)
+  local made, client, message, code = pcall(core.new, options, saver)
   if made then return client, message, code end
   error((client:gsub("^(sidewire%.new: unknown option .*)%)$", "%1, settings)")), 0)
+end
+
+-- The function that saves what changes of one client: it begins with the values that the script gave, and keeps those
+-- that could not be saved for the next time.
+local function new_saver(path, unsaved)
+  return function(_, values)
+    for key, value in next, values or {} do unsaved[key] = value end
+    local saved, message, code = settings.save(path, unsaved)
+    if not saved then return nil, (values and "done, but not saved: " or "") .. message, code end
+    unsaved = {}
+    return true
+  end
 end
 
 -- A client that begins with what the file says; or nil, message, code.
 local function new_with_settings(path, options)
   local loaded, message, code = settings.load(path)
   if not loaded then return nil, message, code end
-  local client
-  client, message, code = new_core_client(merge(loaded, options))
-  if not client then return nil, message, code end
-  local saved
-  saved, message, code = settings.save(path, explicit_values(options))
-  if not saved then
-    getmetatable(client).__gc(client) -- nobody shall hear of it, not even of its closing
-    return nil, message, code
-  end
-  make_methods_save(client)
-  files[client] = { path = path, unsaved = {} }
-  return client
+  return new_core_client(merge(loaded, options), new_saver(path, explicit_values(options)))
 end
 
 local function new(options)

@@ -17,12 +17,9 @@ end
 
 -- What the core makes of these options: { host =, port =, policy = }; or nil and what is wrong with them.
 local function ask_core(options)
-  local made, client = pcall(core.new, options)
-  if not made then return nil, (client:gsub("^sidewire%.new: ", "")) end
-  local host, port = client:get_server()
-  local answer = { host = host, port = port, policy = client:get_reconnect() }
-  getmetatable(client).__gc(client) -- at once and unheard: closing it, or stop, would be an event
-  return answer
+  local is_valid, host, port, policy = pcall(core.check_options, options)
+  if not is_valid then return nil, (host:gsub("^sidewire%.new: ", "")) end
+  return { host = host, port = port, policy = policy }
 end
 
 -- false, true or seconds: what of a client's policy a file can say.

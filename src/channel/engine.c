@@ -113,13 +113,21 @@ static void request_end(struct sw_engine *engine, bool now) {
     if (signal) sw_wakeup_signal(&engine->loop_wakeup);
 }
 
+static void nap(void) {
+    const struct timespec moment = {.tv_nsec = 1000000};
+    nanosleep(&moment, NULL);
+}
+
 bool sw_engine_stop(struct sw_engine *engine, bool now, double deadline) {
     SW_ON_HOST_THREAD();
     if (!engine->running) return true;
     sw_engine_set_waiting(engine, true);
     request_end(engine, now);
     /* A signal does not end this wait: the deadline does. */
-    while (sw_engine_alive(engine) && sw_engine_sleep(engine, deadline) != ETIMEDOUT) continue;
+    for (int failed = 0; sw_engine_alive(engine) && failed != ETIMEDOUT;) {
+        failed = sw_engine_sleep(engine, deadline);
+        if (failed != 0 && failed != ETIMEDOUT && failed != EINTR) nap(); /* poll(2) cannot wait: see poll(2), EINVAL */
+    }
     sw_engine_set_waiting(engine, false);
     if (sw_engine_alive(engine)) return false;
     pthread_join(engine->thread, NULL);

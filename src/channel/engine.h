@@ -107,8 +107,8 @@ struct sw_pages sw_engine_take_returned(struct sw_engine *engine);
 /* A host that is going to sleep says so, then looks once more at what it waits for, then sleeps. */
 void sw_engine_set_waiting(struct sw_engine *engine, bool waiting);
 
-/* Sleeps until the loop wakes the host or the deadline (sw_clock, < 0: none) passes. 0, ETIMEDOUT or EINTR. After 0 the
- * host looks again: it may also mean that the wake-up of the last sleep was cleared, which is put off until here, since
+/* Sleeps until the loop wakes the host or the deadline (sw_clock, < 0: none) passes. 0, ETIMEDOUT, EINTR or why poll(2) failed.
+ * After 0 the host looks again: it may also mean that the wake-up of the last sleep was cleared, which is put off until here, since
  * who found what he waited for has better things to do. */
 int sw_engine_sleep(struct sw_engine *engine, double deadline);
 

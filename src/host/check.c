@@ -112,7 +112,28 @@ void sw_check_port(lua_State *L, struct sw_spot spot, int index, struct sw_endpo
     endpoint->port = (uint16_t)port;
 }
 
+void sw_push_endpoint(lua_State *L, const struct sw_endpoint *endpoint) {
+    if (endpoint->host[0] != '\0')
+        lua_pushstring(L, endpoint->host);
+    else
+        lua_pushnil(L);
+    if (endpoint->port != 0)
+        lua_pushinteger(L, endpoint->port);
+    else
+        lua_pushnil(L);
+}
+
 /* --- tables with a closed key set --- */
+
+void sw_push_copy(lua_State *L, int index) {
+    index = lua_absindex(L, index);
+    lua_newtable(L);
+    for (lua_pushnil(L); lua_next(L, index) != 0;) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, -4);
+    }
+}
 
 static const struct sw_option *find(const struct sw_option *options, const char *name) {
     while (options->name != NULL && strcmp(options->name, name) != 0) options++;
@@ -145,9 +166,9 @@ static void parse_field(lua_State *L, struct sw_spot spot, const struct sw_optio
 }
 
 void sw_check_table(lua_State *L, struct sw_spot spot, int index, const struct sw_option *options, void *out) {
-    index = lua_absindex(L, index);
-    luaL_checkstack(L, 8, "options");
-    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
+    luaL_checkstack(L, 12, "options");
+    sw_push_copy(L, index);
+    for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
         const char *name = sw_to_word(L, -2);
         const struct sw_option *option = name != NULL ? find(options, name) : NULL;
         if (option == NULL) {
@@ -156,6 +177,7 @@ void sw_check_table(lua_State *L, struct sw_spot spot, int index, const struct s
         }
         parse_field(L, spot, option, out);
     }
+    lua_pop(L, 1);
 }
 
 /* --- reconnect --- */

@@ -45,10 +45,17 @@ void sw_check_handler(lua_State *L, struct sw_spot spot, int index, bool may_be_
 void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint);
 void sw_check_port(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint);
 
+/* Pushes host and port, each nil where there is none. */
+void sw_push_endpoint(lua_State *L, const struct sw_endpoint *endpoint);
+
 /* false | true | seconds | table. `true` gives back *last, the policy that was in force before. */
 void sw_check_reconnect(lua_State *L, struct sw_spot spot, int index, const struct sw_reconnect *last,
                         struct sw_reconnect *policy);
 void sw_push_reconnect(lua_State *L, const struct sw_reconnect *policy);
+
+/* Pushes a copy of the table at index, made without metamethods. What a script gives is copied before it is read, so that
+ * it is the same when it is checked and when it is used: a finalizer that runs in between may change the table. */
+void sw_push_copy(lua_State *L, int index);
 
 /* Walks a table of options with a closed key set; an unknown key raises and lists the valid ones. spot.field is the
  * option whose fields these are, or NULL when they are the options. The parser finds its value on top of the stack and

@@ -6,6 +6,7 @@
 #include "host/check.h"
 #include "host/event.h"
 #include "host/host.h"
+#include "host/saver.h"
 
 /* --- connecting --- */
 
@@ -71,13 +72,15 @@ static struct sw_server *read_server(lua_State *L, const struct client *client) 
  * @treturn[1] boolean true, at once
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ECLOSED, EFORKED, ENOMEM, or what the system refused (EMFILE, EAGAIN)
+ * @treturn[2] string code: ECLOSED, EFORKED, ENOMEM, what the system refused (EMFILE, EAGAIN), or the saver's
  * @raise invalid or missing host or port
  */
 static int client_connect(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
+    lua_settop(L, 3);
     struct sw_server *server = read_server(L, client);
+    bool is_same = lua_isnil(L, 2) && lua_isnil(L, 3);
     struct sw_error failed = {.err = SW_OK};
     if (server == NULL)
         failed = sw_error_system(ENOMEM, SW_STAGE_NONE);
@@ -86,9 +89,9 @@ static int client_connect(lua_State *L) {
     sw_server_unref(server);
     if (client->is_closed) return sw_push_closed(L, client->server);
     if (failed.err != SW_OK) return sw_push_failure(L, &failed, client->server);
-    sw_client_anchor(L, 1);
-    lua_pushboolean(L, true);
-    return 1;
+    sw_client_anchor(L, 1, client);
+    if (is_same) return lua_pushboolean(L, true), 1;
+    return sw_save_server(L, 1, client, 2, 3);
 }
 
 /* A command that only matters to a loop that knows the client. False: no memory. */
@@ -149,8 +152,10 @@ static int client_set_reconnect(lua_State *L) {
     if (!order_if_attached(client, &model, sw_client_state(client))) return sw_push_no_memory(L);
     client->reconnect = model.policy;
     if (model.policy.enabled) client->last_reconnect = model.policy;
-    lua_pushboolean(L, true);
-    return 1;
+    lua_createtable(L, 0, 1);
+    sw_push_reconnect(L, &client->reconnect);
+    lua_setfield(L, -2, "reconnect");
+    return sw_save(L, 1, client);
 }
 
 /*** The policy in force.
@@ -192,8 +197,7 @@ static int client_set_server(lua_State *L) {
     sw_server_unref(model.server);
     if (!ordered) return sw_push_no_memory(L);
     client->is_moved = true;
-    lua_pushboolean(L, true);
-    return 1;
+    return sw_save_server(L, 1, client, 2, 3);
 }
 
 /*** The server that the next attempt goes to.
@@ -208,14 +212,7 @@ static int client_get_server(lua_State *L) {
     const struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     const struct sw_endpoint server = sw_server_endpoint(client->server);
-    if (server.host[0] != '\0')
-        lua_pushstring(L, server.host);
-    else
-        lua_pushnil(L);
-    if (server.port != 0)
-        lua_pushinteger(L, server.port);
-    else
-        lua_pushnil(L);
+    sw_push_endpoint(L, &server);
     return 2;
 }
 

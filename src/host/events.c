@@ -2,16 +2,13 @@
 #include "host/event.h"
 #include "host/host.h"
 #include "host/record.h"
+#include "host/wait.h"
 
-static bool has_next(const struct client *client) { return sw_inflow_messages(client) > 0 || client->report_count > 0; }
+static bool has_next(const struct client *client) { return client->list != NULL; }
 
-/* Clients in an order that gives each its turn; those that have messages and no handler for them are not in the
- * runnable list. */
-static struct client *next_with_something(struct host *host) {
-    if (host->runnable.head != NULL) return host->runnable.head;
-    struct client *client = host->clients;
-    while (client != NULL && !has_next(client)) client = client->next;
-    return client;
+/* Those that have something for poll come first; each list gives each its turn. */
+static struct client *next_with_something(const struct host *host) {
+    return host->runnable.head != NULL ? host->runnable.head : host->unread.head;
 }
 
 static int next_event(lua_State *L) {
@@ -49,6 +46,8 @@ static int next_event(lua_State *L) {
 static int events(lua_State *L) {
     struct host *host = sw_host(L);
     if (sw_host_refuses(L, host)) return 3;
+    host->taking = SW_TAKES_BY_EVENTS;
+    sw_wait_leave(host);
     sw_inflow_collect(L, host);
     for (int upvalue = 1; upvalue <= UPVALUES; upvalue++) lua_pushvalue(L, lua_upvalueindex(upvalue));
     lua_pushcclosure(L, next_event, UPVALUES);

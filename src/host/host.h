@@ -1,11 +1,16 @@
 /* The host side of one Lua state: its clients and what came in for them.
  *
- * A client is a userdata that is born empty and owns its channel from then on. What the loop delivers is taken from
- * channels in poll, receive, wait and events(), and lives here, in the client, until it is delivered: never in a C
- * frame, because a handler may raise, yield, poll again or close the client at any moment. The rule that makes this
- * safe: read the next record, push its values, see that nothing took the record meanwhile (pushing may collect garbage,
- * and a finalizer may poll), consume the record, call the handler. `serial` counts what was consumed and is what
- * "meanwhile" looks at.
+ * Scripts hold a client by a handle, a userdata that is born empty. The client itself is a block of its own, so that
+ * Lua's collector never frees what a list here or a method on the C stack still uses. When a handle is collected, or its
+ * `__gc` is called by hand, the client is closed and retired: it leaves all lists but that of the retired, and the handle
+ * is empty. Its block is freed by a second userdata, the keeper, which only the handle refers to: so when the collector
+ * has found that nothing, no stack either, refers to the handle any more.
+ *
+ * What the loop delivers is taken from channels in poll, receive, wait and events(), and lives here, in the client,
+ * until it is delivered: never in a C frame, because a handler may raise, yield, poll again or close the client at any
+ * moment. The rule that makes this safe: read the next record, push its values, see that nothing took the record
+ * meanwhile (pushing may collect garbage, and a finalizer may poll), consume the record, call the handler. `serial`
+ * counts what was consumed and is what "meanwhile" looks at.
  */
 #ifndef SW_HOST_HOST_H
 #define SW_HOST_HOST_H
@@ -17,23 +22,34 @@
 #include "base/cursor.h"
 #include "channel/engine.h"
 #include "channel/host_end.h"
+#include "host/userdata.h"
+
+/* The userdata of a client: its handle, or its keeper. */
+struct handle {
+    const struct sw_kind *kind;
+    struct client *client; /* NULL: not made yet, or retired (of a keeper: freed) */
+};
 
 struct client {
-    const void *mark; /* says that this is a client, until its memory is freed */
     struct host *host;
-    struct sw_channel *channel;     /* one reference; NULL before the client is complete, and after collection */
-    struct client *previous, *next; /* in host->clients */
-    struct client *run_previous, *run_next; /* in host->runnable, if is_runnable */
-    bool is_runnable;
-    bool has_message_handler; /* else messages stay for receive and events */
-    bool discards;            /* or are dropped: those that the loop put before it knew */
-    unsigned handlers;        /* how many are set */
-    bool is_closed;           /* close() was called: only losses and close are still delivered */
-    bool is_over;             /* the close event was delivered */
-    unsigned turn;            /* records delivered since others had their turn */
-    uint64_t serial;          /* records consumed */
+    struct sw_channel *channel;     /* one reference */
+    struct handle *keeper;          /* once it is retired; NULL: not yet, or no memory for one */
+    struct client *previous, *next; /* in host->clients or host->retired */
+    struct clients *list;           /* host->runnable, host->unread, or NULL: there is nothing */
+    struct client *list_previous, *list_next;
+    unsigned handlers; /* bit 1 << event: a handler is set; without one, messages stay for receive and events */
+    bool discards;     /* messages are dropped: those that the loop put before it knew */
+    bool is_pulled;    /* receive was called, and no message handler set since */
+    bool has_saver;    /* host/saver.h */
+    bool has_end;      /* neither receive nor poll has told how the connection ended */
+    unsigned holds;    /* bit 1 << enum sw_holding: counted in host->holding */
+    bool is_closed;    /* close() was called: only losses and close are still delivered */
+    bool is_over;      /* the close event was delivered, or nobody is left to hear it */
+    bool is_retired;   /* its handle was collected */
+    unsigned turn;     /* records delivered since others had their turn */
+    uint64_t serial;   /* records consumed */
 
-    struct sw_server *server; /* as the script set it, one reference (NULL with the channel); the loop has its own */
+    struct sw_server *server; /* as the script set it, one reference; the loop has its own */
     bool is_moved; /* set_server came after the last connect: only the loop knows which server it is busy with */
     struct sw_reconnect reconnect, last_reconnect; /* in force; the last that was not `false` */
 
@@ -42,17 +58,40 @@ struct client {
     uint64_t taken, passed; /* messages taken, messages delivered or dropped: in all */
     struct sw_report *reports, **reports_tail;
     uint64_t report_count; /* of the events they stand for: losses are told apart */
+    uint64_t heard_count;  /* of the reports for which a handler is set */
     size_t unsettled;      /* delivered bytes that the channel has not been told of */
 };
 
+struct clients {
+    struct client *head, *tail;
+};
+
+/* What a client can hold that ends a sidewire.wait, if the script takes it in the way that this is for. */
+enum sw_holding {
+    SW_HOLDS_ANYTHING,  /* events() takes everything */
+    SW_HOLDS_HEARD,     /* poll takes what has a handler */
+    SW_HOLDS_PULLED,    /* receive takes messages and the end of a client that is pulled */
+    SW_HOLDS_UNCLAIMED, /* anything, and receive was never called: while it is not known how the script takes things */
+};
+enum { SW_HOLDINGS = SW_HOLDS_UNCLAIMED + 1 };
+
+/* How the script took things last. */
+enum sw_taking { SW_TAKES_UNKNOWN, SW_TAKES_BY_POLL, SW_TAKES_BY_EVENTS };
+
 struct host {
+    const struct sw_kind *kind;
     struct sw_engine *engine; /* NULL: the Lua state ends, nothing works any more */
-    struct client *clients;
-    struct {
-        struct client *head, *tail;
-    } runnable;     /* clients with something for poll */
+    bool is_ending;           /* the Lua state runs its last finalizers */
+    struct client *clients, *retired;
+    struct clients runnable;       /* with something for poll */
+    struct clients unread;         /* with messages that only receive and events() take */
+    unsigned holding[SW_HOLDINGS]; /* how many clients hold such */
+    enum sw_taking taking;
     unsigned depth; /* polls that are active, or were when an error left them */
     bool has_on_error;
+    struct client *watched;     /* the client that the innermost wait is for, while is_waiting; may be NULL */
+    bool is_waiting;            /* the loop wakes this thread; a wait that an error left has not taken that back */
+    uint64_t waits;             /* counts whenever is_waiting ends */
     double max_linger;          /* the longest that any client was ever given */
     struct sw_options *options; /* of the newest client, which the next may share; one reference or NULL */
 };
@@ -68,7 +107,9 @@ enum {
     HOST_ON_ERROR,    /* function */
     HOST_THREADS,     /* weak: coroutine that polled -> true */
     HOST_LOANS,       /* number -> string that the loop reads: see host/loan.h */
-    HOST_VALUES = HOST_LOANS,
+    HOST_SAVERS,      /* weak: client -> function, see host/saver.h */
+    HOST_SENTINEL,    /* userdata: see sidewire.c */
+    HOST_VALUES = HOST_SENTINEL,
 };
 
 /* Upvalues of every function of the module. */
@@ -78,14 +119,27 @@ enum {
     UPVALUES = UPVALUE_CLIENT_META,
 };
 
-/* User values of a client: its handlers, at event + 1. */
-enum { CLIENT_VALUES = SW_EVENTS };
+/* User values of a handle: the client's handlers, at event + 1, and its keeper. */
+enum {
+    CLIENT_KEEPER = SW_EVENTS + 1,
+    CLIENT_VALUES = CLIENT_KEEPER,
+};
 
-#define CLIENT_TYPE "sidewire.client"
+extern const struct sw_kind sw_client_kind, sw_host_kind;
 
-static inline struct host *sw_host(lua_State *L) { return lua_touserdata(L, lua_upvalueindex(UPVALUE_HOST)); }
+/* The host userdata, an upvalue of the running function; raises if the debug library has put something else there. */
+struct host *sw_host(lua_State *L);
 
-/* The client at index; raises for anything else, and for one without a channel. NULL where sw_host_refuses, with what
+/* Pushes a user value of it; returns the value's type. */
+int sw_push_host_value(lua_State *L, int value);
+
+/* The client whose handle stands at index; NULL: it is retired, or there is none yet. Nothing is checked. */
+static inline struct client *sw_client_at(lua_State *L, int index) {
+    const struct handle *handle = lua_touserdata(L, index);
+    return handle->client;
+}
+
+/* The client at index; raises for anything else, and for one that was collected. NULL where sw_host_refuses, with what
  * that pushed. */
 struct client *sw_check_usable(lua_State *L, int index);
 
@@ -99,31 +153,35 @@ extern const luaL_Reg sw_module_functions[];
 
 /* --- module.c --- */
 
-/* The Lua state ends: stops the loop, lets the engine and whatever clients there still are go. */
-void sw_host_close(struct host *host);
+/* The Lua state ends: stops the loop, lets the engine and whatever clients there still are go. The host userdata stands
+ * at index. */
+void sw_host_close(lua_State *L, int index, struct host *host);
+
+/* Closes all clients, waits for the loop thread for `timeout` seconds (< 0: the longest linger and a margin). False: it
+ * has not ended. */
+bool sw_host_stop(struct host *host, double timeout);
 
 /* True, with three values pushed (nil, message, code), where nothing works any more: in the child of a fork (EFORKED),
  * and in finalizers that run after the module's own (ECLOSED). */
 bool sw_host_refuses(lua_State *L, const struct host *host);
 
-/* --- client.c --- */
+/* --- handle.c --- */
 
-/* Pushes the client; the host userdata is an upvalue. False: it is being collected, and only its finalizer has not run
- * yet (that of another object has); nobody can be told what came in for it, so that is dropped, and nothing is pushed.
- */
+/* Pushes the client's handle; the host userdata is an upvalue. False: it is being collected, and only its finalizer has
+ * not run yet (that of another object has); nobody can be told what came in for it, so that is dropped, and nothing is
+ * pushed. */
 bool sw_push_client(lua_State *L, struct client *client);
 
-/* Keeps the client at index alive for as long as the contract says, and no longer. */
-void sw_client_anchor(lua_State *L, int index);
+/* Keeps the handle at index alive for as long as the contract says of its client, and no longer. */
+void sw_client_anchor(lua_State *L, int index, const struct client *client);
+
+/* --- client.c --- */
 
 /* The state at this moment. */
 enum sw_state sw_client_state(const struct client *client);
 
 /* Closes it, if it is not; the loop may flush for `linger` seconds. */
 void sw_client_close(struct client *client, double linger);
-
-/* Closes it and lets its channel go: what is left is an empty userdata. */
-void sw_client_release(struct client *client);
 
 /* --- inflow.c --- */
 
@@ -140,15 +198,26 @@ static inline uint64_t sw_inflow_messages(const struct client *client) { return 
 /* Records that poll would go through for this client. */
 uint64_t sw_inflow_work(const struct client *client);
 
+static inline bool sw_client_hears(const struct client *client, enum sw_event event) {
+    return client->handlers & 1u << event;
+}
+
 /* The next report, if its turn has come among the messages or the order does not matter; else NULL. */
 struct sw_report *sw_inflow_report(const struct client *client, bool in_order);
+
+/* Does it tell a loss, before what it is itself? */
+bool sw_report_tells_loss(const struct sw_report *report);
 
 /* Pushes the next message, which must be there, and consumes it. False, with nothing pushed: a finalizer took it
  * meanwhile. */
 bool sw_inflow_take_message(lua_State *L, struct client *client);
 
-/* Consumes the next report. */
+/* Consumes the next report, or one of the losses that it tells first. */
 void sw_inflow_pass_report(struct client *client);
+void sw_inflow_pass_loss(struct client *client);
+
+/* Receive has told how the connection ended. */
+void sw_inflow_pass_end(struct client *client);
 
 /* Tells the channel what was delivered. */
 void sw_inflow_settle(struct client *client);
@@ -157,11 +226,14 @@ void sw_inflow_settle(struct client *client);
 void sw_inflow_drop_messages(struct client *client);
 void sw_inflow_drop(struct client *client);
 
-/* Puts the client on, or takes it off, the list of those with work for poll. */
+/* Looks what the client has now, or hears now: puts it on the right list, and has its host know what it holds. */
 void sw_inflow_schedule(struct client *client);
-void sw_inflow_unschedule(struct client *client);
+void sw_inflow_recount(struct client *client);
 
-/* A record of the client was delivered: after 32 in a row it moves to the end of that list. */
+/* A record of the client was delivered: after 32 in a row it moves to the end of its list. */
 void sw_inflow_count_turn(struct client *client);
+
+/* Is there anything that the script's way of taking things takes? */
+bool sw_inflow_ends_wait(const struct host *host);
 
 #endif

@@ -10,58 +10,125 @@ enum { SETTLE_LUMP = 64 * 1024 };
 
 enum { TURN = 32 }; /* records for one client before the next has its turn */
 
-/* --- the runnable list --- */
+/* So large a share of inbox_limit may reports take that nobody hears: then a poll, which drops them, is due. */
+enum { UNHEARD_SHARE = 4 };
 
-void sw_inflow_unschedule(struct client *client) {
-    if (!client->is_runnable) return;
-    struct host *host = client->host;
-    if (client->run_previous != NULL)
-        client->run_previous->run_next = client->run_next;
+/* --- lists --- */
+
+static void take_out(struct client *client) {
+    struct clients *list = client->list;
+    if (list == NULL) return;
+    if (client->list_previous != NULL)
+        client->list_previous->list_next = client->list_next;
     else
-        host->runnable.head = client->run_next;
-    if (client->run_next != NULL)
-        client->run_next->run_previous = client->run_previous;
+        list->head = client->list_next;
+    if (client->list_next != NULL)
+        client->list_next->list_previous = client->list_previous;
     else
-        host->runnable.tail = client->run_previous;
-    client->is_runnable = false;
+        list->tail = client->list_previous;
+    client->list = NULL;
 }
 
-static void put_last(struct client *client) {
-    struct host *host = client->host;
-    client->run_previous = host->runnable.tail;
-    client->run_next = NULL;
-    if (host->runnable.tail != NULL)
-        host->runnable.tail->run_next = client;
+static void put_last(struct clients *list, struct client *client) {
+    client->list_previous = list->tail;
+    client->list_next = NULL;
+    if (list->tail != NULL)
+        list->tail->list_next = client;
     else
-        host->runnable.head = client;
-    host->runnable.tail = client;
-    client->is_runnable = true;
+        list->head = client;
+    list->tail = client;
+    client->list = list;
     client->turn = 0;
 }
 
+static struct clients *choose_list(const struct client *client) {
+    if (sw_inflow_work(client) > 0) return &client->host->runnable;
+    return sw_inflow_messages(client) > 0 ? &client->host->unread : NULL;
+}
+
+static bool has_heard(const struct client *client) {
+    if (client->heard_count > 0) return true;
+    if (sw_client_hears(client, SW_EVENT_MESSAGE) && sw_inflow_messages(client) > 0) return true;
+    uint64_t unheard = client->report_count * sizeof(struct sw_report);
+    return unheard > 0 && unheard >= client->channel->options->inbox_limit / UNHEARD_SHARE;
+}
+
+static unsigned find_holdings(const struct client *client) {
+    bool has_messages = sw_inflow_messages(client) > 0, has_anything = has_messages || client->report_count > 0;
+    bool has_pulled = client->is_pulled && (has_messages || client->has_end);
+    return (unsigned)has_anything << SW_HOLDS_ANYTHING | (unsigned)has_heard(client) << SW_HOLDS_HEARD |
+           (unsigned)has_pulled << SW_HOLDS_PULLED |
+           (unsigned)(has_anything && !client->is_pulled) << SW_HOLDS_UNCLAIMED;
+}
+
+static void count_holdings(struct client *client) {
+    unsigned now = find_holdings(client), changed = now ^ client->holds;
+    if (changed == 0) return;
+    for (int holding = 0; holding < SW_HOLDINGS; holding++)
+        if (changed & 1u << holding) client->host->holding[holding] += now & 1u << holding ? 1 : -1u;
+    client->holds = now;
+}
+
 void sw_inflow_schedule(struct client *client) {
-    bool has_work = sw_inflow_work(client) > 0;
-    if (has_work && !client->is_runnable) put_last(client);
-    if (!has_work) sw_inflow_unschedule(client);
+    struct clients *list = choose_list(client);
+    if (client->list != list) {
+        take_out(client);
+        if (list != NULL) put_last(list, client);
+    }
+    count_holdings(client);
 }
 
 void sw_inflow_count_turn(struct client *client) {
-    if (++client->turn < TURN || !client->is_runnable) return;
-    sw_inflow_unschedule(client);
-    put_last(client);
+    struct clients *list = client->list;
+    if (++client->turn < TURN || list == NULL) return;
+    take_out(client);
+    put_last(list, client);
 }
 
 uint64_t sw_inflow_work(const struct client *client) {
-    return client->report_count + (client->has_message_handler ? sw_inflow_messages(client) : 0);
+    return client->report_count + (sw_client_hears(client, SW_EVENT_MESSAGE) ? sw_inflow_messages(client) : 0);
+}
+
+bool sw_inflow_ends_wait(const struct host *host) {
+    switch (host->taking) {
+    case SW_TAKES_UNKNOWN: return host->holding[SW_HOLDS_UNCLAIMED] > 0 || host->holding[SW_HOLDS_PULLED] > 0;
+    case SW_TAKES_BY_POLL: return host->holding[SW_HOLDS_HEARD] > 0 || host->holding[SW_HOLDS_PULLED] > 0;
+    case SW_TAKES_BY_EVENTS: return host->holding[SW_HOLDS_ANYTHING] > 0;
+    }
+    return false;
 }
 
 /* --- taking --- */
+
+bool sw_report_tells_loss(const struct sw_report *report) {
+    return report->lost_unknown.first != 0 || report->lost_unsent.first != 0;
+}
+
+static bool is_heard(const struct client *client, const struct sw_report *report) {
+    return sw_client_hears(client, report->event) ||
+           (sw_report_tells_loss(report) && sw_client_hears(client, SW_EVENT_LOST));
+}
+
+/* No connection follows by itself. */
+static bool is_end(const struct sw_report *report) {
+    return (report->event == SW_EVENT_DISCONNECT && !report->will_retry) || report->event == SW_EVENT_ERROR ||
+           report->event == SW_EVENT_CLOSE;
+}
 
 static void add_report(struct client *client, struct sw_report *report) {
     report->next = NULL;
     *client->reports_tail = report;
     client->reports_tail = &report->next;
     client->report_count += 1 + (report->lost_unknown.first != 0) + (report->lost_unsent.first != 0);
+    client->heard_count += is_heard(client, report);
+    client->has_end = client->has_end || is_end(report);
+}
+
+void sw_inflow_recount(struct client *client) {
+    client->heard_count = 0;
+    for (const struct sw_report *report = client->reports; report != NULL; report = report->next)
+        client->heard_count += is_heard(client, report);
+    sw_inflow_schedule(client);
 }
 
 static void take(struct client *client) {
@@ -108,17 +175,41 @@ struct sw_report *sw_inflow_report(const struct client *client, bool in_order) {
     return report;
 }
 
+void sw_inflow_pass_loss(struct client *client) {
+    struct sw_report *report = client->reports;
+    struct sw_loss *loss = report->lost_unknown.first != 0 ? &report->lost_unknown : &report->lost_unsent;
+    client->heard_count -= is_heard(client, report);
+    loss->first = 0;
+    client->heard_count += is_heard(client, report);
+    client->report_count--;
+    client->serial++;
+}
+
+/* Whoever was told this end may have to be told a later one. */
+static bool has_later_end(const struct client *client) {
+    const struct sw_report *report = client->reports;
+    while (report != NULL && !is_end(report)) report = report->next;
+    return report != NULL;
+}
+
 void sw_inflow_pass_report(struct client *client) {
     struct sw_report *report = client->reports;
+    client->heard_count -= is_heard(client, report);
     client->reports = report->next;
     if (client->reports == NULL) client->reports_tail = &client->reports;
     client->report_count--;
     client->serial++;
+    if (client->has_end && is_end(report)) client->has_end = has_later_end(client);
     struct sw_inbox *in = &client->channel->in;
     if (report == &in->reserve) sw_channel_free_reserve(client->channel);
     if (report == &in->reserve || report == &in->final) return;
     client->unsettled += sizeof *report;
     free(report);
+}
+
+void sw_inflow_pass_end(struct client *client) {
+    client->has_end = false;
+    count_holdings(client);
 }
 
 /* --- messages --- */
@@ -168,8 +259,10 @@ void sw_inflow_drop_messages(struct client *client) {
 
 void sw_inflow_drop(struct client *client) {
     sw_cursor_drop(&client->messages);
+    client->has_end = false;
     while (client->reports != NULL) sw_inflow_pass_report(client);
     client->passed = client->taken;
-    client->report_count = 0;
+    client->report_count = client->heard_count = 0;
     client->serial++;
+    sw_inflow_schedule(client);
 }

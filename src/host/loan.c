@@ -4,7 +4,7 @@
 
 #include "host/host.h"
 
-static void push_loans(lua_State *L) { lua_getiuservalue(L, lua_upvalueindex(UPVALUE_HOST), HOST_LOANS); }
+static void push_loans(lua_State *L) { sw_push_host_value(L, HOST_LOANS); }
 
 int sw_loan_make(lua_State *L, int index) {
     push_loans(L);

@@ -3,7 +3,8 @@
 #include "base/clock.h"
 #include "host/check.h"
 #include "host/event.h"
-#include "host/host.h"
+#include "host/handle.h"
+#include "host/wait.h"
 
 /* Beyond the linger: what a FIN's answer may take, and a margin. */
 static const double STOP_MARGIN = 0.5;
@@ -34,29 +35,31 @@ static int stop(lua_State *L) {
     if (sw_host_refuses(L, host)) return 3;
     double timeout = -1;
     if (!lua_isnoneornil(L, 1)) timeout = sw_check_seconds(L, (struct sw_spot){"sidewire.stop", "timeout"}, 1, 0);
-    for (struct client *client = host->clients; client != NULL; client = client->next) {
-        double linger = client->channel->options->linger;
-        sw_client_close(client, timeout >= 0 && timeout < linger ? timeout : linger);
-    }
-    if (timeout < 0) timeout = host->max_linger + STOP_MARGIN;
-    double deadline = sw_clock() + timeout;
-    bool ended =
-        sw_engine_stop(host->engine, false, deadline) || sw_engine_stop(host->engine, true, sw_clock() + STOP_MARGIN);
-    if (ended) return lua_pushboolean(L, true), 1;
+    if (sw_host_stop(host, timeout)) return lua_pushboolean(L, true), 1;
     lua_pushnil(L);
     lua_pushliteral(L, "the loop thread did not end in time; it ends by itself");
     lua_pushliteral(L, "ETIMEDOUT");
     return 3;
 }
 
-void sw_host_close(struct host *host) {
+bool sw_host_stop(struct host *host, double timeout) {
+    for (struct client *client = host->clients; client != NULL; client = client->next) {
+        double linger = client->channel->options->linger;
+        sw_client_close(client, timeout >= 0 && timeout < linger ? timeout : linger);
+    }
+    if (timeout < 0) timeout = host->max_linger + STOP_MARGIN;
+    sw_wait_leave(host);
+    return sw_engine_stop(host->engine, false, sw_clock() + timeout) ||
+           sw_engine_stop(host->engine, true, sw_clock() + STOP_MARGIN);
+}
+
+void sw_host_close(lua_State *L, int index, struct host *host) {
     if (host->engine == NULL) return;
     if (sw_engine_forked(host->engine)) {
         sw_engine_abandon(host->engine);
         return; /* its memory is the parent's business */
     }
-    /* Made by finalizers while the state closes: Lua runs none for them. */
-    while (host->clients != NULL) sw_client_release(host->clients);
+    sw_clients_free(L, index, host);
     double deadline = sw_clock() + host->max_linger + STOP_MARGIN / 2;
     if (!sw_engine_stop(host->engine, false, deadline))
         sw_engine_stop(host->engine, true, sw_clock() + STOP_MARGIN / 2);

@@ -5,7 +5,6 @@
 
 #include "codec/codec.h"
 #include "host/check.h"
-#include "host/event.h"
 
 enum {
     MESSAGE_MAX_MARKED = 64 * 1024,         /* default max_message for line, delimiter, raw */
@@ -189,14 +188,7 @@ static void read_keepalive(lua_State *L, struct sw_spot spot, void *out) {
         sw_misuse(L, spot, -1, "false or a table { idle =, interval =, count = }");
 }
 
-/* --- handlers --- */
-
-static void read_on(lua_State *L, struct sw_spot spot, void *out) {
-    (void)out;
-    sw_check_handlers(L, spot.where, -1);
-}
-
-/* It is read when the framing is known: host/greeting.h. */
+/* They are read once there is a client: the greeting needs its framing (host/greeting.h), `on` its handle (client.c). */
 static void pass_over(lua_State *L, struct sw_spot spot, void *out) { (void)L, (void)spot, (void)out; }
 
 static const struct sw_option all_options[] = {
@@ -215,7 +207,7 @@ static const struct sw_option all_options[] = {
     {"keepalive", read_keepalive},
     {"stall_timeout", read_stall_timeout},
     {"spin", read_spin},
-    {"on", read_on},
+    {"on", pass_over},
     {NULL, NULL},
 };
 

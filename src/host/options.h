@@ -14,7 +14,7 @@ struct sw_start {
     struct sw_reconnect reconnect;
 };
 
-/* Reads the table at index. The handlers (`on`) are checked here too, but stay in the table. Raises on misuse. */
+/* Reads the table at index, but for `on` and `greeting`, which stay in it. Raises on misuse. */
 void sw_options_read(lua_State *L, int index, struct sw_options *options, struct sw_start *start);
 
 #endif

@@ -6,6 +6,7 @@
 #include "host/event.h"
 #include "host/host.h"
 #include "host/record.h"
+#include "host/wait.h"
 
 enum { DEPTH_MAX = 16 }; /* polls within handlers of polls */
 
@@ -26,7 +27,8 @@ enum {
 struct round {
     lua_Integer records, delivered, max;
     double deadline;
-    struct client *only;
+    bool is_for_one;
+    struct client *only; /* that one; NULL: it was collected by hand meanwhile */
     bool may_yield;
 };
 
@@ -35,7 +37,8 @@ static void load(lua_State *L, struct round *round) {
     round->delivered = lua_tointeger(L, AT_DELIVERED);
     round->max = lua_tointeger(L, AT_MAX);
     round->deadline = lua_isnil(L, AT_DEADLINE) ? INFINITY : lua_tonumber(L, AT_DEADLINE);
-    round->only = lua_touserdata(L, AT_ONLY);
+    round->is_for_one = !lua_isnil(L, AT_ONLY);
+    round->only = round->is_for_one ? sw_client_at(L, AT_ONLY) : NULL;
     round->may_yield = lua_isyieldable(L);
 }
 
@@ -55,8 +58,8 @@ static bool is_over(const struct round *round) {
 }
 
 static struct client *next_client(const struct round *round, const struct host *host) {
-    if (round->only == NULL) return host->runnable.head;
-    return round->only->is_runnable ? round->only : NULL;
+    if (!round->is_for_one) return host->runnable.head;
+    return round->only != NULL && round->only->list == &host->runnable ? round->only : NULL;
 }
 
 static int add_traceback(lua_State *L) {
@@ -71,7 +74,7 @@ static int go_on(lua_State *L, int status, lua_KContext context);
 /* The handler raised: its traceback is on top. An error in on_error leaves poll, and so does this one if the handler
  * took on_error away. */
 static void tell_error(lua_State *L) {
-    if (lua_getiuservalue(L, lua_upvalueindex(UPVALUE_HOST), HOST_ON_ERROR) == LUA_TNIL) {
+    if (sw_push_host_value(L, HOST_ON_ERROR) == LUA_TNIL) {
         lua_pop(L, 1);
         lua_error(L);
     }
@@ -83,7 +86,7 @@ static void tell_error(lua_State *L) {
 
 /* Has the client stand at AT_CLIENT, the top. */
 static bool push_client(lua_State *L, struct client *client) {
-    if (lua_touserdata(L, AT_CLIENT) == client) return true;
+    if (lua_gettop(L) >= AT_CLIENT && sw_client_at(L, AT_CLIENT) == client) return true;
     lua_settop(L, AT_TOP);
     return sw_push_client(L, client);
 }
@@ -111,14 +114,14 @@ static void deliver_one(lua_State *L, const struct host *host, struct client *cl
     bool is_guarded = host->has_on_error; /* a finalizer may change it */
     if (!push_client(L, client)) return;
     round->records--;
-    if (!sw_record_look(client, client->has_message_handler, &record)) return;
+    if (!sw_record_look(client, sw_client_hears(client, SW_EVENT_MESSAGE), &record)) return;
     if (is_guarded) push_guard(L, record.event);
     /* The handler in force now: a finalizer that takes it away while the record is pushed does so for the next. */
     bool has_handler = lua_getiuservalue(L, AT_CLIENT, (int)record.event + 1) != LUA_TNIL;
     lua_pushvalue(L, AT_CLIENT);
     int count = sw_record_take(L, client, &record);
-    /* Before the handler runs, which may not come back. It cannot be collected: it is on the stack. */
-    if (client->channel != NULL && sw_inflow_work(client) == 0) sw_record_leave(L, AT_CLIENT, client);
+    /* Before the handler runs, which may not come back. */
+    if (sw_inflow_work(client) == 0) sw_record_leave(L, AT_CLIENT, client);
     if (has_handler && count >= 0 && sw_record_is_wanted(client, record.event)) {
         round->delivered++;
         save(L, round);
@@ -130,7 +133,7 @@ static void deliver_one(lua_State *L, const struct host *host, struct client *cl
 }
 
 static int finish(lua_State *L, struct host *host, const struct round *round) {
-    for (struct client *client = host->runnable.head; client != NULL; client = client->run_next)
+    for (struct client *client = host->runnable.head; client != NULL; client = client->list_next)
         sw_inflow_settle(client);
     sw_inflow_collect(L, host); /* what came meanwhile can be delivered now, though not by this poll */
     host->depth--;
@@ -165,9 +168,9 @@ static int go_on(lua_State *L, int status, lua_KContext context) {
 static lua_Integer count_work(lua_State *L, const struct host *host) {
     uint64_t work = 0;
     if (!lua_isnil(L, AT_ONLY)) {
-        work = sw_inflow_work(lua_touserdata(L, AT_ONLY));
+        work = sw_inflow_work(sw_client_at(L, AT_ONLY));
     } else {
-        for (const struct client *client = host->runnable.head; client != NULL; client = client->run_next)
+        for (const struct client *client = host->runnable.head; client != NULL; client = client->list_next)
             work += sw_inflow_work(client);
     }
     return work < LUA_MAXINTEGER ? (lua_Integer)work : LUA_MAXINTEGER;
@@ -195,7 +198,7 @@ static unsigned count_in(lua_State *thread) {
 static unsigned count_polls(lua_State *L) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
     unsigned polls = count_in(lua_tothread(L, -1));
-    lua_getiuservalue(L, lua_upvalueindex(UPVALUE_HOST), HOST_THREADS);
+    sw_push_host_value(L, HOST_THREADS);
     for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1))
         if (lua_status(lua_tothread(L, -2)) == LUA_OK) polls += count_in(lua_tothread(L, -2));
     lua_pop(L, 2);
@@ -205,7 +208,7 @@ static unsigned count_polls(lua_State *L) {
 /* So that count_polls knows it. */
 static void note_thread(lua_State *L) {
     if (lua_pushthread(L) == 0) {
-        lua_getiuservalue(L, lua_upvalueindex(UPVALUE_HOST), HOST_THREADS);
+        sw_push_host_value(L, HOST_THREADS);
         lua_insert(L, -2);
         lua_pushboolean(L, true);
         lua_rawset(L, -3);
@@ -213,11 +216,16 @@ static void note_thread(lua_State *L) {
     lua_pop(L, 1);
 }
 
-static bool is_too_deep(lua_State *L, struct host *host) {
-    if (host->depth < DEPTH_MAX) return false;
+/* A poll that did nothing instead would be called again and again, in vain. */
+static void check_depth(lua_State *L, struct host *host, const char *where) {
+    if (host->depth < DEPTH_MAX) return;
     note_thread(L);
     host->depth = count_polls(L);
-    return host->depth >= DEPTH_MAX;
+    if (host->depth < DEPTH_MAX) return;
+    luaL_error(L,
+               "%s: too many polls within handlers of polls, %d at most: a handler that waits for an answer should "
+               "return, and another handler take it",
+               where, DEPTH_MAX);
 }
 
 /* The arguments stand at first and first + 1. */
@@ -251,13 +259,15 @@ static void lay_out(lua_State *L, lua_Integer max, double deadline, int only) {
 /* only: index of the client, or 0 for all. */
 static int poll(lua_State *L, struct host *host, lua_Integer max, double deadline, int only) {
     bool has_work = host->runnable.head != NULL;
-    if (has_work) note_thread(L);
-    bool too_deep = is_too_deep(L, host);
-    if (too_deep || !has_work) {
+    host->taking = SW_TAKES_BY_POLL;
+    sw_wait_leave(host); /* an error left it, or this runs in a finalizer within it */
+    check_depth(L, host, only != 0 ? "client:poll" : "sidewire.poll");
+    if (!has_work) {
         lua_pushinteger(L, 0);
-        lua_pushboolean(L, too_deep);
+        lua_pushboolean(L, false);
         return 2;
     }
+    note_thread(L);
     lay_out(L, max, deadline, only);
     lua_pushinteger(L, count_work(L, host));
     lua_replace(L, AT_RECORDS);
@@ -280,7 +290,8 @@ static int poll(lua_State *L, struct host *host, lua_Integer max, double deadlin
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED, ECLOSED (the Lua state is closing)
- * @raise invalid max_events or max_seconds; what a handler raises, unless on_error is set
+ * @raise invalid max_events or max_seconds; what a handler raises, unless on_error is set; more than 16 polls, each
+ * within a handler that another one runs
  */
 static int poll_all(lua_State *L) {
     struct host *host = sw_host(L);
@@ -301,7 +312,7 @@ static int poll_all(lua_State *L) {
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED
- * @raise invalid max_events or max_seconds; what a handler raises, unless on_error is set
+ * @raise as sidewire.poll
  */
 static int poll_client(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
@@ -323,7 +334,7 @@ static int set_on_error(lua_State *L) {
     lua_settop(L, 1);
     sw_check_handler(L, (struct sw_spot){"sidewire.on_error", "fn"}, 1, false);
     host->has_on_error = !lua_isnil(L, 1);
-    lua_setiuservalue(L, lua_upvalueindex(UPVALUE_HOST), HOST_ON_ERROR);
+    lua_setiuservalue(L, lua_upvalueindex(UPVALUE_HOST), HOST_ON_ERROR); /* checked by sw_host */
     return 0;
 }
 

@@ -2,15 +2,11 @@
 
 #include "host/event.h"
 
-static bool tells_loss(const struct sw_report *report) {
-    return report->lost_unknown.first != 0 || report->lost_unsent.first != 0;
-}
-
 bool sw_record_look(const struct client *client, bool in_order, struct sw_record *record) {
     const struct sw_report *report = sw_inflow_report(client, in_order);
     record->serial = client->serial;
     if (report != NULL)
-        record->event = tells_loss(report) ? SW_EVENT_LOST : report->event;
+        record->event = sw_report_tells_loss(report) ? SW_EVENT_LOST : report->event;
     else
         record->event = SW_EVENT_MESSAGE;
     return report != NULL || (in_order && sw_inflow_messages(client) > 0);
@@ -23,14 +19,6 @@ static int push_report(lua_State *L, const struct client *client, enum sw_event 
     return sw_push_loss(L, unknown ? copy.lost_unknown : copy.lost_unsent, unknown ? "unknown" : "unsent");
 }
 
-static void pass_loss(struct client *client) {
-    struct sw_report *report = client->reports;
-    struct sw_loss *loss = report->lost_unknown.first != 0 ? &report->lost_unknown : &report->lost_unsent;
-    loss->first = 0;
-    client->report_count--;
-    client->serial++;
-}
-
 static int take_report(lua_State *L, struct client *client, const struct sw_record *record) {
     int count = push_report(L, client, record->event);
     if (client->serial != record->serial) {
@@ -39,7 +27,7 @@ static int take_report(lua_State *L, struct client *client, const struct sw_reco
     }
     if (record->event == SW_EVENT_CLOSE) client->is_over = true;
     if (record->event == SW_EVENT_LOST)
-        pass_loss(client);
+        sw_inflow_pass_loss(client);
     else
         sw_inflow_pass_report(client);
     return count;
@@ -58,5 +46,5 @@ bool sw_record_is_wanted(const struct client *client, enum sw_event event) {
 void sw_record_leave(lua_State *L, int index, struct client *client) {
     sw_inflow_settle(client);
     sw_inflow_schedule(client);
-    sw_client_anchor(L, index);
+    sw_client_anchor(L, index, client);
 }

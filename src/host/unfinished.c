@@ -1,6 +1,5 @@
 /* client:unfinished: a look at what would be sent, or sent again. */
 #include <lauxlib.h>
-#include <string.h>
 
 #include "base/cursor.h"
 #include "codec/codec.h"
@@ -9,31 +8,40 @@
 #include "host/host.h"
 #include "host/wait.h"
 
-#define UNFINISHED_TYPE "sidewire.unfinished"
+static const struct sw_kind unfinished_kind = {"sidewire.unfinished"};
 
 /* The iterator's state: copies, which the client knows nothing of. */
 struct unfinished {
+    const struct sw_kind *kind;
     struct sw_cursor cursor;
     uint64_t id; /* of the next */
     size_t before, behind;
     bool tells_written;
 };
 
+static struct unfinished *check(lua_State *L, int index) {
+    struct unfinished *unfinished = sw_to_kind(L, index, &unfinished_kind, sizeof *unfinished);
+    if (unfinished == NULL)
+        luaL_argerror(L, index,
+                      lua_pushfstring(L, "%s expected, got %s", unfinished_kind.name, luaL_typename(L, index)));
+    return unfinished;
+}
+
 static int collect(lua_State *L) {
-    struct unfinished *unfinished = luaL_checkudata(L, 1, UNFINISHED_TYPE);
+    struct unfinished *unfinished = check(L, 1);
     sw_cursor_drop(&unfinished->cursor);
     return 0;
 }
 
 static struct unfinished *push_empty(lua_State *L, const struct sw_framing *framing) {
     struct unfinished *unfinished = lua_newuserdatauv(L, sizeof *unfinished, 0);
-    memset(unfinished, 0, sizeof *unfinished);
+    *unfinished = (struct unfinished){.kind = &unfinished_kind};
     sw_framing_margins(framing, &unfinished->before, &unfinished->behind);
     unfinished->tells_written = framing->kind != SW_FRAMING_RAW;
-    if (luaL_newmetatable(L, UNFINISHED_TYPE)) {
-        lua_pushcfunction(L, collect);
-        lua_setfield(L, -2, "__gc");
-    }
+    lua_createtable(L, 0, 3); /* the call is rare */
+    lua_pushcfunction(L, collect);
+    lua_setfield(L, -2, "__gc");
+    sw_seal_metatable(L, &unfinished_kind);
     lua_setmetatable(L, -2);
     return unfinished;
 }
@@ -70,7 +78,7 @@ static bool push_message(lua_State *L, const struct unfinished *unfinished) {
 }
 
 static int next(lua_State *L) {
-    struct unfinished *unfinished = luaL_checkudata(L, 1, UNFINISHED_TYPE);
+    struct unfinished *unfinished = check(L, 1);
     while (unfinished->cursor.pages.head != NULL) {
         lua_settop(L, 1);
         if (!push_message(L, unfinished)) continue;

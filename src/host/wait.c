@@ -15,6 +15,16 @@ static int interrupted(lua_State *L) {
     return 3;
 }
 
+/* poll(2) itself failed: what the process may have is used up. */
+static int cannot_wait(lua_State *L, int failed) {
+    const struct sw_error error = sw_error_system(failed, SW_STAGE_NONE);
+    char text[160];
+    lua_pushnil(L);
+    lua_pushfstring(L, "cannot wait: poll(2) failed: %s", sw_error_text(&error, text, sizeof text));
+    lua_pushstring(L, sw_error_code(&error));
+    return 3;
+}
+
 static int timed_out(lua_State *L, const struct client *client, const struct sw_goal *goal) {
     lua_pushnil(L);
     if (client != NULL)
@@ -26,23 +36,59 @@ static int timed_out(lua_State *L, const struct client *client, const struct sw_
     return 3;
 }
 
-int sw_wait_until(lua_State *L, struct host *host, struct client *client, double deadline, const struct sw_goal *goal,
-                  void *context) {
+void sw_wait_leave(struct host *host) {
+    if (!host->is_waiting) return;
+    if (host->watched != NULL) sw_channel_watch(host->watched->channel, SW_WATCH_NOTHING);
+    host->watched = NULL;
+    sw_engine_set_waiting(host->engine, false);
+    host->is_waiting = false;
+    host->waits++;
+}
+
+static void enter(struct host *host, struct client *client, enum sw_watch watch) {
+    sw_wait_leave(host);
+    if (client != NULL) sw_channel_watch(client->channel, watch);
+    host->watched = client;
+    sw_engine_set_waiting(host->engine, host->engine->running);
+    host->is_waiting = true;
+}
+
+/* EDEADLK: nothing can come. */
+static int sleep_until(struct host *host, double deadline) {
     struct sw_engine *engine = host->engine;
-    int values, failed = 0;
-    bool only_asks = deadline >= 0 && sw_clock() >= deadline;
-    if (client != NULL) sw_channel_watch(client->channel, goal->watch);
-    /* Who only asks is not to be woken: that would cost the loop a system call for each answer. */
-    sw_engine_set_waiting(engine, engine->running && !only_asks);
-    while ((values = goal->look(L, client, context)) == 0 && failed == 0)
-        failed = engine->running || deadline >= 0 ? sw_engine_sleep(engine, deadline) : EDEADLK;
-    sw_engine_set_waiting(engine, false);
-    if (client != NULL) sw_channel_watch(client->channel, SW_WATCH_NOTHING);
-    if (values > 0) return values;
-    if (failed == EDEADLK)
+    return engine->running || deadline >= 0 ? sw_engine_sleep(engine, deadline) : EDEADLK;
+}
+
+static int fail(lua_State *L, const struct client *client, const struct sw_goal *goal, int failed) {
+    switch (failed) {
+    case EDEADLK:
         return sw_push_refusal(L, SW_CLOSED,
                                "nothing to wait for: no client was ever connected; call client:connect first");
-    return failed == EINTR ? interrupted(L) : timed_out(L, client, goal);
+    case EINTR: return interrupted(L);
+    case ETIMEDOUT: return timed_out(L, client, goal);
+    default: return cannot_wait(L, failed);
+    }
+}
+
+int sw_wait_until(lua_State *L, struct host *host, struct client *client, double deadline, const struct sw_goal *goal,
+                  void *context) {
+    int values, failed = 0;
+    /* Who only asks is not to be woken: that would cost the loop a system call for each answer. */
+    if (deadline >= 0 && sw_clock() >= deadline) {
+        values = goal->look(L, client, context);
+        return values > 0 ? values : timed_out(L, client, goal);
+    }
+    enter(host, client, goal->watch);
+    for (uint64_t waits = host->waits; (values = goal->look(L, client, context)) == 0 && failed == 0;) {
+        if (host->waits == waits) {
+            failed = sleep_until(host, deadline);
+        } else {
+            enter(host, client, goal->watch);
+            waits = host->waits;
+        }
+    }
+    sw_wait_leave(host);
+    return values > 0 ? values : fail(L, client, goal, failed);
 }
 
 /* The time-out at index, as a deadline; -1: none. */
@@ -183,12 +229,13 @@ static int client_flush(lua_State *L) {
 /* What the host has taken already, without a look at the channel. False: nothing. */
 static bool take_message(lua_State *L, struct client *client) {
     /* Anchoring may need memory: now, when an error loses no message yet. Below it then needs none. */
-    if (sw_inflow_messages(client) == 1) sw_client_anchor(L, 1);
+    if (sw_inflow_messages(client) == 1) sw_client_anchor(L, 1, client);
     while (sw_inflow_messages(client) > 0) {
         if (!sw_inflow_take_message(L, client)) continue;
         if (sw_inflow_messages(client) == 0) {
             sw_inflow_settle(client);
-            sw_client_anchor(L, 1);
+            sw_inflow_schedule(client);
+            sw_client_anchor(L, 1, client);
         }
         return true;
     }
@@ -201,8 +248,9 @@ static int look_message(lua_State *L, struct client *client, void *context) {
     sw_channel_look(client->channel, &view); /* first: what came before an end is there once the end is seen */
     sw_inflow_collect(L, client->host);
     if (take_message(L, client)) return 1;
-    bool ended = view.state == SW_STATE_IDLE || view.state == SW_STATE_CLOSED;
-    return ended ? push_end(L, client, &view) : 0;
+    if (view.state != SW_STATE_IDLE && view.state != SW_STATE_CLOSED) return 0;
+    sw_inflow_pass_end(client);
+    return push_end(L, client, &view);
 }
 
 static const struct sw_goal message = {look_message, "no message from %s yet", SW_WATCH_STATE};
@@ -225,6 +273,10 @@ static int client_receive(lua_State *L) {
             L, "client:receive: messages go to the message handler; take it away with client:on(\"message\", nil)");
     double deadline = lua_isnoneornil(L, 2) ? sw_clock() : read_deadline(L, "client:receive", 2);
     lua_settop(L, 2);
+    if (!client->is_pulled) {
+        client->is_pulled = true;
+        sw_inflow_schedule(client);
+    }
     if (take_message(L, client)) return 1;
     return sw_wait_until(L, client->host, client, deadline, &message, NULL);
 }
@@ -235,12 +287,14 @@ static int look_work(lua_State *L, struct client *client, void *context) {
     (void)client;
     struct host *host = context;
     sw_inflow_collect(L, host);
-    return host->runnable.head != NULL ? push_true(L) : 0;
+    return sw_inflow_ends_wait(host) ? push_true(L) : 0;
 }
 
-static const struct sw_goal work = {look_work, "timed out: nothing came for poll", SW_WATCH_STATE};
+static const struct sw_goal work = {look_work, "timed out: nothing came", SW_WATCH_STATE};
 
-/*** Waits until poll has work, running no handlers.
+/*** Waits until there is something to take, running no handlers. For a script that polls, that is what has a handler;
+ * for one that took things by events() last, everything; of a client whose messages it receives, these and the end of
+ * the connection. Before the first poll or events(), and before a client's first receive, it is all that came.
  * @function wait
  * @tparam[opt] number timeout seconds; none: no limit
  * @treturn[1] boolean true

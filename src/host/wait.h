@@ -18,4 +18,9 @@ struct sw_goal {
 int sw_wait_until(lua_State *L, struct host *host, struct client *client, double deadline, const struct sw_goal *goal,
                   void *context);
 
+/* The host does not wait (any more): the loop need not wake it. Waits nest, because a look can run a finalizer that waits
+ * as well, and an error leaves a wait without a word; so each looks again, before it sleeps, when another one has ended
+ * meanwhile. */
+void sw_wait_leave(struct host *host);
+
 #endif

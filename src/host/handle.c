@@ -1,0 +1,204 @@
+#include "host/handle.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "host/wait.h"
+
+const struct sw_kind sw_client_kind = {"sidewire.client"}, sw_host_kind = {"sidewire.host"};
+
+/* --- finding --- */
+
+struct handle *sw_check_handle(lua_State *L, int index) {
+    struct handle *handle = sw_to_kind(L, index, &sw_client_kind, sizeof *handle);
+    if (handle == NULL) {
+        const char *given = luaL_typename(L, index);
+        luaL_argerror(L, index,
+                      lua_pushfstring(L, "%s expected, got %s: call methods with a colon, client:send(message)",
+                                      sw_client_kind.name, given));
+    }
+    return handle;
+}
+
+struct client *sw_check_usable(lua_State *L, int index) {
+    struct client *client = sw_check_handle(L, index)->client;
+    if (sw_host_refuses(L, client != NULL ? client->host : sw_host(L))) return NULL;
+    if (client == NULL) luaL_argerror(L, index, "this client was collected");
+    return client;
+}
+
+struct host *sw_host(lua_State *L) {
+    struct host *host = sw_to_kind(L, lua_upvalueindex(UPVALUE_HOST), &sw_host_kind, sizeof *host);
+    if (host == NULL) luaL_error(L, "sidewire: an upvalue of this function was replaced");
+    return host;
+}
+
+int sw_push_host_value(lua_State *L, int value) {
+    sw_host(L);
+    return lua_getiuservalue(L, lua_upvalueindex(UPVALUE_HOST), value);
+}
+
+bool sw_push_client(lua_State *L, struct client *client) {
+    sw_push_host_value(L, HOST_CLIENTS);
+    if (lua_rawgetp(L, -1, client) != LUA_TNIL) {
+        lua_remove(L, -2);
+        return true;
+    }
+    lua_pop(L, 2);
+    sw_inflow_drop(client);
+    return false;
+}
+
+/* --- lists --- */
+
+static void link_into(struct client **list, struct client *client) {
+    client->previous = NULL;
+    client->next = *list;
+    if (client->next != NULL) client->next->previous = client;
+    *list = client;
+}
+
+static void unlink_from(struct client **list, struct client *client) {
+    if (client->previous != NULL)
+        client->previous->next = client->next;
+    else
+        *list = client->next;
+    if (client->next != NULL) client->next->previous = client->previous;
+}
+
+/* --- keeping alive --- */
+
+static bool must_live(const struct client *client) {
+    if (client->is_over) return false;
+    if (client->handlers == 0 && !client->discards) return sw_inflow_messages(client) > 0 || client->report_count > 0;
+    struct sw_view view;
+    sw_channel_look(client->channel, &view);
+    return view.state != SW_STATE_IDLE || view.undelivered || client->report_count > 0;
+}
+
+void sw_client_anchor(lua_State *L, int index, const struct client *client) {
+    index = lua_absindex(L, index);
+    sw_push_host_value(L, HOST_ANCHORS);
+    lua_pushvalue(L, index);
+    if (must_live(client))
+        lua_pushboolean(L, true);
+    else
+        lua_pushnil(L);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
+/* --- birth --- */
+
+struct handle *sw_push_handle(lua_State *L) {
+    struct handle *handle = lua_newuserdatauv(L, sizeof *handle, CLIENT_VALUES);
+    *handle = (struct handle){&sw_client_kind, NULL};
+    luaL_checktype(L, lua_upvalueindex(UPVALUE_CLIENT_META), LUA_TTABLE);
+    lua_pushvalue(L, lua_upvalueindex(UPVALUE_CLIENT_META));
+    lua_setmetatable(L, -2);
+    return handle;
+}
+
+void sw_handle_fill(lua_State *L, int index, struct client *client) {
+    struct handle *handle = lua_touserdata(L, index);
+    index = lua_absindex(L, index);
+    link_into(&client->host->clients, client);
+    handle->client = client;
+    sw_push_host_value(L, HOST_CLIENTS);
+    lua_pushvalue(L, index);
+    lua_rawsetp(L, -2, client);
+    lua_pop(L, 1);
+}
+
+/* --- death --- */
+
+static void free_client(struct client *client) {
+    struct host *host = client->host;
+    if (host->watched == client) sw_wait_leave(host);
+    sw_inflow_drop(client);
+    unlink_from(client->is_retired ? &host->retired : &host->clients, client);
+    client->channel->owner = NULL;
+    sw_server_set(&client->server, NULL);
+    sw_channel_unref(client->channel);
+    free(client);
+}
+
+/* Nothing can come for it any more, and nothing keeps it alive. */
+static void retire(struct client *client) {
+    sw_channel_silence(client->channel);
+    sw_client_close(client, client->channel->options->linger);
+    sw_inflow_drop(client);
+    client->channel->owner = NULL;
+    unlink_from(&client->host->clients, client);
+    link_into(&client->host->retired, client);
+    client->is_over = client->is_retired = true;
+}
+
+/* Where there is no memory for a keeper, the client's block stays until the Lua state ends. */
+static void give_keeper(lua_State *L, int index, struct client *client) {
+    index = lua_absindex(L, index);
+    struct handle *keeper = sw_push_handle(L);
+    keeper->client = client;
+    client->keeper = keeper;
+    lua_setiuservalue(L, index, CLIENT_KEEPER);
+}
+
+void sw_client_retire(lua_State *L, int index) {
+    struct handle *handle = lua_touserdata(L, index);
+    struct client *client = handle->client;
+    handle->client = NULL;
+    retire(client);
+    give_keeper(L, index, client);
+    sw_client_anchor(L, index, client);
+}
+
+/* In the child of a fork the parent's threads are gone, and its locks may be held for ever: the socket is closed, so
+ * that the peer sees the parent's end when that comes, and everything else is left as it is. */
+static void leave_to_parent(struct sw_channel *channel) {
+    int fd = atomic_exchange(&channel->fd, -1);
+    if (fd >= 0) close(fd);
+}
+
+/* __gc of handles and keepers; scripts with the debug library may call it with anything, at any moment. */
+static int collect(lua_State *L) {
+    struct handle *handle = sw_check_handle(L, 1);
+    struct client *client = handle->client;
+    if (client == NULL) return 0;
+    if (sw_engine_forked(client->host->engine)) {
+        handle->client = NULL;
+        leave_to_parent(client->channel);
+    } else if (client->is_retired) {
+        handle->client = NULL;
+        free_client(client);
+    } else {
+        sw_client_retire(L, 1);
+    }
+    return 0;
+}
+
+/* Handles that still stand for a client while the state ends belong to finalizers, for which Lua runs none, or have lost
+ * their metatable to the debug library. These may have been freed; the weak table knows. */
+static void empty_handle(lua_State *L, int clients, const struct client *client) {
+    struct handle *handle = lua_rawgetp(L, clients, client) == LUA_TUSERDATA ? lua_touserdata(L, -1) : NULL;
+    if (handle != NULL) handle->client = NULL;
+    lua_pop(L, 1);
+}
+
+void sw_clients_free(lua_State *L, int index, struct host *host) {
+    lua_getiuservalue(L, index, HOST_CLIENTS);
+    while (host->clients != NULL) {
+        empty_handle(L, lua_gettop(L), host->clients);
+        retire(host->clients);
+    }
+    while (host->retired != NULL) {
+        if (host->retired->keeper != NULL) host->retired->keeper->client = NULL;
+        free_client(host->retired);
+    }
+    lua_pop(L, 1);
+}
+
+const luaL_Reg sw_handle_metamethods[] = {
+    {"__gc", collect},
+    {NULL, NULL},
+};

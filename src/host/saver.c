@@ -1,0 +1,46 @@
+#include "host/saver.h"
+
+#include <lauxlib.h>
+
+#include "host/check.h"
+
+void sw_check_saver(lua_State *L, int index) {
+    if (!lua_isnoneornil(L, index) && !lua_isfunction(L, index))
+        sw_misuse(L, (struct sw_spot){"sidewire.new", "the second argument"}, index, "a function that saves settings");
+}
+
+void sw_set_saver(lua_State *L, int index, struct client *client, int saver) {
+    index = lua_absindex(L, index);
+    if (lua_isnoneornil(L, saver)) return;
+    sw_push_host_value(L, HOST_SAVERS);
+    lua_pushvalue(L, index);
+    lua_pushvalue(L, saver);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+    client->has_saver = true;
+}
+
+int sw_save(lua_State *L, int index, const struct client *client) {
+    index = lua_absindex(L, index);
+    if (!client->has_saver) {
+        lua_pop(L, 1);
+        lua_pushboolean(L, true);
+        return 1;
+    }
+    sw_push_host_value(L, HOST_SAVERS);
+    lua_pushvalue(L, index);
+    lua_rawget(L, -2);
+    lua_pushvalue(L, index);
+    lua_pushvalue(L, -4);
+    lua_call(L, 2, 3);
+    return lua_toboolean(L, -3) ? (lua_pop(L, 2), 1) : 3;
+}
+
+int sw_save_server(lua_State *L, int index, const struct client *client, int host, int port) {
+    lua_createtable(L, 0, 2);
+    lua_pushvalue(L, host);
+    lua_setfield(L, -2, "host");
+    lua_pushvalue(L, port);
+    lua_setfield(L, -2, "port");
+    return sw_save(L, index, client);
+}
