@@ -6,3 +6,4 @@ struct sw_spot;
 int lua_error(struct lua_State *L) __attribute__((noreturn));
 int luaL_error(struct lua_State *L, const char *format, ...) __attribute__((noreturn));
 int sw_misuse(struct lua_State *L, struct sw_spot spot, int index, const char *valid) __attribute__((noreturn));
+int sw_upvalue_replaced(struct lua_State *L) __attribute__((noreturn));

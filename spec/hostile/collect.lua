@@ -2,7 +2,7 @@
 --
 -- Methods make strings and tables, making these may start a collection, and that runs finalizers. Here a finalizer runs
 -- at nearly every allocation and does something to the very client that the method belongs to, by each of ATTACKS in
--- turn. Prints "survived" and how often an attack ran within the method; whatever goes wrong inside Lua is not of interest.
+-- turn. Prints "survived" and how often an attack ran within the method; errors that calls raise are not of interest.
 
 local sidewire = require "sidewire.core"
 

@@ -29,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -501,6 +502,16 @@ static int l_census(lua_State *L) {
     return 3;
 }
 
+/* limit_descriptors(n): the process may have so many, which poll(2) asks for, too; returns how many it could before. */
+static int l_limit_descriptors(lua_State *L) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return luaL_error(L, "getrlimit failed");
+    lua_pushinteger(L, (lua_Integer)limit.rlim_cur);
+    limit.rlim_cur = (rlim_t)luaL_checkinteger(L, 1);
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) return luaL_error(L, "setrlimit failed");
+    return 1;
+}
+
 static int l_pid(lua_State *L) {
     lua_pushinteger(L, getpid());
     return 1;
@@ -508,9 +519,21 @@ static int l_pid(lua_State *L) {
 
 static int open_embed(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"catch", l_catch}, {"caught", l_caught}, {"block", l_block}, {"kill", l_kill},   {"is_default", l_is_default},
-        {"storm", l_storm}, {"fork", l_fork},     {"reap", l_reap},   {"sleep", l_sleep}, {"clock", l_clock},
-        {"jump", l_jump},   {"census", l_census}, {"pid", l_pid},     {NULL, NULL},
+        {"catch", l_catch},
+        {"caught", l_caught},
+        {"block", l_block},
+        {"kill", l_kill},
+        {"is_default", l_is_default},
+        {"storm", l_storm},
+        {"fork", l_fork},
+        {"reap", l_reap},
+        {"sleep", l_sleep},
+        {"clock", l_clock},
+        {"jump", l_jump},
+        {"census", l_census},
+        {"pid", l_pid},
+        {"limit_descriptors", l_limit_descriptors},
+        {NULL, NULL},
     };
     luaL_newlib(L, functions);
     return 1;

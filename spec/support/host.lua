@@ -12,14 +12,20 @@ local function quote(text)
   return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
 end
 
---- @param command the host and its own arguments; the script and the script's arguments follow
-function host.run(command, script, ...)
+--- Starts it, and returns the pipe with what it prints, at last `status N`, its exit status.
+-- @param command the host and its own arguments; the script and the script's arguments follow
+function host.start(command, script, ...)
   local build = assert(os.getenv "SIDEWIRE_BUILD", "run this with tools/run")
   local words = { "tools/run", build:match "[^/]+$", ("%s/%s"):format(build, command[1]) }
   table.move(command, 2, #command, #words + 1, words)
   for _, word in ipairs { script, ... } do words[#words + 1] = quote(word) end
-  local pipe <close> = assert(io.popen(("unset LD_PRELOAD; timeout -k 5 %d %s 2>&1; echo status $?"):format(LIMIT,
+  return assert(io.popen(("unset LD_PRELOAD; timeout -k 5 %d %s 2>&1; echo status $?"):format(LIMIT,
     table.concat(words, " "))))
+end
+
+--- Runs it to its end and returns what it printed.
+function host.run(command, script, ...)
+  local pipe <close> = host.start(command, script, ...)
   local output, status = pipe:read("a"):match "^(.*)status (%d+)\n$"
   if status ~= "0" then
     error(("%s: exit status %s\n%s"):format(table.concat(command, " "), status, output), 2)

@@ -49,6 +49,8 @@ struct sw_engine {
     struct sw_channels ready; /* loop adds, host takes; each holds a reference */
     struct sw_post *posts;    /* helpers add, loop takes */
     struct sw_pages returned; /* lent bytes that are done with: anybody adds, host takes */
+    atomic_bool arrived;      /* set whenever something is added to ready or returned, cleared when that is taken: a host
+                                 that finds nothing needs no lock */
     bool alive;               /* the loop thread takes dirty channels: set by start, cleared by the loop's last look */
     bool sleeping;            /* loop sets before it sleeps, who wakes it clears */
     bool host_waiting;        /* host sets before it sleeps, host clears */

@@ -28,11 +28,7 @@ struct client *sw_check_usable(lua_State *L, int index) {
     return client;
 }
 
-struct host *sw_host(lua_State *L) {
-    struct host *host = sw_to_kind(L, lua_upvalueindex(UPVALUE_HOST), &sw_host_kind, sizeof *host);
-    if (host == NULL) luaL_error(L, "sidewire: an upvalue of this function was replaced");
-    return host;
-}
+int sw_upvalue_replaced(lua_State *L) { return luaL_error(L, "sidewire: an upvalue of this function was replaced"); }
 
 int sw_push_host_value(lua_State *L, int value) {
     sw_host(L);

@@ -128,7 +128,12 @@ enum {
 extern const struct sw_kind sw_client_kind, sw_host_kind;
 
 /* The host userdata, an upvalue of the running function; raises if the debug library has put something else there. */
-struct host *sw_host(lua_State *L);
+int sw_upvalue_replaced(lua_State *L);
+static inline struct host *sw_host(lua_State *L) {
+    struct host *host = sw_to_kind(L, lua_upvalueindex(UPVALUE_HOST), &sw_host_kind, sizeof *host);
+    if (host == NULL) sw_upvalue_replaced(L);
+    return host;
+}
 
 /* Pushes a user value of it; returns the value's type. */
 int sw_push_host_value(lua_State *L, int value);

@@ -232,6 +232,7 @@ static void check_depth(lua_State *L, struct host *host, const char *where) {
 static void read_limits(lua_State *L, const char *where, int first, lua_Integer *max, double *deadline) {
     *max = LUA_MAXINTEGER;
     *deadline = -1;
+    if (lua_gettop(L) < first) return;
     if (!lua_isnoneornil(L, first))
         *max = sw_check_integer(L, (struct sw_spot){where, "max_events"}, first, 0, LUA_MAXINTEGER);
     if (!lua_isnoneornil(L, first + 1))
