@@ -97,7 +97,7 @@ UNITS = $(patsubst spec/unit/%.c,$B/unit/%,$(wildcard spec/unit/test_*.c))
 # The targets of spec/fuzz: with libFuzzer, and as unit tests of the inputs that are kept.
 FUZZERS = $(patsubst spec/fuzz/%.c,$B/%,$(wildcard spec/fuzz/fuzz_*.c))
 REPLAYS = $(FUZZERS:$B/%=$B/unit/%)
-PROGRAMS = $(patsubst spec/support/%.c,$B/%,$(wildcard spec/support/peer.c)) $(HOSTS:%=$B/%) \
+PROGRAMS = $(patsubst spec/support/%.c,$B/%,$(wildcard spec/support/peer.c)) $(HOSTS:%=$B/%) $B/examples/embed \
 	$(if $(FAULTS),,$(UNITS) $(REPLAYS))
 ifneq ($(filter asan tsan,$(KIND)),)
 PROGRAMS += $B/unpreload.so
@@ -151,6 +151,10 @@ $(FUZZERS): $B/%: spec/fuzz/%.c | ready-build $B
 $(HOSTS:%=$B/%): $B/%: spec/support/%.c | ready-build $B
 	$(COMPILE) -MF $@.d $(LUA_CFLAGS) -rdynamic -o $@ $< $(LDFLAGS) $(LUA_LIBS) -ldl -lpthread
 
+# As docs/embedding.md has its readers build it: nothing of sidewire is linked.
+$B/examples/embed: examples/embed.c | ready-build $B/examples
+	$(COMPILE) -MF $@.d $(LUA_CFLAGS) -o $@ $< $(LDFLAGS) $(LUA_LIBS)
+
 $B/peer: spec/support/peer.c | ready-build $B
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -MMD -MP -MF $@.d -o $@ $< -lpthread
 
@@ -176,7 +180,7 @@ $B/bench/qt: bench/qt/main.cpp bench/qt/link.cpp bench/qt/link.h | $B/bench
 	$(CXX) -std=c++17 -Wall -Wextra $(WERROR) -O2 -fPIC -I. $$(pkg-config --cflags $(QT)) -o $@ $(filter %.cpp,$^) \
 		$B/bench/moc_link.cpp $$(pkg-config --libs $(QT)) -pthread
 
-$B $B/sidewire $B/unit $B/planted $B/bench:
+$B $B/sidewire $B/unit $B/planted $B/bench $B/examples:
 	@mkdir -p $@
 
 -include $(ROOM_OBJECTS:.o=.d) $(HOST_OBJECTS:.o=.d) $(PROGRAMS:=.d) $(FUZZERS:=.d) $B/unit/replay.d
@@ -226,7 +230,7 @@ fuzz: ready-fuzz
 	@$(BUILD:programs=fuzzers) KIND=fuzz
 	@tools/fuzz $(if $(REPLAY),replay $(REPLAY),run $(or $(SECONDS),60))
 
-LINTED_SPECS = $(wildcard spec/unit/*.c spec/fuzz/*.c $(HOSTS:%=spec/support/%.c))
+LINTED_SPECS = $(wildcard spec/unit/*.c spec/fuzz/*.c examples/*.c $(HOSTS:%=spec/support/%.c))
 
 # What $(CC) has to say about every C file; nothing is built.
 warnings: ready-build
@@ -263,7 +267,7 @@ cppcheck:
 	@$(CPPCHECK) -DSW_FAULTS $(FAULT_SOURCES)
 
 clang-format:
-	@clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch] bench/*.c bench/qt/*.cpp bench/qt/*.h)
+	@clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch] examples/*.c bench/*.c bench/qt/*.cpp bench/qt/*.h)
 
 luacheck:
 	@luacheck --quiet --no-color $(wildcard lua spec examples bench tools)

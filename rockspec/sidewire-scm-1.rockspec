@@ -57,6 +57,7 @@ build = {
         "src/host/loan.c",
         "src/host/module.c",
         "src/host/options.c",
+        "src/host/policy.c",
         "src/host/poll.c",
         "src/host/record.c",
         "src/host/saver.c",

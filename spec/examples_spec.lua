@@ -59,6 +59,57 @@ describe("examples/", function()
     assert(output:find "received 0 ", output)
   end)
 
+  -- Runs the script in examples/embed.c, for so many frames; returns what it printed, and its exit status.
+  local function embed(script, peer, frames)
+    local path = os.tmpname()
+    local file <close> = assert(io.open(path, "w"))
+    file:write(script)
+    file:close()
+    local build = os.getenv "SIDEWIRE_BUILD"
+    local command = ("timeout 60 tools/run %s %s/examples/embed %s %s %d %d 2>&1"):format(build:match "[^/]+$", build,
+      path, peer.host, peer.port, frames)
+    local output <close> = assert(io.popen("unset LD_PRELOAD; " .. command .. "; echo status $?"))
+    local said, status = output:read("a"):match "^(.*)status (%d+)\n$"
+    os.remove(path)
+    return said, tonumber(status)
+  end
+
+  it("embed.c runs a script, frame by frame, and ends with what it queued delivered", function()
+    local peer = Peer.start { mode = "echo" }
+    local said, status = embed([[
+      local client = sidewire.new { host = host, port = port }
+      client:on("message", function(_, message)
+        print("got " .. message)
+        client:send("last")
+      end)
+      client:connect()
+      client:send("hello")
+    ]], peer, 30)
+    assert.same({ 0, "got hello" }, { status, said:match "[^\n]*" }, said)
+    assert(peer:wait_bytes(#"hello\nlast\n", util.DEADLINE))
+  end)
+
+  it("embed.c lets no script do what it does not allow [F60]", function()
+    local peer = Peer.start { mode = "echo" }
+    local said, status = embed([[
+      print(io, os, require, load, debug, package, sidewire.settings)
+      print(select(3, sidewire.set_policy {}), select(3, sidewire.new { queue_limit = 2^30 }))
+      local clients = {}
+      for i = 1, 9 do clients[i] = sidewire.new { host = host, port = port } end
+      print(#clients, select(3, sidewire.new()))
+      sidewire.poll = function() print "the host's poll is another one" end
+      string.format = nil
+      clients[1]:on("message", function() error "on purpose" end)
+      clients[1]:connect()
+      clients[1]:send "x"
+      clients[2]:close(1e8)
+    ]], peer, 30)
+    assert.equal(0, status, said)
+    assert.same({ "nil\tnil\tnil\tnil\tnil\tnil\tnil", "EPOLICY\tEPOLICY", "8\tEPOLICY" },
+      { table.unpack(lines_of(said), 1, 3) })
+    assert.matches("\nscript: [^\n]*on purpose\n", said)
+  end)
+
   if not Server.find "redis-server" then
     pending "request_reply.lua: redis-server is not installed, `make setup` does it"
     return

@@ -1,6 +1,8 @@
 -- docs/faults.md against the tests: does every row name tests that are there, and has every number in a title its row?
 
-local ROWS = 50
+local ROWS = {}
+for number = 1, 50 do ROWS[#ROWS + 1] = number end
+for _, number in ipairs { 51, 60 } do ROWS[#ROWS + 1] = number end
 local MISSING = "not shown yet"
 
 local function read(path)
@@ -43,12 +45,16 @@ end
 describe("docs/faults.md", function()
   local cells = rows()
 
-  it("has the rows 1 to " .. ROWS, function()
-    for number = 1, ROWS do assert(cells[number], number .. " has no row") end
-    for number in pairs(cells) do assert(number <= ROWS, number) end
+  it("has the rows that it is to have", function()
+    local wanted = {}
+    for _, number in ipairs(ROWS) do
+      assert(cells[number], number .. " has no row")
+      wanted[number] = true
+    end
+    for number in pairs(cells) do assert(wanted[number], number) end
   end)
 
-  for number = 1, ROWS do
+  for _, number in ipairs(ROWS) do
     local cell, tag = cells[number] or "", ("[F%d]"):format(number)
 
     it("names tests that show " .. tag, function()

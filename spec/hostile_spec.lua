@@ -26,7 +26,7 @@ local function run(script, ...)
   return said
 end
 
-describe("a finalizer that runs within a method of a client and ends that client [F51]", function()
+describe("a finalizer that runs within a method of a client and ends that client", function()
   local peer
   before_each(function()
     util.begin()
@@ -35,18 +35,18 @@ describe("a finalizer that runs within a method of a client and ends that client
   after_each(util.finish)
 
   for _, call in ipairs(CALLS) do
-    it("harms nobody: " .. call, function()
+    it("harms nobody [F51]: " .. call, function()
       local ran = tonumber(run("spec/hostile/collect.lua", peer.port, call):match "survived (%d+)")
       assert(ran > 0 or FRUGAL[call], "no attack ran")
     end)
   end
 end)
 
-describe("the module's metatables [F51]", function()
+describe("the module's metatables", function()
   before_each(util.begin)
   after_each(util.finish)
 
-  it("are not the script's", function()
+  it("are not the script's [F51]", function()
     local client = sidewire.new()
     client:send "x"
     local _, state = assert(client:unfinished())
@@ -57,7 +57,7 @@ describe("the module's metatables [F51]", function()
     assert.is_nil(client.__index)
   end)
 
-  it("hold finalizers that check what they get", function()
+  it("hold finalizers that check what they get [F51]", function()
     local client = sidewire.new()
     client:send "x"
     local _, state = assert(client:unfinished())
@@ -76,7 +76,7 @@ describe("the module's metatables [F51]", function()
     assert.equal("idle", client:state())
   end)
 
-  it("keep the module's own userdata, too, from being freed by hand", function()
+  it("keep the module's own userdata, too, from being freed by hand [F51]", function()
     local client = sidewire.new { host = "127.0.0.1", port = 1 }
     local _, host = debug.getupvalue(client.send, 1)
     assert.equal("sidewire.host", getmetatable(host))
@@ -89,7 +89,7 @@ describe("the module's metatables [F51]", function()
   end)
 end)
 
-describe("upvalues of the module's functions [F51]", function()
+describe("upvalues of the module's functions", function()
   before_each(util.begin)
   after_each(util.finish)
 
@@ -106,7 +106,7 @@ describe("upvalues of the module's functions [F51]", function()
     end
   end
 
-  it("are checked before they are used", function()
+  it("are checked before they are used [F51]", function()
     local client = sidewire.new { host = "127.0.0.1", port = 1 }
     local next, finalizers = sidewire.events(), { "__close", "__tostring", "__gc" }
     local arguments = { send = { ("x"):rep(100000) }, on = { "message", print }, wait = { "disconnected", 0 },

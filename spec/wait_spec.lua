@@ -1,12 +1,10 @@
 -- What ends a wait, and what must not.
 
-local sidewire = require "sidewire.core"
 local Peer = require "spec.support.peer"
 local host = require "spec.support.host"
 local util = require "spec.support.util"
 
--- Two clients of an echoing peer, connected, without handlers. Waits of this state know nothing yet of how it takes things,
--- so what such specs do happens in a state of its own: in `embed`.
+-- A wait depends on how the script has taken things before, so each script has a Lua state of its own, in `embed`.
 local PRELUDE = [[
   local port = tonumber((...))
   local sidewire = require "sidewire.core"
@@ -167,8 +165,8 @@ describe("a wait within another wait", function()
   end)
   after_each(util.finish)
 
-  -- Ten bytes are a message; one byte comes in a millisecond, so that a hundred bytes and more within one call of receive
-  -- mean that it was not woken.
+  -- Ten bytes are a message, and a byte comes each millisecond: many of them within one call of receive mean that it
+  -- was not woken.
   local SCRIPT = [[
     local client = connected { framing = { fixed = 10 } }
     local is_waiting, drained = false, 0
@@ -201,12 +199,13 @@ describe("a wait within another wait", function()
     print("drained", drained, "worst", worst, "received", received)
   ]]
 
-  for title, more in pairs {
+  local MORE = {
     ["takes no wake-up from it"] = "",
     ["takes no wake-up from it when it times out"] = "client:receive(0.001)",
     ["takes no wake-up from it when it waits for all clients"] = "sidewire.wait(0.001)",
     ["takes no wake-up from it when it is a stop of others"] = "client:wait('disconnected', 0.001) sidewire.poll()",
-  } do
+  }
+  for title, more in pairs(MORE) do
     it(title, function()
       local output = host.start({ "embed", "run" }, PRELUDE .. SCRIPT:format(more), peer.port)
       assert.equal("ready", output:read "l")

@@ -93,7 +93,7 @@ static void push_sentinel(lua_State *L, struct host *host) {
 /* Pushes the host userdata, complete: from its metatable on, it is finalized. */
 static void push_host(lua_State *L) {
     struct host *host = lua_newuserdatauv(L, sizeof *host, HOST_VALUES);
-    *host = (struct host){.kind = &sw_host_kind};
+    *host = (struct host){.kind = &sw_host_kind, .policy = sw_policy_open()};
     push_weak(L, "v");
     lua_setiuservalue(L, -2, HOST_CLIENTS);
     lua_newtable(L);
@@ -148,6 +148,7 @@ static void push_module(lua_State *L, int host, int meta) {
     add(L, module, host, meta, sw_events_functions);
     add(L, module, host, meta, sw_wait_functions);
     add(L, module, host, meta, sw_module_functions);
+    add(L, module, host, meta, sw_policy_functions);
 #ifdef SW_FAULTS
     add(L, module, host, meta, sw_fault_functions);
 #endif

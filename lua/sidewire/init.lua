@@ -75,8 +75,8 @@ end
 -- @treturn[1] client
 -- @treturn[2] nil no client was made
 -- @treturn[2] string message
--- @treturn[2] string code: ESETTINGS (the file is broken: the message has the line, and the file is left alone), or an
---   errno name when it could not be read, or when the given options could not be saved
+-- @treturn[2] string code: ESETTINGS (the file is broken: the message has the line, and the file is left alone), an
+--   errno name when it could not be read, or when the given options could not be saved, EPOLICY, or the core's
 -- @raise misuse, not enough memory
 function sidewire.new(options)
   local went_well, client, message, code = pcall(new, options)

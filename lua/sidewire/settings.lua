@@ -30,7 +30,10 @@
 --
 -- These functions read and write a small file while the caller waits.
 -- @module sidewire.settings
+local core = require "sidewire.core"
 local settings_text = require "sidewire.settings_text"
+
+local check_file = core.check_file -- kept here: a script may change what the table holds
 
 local settings = {}
 
@@ -53,6 +56,7 @@ local ERRNO_NAMES = {
 
 -- What io and os said of `name`, as nil, message, code. Some of their messages begin with the name.
 local function system_failure(deed, path, name, message, number)
+  if number == "EPOLICY" then return nil, message, number end
   local prefix = name .. ": "
   if message:sub(1, #prefix) == prefix then message = message:sub(#prefix + 1) end
   local reason = message:gsub("^%u%l", string.lower)
@@ -85,8 +89,10 @@ local function read_bounded(file)
   return table.concat(pieces)
 end
 
--- The text of a file, "" when there is none; or nil, message, number.
+-- The text of a file, "" when there is none; or nil, message, number or code.
 local function read_file(path)
+  local allowed, refusal, code = check_file(path)
+  if not allowed then return nil, refusal, code end
   local file, message, number = io.open(path, "rb")
   if not file and number == ENOENT then return "" end
   if not file then return nil, message, number end
@@ -119,6 +125,8 @@ end
 
 -- true, or nil, message, number. What a buffer still held may fail as late as at the closing.
 local function write_file(path, text)
+  local allowed, refusal, code = check_file(path)
+  if not allowed then return nil, refusal, code end
   local file, message, number = io.open(path, "wb")
   if not file then return nil, message, number end
   local written_all
@@ -146,7 +154,7 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string message
 -- @treturn[2] string code: ESETTINGS (broken: the message has the line and what is wrong there), or an errno name
---   (EACCES, EISDIR, ...) when it cannot be read
+--   (EACCES, EISDIR, ...) when it cannot be read, or EPOLICY (the host's policy allows no files)
 -- @raise path is no file name
 function settings.load(path)
   check_path("load", path)
@@ -164,7 +172,7 @@ end
 -- @treturn[2] nil
 -- @treturn[2] string message
 -- @treturn[2] string code: ESETTINGS (the file is broken: it is left alone), or an errno name (ENOSPC, EROFS, EACCES,
---   ...); the old file is as it was, and no other is left behind
+--   ...), or EPOLICY; the old file is as it was, and no other is left behind
 -- @raise path is no file name; unknown keys and invalid values
 function settings.save(path, values)
   check_path("save", path)

@@ -45,6 +45,34 @@ local function connected_to(mode, options)
   return function(case) case:connect_to(mode, options) end
 end
 
+-- The message of the poll that is too deep: each handler polls for an answer.
+local function deep_poll(case)
+  local message
+  local function poll_on()
+    while not message do
+      case.sidewire.wait(util.DEADLINE)
+      local ok, why = pcall(case.sidewire.poll)
+      if not ok then message = why end
+    end
+  end
+  case:connect_to "echo"
+  case.client:on("message", function(client)
+    client:send "and again"
+    poll_on()
+  end)
+  case.client:send "x"
+  poll_on()
+  return message, "raises"
+end
+
+-- A policy of a Lua state of its own: what the call there returns.
+local function under_policy(rules, call)
+  return function(case)
+    return case:run_apart(("local sidewire = require 'sidewire' local client = sidewire.new() "
+      .. "assert(sidewire.set_policy { %s }) REPORT(%s)"):format(rules, call))
+  end
+end
+
 local function connecting(case)
   case:new { port = case:black_hole() }
   case.client:connect()
@@ -259,6 +287,14 @@ errors.sections = {
       "Give nothing for no limit." },
     { "sidewire.stop(-1)", "sidewire.stop: timeout must be a number of seconds, 0..1e8, got -1", "raises",
       "Give nothing to give the clients their linger." },
+    { "sidewire.poll()",
+      "sidewire.poll: too many polls within handlers of polls, 16 at most: a handler that waits for an answer should "
+        .. "return, and another handler take it", "raises",
+      "Let the handler return. What is queued stays for the next `poll`.",
+      when = "in a handler of the 16th poll within another", get = deep_poll },
+    { "sidewire.set_policy { max_client = 1 }",
+      "sidewire.set_policy: unknown option 'max_client' (valid: max_clients, max_queue, max_inbox, max_linger, files)",
+      "raises", "Check the spelling; the policy stays as it was." },
     { "sidewire.on_error(5)", "sidewire.on_error: fn must be a function, got 5", "raises", "Give a function, or nil." },
     { "client:state()", "calling 'state' on bad self (this client was collected)", "raises",
       "Do not use a client in finalizers of objects that die with it.", when = "after the script called its `__gc`",
@@ -377,6 +413,21 @@ errors.sections = {
       "Connect first: this would wait for ever.", get = function(case)
         return case:run_apart "REPORT(require 'sidewire'.wait())"
       end, names = "client:connect" },
+    { "sidewire.wait(1)", "cannot wait: poll(2) failed: invalid argument", "EINVAL",
+      "Allow the process more descriptors: RLIMIT_NOFILE (`ulimit -n`) is below what poll(2) asks for.",
+      when = "connected, with `ulimit -n 0`", names = "poll(2)", get = function(case)
+        return case:run_apart([[
+          local sidewire = require "sidewire"
+          local client = sidewire.new { host = "127.0.0.1", port = tonumber(...) }
+          client:connect()
+          client:wait "connected"
+          sidewire.poll()
+          local before = embed.limit_descriptors(0)
+          local result, message, code = sidewire.wait(1)
+          embed.limit_descriptors(before)
+          REPORT(result, message, code)
+        ]], case:serve "silent")
+      end },
     { 'client:wait "connected"', "not connected: call client:connect first", "ENOTCONN", "Call connect.",
       names = "client:connect" },
     { 'client:wait "connected"', "not connected: client:disconnect ended the connection", "ECLOSED",
@@ -448,6 +499,43 @@ errors.sections = {
     { 'client:set_server("127.0.0.1", 4000)', "done, but not saved: cannot write net.ini: no space left on device",
       "ENOSPC", "The client goes there; only the file does not say so. It is saved with the next setting.",
       when = "the disk is full", not_here = "spec/settings_spec.lua" },
+  },
+  {
+    title = "The host's policy",
+    text = "A program that runs scripts of others may limit them (`sidewire.set_policy`, docs/embedding.md).",
+    { "sidewire.new { queue_limit = 2^20 }",
+      "sidewire.new: queue_limit 1048576 exceeds the host's policy: max_queue is 1000", "EPOLICY",
+      "Ask for less, or leave the option out: then it is what the policy allows.", when = "under `max_queue = 1000`",
+      get = under_policy("max_queue = 1000", "sidewire.new { queue_limit = 2^20 }") },
+    { "sidewire.new { inbox_limit = 2^20 }",
+      "sidewire.new: inbox_limit 1048576 exceeds the host's policy: max_inbox is 1000", "EPOLICY", "The same.",
+      when = "under `max_inbox = 1000`",
+      get = under_policy("max_inbox = 1000", "sidewire.new { inbox_limit = 2^20 }") },
+    { "sidewire.new { max_message = 2^20 }",
+      "sidewire.new: max_message 1048576 exceeds the host's policy: max_inbox is 1000", "EPOLICY", "The same.",
+      when = "under `max_inbox = 1000`",
+      get = under_policy("max_inbox = 1000", "sidewire.new { max_message = 2^20 }") },
+    { "sidewire.new { linger = 60 }", "sidewire.new: linger 60.0 s exceeds the host's policy: max_linger is 0.5 s",
+      "EPOLICY", "The same.", when = "under `max_linger = 0.5`",
+      get = under_policy("max_linger = 0.5", "sidewire.new { linger = 60 }") },
+    { "sidewire.new()", "sidewire.new: the host's policy allows no more clients: max_clients is 1, and a client counts "
+      .. "until it is closed and its socket gone", "EPOLICY", "Close a client first.", when = "under `max_clients = 1`",
+      get = under_policy("max_clients = 1", "sidewire.new()") },
+    { "client:disconnect(60)", "client:disconnect: linger 60.0 s exceeds the host's policy: max_linger is 0.5 s",
+      "EPOLICY", "Give less time; nothing was done.", when = "under `max_linger = 0.5`",
+      get = under_policy("max_linger = 0.5", "client:disconnect(60)") },
+    { "client:close(60)", "client:close: linger 60.0 s exceeds the host's policy: max_linger is 0.5 s",
+      "EPOLICY", "Nothing: it is closed, with the longest linger that is allowed.", when = "under `max_linger = 0.5`",
+      get = under_policy("max_linger = 0.5", "client:close(60)") },
+    { "sidewire.stop(60)", "sidewire.stop: timeout 60.0 s exceeds the host's policy: max_linger is 0.5 s",
+      "EPOLICY", "Give less time; nothing was done.", when = "under `max_linger = 0.5`",
+      get = under_policy("max_linger = 0.5", "sidewire.stop(60)") },
+    { 'sidewire.settings.load "net.ini"', "cannot open net.ini: the host's policy allows no files (files is false)",
+      "EPOLICY", "Ask the host's makers; `settings` as an option of `sidewire.new` gives the same.",
+      when = "under `files = false`", get = under_policy("files = false", "sidewire.settings.load 'net.ini'") },
+    { "sidewire.set_policy {}", "sidewire.set_policy: the host's policy is locked", "EPOLICY",
+      "Nothing: there is no way back.", when = "after `sidewire.lock_policy()`",
+      get = under_policy("max_clients = 9", "(sidewire.lock_policy() and sidewire.set_policy)({})") },
   },
   {
     title = "Processes and Lua states",

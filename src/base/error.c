@@ -145,6 +145,7 @@ static const char *own_text(enum sw_err err, enum sw_stage stage) {
     case SW_FRAME: return incoming ? "it sent a message longer than max_message" : "framing cannot carry this message";
     case SW_SELF: return "connected to itself";
     case SW_PEER: return "the other side ended it";
+    case SW_POLICY: return "the host's policy does not allow it";
     }
     assert(!"an enum sw_err without a text");
     return "unknown error";
@@ -177,6 +178,7 @@ const char *sw_error_code(const struct sw_error *error) {
     case SW_FRAME: return "EFRAME";
     case SW_SELF: return "ESELF";
     case SW_PEER: return "EPEER";
+    case SW_POLICY: return "EPOLICY";
     }
     assert(!"an enum sw_err without a code");
     return "ESYSTEM";

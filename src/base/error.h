@@ -22,6 +22,7 @@ enum sw_err {
     SW_FRAME,    /* EFRAME     bad frame from the peer, or a message that its framing cannot carry */
     SW_SELF,     /* ESELF      connected to itself (RFC 9293, 3.5: simultaneous open) */
     SW_PEER,     /* EPEER      orderly end by the peer */
+    SW_POLICY,   /* EPOLICY    the embedding host does not allow it */
 };
 
 /* Where it happened; the order is that of a connection's life. */

@@ -14,6 +14,7 @@ struct sw_channel *sw_channel_new(struct sw_engine *engine, struct sw_options *o
     atomic_init(&channel->refs, 1);
     atomic_init(&channel->fd, -1);
     channel->engine = sw_engine_ref(engine);
+    atomic_fetch_add_explicit(&engine->open, 1, memory_order_relaxed);
     channel->options = options;
     channel->commands_tail = &channel->commands;
     sw_inbox_init(&channel->in);

@@ -15,12 +15,11 @@
 #include "base/options.h"
 #include "base/state.h"
 #include "channel/command.h"
+#include "channel/engine.h"
 #include "channel/greeting.h"
 #include "channel/inbox.h"
 #include "channel/lock.h"
 #include "channel/outbox.h"
-
-struct sw_engine;
 
 /* Counters that the loop keeps (sw_channel_close_here, where there is none) and the host reads. accepted = queued +
  * in_flight + finished + lost, where accepted is the outbox's last_id. */
@@ -77,6 +76,7 @@ struct sw_channel {
     bool attached; /* host sets with the first connect, loop clears when it drops the connection: the loop knows it */
     bool dirty;    /* host sets, loop clears: stands in the engine's dirty list */
     bool silent;   /* host: collected, nobody is left to be told anything */
+    bool gone; /* closed, and its socket too: the last report is there; loop sets, or the host where there is no loop */
     enum sw_state state; /* what scripts see: host at a command, loop when it knows the newest command */
     struct sw_outbox out;
     struct sw_inbox in;
@@ -105,6 +105,13 @@ void sw_channel_unref(struct sw_channel *channel);
 
 static inline void sw_channel_lock(struct sw_channel *channel) { sw_lock_take(&channel->lock); }
 static inline void sw_channel_unlock(struct sw_channel *channel) { sw_lock_drop(&channel->lock); }
+
+/* With the lock held: the channel is gone now. */
+static inline void sw_channel_mark_gone(struct sw_channel *channel) {
+    channel->attached = false;
+    channel->gone = true;
+    atomic_fetch_sub_explicit(&channel->engine->open, 1, memory_order_relaxed);
+}
 
 /* With the lock held: must the engine's ready list get the channel? */
 static inline bool sw_channel_mark_ready(struct sw_channel *channel) {

@@ -17,6 +17,7 @@ struct sw_engine *sw_engine_new(void *(*thread_main)(void *engine)) {
     sw_lock_init(&engine->lock);
     pthread_mutex_init(&engine->loans_lock, NULL);
     atomic_init(&engine->refs, 1);
+    atomic_init(&engine->open, 0);
     atomic_init(&engine->arrived, false);
     engine->thread_main = thread_main;
     engine->loop_wakeup = engine->host_wakeup = SW_WAKEUP_CLOSED;

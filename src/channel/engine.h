@@ -33,6 +33,7 @@ struct sw_channels {
 
 struct sw_engine {
     atomic_int refs;
+    atomic_size_t open;                 /* channels whose client is not closed, or has a socket still */
     void *(*thread_main)(void *engine); /* the loop room's; set once by sidewire.c */
 
     /* Host thread only. */
@@ -49,13 +50,13 @@ struct sw_engine {
     struct sw_channels ready; /* loop adds, host takes; each holds a reference */
     struct sw_post *posts;    /* helpers add, loop takes */
     struct sw_pages returned; /* lent bytes that are done with: anybody adds, host takes */
-    atomic_bool arrived;      /* set whenever something is added to ready or returned, cleared when that is taken: a host
+    atomic_bool arrived; /* set whenever something is added to ready or returned, cleared when that is taken: a host
                                  that finds nothing needs no lock */
-    bool alive;               /* the loop thread takes dirty channels: set by start, cleared by the loop's last look */
-    bool sleeping;            /* loop sets before it sleeps, who wakes it clears */
-    bool host_waiting;        /* host sets before it sleeps, host clears */
-    bool stopping;            /* host: end as soon as no client is open */
-    bool aborting;            /* host: end now */
+    bool alive;          /* the loop thread takes dirty channels: set by start, cleared by the loop's last look */
+    bool sleeping;       /* loop sets before it sleeps, who wakes it clears */
+    bool host_waiting;   /* host sets before it sleeps, host clears */
+    bool stopping;       /* host: end as soon as no client is open */
+    bool aborting;       /* host: end now */
 
     /* What the host lends lies in its Lua state, and may be read by the loop while it holds this lock: for as long as a
      * sendmsg takes, so the lock is none of those above. */
@@ -67,6 +68,11 @@ struct sw_engine {
 struct sw_engine *sw_engine_new(void *(*thread_main)(void *engine));
 struct sw_engine *sw_engine_ref(struct sw_engine *engine);
 void sw_engine_unref(struct sw_engine *engine);
+
+/* How many channels there are whose client is not closed, or has a socket still. */
+static inline size_t sw_engine_count_open(const struct sw_engine *engine) {
+    return atomic_load_explicit(&engine->open, memory_order_relaxed);
+}
 
 /* --- host thread --- */
 

@@ -235,7 +235,7 @@ void sw_channel_look(struct sw_channel *channel, struct sw_view *view) {
     sw_channel_lock(channel);
     view->state = channel->state;
     view->attached = channel->attached;
-    view->gone = channel->state == SW_STATE_CLOSED && !channel->attached;
+    view->gone = channel->gone;
     view->paused = channel->in.paused || channel->in.reserve_used;
     view->undelivered = channel->in.bytes > 0 || channel->in.reserve_used || channel->in.finished;
     view->accepted = channel->out.last_id;
@@ -284,6 +284,10 @@ void sw_channel_close_here(struct sw_channel *channel) {
     SW_ON_HOST_THREAD();
     struct sw_report last = {.event = SW_EVENT_CLOSE};
     sw_channel_lock(channel);
+    if (channel->gone) { /* the loop carried the close out, and ended then */
+        sw_channel_unlock(channel);
+        return;
+    }
     struct sw_pages unsent = channel->out.pages;
     channel->out.pages = (struct sw_pages){NULL, NULL};
     struct sw_gauges *gauges = &channel->gauges;
@@ -293,7 +297,7 @@ void sw_channel_close_here(struct sw_channel *channel) {
     gauges->handed = channel->out.last_id;
     channel->out.bytes = 0;
     channel->state = SW_STATE_CLOSED;
-    channel->attached = false;
+    sw_channel_mark_gone(channel);
     sw_inbox_finish(&channel->in, &last);
     bool tell = sw_channel_mark_ready(channel);
     sw_channel_unlock(channel);

@@ -236,7 +236,7 @@ void sw_channel_detach(struct sw_channel *channel) {
 void sw_channel_finish(struct sw_channel *channel, const struct sw_report *report) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
-    channel->attached = false;
+    sw_channel_mark_gone(channel);
     sw_inbox_finish(&channel->in, report);
     bool tell = sw_channel_mark_ready(channel);
     sw_channel_unlock(channel);

@@ -73,7 +73,7 @@ static bool push_option(lua_State *L, const char *name) {
  * @treturn[1] client
  * @treturn[2] nil no client was made, or the saver refused it
  * @treturn[2] string message
- * @treturn[2] string code: EFORKED, ECLOSED (the Lua state is closing), or the saver's
+ * @treturn[2] string code: EPOLICY, EFORKED, ECLOSED (the Lua state is closing), or the saver's
  * @raise misuse, not enough memory
  */
 static int new_client(lua_State *L) {
@@ -83,8 +83,9 @@ static int new_client(lua_State *L) {
     lua_settop(L, 2);
     sw_check_saver(L, AT_SAVER);
     copy_table(L, AT_OPTIONS);
-    sw_options_read(L, AT_OPTIONS, &options, &start);
+    sw_options_read(L, AT_OPTIONS, &host->policy, &options, &start);
     if (sw_host_refuses(L, host)) return 3;
+    if (sw_policy_refuses_options(L, &host->policy, &options) || sw_policy_refuses_client(L, host)) return 3;
     sw_push_handle(L); /* a handle that can be collected at any point of what follows */
     struct client *client = make(host, &options, &start);
     if (client == NULL) return luaL_error(L, "sidewire.new: not enough memory");
@@ -109,8 +110,9 @@ static int new_client(lua_State *L) {
 static int check_options(lua_State *L) {
     struct sw_options options;
     struct sw_start start;
+    const struct sw_policy open = sw_policy_open();
     lua_settop(L, 1);
-    sw_options_read(L, AT_OPTIONS, &options, &start);
+    sw_options_read(L, AT_OPTIONS, &open, &options, &start);
     sw_push_endpoint(L, &start.server);
     sw_push_reconnect(L, &start.reconnect);
     return 3;
@@ -225,16 +227,18 @@ void sw_client_close(struct client *client, double linger) {
  * @treturn[1] boolean true, at once
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EFORKED
+ * @treturn[2] string code: EPOLICY (it is closed all the same, with the longest linger that is allowed), EFORKED
  * @raise invalid linger
  */
 static int client_close(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    double linger = client->channel->options->linger;
-    if (!lua_isnoneornil(L, 2)) linger = sw_check_seconds(L, (struct sw_spot){"client:close", "linger"}, 2, 0);
-    sw_client_close(client, linger);
+    double linger = client->channel->options->linger, limit = client->host->policy.max_linger;
+    bool is_given = !lua_isnoneornil(L, 2);
+    if (is_given) linger = sw_check_seconds(L, (struct sw_spot){"client:close", "linger"}, 2, 0);
+    sw_client_close(client, is_given && linger > limit ? limit : linger);
     sw_client_anchor(L, 1, client);
+    if (is_given && sw_policy_refuses_linger(L, &client->host->policy, "client:close: linger", linger)) return 3;
     lua_pushboolean(L, true);
     return 1;
 }

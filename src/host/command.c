@@ -115,15 +115,17 @@ static bool order_if_attached(struct client *client, const struct sw_command *mo
  * @treturn[1] boolean true, at once; a disconnect (or error) event follows
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ECLOSED, EFORKED, ENOMEM
+ * @treturn[2] string code: EPOLICY (nothing is done), ECLOSED, EFORKED, ENOMEM
  * @raise invalid linger
  */
 static int client_disconnect(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     double linger = client->channel->options->linger;
-    if (!lua_isnoneornil(L, 2)) linger = sw_check_seconds(L, (struct sw_spot){"client:disconnect", "linger"}, 2, 0);
+    bool is_given = !lua_isnoneornil(L, 2);
+    if (is_given) linger = sw_check_seconds(L, (struct sw_spot){"client:disconnect", "linger"}, 2, 0);
     if (client->is_closed) return sw_push_closed(L, client->server);
+    if (is_given && sw_policy_refuses_linger(L, &client->host->policy, "client:disconnect: linger", linger)) return 3;
     sw_host_note_linger(client->host, linger);
     const struct sw_command model = {.verb = SW_DISCONNECT, .linger = linger};
     if (sw_client_state(client) != SW_STATE_IDLE && !order_if_attached(client, &model, SW_STATE_CLOSING))

@@ -22,6 +22,7 @@
 #include "base/cursor.h"
 #include "channel/engine.h"
 #include "channel/host_end.h"
+#include "host/policy.h"
 #include "host/userdata.h"
 
 /* The userdata of a client: its handle, or its keeper. */
@@ -89,9 +90,10 @@ struct host {
     enum sw_taking taking;
     unsigned depth; /* polls that are active, or were when an error left them */
     bool has_on_error;
-    struct client *watched;     /* the client that the innermost wait is for, while is_waiting; may be NULL */
-    bool is_waiting;            /* the loop wakes this thread; a wait that an error left has not taken that back */
-    uint64_t waits;             /* counts whenever is_waiting ends */
+    struct client *watched; /* the client that the innermost wait is for, while is_waiting; may be NULL */
+    bool is_waiting;        /* the loop wakes this thread; a wait that an error left has not taken that back */
+    uint64_t waits;         /* counts whenever is_waiting ends */
+    struct sw_policy policy;
     double max_linger;          /* the longest that any client was ever given */
     struct sw_options *options; /* of the newest client, which the next may share; one reference or NULL */
 };
@@ -154,7 +156,7 @@ extern const luaL_Reg sw_command_methods[], sw_send_methods[], sw_inspect_method
 extern const luaL_Reg sw_poll_functions[], sw_poll_methods[], sw_events_functions[];
 extern const luaL_Reg sw_wait_functions[], sw_wait_methods[];
 extern const luaL_Reg sw_unfinished_methods[];
-extern const luaL_Reg sw_module_functions[];
+extern const luaL_Reg sw_module_functions[], sw_policy_functions[];
 
 /* --- module.c --- */
 

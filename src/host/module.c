@@ -1,4 +1,5 @@
 #include <lauxlib.h>
+#include <math.h>
 
 #include "base/clock.h"
 #include "host/check.h"
@@ -27,7 +28,8 @@ static const double STOP_MARGIN = 0.5;
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ETIMEDOUT (the thread ends by itself), EFORKED, ECLOSED (the Lua state is closing)
+ * @treturn[2] string code: ETIMEDOUT (the thread ends by itself), EPOLICY (nothing is done), EFORKED, ECLOSED (the Lua
+ * state is closing)
  * @raise invalid timeout
  */
 static int stop(lua_State *L) {
@@ -35,6 +37,7 @@ static int stop(lua_State *L) {
     if (sw_host_refuses(L, host)) return 3;
     double timeout = -1;
     if (!lua_isnoneornil(L, 1)) timeout = sw_check_seconds(L, (struct sw_spot){"sidewire.stop", "timeout"}, 1, 0);
+    if (sw_policy_refuses_linger(L, &host->policy, "sidewire.stop: timeout", timeout)) return 3;
     if (sw_host_stop(host, timeout)) return lua_pushboolean(L, true), 1;
     lua_pushnil(L);
     lua_pushliteral(L, "the loop thread did not end in time; it ends by itself");
@@ -47,7 +50,7 @@ bool sw_host_stop(struct host *host, double timeout) {
         double linger = client->channel->options->linger;
         sw_client_close(client, timeout >= 0 && timeout < linger ? timeout : linger);
     }
-    if (timeout < 0) timeout = host->max_linger + STOP_MARGIN;
+    if (timeout < 0) timeout = fmin(host->max_linger, host->policy.max_linger) + STOP_MARGIN;
     sw_wait_leave(host);
     return sw_engine_stop(host->engine, false, sw_clock() + timeout) ||
            sw_engine_stop(host->engine, true, sw_clock() + STOP_MARGIN);

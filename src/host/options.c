@@ -1,6 +1,7 @@
 #include "host/options.h"
 
 #include <lauxlib.h>
+#include <math.h>
 #include <string.h>
 
 #include "codec/codec.h"
@@ -84,7 +85,12 @@ static void read_max_message(lua_State *L, struct sw_spot spot, void *out) {
     ((struct reading *)out)->max_message = sw_check_integer(L, spot, -1, 1, MESSAGE_MAX);
 }
 
-static void complete_framing(lua_State *L, const struct reading *reading) {
+static uint32_t default_max_message(const struct sw_framing *framing, const struct sw_policy *policy) {
+    uint32_t max = sw_framing_prefix(framing->kind) > 0 ? MESSAGE_MAX_COUNTED : MESSAGE_MAX_MARKED;
+    return max < policy->max_inbox ? max : (uint32_t)policy->max_inbox;
+}
+
+static void complete_framing(lua_State *L, const struct reading *reading, const struct sw_policy *policy) {
     struct sw_framing *framing = &reading->options->framing;
     if (framing->kind == SW_FRAMING_FIXED) {
         if (reading->max_message != 0 && reading->max_message < (lua_Integer)framing->size)
@@ -94,7 +100,7 @@ static void complete_framing(lua_State *L, const struct reading *reading) {
     } else if (reading->max_message != 0) {
         framing->max = (uint32_t)reading->max_message;
     } else {
-        framing->max = sw_framing_prefix(framing->kind) > 0 ? MESSAGE_MAX_COUNTED : MESSAGE_MAX_MARKED;
+        framing->max = default_max_message(framing, policy);
     }
     sw_framing_init(framing);
 }
@@ -211,30 +217,33 @@ static const struct sw_option all_options[] = {
     {NULL, NULL},
 };
 
-static void set_defaults(struct sw_options *options) {
+static size_t at_most(size_t size, size_t limit) { return size < limit ? size : limit; }
+
+static void set_defaults(struct sw_options *options, const struct sw_policy *policy) {
     *options = (struct sw_options){
         .framing = {.kind = SW_FRAMING_LINE},
         .retain = SW_RETAIN_UNSENT,
-        .queue_limit = (size_t)16 * 1024 * 1024,
-        .inbox_limit = (size_t)8 * 1024 * 1024,
+        .queue_limit = at_most((size_t)16 * 1024 * 1024, policy->max_queue),
+        .inbox_limit = at_most((size_t)8 * 1024 * 1024, policy->max_inbox),
         .connect_timeout = 10,
-        .linger = 1,
+        .linger = fmin(1, policy->max_linger),
         .stall_timeout = 30,
         .keepalive = {.idle = 15, .interval = 5, .count = 3},
         .nodelay = true,
     };
 }
 
-void sw_options_read(lua_State *L, int index, struct sw_options *options, struct sw_start *start) {
+void sw_options_read(lua_State *L, int index, const struct sw_policy *policy, struct sw_options *options,
+                     struct sw_start *start) {
     struct reading reading = {options, start, 0};
     *start = (struct sw_start){.reconnect = sw_reconnect_default()};
-    set_defaults(options);
+    set_defaults(options, policy);
     if (lua_isnoneornil(L, index)) {
-        complete_framing(L, &reading);
+        complete_framing(L, &reading, policy);
         return;
     }
     if (!lua_istable(L, index))
         sw_misuse(L, (struct sw_spot){"sidewire.new", "options"}, index, "a table { host =, port =, ... }");
     sw_check_table(L, (struct sw_spot){"sidewire.new", NULL}, index, all_options, &reading);
-    complete_framing(L, &reading);
+    complete_framing(L, &reading, policy);
 }

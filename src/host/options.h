@@ -7,6 +7,7 @@
 #include "base/address.h"
 #include "base/backoff.h"
 #include "base/options.h"
+#include "host/policy.h"
 
 /* What the client starts with and may change. */
 struct sw_start {
@@ -14,7 +15,9 @@ struct sw_start {
     struct sw_reconnect reconnect;
 };
 
-/* Reads the table at index, but for `on` and `greeting`, which stay in it. Raises on misuse. */
-void sw_options_read(lua_State *L, int index, struct sw_options *options, struct sw_start *start);
+/* Reads the table at index, but for `on` and `greeting`, which stay in it. Defaults do not exceed the policy; what the
+ * table says may, for sw_policy_refuses_options to see. Raises on misuse. */
+void sw_options_read(lua_State *L, int index, const struct sw_policy *policy, struct sw_options *options,
+                     struct sw_start *start);
 
 #endif

@@ -1,0 +1,122 @@
+/* A C host that runs a script which is not its own: embed SCRIPT HOST PORT [FRAMES]
+ *
+ * The host opens sidewire in the Lua state, sets what scripts may ask for, and locks that; then it runs the script in an
+ * environment without files, programs and the loading of code, and polls once a frame. The script finds `sidewire`, `host`
+ * and `port` in its environment. docs/embedding.md says what happens behind all this.
+ *
+ *     cc -o embed examples/embed.c $(pkg-config --cflags --libs lua5.4)
+ */
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* What the script gets of Lua. Not load, require, io, os, package and debug; nor collectgarbage, which a script seldom
+ * needs. */
+static const char *const allowed[] = {"assert", "coroutine", "error",    "getmetatable", "ipairs",   "math",
+                                      "next",   "pairs",     "pcall",    "print",        "select",   "string",
+                                      "table",  "type",      "tonumber", "setmetatable", "tostring", NULL};
+
+/* Pushes what `require "sidewire.core"` gives: the C module alone is complete. */
+static void push_sidewire(lua_State *L) {
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "sidewire.core");
+    lua_call(L, 1, 1);
+}
+
+static void set_policy(lua_State *L) {
+    push_sidewire(L);
+    lua_getfield(L, -1, "set_policy");
+    lua_createtable(L, 0, 5);
+    lua_pushinteger(L, 8);
+    lua_setfield(L, -2, "max_clients");
+    lua_pushinteger(L, 1024 * 1024);
+    lua_setfield(L, -2, "max_queue"); /* bytes, for each client */
+    lua_pushinteger(L, 1024 * 1024);
+    lua_setfield(L, -2, "max_inbox");
+    lua_pushnumber(L, 0.5);
+    lua_setfield(L, -2, "max_linger"); /* seconds that lua_close may take to deliver what is queued */
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "files");
+    lua_call(L, 1, 1); /* raises for what cannot be meant */
+    if (!lua_toboolean(L, -1)) luaL_error(L, "the policy was locked already");
+    lua_pop(L, 1);
+    lua_getfield(L, -1, "lock_policy");
+    lua_call(L, 0, 0);
+    lua_pop(L, 1);
+}
+
+/* Pushes a copy of the table on top, in its place: what the script does to it concerns nobody else. */
+static void copy_table(lua_State *L) {
+    lua_newtable(L);
+    for (lua_pushnil(L); lua_next(L, -3) != 0;) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, -4);
+    }
+    lua_remove(L, -2);
+}
+
+/* Pushes the script's environment. */
+static void push_environment(lua_State *L, const char *host, int port) {
+    lua_newtable(L);
+    for (int i = 0; allowed[i] != NULL; i++) {
+        lua_getglobal(L, allowed[i]);
+        if (lua_istable(L, -1)) copy_table(L);
+        lua_setfield(L, -2, allowed[i]);
+    }
+    push_sidewire(L);
+    copy_table(L);
+    lua_setfield(L, -2, "sidewire");
+    lua_pushstring(L, host);
+    lua_setfield(L, -2, "host");
+    lua_pushinteger(L, port);
+    lua_setfield(L, -2, "port");
+}
+
+/* Text only: a script in the form of bytecode can crash any Lua. */
+static void run_script(lua_State *L, const char *path, const char *host, int port) {
+    if (luaL_loadfilex(L, path, "t") != LUA_OK) lua_error(L);
+    push_environment(L, host, port);
+    if (lua_setupvalue(L, -2, 1) == NULL) lua_pop(L, 1);
+    lua_call(L, 0, 0);
+}
+
+/* Runs the script's handlers. One that raises ends only this poll: the next goes on with the event behind it. */
+static void poll(lua_State *L) {
+    push_sidewire(L);
+    lua_getfield(L, -1, "poll");
+    lua_pushinteger(L, 1000); /* events a frame, at most */
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        fprintf(stderr, "script: %s\n", lua_tostring(L, -1));
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+static int play(lua_State *L) {
+    const char *const *arguments = lua_touserdata(L, 1);
+    const struct timespec frame = {.tv_nsec = 16666667};
+    luaL_openlibs(L);
+    set_policy(L);
+    run_script(L, arguments[0], arguments[1], atoi(arguments[2]));
+    for (int frames = arguments[3] != NULL ? atoi(arguments[3]) : 60; frames > 0; frames--) {
+        poll(L);
+        nanosleep(&frame, NULL); /* a game draws here */
+    }
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 4) return fprintf(stderr, "usage: embed SCRIPT HOST PORT [FRAMES]\n"), 2;
+    lua_State *L = luaL_newstate();
+    if (L == NULL) return fprintf(stderr, "not enough memory\n"), 1;
+    lua_pushcfunction(L, play);
+    lua_pushlightuserdata(L, argv + 1);
+    int failed = lua_pcall(L, 1, 0, 0);
+    if (failed != LUA_OK) fprintf(stderr, "embed: %s\n", lua_tostring(L, -1));
+    lua_close(L); /* delivers what is queued, for at most max_linger, and joins sidewire's thread */
+    return failed == LUA_OK ? 0 : 1;
+}

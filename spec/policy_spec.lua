@@ -1,0 +1,232 @@
+-- What an embedding host forbids its scripts. A policy lasts as long as its Lua state, so each runs in one of its own.
+
+local sidewire = require "sidewire"
+local Peer = require "spec.support.peer"
+local host = require "spec.support.host"
+local util = require "spec.support.util"
+
+local PRELUDE = [[
+  local port, silent = tonumber((...)), tonumber((select(2, ...)))
+  local sidewire = require "sidewire"
+  local core = require "sidewire.core"
+  local function new(options)
+    options.host, options.port = "127.0.0.1", options.port or port
+    return sidewire.new(options)
+  end
+  local function connected(options)
+    local client = assert(new(options))
+    assert(client:connect())
+    assert(client:wait("connected", 30))
+    return client
+  end
+  -- A refusal says what was asked, and names the rule.
+  local function refused(rule, asked, result, message, code)
+    assert(result == nil and code == "EPOLICY", tostring(message))
+    assert(message:find(rule, 1, true), message)
+    assert(message:find(asked, 1, true), message)
+    assert(message:find("the host's policy", 1, true), message)
+  end
+  local function set(rules) assert(sidewire.set_policy(rules) == true) end
+]]
+
+local peer, silent
+
+local function embed(script)
+  return host.run({ "embed", "run" }, PRELUDE .. script, peer.port, silent.port)
+end
+
+describe("the host's policy", function()
+  before_each(function()
+    util.begin()
+    peer = Peer.start { mode = "echo" }
+    silent = Peer.start { mode = "silent" }
+  end)
+  after_each(util.finish)
+
+  it("refuses a queue_limit above max_queue, and lowers the default to it [F60]", function()
+    embed [[
+      set { max_queue = 1000 }
+      refused("max_queue is 1000", "queue_limit 1001", new { queue_limit = 1001 })
+      assert(new { queue_limit = 1000 })
+      local client = new {}
+      assert(select(3, client:send(("x"):rep(1000))) == "ETOOBIG")
+      assert(client:send(("x"):rep(999)) == 1)
+    ]]
+  end)
+
+  it("refuses an inbox_limit and a max_message above max_inbox, and lowers the defaults to it [F60]", function()
+    embed [[
+      set { max_inbox = 1000 }
+      refused("max_inbox is 1000", "inbox_limit 1001", new { inbox_limit = 1001 })
+      refused("max_inbox is 1000", "max_message 1001", new { max_message = 1001 })
+      refused("max_inbox is 1000", "max_message 1001", new { framing = "u32be", max_message = 1001 })
+      refused("max_inbox is 1000", "framing.fixed 1001", new { framing = { fixed = 1001 } })
+      assert(new { inbox_limit = 1000, max_message = 1000 } and new { framing = { fixed = 1000 } })
+      local client = connected { reconnect = false }
+      client:send(("x"):rep(1001))
+      client:wait("disconnected", 30)
+      assert(select(3, client:receive()) == "EFRAME") -- the message that came back is longer than max_message
+    ]]
+  end)
+
+  it("bounds every linger by max_linger, and the time that stop waits [F60]", function()
+    local said = embed [[
+      set { max_linger = 0.3 }
+      refused("max_linger is 0.3", "linger 0.5", new { linger = 0.5 })
+      local client = new { linger = 0.3 }
+      refused("max_linger is 0.3", "linger 1.0", client:disconnect(1))
+      refused("max_linger is 0.3", "linger 100000000.0", client:close(1e8))
+      assert(client:state() == "closed") -- all the same
+      refused("max_linger is 0.3", "timeout 2.0", sidewire.stop(2))
+      local stuck = connected { port = silent }
+      for _ = 1, 200 do stuck:send(("x"):rep(60000)) end
+      refused("max_linger is 0.3", "linger 60.0", stuck:disconnect(60))
+      assert(stuck:state() == "connected") -- nothing was done
+      refused("max_linger is 0.3", "linger 60.0", stuck:close(60))
+      assert(sidewire.stop() == true)
+      stuck = connected { port = silent }
+      for _ = 1, 200 do stuck:send(("x"):rep(60000)) end
+    ]]
+    assert(tonumber(said:match "closed in ([%d.]+) s") < 0.3 + util.choose(0.5, 5), said)
+  end)
+
+  it("leaves clients that were made before as they are [F60]", function()
+    embed [[
+      local before = new { queue_limit = 5000, linger = 5 }
+      set { max_queue = 10, max_linger = 0, max_clients = 0 }
+      assert(before:send(("x"):rep(4000)))
+      assert(before:close() == true)
+      refused("max_clients is 0", "no more clients", new {})
+    ]]
+  end)
+
+  it("counts clients until they are closed and their sockets gone [F60]", function()
+    embed [[
+      set { max_clients = 2 }
+      local a, b = connected {}, connected { port = silent, linger = 0.4 }
+      refused("max_clients is 2", "no more clients", new {})
+      a:close()
+      assert(a:wait("disconnected", 30))
+      local c = assert(new {})
+      for _ = 1, 200 do b:send(("x"):rep(60000)) end
+      b:close() -- which lingers
+      refused("max_clients is 2", "no more clients", new {})
+      assert(b:wait("disconnected", 30))
+      local d = assert(new {})
+      refused("max_clients is 2", "no more clients", new {})
+      c:close(0) -- never connected
+      c = assert(new {})
+      c = nil
+      collectgarbage()
+      assert(new {})
+      for i = 1, 10000 do
+        local client = new {}
+        if client then client:close(0) end
+      end
+      d:close(0)
+    ]]
+  end)
+
+  it("refuses files where they are opened [F60]", function()
+    embed [[
+      local path = os.tmpname()
+      local client = assert(new { settings = path })
+      set { files = false }
+      refused("files is false", path, new { settings = path })
+      refused("files is false", path, sidewire.settings.load(path))
+      refused("files is false", path, sidewire.settings.save(path, { port = 1 }))
+      refused("files is false", path, client:set_server("127.0.0.1", 1))
+      refused("files is false", path, client:set_reconnect(false))
+      assert(client:set_server("127.0.0.1", 1) == nil and select(2, client:get_server()) == 1) -- done, but not saved
+      refused("files is false", "/etc/passwd", sidewire.settings.load "/etc/passwd")
+      set {}
+      assert(sidewire.settings.load(path).port == port)
+      os.remove(path)
+    ]]
+  end)
+
+  it("is replaced as a whole until it is locked, then never [F60]", function()
+    embed [[
+      set { max_queue = 10 }
+      set { max_clients = 3 }
+      assert(new { queue_limit = 2^30 })
+      assert(sidewire.lock_policy() == true and sidewire.lock_policy() == true)
+      refused("locked", "set_policy", sidewire.set_policy { max_clients = 100 })
+      refused("locked", "set_policy", sidewire.set_policy {})
+      local a, b = new {}, new {}
+      refused("max_clients is 3", "no more clients", new {})
+    ]]
+  end)
+
+  it("raises for what cannot be meant, and then changes nothing [F60]", function()
+    embed [[
+      set { max_clients = 1 }
+      local function raises(rules, text)
+        local ok, message = pcall(sidewire.set_policy, rules)
+        assert(not ok and message:find(text, 1, true), message)
+      end
+      raises(nil, "rules must be a table")
+      raises({ max_client = 1 },
+        "unknown option 'max_client' (valid: max_clients, max_queue, max_inbox, max_linger, files)")
+      raises({ max_clients = -1 }, "max_clients must be a whole number, 0 or more, got -1")
+      raises({ max_queue = 0 }, "max_queue must be a whole number, 1 or more, got 0")
+      raises({ max_inbox = 1.5 }, "max_inbox must be")
+      raises({ max_linger = -1 }, "max_linger must be a number of seconds")
+      raises({ files = 1 }, "files must be true or false")
+      local client = new {}
+      refused("max_clients is 1", "no more clients", new {})
+    ]]
+  end)
+
+  -- What a script does that has all of Lua but debug and the loading of C modules.
+  it("survives attacks by reload, coroutines, environments and metatables once it is locked [F60]", function()
+    embed [[
+      local path = os.tmpname()
+      set { max_clients = 2, max_queue = 1000, files = false }
+      sidewire.lock_policy()
+      local MODULES = { "sidewire", "sidewire.core", "sidewire.settings", "sidewire.settings_text" }
+      local function holds(module)
+        refused("max_queue is 1000", "queue_limit", module.new { queue_limit = 1e6 // 1 | 0 })
+        refused("locked", "set_policy", module.set_policy {})
+        if module.settings then refused("files is false", path, module.settings.load(path)) end
+      end
+      holds(sidewire)
+      for _ = 1, 100 do -- reload
+        for _, name in ipairs(MODULES) do package.loaded[name] = nil end
+        local again = require "sidewire"
+        holds(again)
+        holds(require "sidewire.core")
+      end
+      holds(assert(package.loadlib(package.searchpath("sidewire.core", package.cpath), "luaopen_sidewire_core"))())
+      coroutine.wrap(function() holds(require "sidewire") end)() -- coroutines
+      local reached
+      setmetatable({}, { __gc = function() reached = pcall(holds, sidewire) end })
+      collectgarbage()
+      assert(reached)
+      local fake = setmetatable({}, { __index = _G, __newindex = function() error "no" end }) -- environments
+      assert(load("return ...", "chunk", "t", fake))(holds)(sidewire)
+      for _, name in ipairs(MODULES) do package.loaded[name] = nil end
+      local mine = require "sidewire.core" -- what the tables hold is the script's, what it does is not
+      local set_policy, check_file = mine.set_policy, mine.check_file
+      mine.set_policy, mine.lock_policy = function() return true end, nil
+      refused("locked", "set_policy", set_policy { files = true })
+      local settings = sidewire.settings
+      mine.check_file = function() return true end
+      refused("files is false", path, settings.load(path)) -- it keeps the function that it began with
+      mine.check_file = check_file
+      local meta = { __index = { files = true }, __pairs = function() return next, { files = true } end }
+      local rules = setmetatable({}, meta)
+      refused("locked", "set_policy", set_policy(rules)) -- metatables
+      assert(not pcall(setmetatable, new {}, {}))
+      assert(type(getmetatable(new {})) == "string")
+      os.remove(path)
+    ]]
+  end)
+
+  it("belongs to one Lua state [F60]", function()
+    local before = sidewire.new { queue_limit = 2 ^ 30 }
+    embed [[ set { max_queue = 1 } sidewire.lock_policy() ]]
+    assert(before)
+    assert(sidewire.new { queue_limit = 2 ^ 30 })
+  end)
+end)

@@ -1,0 +1,36 @@
+/* What an embedding host allows the scripts of one Lua state, which may not be its own.
+ *
+ * The host sets the policy through the same Lua interface that scripts see, then locks it: there is no way back from Lua.
+ * A default of the module that exceeds a limit becomes the limit. A value that a script asks for and that exceeds one is
+ * refused, in words that name the rule: nothing is clamped in silence. Clients that were made before keep what they have.
+ */
+#ifndef SW_HOST_POLICY_H
+#define SW_HOST_POLICY_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/options.h"
+
+struct host;
+
+struct sw_policy {
+    size_t max_clients; /* counted from `new` until the socket is gone */
+    size_t max_queue;   /* of queue_limit */
+    size_t max_inbox;   /* of inbox_limit, and of max_message */
+    double max_linger;  /* of every linger, and of the time that stop waits; seconds */
+    bool files;         /* may files be opened, whose names a script gives? */
+    bool is_locked;
+};
+
+/* Allows everything. */
+struct sw_policy sw_policy_open(void);
+
+/* True, with nil, message, "EPOLICY" pushed, where a rule refuses these options, one client more, or that many seconds.
+ * `what` names the call and what it was given: "client:close: linger". */
+bool sw_policy_refuses_options(lua_State *L, const struct sw_policy *policy, const struct sw_options *options);
+bool sw_policy_refuses_client(lua_State *L, const struct host *host);
+bool sw_policy_refuses_linger(lua_State *L, const struct sw_policy *policy, const char *what, double seconds);
+
+#endif
