@@ -1,0 +1,158 @@
+-- A hostile script, at random: all functions and methods with all kinds of arguments, from everywhere that Lua code can
+-- run, while collections start at any allocation, peers die, and what the module is made of is attacked.
+--
+--     tools/run asan lua spec/stress/wild.lua [SECONDS [SEED [WORD...]]]        (60, the time)
+--
+-- Words: a mode of spec/stress/wild/attacks.lua (the seed chooses one otherwise); `lock`: sidewire.lock_policy, if there
+-- is one, is called after a third of the time; `trace`: each call is told on stderr before it is made.
+--
+-- It must come to its end, with exit status 0: no crash, no sanitizer report, no hang (a step that takes longer than
+-- HANG ends the program by SIGABRT, with a line on stderr), and no VIOLATION of what spec/stress/wild/calls.lua expects.
+-- In the end the module must still work. A seed makes the same choices again, as far as threads, peers and clocks do.
+
+local socket = require "socket"
+local core = require "sidewire.core"
+local sidewire = require "sidewire"
+local Peer = require "spec.support.peer"
+local util = require "spec.support.util"
+
+local HANG = 30 -- seconds; a step takes less than one, under a sanitizer some
+local MEMORY = 2 << 30 -- resident bytes, sanitizers included
+local DESCRIPTORS = 400
+
+local seconds = tonumber(arg[1] or 60)
+local seed = math.tointeger(tonumber(arg[2] or os.time()))
+local words = {}
+for i = 3, #arg do words[arg[i]] = true end
+math.randomseed(seed)
+
+local World = require "spec.stress.wild.world"
+local Attacks = require "spec.stress.wild.attacks"
+local Calls = require "spec.stress.wild.calls"
+require "spec.stress.wild.places"
+
+local mode = words.all and "all" or Attacks.MODES[seed % #Attacks.MODES + 1]
+for _, name in ipairs(Attacks.MODES) do
+  if words[name] then mode = name end
+end
+World.traces = words.trace
+print(("seed %d: again with tools/run KIND lua spec/stress/wild.lua %g %d %s%s"):format(seed, seconds, seed, mode,
+  words.lock and " lock" or ""))
+io.stdout:flush()
+
+-- --- the watchdog: another process, since a hang may be anywhere ---
+
+local function own_pid()
+  local file <close> = assert(io.open "/proc/self/stat")
+  return file:read "n"
+end
+
+local WATCHDOG = [[
+unset LD_PRELOAD
+old= still=0
+while sleep 1 && kill -0 %d 2>/dev/null; do
+  new=$(cat '%s' 2>/dev/null) || exit
+  if [ "$new" = "$old" ]; then still=$((still + 1)); else still=0; fi
+  old=$new
+  [ $still -lt %d ] || { echo "HANG: seed %d, nothing for %d s after $new" >&2; kill -ABRT %d; sleep 5; kill -KILL %d; exit; }
+done >/dev/null]]
+
+World.folder = Peer.tempdir()
+local heart = assert(io.open(World.folder .. "/heart", "w"))
+local next_beat = 0
+
+local function beat()
+  local now = socket.gettime()
+  if now < next_beat then return end
+  next_beat = now + 0.5
+  heart:seek "set"
+  heart:write(("step %d\n"):format(World.counts.steps))
+  heart:flush()
+end
+
+local function start_watchdog()
+  beat()
+  local pid = own_pid()
+  local script = WATCHDOG:format(pid, World.folder .. "/heart", HANG, seed, HANG, pid, pid)
+  os.execute("(" .. script .. ") &")
+end
+
+-- --- the run ---
+
+-- Counts itself and makes the next one.
+local SENTINEL = {}
+function SENTINEL.__gc()
+  World.counts.collections = World.counts.collections + 1
+  if not World.is_closing then setmetatable({}, SENTINEL) end
+end
+setmetatable({}, SENTINEL)
+
+local function check_bounds()
+  local descriptors, bytes = util.count_descriptors(), util.resident_bytes()
+  if descriptors > DESCRIPTORS then World.violate("%d descriptors are open", descriptors) end
+  if bytes > MEMORY then World.violate("%d MiB are in memory", bytes >> 20) end
+end
+
+local function run(duration)
+  local deadline = socket.gettime() + duration
+  while socket.gettime() < deadline and World.violations < 20 do
+    beat()
+    pcall(World.step)
+    World.fuel = 0
+    debug.sethook()
+    if World.chance(0.02) then World.trouble_peer() end
+    if World.chance(0.02) then check_bounds() end
+  end
+end
+
+-- The clients of this run are closed; a new one works as if nothing had been.
+local function check_survival()
+  Attacks.finish()
+  World.fuel = 0
+  collectgarbage "incremental"
+  Calls.original "sidewire.on_error"(nil)
+  if Calls.original "sidewire.set_policy" and not words.lock then Calls.original "sidewire.set_policy" {} end
+  assert(Calls.original "sidewire.stop"(5))
+  local peer <close> = Peer.start { mode = "echo" }
+  local client = assert(Calls.original "sidewire.new" { host = peer.host, port = peer.port })
+  assert(client:connect())
+  assert(client:wait("connected", 10))
+  for i = 1, 3 do
+    assert(client:send("message ", i) == i, "the ids of a new client do not begin with 1")
+    local answer, why = client:receive(10)
+    assert(answer == "message " .. i, why or answer)
+  end
+  assert(Calls.original "sidewire.stop"(5))
+end
+
+World.start_peers()
+start_watchdog()
+Calls.learn(core, sidewire, core.new())
+Attacks.begin(mode, core, sidewire)
+if words.lock and core.lock_policy then
+  run(seconds / 3)
+  core.lock_policy()
+  run(seconds * 2 / 3)
+else
+  run(seconds)
+end
+local survived, why = pcall(check_survival)
+if not survived then World.violate("the module does not work any more: %s", why) end
+Attacks.last(mode)
+run(math.min(seconds / 10, 1))
+
+-- --- the end ---
+
+for _, peer in ipairs(World.peers) do pcall(peer.stop, peer) end
+local list = {}
+for name, count in pairs(World.counts) do list[#list + 1] = ("%d %s"):format(count, name) end
+table.sort(list, function(a, b) return a:match " (.*)" < b:match " (.*)" end)
+print(("seed %d, %s: %s"):format(seed, mode, table.concat(list, ", ")))
+print(("seed %d: %d violations"):format(seed, World.violations))
+io.stdout:flush()
+heart:close()
+Peer.remove(World.folder)
+World.folder = "/nonexistent"
+-- Finalizers that run while the state closes may act, too.
+World.is_closing, World.fuel, World.depth, World.deadline = true, 50, 0, socket.gettime() + 1
+os.exit(World.violations == 0, true)

@@ -1,0 +1,265 @@
+--- Attacks on what the module is made of: metatables that it hands out, the methods in them, its metamethods called by
+--- hand, the upvalues of its functions. `Attacks.begin(mode)` chooses which:
+--
+--     plain        none of them
+--     metatables   what getmetatable hands out is changed, emptied and called
+--     debug        metamethods that only the debug library reaches are called by hand, with anything, at any moment
+--     upvalues     upvalues of the module's functions are of a wrong type while these are called
+--     all          all of them
+--
+-- Not done, since no C module can withstand it: debug.setmetatable, debug.setuservalue, debug.setlocal in C functions,
+-- changes of the registry; what the debug library finds is called, and put back, but never changed for good.
+
+local World = require "spec.stress.wild.world"
+local Values = require "spec.stress.wild.values"
+local Calls = require "spec.stress.wild.calls"
+
+local Attacks = { MODES = { "plain", "metatables", "debug", "upvalues" } }
+
+local random, pick, chance = math.random, World.pick, World.chance
+
+local FIELDS = {
+  "__gc", "__index", "__close", "__name", "__tostring", "__newindex", "__len", "__call", "__eq", "__mode",
+  "__metatable", "__pairs", "__concat",
+}
+
+local function attacked(what, ...)
+  World.counts.attacks = World.counts.attacks + 1
+  World.trace("attack", what, ...)
+end
+
+-- --- subjects ---
+
+local core, sidewire
+
+local function iterator_state()
+  local client = World.client()
+  if not World.all[client] then return end
+  local _, state = Calls.original "client:unfinished"(client)
+  return state
+end
+
+local SUBJECTS = {
+  World.client, World.client, World.client,
+  function() return World.subject end, function() return World.subject end,
+  iterator_state,
+  function() return World.remains[random(8)] end,
+  function() return pick { core, sidewire, sidewire.settings } end,
+}
+
+local function arguments_for(subject)
+  local which = random(5)
+  if which <= 2 then return subject end
+  if which == 3 then return World.client() end
+  if which == 4 then return Values.any(), Values.any() end
+end
+
+-- --- metatables that are handed out ---
+
+local saved = {} -- { table, copy }
+
+local function save(t)
+  for _, entry in ipairs(saved) do
+    if entry[1] == t then return end
+  end
+  local copy = {}
+  for name, value in next, t do copy[name] = value end
+  saved[#saved + 1] = { t, copy }
+end
+
+-- Lest the run has nothing but broken metatables after its first attack.
+local function restore()
+  for _, entry in ipairs(saved) do
+    local t, copy = entry[1], entry[2]
+    setmetatable(t, nil)
+    for name in next, t do
+      if copy[name] == nil then t[name] = nil end
+    end
+    for name, value in next, copy do t[name] = value end
+  end
+  World.is_bent = false
+end
+
+local function change(meta)
+  save(meta)
+  World.is_bent = true
+  local value = pick { Values.hostile, Values.any, Values.module_function, function() return nil end }()
+  local index = rawget(meta, "__index")
+  if type(index) == "table" and chance(0.3) then
+    save(index)
+    index[pick(Calls.METHODS)] = value
+  elseif chance(0.1) then
+    setmetatable(meta, { __index = value })
+  else
+    meta[pick(FIELDS)] = value
+  end
+end
+
+local function attack_metatable()
+  local subject = pick(SUBJECTS)()
+  if type(subject) ~= "userdata" and not (type(subject) == "table" and rawequal(subject, core)) then return end
+  if io.type(subject) then return end
+  local meta = getmetatable(subject)
+  attacked("metatable", subject, meta)
+  pcall(setmetatable, subject, {})
+  pcall(rawset, subject, "send", Values.any())
+  pcall(function() subject[pick(Calls.METHODS)] = Values.any() end)
+  if type(meta) ~= "table" then return end
+  local field = meta[pick(FIELDS)]
+  if chance(0.5) then pcall(field, arguments_for(subject)) end
+  if chance(0.3) then change(meta) end
+  World.act()
+  if chance(0.5) then restore() end
+end
+
+local function attack_module()
+  local module = pick { core, sidewire, sidewire.settings }
+  local name = pick { "new", "poll", "wait", "events", "load", "save", "on_error" }
+  local value = rawget(module, name)
+  attacked("module", name)
+  local is_bent = World.is_bent
+  World.is_bent = true
+  module[name] = Values.any()
+  pcall(World.act)
+  module[name] = value
+  World.is_bent = is_bent
+end
+
+local function load_again()
+  local name = pick { "sidewire", "sidewire.core", "sidewire.settings" }
+  attacked("load again", name)
+  local module = package.loaded[name]
+  package.loaded[name] = nil
+  local ok, again = pcall(require, name)
+  package.loaded[name] = module
+  if not World.is_bent and not ok then World.violate("%s cannot be loaded again: %s", name, again) end
+  if not World.is_bent and name == "sidewire.core" and again ~= core then
+    World.violate("%s is another table when it is loaded again", name)
+  end
+end
+
+-- --- metamethods by hand ---
+
+--- The userdata that the module's C functions share, if the debug library shows it.
+local function shared_userdata()
+  local f = Calls.original "sidewire.poll"
+  for i = 1, 8 do
+    local name, value = debug.getupvalue(f, i)
+    if not name then return end
+    if type(value) == "userdata" then return value end
+  end
+end
+
+local function call_by_hand()
+  local subject = pick(SUBJECTS)()
+  if chance(0.15) then subject = shared_userdata() end
+  if type(subject) ~= "userdata" or io.type(subject) then return end
+  local meta = debug.getmetatable(subject)
+  local field = meta and meta[pick(FIELDS)]
+  if chance(0.5) then field = meta and meta.__gc end
+  if type(field) ~= "function" then return end
+  local is_shared = rawequal(subject, shared_userdata())
+  local args = table.pack(arguments_for(subject))
+  -- That one ends the module for good: Attacks.last does it.
+  if is_shared and rawequal(args[1], subject) then return end
+  attacked("by hand", field, table.unpack(args, 1, args.n))
+  local ok, why = pcall(field, table.unpack(args, 1, args.n))
+  if not ok and type(why) ~= "string" then World.violate("a metamethod raised a %s", type(why)) end
+end
+
+-- --- upvalues ---
+
+local function wrong_value()
+  return pick { 1, 2, 3 } == 1 and Values.any() or pick { false, 0, "x", {}, io.stdout, World.client() or false }
+end
+
+local function bend(f, i, value, during)
+  local is_bent = World.is_bent
+  World.is_bent = true
+  local _, old = debug.getupvalue(f, i)
+  debug.setupvalue(f, i, value)
+  pcall(during)
+  debug.setupvalue(f, i, old)
+  World.is_bent = is_bent
+end
+
+local function attack_upvalue()
+  local call = Calls.prepare()
+  local i = random(3)
+  if not debug.getupvalue(call.f, i) then return end
+  local value = wrong_value()
+  attacked("upvalue", call.name, i, value)
+  bend(call.f, i, value, function() Calls.make(call) end)
+end
+
+-- The same of a function that metamethods or iterators are.
+local function attack_hidden_upvalue()
+  local subject = chance(0.5) and World.client() or iterator_state()
+  if type(subject) ~= "userdata" or io.type(subject) then return end
+  local meta = debug.getmetatable(subject)
+  local f = meta and meta[pick { "__gc", "__close", "__tostring" }]
+  if chance(0.3) then f = Calls.original "sidewire.events"() end
+  if type(f) ~= "function" or not debug.getupvalue(f, 1) then return end
+  local value = wrong_value()
+  attacked("hidden upvalue", f, value)
+  bend(f, random(2), value, function() f(arguments_for(subject)) end)
+end
+
+-- Upvalues of Lua functions are joined with another's for the time of a call.
+local function attack_join()
+  local call = Calls.prepare(pick { "sidewire.new", "settings.load", "settings.save", "client:connect" })
+  local i = random(3)
+  local ok, name = pcall(debug.getupvalue, call.f, i)
+  if not ok or not name or name == "" or name == "_ENV" then return end
+  local own, foreign
+  local function keep() return own end
+  local function other() return foreign end
+  foreign = Values.any()
+  attacked("join", call.name, i)
+  local is_bent = World.is_bent
+  World.is_bent = true
+  debug.upvaluejoin(keep, 1, call.f, i)
+  debug.upvaluejoin(call.f, i, other, 1)
+  pcall(Calls.make, call)
+  debug.upvaluejoin(call.f, i, keep, 1)
+  World.is_bent = is_bent
+end
+
+-- --- the choice ---
+
+local GROUPS = {
+  plain = {},
+  metatables = { attack_metatable, attack_metatable, attack_metatable, attack_module, load_again },
+  debug = { call_by_hand, call_by_hand, call_by_hand },
+  upvalues = { attack_upvalue, attack_upvalue, attack_hidden_upvalue, attack_join },
+}
+
+function Attacks.begin(mode, core_module, sidewire_module)
+  core, sidewire = core_module, sidewire_module
+  for name, group in pairs(GROUPS) do
+    if mode == name or mode == "all" then
+      for _, attack in ipairs(group) do World.add_act(2, attack) end
+    end
+  end
+  if mode == "debug" or mode == "all" then Values.extra[1] = shared_userdata end
+end
+
+--- Puts back what attacks changed, as far as scripts can.
+function Attacks.finish()
+  restore()
+end
+
+--- What ends the module, so only when nothing is expected of it any more: its own finalizer by hand.
+function Attacks.last(mode)
+  if mode ~= "debug" and mode ~= "all" then return end
+  local shared = shared_userdata()
+  local meta = shared and debug.getmetatable(shared)
+  local collect = meta and meta.__gc
+  if type(collect) ~= "function" then return end
+  World.add_act(2, function()
+    attacked "the module's own finalizer"
+    pcall(collect, shared)
+  end)
+end
+
+return Attacks
