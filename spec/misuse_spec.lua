@@ -196,6 +196,31 @@ describe("misuse raises, names the field, says what is valid:", function()
       refuses("on", { { nothing } }, "unknown event '1'")
     end)
 
+    it("reads options, handlers and greetings without metamethods [F51]", function()
+      local function raises() error "called" end
+      local meta = { __index = raises, __pairs = raises, __len = raises, __newindex = raises }
+      local hidden = setmetatable({}, { __index = { host = "127.0.0.1", greeting = 5, on = 5 } })
+      assert.is_nil((sidewire.new(hidden):get_server()))
+      local options = setmetatable({ host = "127.0.0.1", port = 1 }, meta)
+      for name, value in pairs { on = { connect = nothing }, greeting = { "a" }, reconnect = { delay = 1 },
+        keepalive = { idle = 1 }, framing = { fixed = 1 } } do
+        options[name] = nil
+        rawset(options, name, setmetatable(value, meta))
+      end
+      local client = sidewire.new(options)
+      assert.same({ "127.0.0.1", 1 }, { client:get_server() })
+      client:on(setmetatable({ message = nothing }, meta))
+      assert.is_true(client:set_greeting(setmetatable({ "b" }, meta)))
+      assert.is_true(client:set_reconnect(setmetatable({ delay = 2 }, meta)))
+    end)
+
+    it("checks options, and makes nothing", function()
+      local found = sidewire.check_options { host = "127.0.0.1", port = 1, reconnect = false, queue_limit = 1 }
+      assert.same({ host = "127.0.0.1", port = 1, reconnect = false }, found)
+      assert.is_nil(sidewire.check_options().host)
+      refused({ "sidewire.new: unknown option 'x'" }, sidewire.check_options, { x = 1 })
+    end)
+
     it("takes a callable table as a handler [F5]", function()
       local callable = setmetatable({}, { __call = nothing })
       for _, name in ipairs(util.EVENTS) do assert(sidewire.new { on = { [name] = callable } }) end

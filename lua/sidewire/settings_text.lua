@@ -15,11 +15,11 @@ end
 
 -- --- values ---
 
--- What the core makes of these options: { host =, port =, policy = }; or nil and what is wrong with them.
+-- What the core makes of these options: { host =, port =, reconnect = a policy }; or nil and what is wrong with them.
 local function ask_core(options)
-  local is_valid, host, port, policy = pcall(core.check_options, options)
-  if not is_valid then return nil, (host:gsub("^sidewire%.new: ", "")) end
-  return { host = host, port = port, policy = policy }
+  local is_valid, answer = pcall(core.check_options, options)
+  if not is_valid then return nil, (answer:gsub("^sidewire%.new: ", "")) end
+  return answer
 end
 
 -- false, true or seconds: what of a client's policy a file can say.
@@ -84,7 +84,7 @@ function settings_text.check(values)
   local answer, problem = ask_core(values)
   if not answer then return nil, problem end
   local checked = { host = answer.host, port = answer.port }
-  if rawget(values, "reconnect") ~= nil then checked.reconnect = policy_to_value(answer.policy) end
+  if rawget(values, "reconnect") ~= nil then checked.reconnect = policy_to_value(answer.reconnect) end
   return checked
 end
 

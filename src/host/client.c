@@ -102,9 +102,7 @@ static int new_client(lua_State *L) {
 /*** Checks options as new does, and makes nothing.
  * @function check_options
  * @tparam[opt] table options
- * @treturn string|nil host
- * @treturn number|nil port
- * @treturn boolean|table the reconnect policy, as client:get_reconnect gives it
+ * @treturn table what a client made with them would begin with: host, port, reconnect (as client:get_reconnect gives it)
  * @raise misuse, in the words of new
  */
 static int check_options(lua_State *L) {
@@ -113,9 +111,13 @@ static int check_options(lua_State *L) {
     const struct sw_policy open = sw_policy_open();
     lua_settop(L, 1);
     sw_options_read(L, AT_OPTIONS, &open, &options, &start);
+    lua_createtable(L, 0, 3);
     sw_push_endpoint(L, &start.server);
+    lua_setfield(L, -3, "port");
+    lua_setfield(L, -2, "host");
     sw_push_reconnect(L, &start.reconnect);
-    return 3;
+    lua_setfield(L, -2, "reconnect");
+    return 1;
 }
 
 /* --- handlers --- */

@@ -96,15 +96,20 @@ struct handle *sw_push_handle(lua_State *L) {
     return handle;
 }
 
-void sw_handle_fill(lua_State *L, int index, struct client *client) {
-    struct handle *handle = lua_touserdata(L, index);
+/* Notes in the host that the userdata at index stands for the client. */
+static void note_handle(lua_State *L, int index, const struct client *client) {
     index = lua_absindex(L, index);
-    link_into(&client->host->clients, client);
-    handle->client = client;
     sw_push_host_value(L, HOST_CLIENTS);
     lua_pushvalue(L, index);
     lua_rawsetp(L, -2, client);
     lua_pop(L, 1);
+}
+
+void sw_handle_fill(lua_State *L, int index, struct client *client) {
+    struct handle *handle = lua_touserdata(L, index);
+    link_into(&client->host->clients, client);
+    handle->client = client;
+    note_handle(L, index, client);
 }
 
 /* --- death --- */
@@ -135,8 +140,8 @@ static void retire(struct client *client) {
 static void give_keeper(lua_State *L, int index, struct client *client) {
     index = lua_absindex(L, index);
     struct handle *keeper = sw_push_handle(L);
+    note_handle(L, -1, client);
     keeper->client = client;
-    client->keeper = keeper;
     lua_setiuservalue(L, index, CLIENT_KEEPER);
 }
 
@@ -173,8 +178,8 @@ static int collect(lua_State *L) {
     return 0;
 }
 
-/* Handles that still stand for a client while the state ends belong to finalizers, for which Lua runs none, or have lost
- * their metatable to the debug library. These may have been freed; the weak table knows. */
+/* A handle or keeper that still stands for the client while the state ends: one that a finalizer made, for Lua runs none
+ * for it then, or one that the debug library took its finalizer from. It may have been freed; the weak table knows. */
 static void empty_handle(lua_State *L, int clients, const struct client *client) {
     struct handle *handle = lua_rawgetp(L, clients, client) == LUA_TUSERDATA ? lua_touserdata(L, -1) : NULL;
     if (handle != NULL) handle->client = NULL;
@@ -183,12 +188,13 @@ static void empty_handle(lua_State *L, int clients, const struct client *client)
 
 void sw_clients_free(lua_State *L, int index, struct host *host) {
     lua_getiuservalue(L, index, HOST_CLIENTS);
+    int clients = lua_gettop(L);
     while (host->clients != NULL) {
-        empty_handle(L, lua_gettop(L), host->clients);
+        empty_handle(L, clients, host->clients);
         retire(host->clients);
     }
     while (host->retired != NULL) {
-        if (host->retired->keeper != NULL) host->retired->keeper->client = NULL;
+        empty_handle(L, clients, host->retired);
         free_client(host->retired);
     }
     lua_pop(L, 1);

@@ -34,7 +34,6 @@ struct handle {
 struct client {
     struct host *host;
     struct sw_channel *channel;     /* one reference */
-    struct handle *keeper;          /* once it is retired; NULL: not yet, or no memory for one */
     struct client *previous, *next; /* in host->clients or host->retired */
     struct clients *list;           /* host->runnable, host->unread, or NULL: there is nothing */
     struct client *list_previous, *list_next;
@@ -104,7 +103,7 @@ static inline void sw_host_note_linger(struct host *host, double linger) {
 
 /* User values of the host userdata. */
 enum {
-    HOST_CLIENTS = 1, /* weak: light userdata (struct client *) -> client */
+    HOST_CLIENTS = 1, /* weak: light userdata (struct client *) -> its handle or, once it is retired, its keeper */
     HOST_ANCHORS,     /* client -> true, while the engine must keep it alive */
     HOST_ON_ERROR,    /* function */
     HOST_THREADS,     /* weak: coroutine that polled -> true */

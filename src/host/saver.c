@@ -33,7 +33,12 @@ int sw_save(lua_State *L, int index, const struct client *client) {
     lua_pushvalue(L, index);
     lua_pushvalue(L, -4);
     lua_call(L, 2, 3);
-    return lua_toboolean(L, -3) ? (lua_pop(L, 2), 1) : 3;
+    if (lua_toboolean(L, -3)) return lua_pop(L, 2), 1;
+    if (lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING) return 3;
+    lua_pushnil(L);
+    lua_pushliteral(L, "the settings were not saved, and the function that saves them does not say why");
+    lua_pushliteral(L, "ESETTINGS");
+    return 3;
 }
 
 int sw_save_server(lua_State *L, int index, const struct client *client, int host, int port) {
