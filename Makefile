@@ -15,6 +15,7 @@
 #                       its plots; WORKLOADS="flood bulk" CANDIDATES="sidewire luv" ROUNDS=3 SCALE=0.1 for less
 #   make bench-quick    the figures that decide, next to LuaSocket's
 #   make stress         SECONDS (60) of everything at once, at random from SEED (the time); KIND=asan or tsan: slower
+#   make wild           SECONDS (60) of a hostile script, at random from SEED (the time); KIND=asan or tsan
 #   make install        PREFIX=DIR (default /usr/local), DESTDIR=DIR
 #   make clean
 #
@@ -114,7 +115,7 @@ GNU_SOURCES = $(wildcard spec/support/peer.c spec/support/unpreload.c bench/*.c)
 .PHONY: all programs demo test check warnings arrows clang-tidy cppcheck clang-format luacheck lint install
 .PHONY: bench bench-programs bench-quick
 .PHONY: fuzzers fuzz rock setup clean
-.PHONY: docs ready-docs stress
+.PHONY: docs ready-docs stress wild
 .PHONY: ready-build ready-demo ready-bench ready-test ready-check ready-fuzz ready-lint ready-rock
 .DELETE_ON_ERROR:
 
@@ -285,6 +286,9 @@ STRESS_asan = SANITIZER_OPTIONS=quarantine_size_mb=16
 STRESS_tsan = SANITIZER_OPTIONS=flush_memory_ms=5000:profile_memory=$B/memory
 stress: ready-test programs
 	@$(STRESS_$(KIND)) tools/run $(KIND) lua spec/stress/stress.lua $(or $(SECONDS),60) $(SEED)
+
+wild: ready-test programs
+	@tools/run $(KIND) lua spec/stress/wild.lua $(or $(SECONDS),60) $(SEED)
 
 # --- setting up ---
 
