@@ -2,6 +2,7 @@
 -- of their own: what they do ends in a crash where it is not mended.
 
 local Peer = require "spec.support.peer"
+local host = require "spec.support.host"
 local sidewire = require "sidewire.core"
 local util = require "spec.support.util"
 
@@ -15,6 +16,9 @@ local CALLS = { "on", "on_one", "connect", "connect_elsewhere", "disconnect", "c
 
 -- Those that make nothing new, so that no collection can start in them today: they are tried all the same.
 local FRUGAL = { disconnect = true, close = true, wait_all = true, pending = true, get_server = true }
+
+local strip <close> = assert(io.open "spec/hostile/strip.lua")
+local STRIP = strip:read "a"
 
 local function run(script, ...)
   local command = ("exec 2>&1; timeout -k 5 120 tools/run %s lua %s %s"):format(BUILD, script,
@@ -76,17 +80,33 @@ describe("the module's metatables", function()
     assert.equal("idle", client:state())
   end)
 
-  it("keep the module's own userdata, too, from being freed by hand [F51]", function()
+  it("leave no finalizer where the debug library reaches the module's own userdata [F51]", function()
     local client = sidewire.new { host = "127.0.0.1", port = 1 }
     local _, host = debug.getupvalue(client.send, 1)
     assert.equal("sidewire.host", getmetatable(host))
-    debug.getmetatable(host).__gc(host) -- stops, as sidewire.stop does
-    assert.equal("closed", client:state())
-    assert.is_false((pcall(debug.getmetatable(host).__gc, client)))
-    local another = sidewire.new { host = "127.0.0.1", port = 1, reconnect = false }
-    assert.is_true(another:connect())
-    assert(another:wait("disconnected", util.DEADLINE))
+    assert.is_nil(debug.getmetatable(host).__gc)
   end)
+end)
+
+describe("with the debug library", function()
+  local peer
+  before_each(function()
+    util.begin()
+    peer = Peer.start { mode = "silent" }
+  end)
+  after_each(util.finish)
+
+  -- The way of spec/hostile/strip.lua, again and again.
+  local function strip_by(name)
+    local said = host.run({ "embed", "cycles 4" }, ("local name = %q "):format(name) .. STRIP, peer.port)
+    assert.matches("survived", said)
+  end
+
+  it("metatables can be emptied [F51]", function() strip_by "metatables" end)
+  it("the module's own userdata cannot be let go while it is used [F51]", function() strip_by "upvalues" end)
+  it("a finalizer can be captured, and called by hand [F51]", function() strip_by "finalizer" end)
+  it("the memory of a collected client cannot be freed by hand [F51]", function() strip_by "locals" end)
+  it("a client can be collected by hand while its settings are saved [F51]", function() strip_by "saver" end)
 end)
 
 describe("upvalues of the module's functions", function()

@@ -204,7 +204,6 @@ describe("misuse raises, names the field, says what is valid:", function()
       local options = setmetatable({ host = "127.0.0.1", port = 1 }, meta)
       for name, value in pairs { on = { connect = nothing }, greeting = { "a" }, reconnect = { delay = 1 },
         keepalive = { idle = 1 }, framing = { fixed = 1 } } do
-        options[name] = nil
         rawset(options, name, setmetatable(value, meta))
       end
       local client = sidewire.new(options)

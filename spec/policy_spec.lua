@@ -127,6 +127,55 @@ describe("the host's policy", function()
     ]]
   end)
 
+  it("counts what finalizers make while a client is made, too [F60]", function()
+    embed [[
+      set { max_clients = 1 }
+      local clients, is_armed = {}, true
+      local function arm()
+        setmetatable({}, { __gc = function()
+          if not is_armed then return end
+          clients[#clients + 1] = new {}
+          arm()
+        end })
+      end
+      collectgarbage("incremental", 1, 1000, 4)
+      for _ = 1, 200 do
+        collectgarbage()
+        arm()
+        local open = 0
+        clients[#clients + 1] = new {}
+        for _, client in ipairs(clients) do
+          if client:state() ~= "closed" then open = open + 1 end
+        end
+        assert(open <= 1, open)
+        for _, client in ipairs(clients) do client:close(0) end
+        clients = {}
+      end
+      is_armed = false
+    ]]
+  end)
+
+  it("bounds what a script piles up that never polls, but makes and closes clients [F60]", function()
+    -- A sanitizer keeps what is freed for a while; there, leaks are its own business.
+    embed("local slack = " .. util.choose(20, 400) .. [[ * 1024 -- KiB
+      set { max_clients = 1, max_queue = 1 << 20 }
+      local greeting = ("x"):rep(1000000)
+      local function make()
+        for _ = 1, 100 do
+          local client = new { greeting = greeting }
+          client:send(greeting)
+          client:close(0)
+        end
+        collectgarbage()
+        collectgarbage()
+        return select(3, embed.census())
+      end
+      local before = make()
+      local after = make()
+      assert(after < before + slack, before .. " " .. after)
+    ]])
+  end)
+
   it("refuses files where they are opened [F60]", function()
     embed [[
       local path = os.tmpname()

@@ -136,6 +136,26 @@ describe("sidewire.wait", function()
     ]]
   end)
 
+  it("does not end for ever with an end that nobody took, once that client has begun anew or was closed", function()
+    embed [[
+      local client, other = connected { reconnect = false }, connected()
+      other:send "x"
+      assert(client:receive() == nil and other:receive(30) == "x") -- both are pulled
+      client:disconnect(30)
+      assert(client:wait("disconnected", 30))
+      assert(sidewire.wait(0) == true) -- the end
+      client:connect()
+      assert(client:wait("connected", 30))
+      assert(client:receive() == nil)
+      assert(is_timeout(sidewire.wait(0.01)))
+      client:disconnect(30)
+      assert(client:wait("disconnected", 30))
+      assert(sidewire.wait(0) == true)
+      client:close()
+      assert(is_timeout(sidewire.wait(0.01)))
+    ]]
+  end)
+
   it("tells why poll(2) cannot wait, as the other waits do, and goes on when it can", function()
     local said = embed [[
       local client = connected { on = { message = function() end } }

@@ -121,6 +121,19 @@ describe("an allocation that fails [F40]", function()
     assert.same({ 1, 2 }, events:all "acked")
   end)
 
+  it("of the report of an end that nobody hears ends a wait, so that a poll lets the client connect again", function()
+    local peer = Peer.start { mode = "echo" }
+    local client = util.connected(peer, { reconnect = 0.01, on = { message = function() end } })
+    sidewire.poll()
+    faults.during("malloc ENOMEM @1+", function()
+      peer:command "reset"
+      assert(util.wait_until(function() return client:stats().paused end))
+    end)
+    assert.is_true(sidewire.wait(util.DEADLINE))
+    sidewire.poll()
+    assert(client:wait("connected", util.DEADLINE))
+  end)
+
   it("again and again is survived, and what was accepted arrives or is reported", function()
     local peer, refused = Peer.start { mode = "echo" }, 0
     for _, seed in ipairs(faults.seeds(util.choose(30, 10))) do

@@ -85,8 +85,9 @@ static int new_client(lua_State *L) {
     copy_table(L, AT_OPTIONS);
     sw_options_read(L, AT_OPTIONS, &host->policy, &options, &start);
     if (sw_host_refuses(L, host)) return 3;
+    sw_inflow_collect(L, host); /* else a script that only makes and closes clients would never let them go */
+    sw_push_handle(L);          /* a handle that can be collected at any point of what follows */
     if (sw_policy_refuses_options(L, &host->policy, &options) || sw_policy_refuses_client(L, host)) return 3;
-    sw_push_handle(L); /* a handle that can be collected at any point of what follows */
     struct client *client = make(host, &options, &start);
     if (client == NULL) return luaL_error(L, "sidewire.new: not enough memory");
     sw_handle_fill(L, AT_HANDLE, client);
@@ -214,6 +215,8 @@ void sw_client_close(struct client *client, double linger) {
     client->is_closed = true;
     sw_host_note_linger(client->host, linger);
     sw_inflow_drop_messages(client);
+    sw_inflow_pass_end(client);
+    sw_channel_set_greeting(client->channel, NULL); /* no connection follows */
     struct sw_view view;
     sw_channel_look(client->channel, &view);
     struct sw_command *command = sw_channel_command(client->channel, SW_CLOSE);

@@ -49,8 +49,8 @@ static int events(lua_State *L) {
     host->taking = SW_TAKES_BY_EVENTS;
     sw_wait_leave(host);
     sw_inflow_collect(L, host);
-    for (int upvalue = 1; upvalue <= UPVALUES; upvalue++) lua_pushvalue(L, lua_upvalueindex(upvalue));
-    lua_pushcclosure(L, next_event, UPVALUES);
+    lua_pushvalue(L, lua_upvalueindex(UPVALUE_HOST));
+    lua_pushcclosure(L, next_event, 1);
     return 1;
 }
 

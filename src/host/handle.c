@@ -6,7 +6,8 @@
 
 #include "host/wait.h"
 
-const struct sw_kind sw_client_kind = {"sidewire.client"}, sw_host_kind = {"sidewire.host"};
+const struct sw_kind sw_client_kind = {"sidewire.client"}, sw_keeper_kind = {"sidewire.keeper"};
+const struct sw_kind sw_host_kind = {"sidewire.host"};
 
 /* --- finding --- */
 
@@ -35,13 +36,17 @@ int sw_push_host_value(lua_State *L, int value) {
     return lua_getiuservalue(L, lua_upvalueindex(UPVALUE_HOST), value);
 }
 
-bool sw_push_client(lua_State *L, struct client *client) {
+/* The userdata that stands for the client, or what takes its place in the weak table: nil, when it is being collected. */
+static void *push_noted(lua_State *L, const struct client *client) {
     sw_push_host_value(L, HOST_CLIENTS);
-    if (lua_rawgetp(L, -1, client) != LUA_TNIL) {
-        lua_remove(L, -2);
-        return true;
-    }
-    lua_pop(L, 2);
+    lua_rawgetp(L, -1, client);
+    lua_remove(L, -2);
+    return lua_touserdata(L, -1);
+}
+
+bool sw_push_client(lua_State *L, struct client *client) {
+    if (push_noted(L, client) != NULL) return true;
+    lua_pop(L, 1);
     sw_inflow_drop(client);
     return false;
 }
@@ -87,13 +92,16 @@ void sw_client_anchor(lua_State *L, int index, const struct client *client) {
 
 /* --- birth --- */
 
-struct handle *sw_push_handle(lua_State *L) {
-    struct handle *handle = lua_newuserdatauv(L, sizeof *handle, CLIENT_VALUES);
-    *handle = (struct handle){&sw_client_kind, NULL};
-    luaL_checktype(L, lua_upvalueindex(UPVALUE_CLIENT_META), LUA_TTABLE);
-    lua_pushvalue(L, lua_upvalueindex(UPVALUE_CLIENT_META));
+static struct handle *push_handle(lua_State *L, const struct sw_kind *kind, int values, int meta) {
+    struct handle *handle = lua_newuserdatauv(L, sizeof *handle, values);
+    *handle = (struct handle){kind, NULL};
+    sw_push_host_value(L, meta);
     lua_setmetatable(L, -2);
     return handle;
+}
+
+struct handle *sw_push_handle(lua_State *L) {
+    return push_handle(L, &sw_client_kind, CLIENT_VALUES, HOST_CLIENT_META);
 }
 
 /* Notes in the host that the userdata at index stands for the client. */
@@ -139,7 +147,7 @@ static void retire(struct client *client) {
 /* Where there is no memory for a keeper, the client's block stays until the Lua state ends. */
 static void give_keeper(lua_State *L, int index, struct client *client) {
     index = lua_absindex(L, index);
-    struct handle *keeper = sw_push_handle(L);
+    struct handle *keeper = push_handle(L, &sw_keeper_kind, 0, HOST_KEEPER_META);
     note_handle(L, -1, client);
     keeper->client = client;
     lua_setiuservalue(L, index, CLIENT_KEEPER);
@@ -148,6 +156,7 @@ static void give_keeper(lua_State *L, int index, struct client *client) {
 void sw_client_retire(lua_State *L, int index) {
     struct handle *handle = lua_touserdata(L, index);
     struct client *client = handle->client;
+    if (client == NULL) return;
     handle->client = NULL;
     retire(client);
     give_keeper(L, index, client);
@@ -161,20 +170,28 @@ static void leave_to_parent(struct sw_channel *channel) {
     if (fd >= 0) close(fd);
 }
 
-/* __gc of handles and keepers; scripts with the debug library may call it with anything, at any moment. */
+/* __gc of handles; scripts with the debug library may call it with anything, at any moment. */
 static int collect(lua_State *L) {
     struct handle *handle = sw_check_handle(L, 1);
     struct client *client = handle->client;
     if (client == NULL) return 0;
-    if (sw_engine_forked(client->host->engine)) {
-        handle->client = NULL;
-        leave_to_parent(client->channel);
-    } else if (client->is_retired) {
-        handle->client = NULL;
-        free_client(client);
-    } else {
+    if (!sw_engine_forked(client->host->engine)) {
         sw_client_retire(L, 1);
+        return 0;
     }
+    handle->client = NULL;
+    leave_to_parent(client->channel);
+    return 0;
+}
+
+/* __gc of keepers. Called by hand it does nothing: Lua clears the weak table's entry before it calls a finalizer. (Not
+ * while the state closes, but then the sentinel's finalizer comes, and frees all.) */
+static int collect_keeper(lua_State *L) {
+    struct handle *keeper = sw_to_kind(L, 1, &sw_keeper_kind, sizeof *keeper);
+    struct client *client = keeper != NULL ? keeper->client : NULL;
+    if (client == NULL || sw_engine_forked(client->host->engine) || push_noted(L, client) == keeper) return 0;
+    keeper->client = NULL;
+    free_client(client);
     return 0;
 }
 
@@ -202,5 +219,10 @@ void sw_clients_free(lua_State *L, int index, struct host *host) {
 
 const luaL_Reg sw_handle_metamethods[] = {
     {"__gc", collect},
+    {NULL, NULL},
+};
+
+const luaL_Reg sw_keeper_metamethods[] = {
+    {"__gc", collect_keeper},
     {NULL, NULL},
 };

@@ -25,7 +25,7 @@
 #include "host/policy.h"
 #include "host/userdata.h"
 
-/* The userdata of a client: its handle, or its keeper. */
+/* The userdata of a client: its handle or, of another kind, its keeper. */
 struct handle {
     const struct sw_kind *kind;
     struct client *client; /* NULL: not made yet, or retired (of a keeper: freed) */
@@ -41,7 +41,7 @@ struct client {
     bool discards;     /* messages are dropped: those that the loop put before it knew */
     bool is_pulled;    /* receive was called, and no message handler set since */
     bool has_saver;    /* host/saver.h */
-    bool has_end;      /* neither receive nor poll has told how the connection ended */
+    bool has_end;      /* neither receive nor poll has told how the connection ended, other than by our close */
     unsigned holds;    /* bit 1 << enum sw_holding: counted in host->holding */
     bool is_closed;    /* close() was called: only losses and close are still delivered */
     bool is_over;      /* the close event was delivered, or nobody is left to hear it */
@@ -59,6 +59,7 @@ struct client {
     struct sw_report *reports, **reports_tail;
     uint64_t report_count; /* of the events they stand for: losses are told apart */
     uint64_t heard_count;  /* of the reports for which a handler is set */
+    uint64_t ends_taken;   /* reports of an end */
     size_t unsettled;      /* delivered bytes that the channel has not been told of */
 };
 
@@ -81,7 +82,6 @@ enum sw_taking { SW_TAKES_UNKNOWN, SW_TAKES_BY_POLL, SW_TAKES_BY_EVENTS };
 struct host {
     const struct sw_kind *kind;
     struct sw_engine *engine; /* NULL: the Lua state ends, nothing works any more */
-    bool is_ending;           /* the Lua state runs its last finalizers */
     struct client *clients, *retired;
     struct clients runnable;       /* with something for poll */
     struct clients unread;         /* with messages that only receive and events() take */
@@ -110,15 +110,14 @@ enum {
     HOST_LOANS,       /* number -> string that the loop reads: see host/loan.h */
     HOST_SAVERS,      /* weak: client -> function, see host/saver.h */
     HOST_SENTINEL,    /* userdata: see sidewire.c */
-    HOST_VALUES = HOST_SENTINEL,
+    HOST_CLIENT_META, /* the metatables of handles and keepers; not upvalues, which the debug library can replace */
+    HOST_KEEPER_META,
+    HOST_MODULE, /* the module's table */
+    HOST_VALUES = HOST_MODULE,
 };
 
-/* Upvalues of every function of the module. */
-enum {
-    UPVALUE_HOST = 1,
-    UPVALUE_CLIENT_META,
-    UPVALUES = UPVALUE_CLIENT_META,
-};
+/* The only upvalue of every function of the module: the host userdata. */
+enum { UPVALUE_HOST = 1 };
 
 /* User values of a handle: the client's handlers, at event + 1, and its keeper. */
 enum {
@@ -126,7 +125,7 @@ enum {
     CLIENT_VALUES = CLIENT_KEEPER,
 };
 
-extern const struct sw_kind sw_client_kind, sw_host_kind;
+extern const struct sw_kind sw_client_kind, sw_keeper_kind, sw_host_kind;
 
 /* The host userdata, an upvalue of the running function; raises if the debug library has put something else there. */
 int sw_upvalue_replaced(lua_State *L);
@@ -222,7 +221,7 @@ bool sw_inflow_take_message(lua_State *L, struct client *client);
 void sw_inflow_pass_report(struct client *client);
 void sw_inflow_pass_loss(struct client *client);
 
-/* Receive has told how the connection ended. */
+/* Receive has told how the connection ended, or found another one since. */
 void sw_inflow_pass_end(struct client *client);
 
 /* Tells the channel what was delivered. */

@@ -104,8 +104,9 @@ bool sw_report_tells_loss(const struct sw_report *report) {
     return report->lost_unknown.first != 0 || report->lost_unsent.first != 0;
 }
 
+/* What lies in the reserved slot keeps the loop from going on until it is delivered, so it always counts. */
 static bool is_heard(const struct client *client, const struct sw_report *report) {
-    return sw_client_hears(client, report->event) ||
+    return report == &client->channel->in.reserve || sw_client_hears(client, report->event) ||
            (sw_report_tells_loss(report) && sw_client_hears(client, SW_EVENT_LOST));
 }
 
@@ -121,7 +122,8 @@ static void add_report(struct client *client, struct sw_report *report) {
     client->reports_tail = &report->next;
     client->report_count += 1 + (report->lost_unknown.first != 0) + (report->lost_unsent.first != 0);
     client->heard_count += is_heard(client, report);
-    client->has_end = client->has_end || is_end(report);
+    if (is_end(report)) client->ends_taken++;
+    client->has_end = client->has_end || (is_end(report) && !client->is_closed);
 }
 
 void sw_inflow_recount(struct client *client) {

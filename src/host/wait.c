@@ -245,12 +245,13 @@ static bool take_message(lua_State *L, struct client *client) {
 static int look_message(lua_State *L, struct client *client, void *context) {
     (void)context;
     struct sw_view view;
+    uint64_t ends = client->ends_taken;
     sw_channel_look(client->channel, &view); /* first: what came before an end is there once the end is seen */
     sw_inflow_collect(L, client->host);
     if (take_message(L, client)) return 1;
-    if (view.state != SW_STATE_IDLE && view.state != SW_STATE_CLOSED) return 0;
-    sw_inflow_pass_end(client);
-    return push_end(L, client, &view);
+    bool has_ended = view.state == SW_STATE_IDLE || view.state == SW_STATE_CLOSED;
+    if (has_ended || client->ends_taken == ends) sw_inflow_pass_end(client); /* what ended, began again since */
+    return has_ended ? push_end(L, client, &view) : 0;
 }
 
 static const struct sw_goal message = {look_message, "no message from %s yet", SW_WATCH_STATE};
