@@ -1,10 +1,10 @@
--- A hostile script, at random: all functions and methods with all kinds of arguments, from everywhere that Lua code can
--- run, while collections start at any allocation, peers die, and what the module is made of is attacked.
+-- A hostile script, at random: all functions and methods with all kinds of arguments, from everywhere that Lua code
+-- can run, while collections start at any allocation, peers die, and what the module is made of is attacked.
 --
 --     tools/run asan lua spec/stress/wild.lua [SECONDS [SEED [WORD...]]]        (60, the time)
 --
--- Words: a mode of spec/stress/wild/attacks.lua (the seed chooses one otherwise); `lock`: sidewire.lock_policy, if there
--- is one, is called after a third of the time; `trace`: each call is told on stderr before it is made.
+-- Words: a mode of spec/stress/wild/attacks.lua (the seed chooses one otherwise); `lock`: sidewire.lock_policy, if
+-- there is one, is called after a third of the time; `trace`: each call is told on stderr before it is made.
 --
 -- It must come to its end, with exit status 0: no crash, no sanitizer report, no hang (a step that takes longer than
 -- HANG ends the program by SIGABRT, with a line on stderr), and no VIOLATION of what spec/stress/wild/calls.lua expects.
@@ -17,7 +17,7 @@ local Peer = require "spec.support.peer"
 local util = require "spec.support.util"
 
 local HANG = 30 -- seconds; a step takes less than one, under a sanitizer some
-local MEMORY = 2 << 30 -- resident bytes, sanitizers included
+local MEMORY = util.choose(1 << 30, 6 << 30) -- resident bytes
 local DESCRIPTORS = 400
 
 local seconds = tonumber(arg[1] or 60)
@@ -54,7 +54,12 @@ while sleep 1 && kill -0 %d 2>/dev/null; do
   new=$(cat '%s' 2>/dev/null) || exit
   if [ "$new" = "$old" ]; then still=$((still + 1)); else still=0; fi
   old=$new
-  [ $still -lt %d ] || { echo "HANG: seed %d, nothing for %d s after $new" >&2; kill -ABRT %d; sleep 5; kill -KILL %d; exit; }
+  [ $still -ge %d ] || continue
+  echo "HANG: seed %d, nothing for %d s after $new" >&2
+  kill -ABRT %d
+  sleep 5
+  kill -KILL %d
+  exit
 done >/dev/null]]
 
 World.folder = Peer.tempdir()
@@ -143,11 +148,13 @@ run(math.min(seconds / 10, 1))
 
 -- --- the end ---
 
+local connections, bytes = World.peer_counts()
 for _, peer in ipairs(World.peers) do pcall(peer.stop, peer) end
 local list = {}
 for name, count in pairs(World.counts) do list[#list + 1] = ("%d %s"):format(count, name) end
 table.sort(list, function(a, b) return a:match " (.*)" < b:match " (.*)" end)
-print(("seed %d, %s: %s"):format(seed, mode, table.concat(list, ", ")))
+print(("seed %d, %s: %s; the peers: %d connections, %d bytes; %d MiB resident"):format(seed, mode,
+  table.concat(list, ", "), connections, bytes, util.resident_bytes() >> 20))
 print(("seed %d: %d violations"):format(seed, World.violations))
 io.stdout:flush()
 heart:close()

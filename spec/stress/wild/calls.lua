@@ -234,7 +234,10 @@ local function choose_arguments(name)
       args[args.n] = Values.any()
     end
   end
-  if chance(0.15) then
+  if chance(0.004) then
+    args.n = pick { 25, 254, 300, 5000 }
+    for i = 2, args.n do args[i] = args[i] or i end
+  elseif chance(0.15) then
     local at = random(is_method and 2 or 1, args.n + 1)
     args[at] = Values.any()
     args.n = math.max(args.n, at)

@@ -9,6 +9,28 @@ local random, pick, chance = math.random, World.pick, World.chance
 
 local THREADS = 8
 
+-- --- hooks ---
+
+local function hook()
+  if World.fuel <= 0 or chance(0.7) then return end
+  World.counts.hooks = World.counts.hooks + 1
+  World.act()
+  if chance(0.02) then
+    debug.sethook() -- so that the error reaches somebody who is not hooked, too
+    World.raise()
+  end
+end
+
+local function choose_hook()
+  return hook, pick { "c", "r", "l", "cr", "crl", "" }, random(3, 200)
+end
+
+World.add_act(2, function()
+  debug.sethook(choose_hook())
+  for _ = 1, random(3) do World.act() end
+  debug.sethook()
+end)
+
 -- --- coroutines ---
 
 -- What is done to a coroutine does not count for the depth of who does it.
@@ -37,6 +59,7 @@ local function start_thread()
     resume(thread, table.unpack(call.args, 1, call.args.n))
   else
     thread = coroutine.create(body)
+    if chance(0.1) then debug.sethook(thread, choose_hook()) end
     resume(thread, Values.any())
   end
   if coroutine.status(thread) == "suspended" then World.threads[random(THREADS)] = thread end
@@ -124,24 +147,6 @@ local COLLECT = {
 
 World.add_act(4, function() pick(COLLECT)() end)
 
--- --- hooks ---
-
-local function hook()
-  if World.fuel <= 0 or chance(0.7) then return end
-  World.counts.hooks = World.counts.hooks + 1
-  World.act()
-  if chance(0.02) then
-    debug.sethook() -- so that the error reaches somebody who is not hooked, too
-    World.raise()
-  end
-end
-
-World.add_act(2, function()
-  debug.sethook(hook, pick { "c", "r", "l", "cr", "crl", "" }, random(3, 200))
-  for _ = 1, random(3) do World.act() end
-  debug.sethook()
-end)
-
 -- --- scopes, message handlers ---
 
 World.add_act(2, function()
@@ -177,6 +182,39 @@ end)
 World.add_act(1, function()
   if chance(0.5) then return ("x"):gsub(".", Values.hostile()) end
   table.sort({ 1, 2, 3 }, Values.hostile())
+end)
+
+-- --- where little of a stack is left ---
+
+local function nest(levels)
+  if levels == 0 then return Calls.call() end
+  ("x"):gsub("x", function() nest(levels - 1) end)
+end
+
+-- Lua allows some 200 C functions in one another.
+World.add_act(1, function()
+  if chance(0.8) then return end
+  nest(random(50, 195))
+end)
+
+local function recurse()
+  return 1 + recurse()
+end
+
+-- A message handler has a little stack beyond the end of it. Collections, which make the stack small again at each step,
+-- have to wait until it is full.
+World.add_act(1, function()
+  if chance(0.99) then return end
+  local call = Calls.prepare()
+  call.raises_anything = true
+  Calls.make(call, function(f, ...)
+    local args = table.pack(...)
+    collectgarbage "stop"
+    return xpcall(recurse, function()
+      collectgarbage "restart"
+      return f(table.unpack(args, 1, args.n))
+    end)
+  end)
 end)
 
 -- --- loops ---

@@ -180,9 +180,7 @@ local COMMANDS = {
   "reset-after 0", "send 00ff0a0d0a", "send-line hello", "send-reset 0a0a0a",
 }
 
---- Troubles a peer; between two steps only.
-function World.trouble_peer()
-  local peer = World.pick(World.peers)
+local function trouble(peer)
   if not peer:is_running() then
     peer:start_again()
   elseif World.chance(0.1) then
@@ -190,6 +188,26 @@ function World.trouble_peer()
   else
     peer:command(World.pick(COMMANDS))
   end
+end
+
+--- Troubles a peer; between two steps only. One that does not come back, as when somebody else has its port, is
+--- replaced.
+function World.trouble_peer()
+  local place = random(#KINDS)
+  local peer = World.peers[place]
+  if pcall(trouble, peer) then return end
+  pcall(peer.kill, peer)
+  World.peers[place] = Peer.start(KINDS[place])
+end
+
+--- Connections that the present peers have seen, and bytes that they have read.
+function World.peer_counts()
+  local connections, bytes = 0, 0
+  for _, peer in ipairs(World.peers) do
+    local ok, stats = pcall(peer.stats, peer)
+    if ok then connections, bytes = connections + stats.accepted, bytes + stats.bytes end
+  end
+  return connections, bytes
 end
 
 --- Where a client may go: mostly to a peer.
