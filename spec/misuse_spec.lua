@@ -206,11 +206,11 @@ describe("misuse raises, names the field, says what is valid:", function()
         keepalive = { idle = 1 }, framing = { fixed = 1 } } do
         rawset(options, name, setmetatable(value, meta))
       end
-      local client = sidewire.new(options)
-      assert.same({ "127.0.0.1", 1 }, { client:get_server() })
-      client:on(setmetatable({ message = nothing }, meta))
-      assert.is_true(client:set_greeting(setmetatable({ "b" }, meta)))
-      assert.is_true(client:set_reconnect(setmetatable({ delay = 2 }, meta)))
+      local made = sidewire.new(options)
+      assert.same({ "127.0.0.1", 1 }, { made:get_server() })
+      made:on(setmetatable({ message = nothing }, meta))
+      assert.is_true(made:set_greeting(setmetatable({ "b" }, meta)))
+      assert.is_true(made:set_reconnect(setmetatable({ delay = 2 }, meta)))
     end)
 
     it("checks options, and makes nothing", function()
