@@ -262,6 +262,19 @@ describe("the host's policy", function()
       local settings = sidewire.settings
       mine.check_file = function() return true end
       refused("files is false", path, settings.load(path)) -- it keeps the function that it began with
+      for _, attack in ipairs {
+        function() rawset(mine, "check_file", function() return true end) end,
+        function()
+          mine.check_file = nil
+          setmetatable(mine, { __index = function() return function() return true end end, __newindex = function() end })
+        end,
+      } do
+        attack()
+        package.loaded["sidewire.settings"] = nil
+        package.loaded["sidewire.core"] = mine
+        refused("files is false", path, require "sidewire.settings".load(path)) -- one that is loaded now, too
+      end
+      setmetatable(mine, nil)
       mine.check_file = check_file
       local meta = { __index = { files = true }, __pairs = function() return next, { files = true } end }
       local rules = setmetatable({}, meta)

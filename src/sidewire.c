@@ -75,29 +75,29 @@ static void push_sentinel(lua_State *L, struct host *host) {
     lua_setmetatable(L, -2);
 }
 
-/* Pushes the host userdata, complete. */
+/* Pushes a host userdata, which the registry keeps from now on. */
 static void push_host(lua_State *L) {
     struct host *host = lua_newuserdatauv(L, sizeof *host, HOST_VALUES);
     *host = (struct host){.kind = &sw_host_kind, .policy = sw_policy_open()};
-    push_weak(L, "v");
-    lua_setiuservalue(L, -2, HOST_CLIENTS);
-    lua_newtable(L);
-    lua_setiuservalue(L, -2, HOST_ANCHORS);
-    push_weak(L, "k");
-    lua_setiuservalue(L, -2, HOST_THREADS);
-    lua_newtable(L);
-    lua_setiuservalue(L, -2, HOST_LOANS);
-    push_weak(L, "k");
-    lua_setiuservalue(L, -2, HOST_SAVERS);
-    lua_newtable(L);
-    sw_seal_metatable(L, &sw_host_kind);
-    lua_setmetatable(L, -2);
-    push_sentinel(L, host);
-    lua_setiuservalue(L, -2, HOST_SENTINEL);
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);
-    host->engine = sw_engine_new(sw_loop_main);
-    if (host->engine == NULL) luaL_error(L, "sidewire: not enough memory");
+}
+
+/* Sets the user values of the host at index that are tables of their own, and its metatable. */
+static void set_tables(lua_State *L, int host) {
+    push_weak(L, "v");
+    lua_setiuservalue(L, host, HOST_CLIENTS);
+    lua_newtable(L);
+    lua_setiuservalue(L, host, HOST_ANCHORS);
+    push_weak(L, "k");
+    lua_setiuservalue(L, host, HOST_THREADS);
+    lua_newtable(L);
+    lua_setiuservalue(L, host, HOST_LOANS);
+    push_weak(L, "k");
+    lua_setiuservalue(L, host, HOST_SAVERS);
+    lua_newtable(L);
+    sw_seal_metatable(L, &sw_host_kind);
+    lua_setmetatable(L, host);
 }
 
 /* Adds the functions, whose upvalue is the host userdata, to the table on top. */
@@ -147,25 +147,52 @@ static void push_module(lua_State *L, int host) {
     lua_setfield(L, -2, "_VERSION");
 }
 
+/* Puts back into the module's table, without metamethods, whatever a script replaced in it: what loads the module anew
+ * relies on that. */
+static void restore_module(lua_State *L, int host) {
+    lua_getiuservalue(L, host, HOST_FUNCTIONS);
+    lua_getiuservalue(L, host, HOST_MODULE);
+    for (lua_pushnil(L); lua_next(L, -3) != 0;) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, -4);
+    }
+}
+
+/* Completes the host at index 1, which may be left half made by an earlier call for which there was not enough memory: the
+ * module's table comes last. */
+static void complete(lua_State *L) {
+    struct host *host = lua_touserdata(L, 1);
+    set_tables(L, 1);
+    if (host->engine == NULL) {
+        push_sentinel(L, host);
+        lua_setiuservalue(L, 1, HOST_SENTINEL);
+        host->engine = sw_engine_new(sw_loop_main);
+        if (host->engine == NULL) luaL_error(L, "sidewire: not enough memory");
+    }
+    set_client_meta(L, 1);
+    set_keeper_meta(L, 1);
+    push_module(L, 1);
+    lua_setiuservalue(L, 1, HOST_FUNCTIONS);
+    lua_newtable(L);
+    lua_setiuservalue(L, 1, HOST_MODULE);
+}
+
 /* The module; a second call in the same state gives the same one. */
 int luaopen_sidewire_core(lua_State *L) {
     luaL_checkversion(L);
     const char *problem = sw_loop_check_library();
     if (problem != NULL) return luaL_error(L, "%s", problem);
-    lua_settop(L, 0);
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key) == LUA_TUSERDATA &&
-        lua_getiuservalue(L, -1, HOST_MODULE) == LUA_TTABLE)
-        return 1;
     pin_once();
     lua_settop(L, 0);
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key) != LUA_TUSERDATA) {
+        lua_settop(L, 0);
 #ifdef SW_FAULTS
-    sw_faults_read_environment(L);
+        sw_faults_read_environment(L);
 #endif
-    push_host(L);
-    set_client_meta(L, 1);
-    set_keeper_meta(L, 1);
-    push_module(L, 1);
-    lua_pushvalue(L, -1);
-    lua_setiuservalue(L, 1, HOST_MODULE);
+        push_host(L);
+    }
+    if (lua_getiuservalue(L, 1, HOST_MODULE) != LUA_TTABLE) complete(L);
+    restore_module(L, 1);
     return 1;
 }

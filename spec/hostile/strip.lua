@@ -1,4 +1,4 @@
--- What the debug library can do to the module, short of what breaks any C module (debug.setmetatable, setuservalue and
+-- What the debug library can do to the module, short of what breaks any C module (debug.setmetatable, setuservalue,
 -- getregistry). `name` says which; the argument is the port of a peer that does not read. Runs in `embed`, again and again.
 
 local sidewire = require "sidewire.core"

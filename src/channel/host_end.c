@@ -296,11 +296,14 @@ void sw_channel_close_here(struct sw_channel *channel) {
     gauges->lost_unsent += channel->out.last_id - done;
     gauges->handed = channel->out.last_id;
     channel->out.bytes = 0;
+    struct sw_stock spare = channel->out.spare;
+    channel->out.spare = (struct sw_stock){{NULL, NULL}, 0};
     channel->state = SW_STATE_CLOSED;
     sw_channel_mark_gone(channel);
     sw_inbox_finish(&channel->in, &last);
     bool tell = sw_channel_mark_ready(channel);
     sw_channel_unlock(channel);
     sw_engine_give_back(channel->engine, &unsent);
+    sw_stock_free(&spare);
     if (tell) sw_engine_tell_host(channel->engine, channel);
 }

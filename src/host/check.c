@@ -57,7 +57,7 @@ double sw_check_seconds(lua_State *L, struct sw_spot spot, int index, double min
     return 0;
 }
 
-/* A bound that nobody wants to read. */
+/* From here on a bound is no limit, and the message leaves it out. */
 #define LIMITLESS (PTRDIFF_MAX / 2)
 
 lua_Integer sw_check_integer(lua_State *L, struct sw_spot spot, int index, lua_Integer min, lua_Integer max) {

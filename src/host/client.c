@@ -43,7 +43,7 @@ static struct client *make(struct host *host, const struct sw_options *options, 
 }
 
 /* The places of sidewire.new. */
-enum { AT_OPTIONS = 1, AT_SAVER, AT_HANDLE };
+enum { AT_OPTIONS = 1, AT_SAVER, AT_HANDLE, AT_HANDLERS };
 
 /* Puts a copy in the place of the table at index, if it is one. */
 static void copy_table(lua_State *L, int index) {
@@ -84,20 +84,27 @@ static int new_client(lua_State *L) {
     sw_check_saver(L, AT_SAVER);
     copy_table(L, AT_OPTIONS);
     sw_options_read(L, AT_OPTIONS, &host->policy, &options, &start);
-    if (sw_host_refuses(L, host)) return 3;
+    if (sw_host_refuses(L, host) || sw_policy_refuses_options(L, &host->policy, &options)) return 3;
     sw_inflow_collect(L, host); /* else a script that only makes and closes clients would never let them go */
-    sw_push_handle(L);          /* a handle that can be collected at any point of what follows */
-    if (sw_policy_refuses_options(L, &host->policy, &options) || sw_policy_refuses_client(L, host)) return 3;
+    /* All that can raise comes first, so that what is refused leaves no client behind. */
+    sw_push_handle(L);
+    if (push_option(L, "on")) sw_check_handlers(L, "sidewire.new", AT_HANDLERS);
+    push_option(L, "greeting");
+    struct sw_greeting *greeting = sw_greeting_read(L, "sidewire.new", &options, -1);
+    if (!sw_policy_allows_client(host)) {
+        sw_greeting_unref(greeting);
+        return sw_policy_refuse_client(L, host);
+    }
     struct client *client = make(host, &options, &start);
-    if (client == NULL) return luaL_error(L, "sidewire.new: not enough memory");
+    if (client == NULL) {
+        sw_greeting_unref(greeting);
+        return luaL_error(L, "sidewire.new: not enough memory");
+    }
+    sw_channel_set_greeting(client->channel, greeting);
     sw_handle_fill(L, AT_HANDLE, client);
-    if (push_option(L, "greeting")) sw_set_greeting(L, "sidewire.new", client, -1);
-    if (push_option(L, "on")) set_handlers(L, "sidewire.new", AT_HANDLE, client);
-    sw_set_saver(L, AT_HANDLE, client, AT_SAVER);
-    lua_pushnil(L);
-    if (sw_save(L, AT_HANDLE, client) == 1) return lua_settop(L, AT_HANDLE), 1;
-    sw_client_retire(L, AT_HANDLE);
-    return 3;
+    lua_settop(L, AT_HANDLERS);
+    if (!lua_isnil(L, AT_HANDLERS)) set_handlers(L, "sidewire.new", AT_HANDLE, client);
+    return sw_save_new(L, AT_HANDLE, client, AT_SAVER);
 }
 
 /*** Checks options as new does, and makes nothing.
@@ -203,7 +210,7 @@ static int client_set_greeting(lua_State *L) {
     if (client == NULL) return 3;
     luaL_checkany(L, 2);
     if (client->is_closed) return sw_push_closed(L, client->server);
-    sw_set_greeting(L, "client:set_greeting", client, 2);
+    sw_channel_set_greeting(client->channel, sw_greeting_read(L, "client:set_greeting", client->channel->options, 2));
     lua_pushboolean(L, true);
     return 1;
 }

@@ -89,6 +89,8 @@ static int client_connect(lua_State *L) {
     sw_server_unref(server);
     if (client->is_closed) return sw_push_closed(L, client->server);
     if (failed.err != SW_OK) return sw_push_failure(L, &failed, client->server);
+    sw_inflow_collect(L, client->host);
+    sw_inflow_pass_end(client); /* an end that receive has not told is of no interest any more */
     sw_client_anchor(L, 1, client);
     if (is_same) return lua_pushboolean(L, true), 1;
     return sw_save_server(L, 1, client, 2, 3);
@@ -154,10 +156,7 @@ static int client_set_reconnect(lua_State *L) {
     if (!order_if_attached(client, &model, sw_client_state(client))) return sw_push_no_memory(L);
     client->reconnect = model.policy;
     if (model.policy.enabled) client->last_reconnect = model.policy;
-    lua_createtable(L, 0, 1);
-    sw_push_reconnect(L, &client->reconnect);
-    lua_setfield(L, -2, "reconnect");
-    return sw_save(L, 1, client);
+    return sw_save_reconnect(L, 1, client);
 }
 
 /*** The policy in force.

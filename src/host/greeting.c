@@ -1,5 +1,6 @@
 #include "host/greeting.h"
 
+#include <lauxlib.h>
 #include <string.h>
 
 #include "channel/greeting.h"
@@ -32,64 +33,75 @@ static void push_list(lua_State *L, const char *where, int index) {
             sw_misuse(L, spot, index, valid);
 }
 
-/* The next message of the list on top; the list keeps it alive. */
-static struct sw_slice message_at(lua_State *L, lua_Integer i) {
-    struct sw_slice message;
-    lua_rawgeti(L, -1, i);
-    message.data = lua_tolstring(L, -1, &message.size);
-    lua_pop(L, 1);
+/* Pushes the next message of the list at index. Not even the debug library, which reaches the list as a value on the stack
+ * of a C function, can make it anything but bytes. */
+static struct sw_slice push_message(lua_State *L, int list, lua_Integer i) {
+    struct sw_slice message = {"", 0};
+    if (lua_rawgeti(L, list, i) == LUA_TSTRING) message.data = lua_tolstring(L, -1, &message.size);
     return message;
 }
 
-/* What the list on top takes on the wire; raises for what the framing cannot carry. */
-static size_t measure(lua_State *L, const char *where, const struct sw_framing *framing) {
+/* What the list takes on the wire; raises for what the framing cannot carry. */
+static size_t measure(lua_State *L, const char *where, const struct sw_framing *framing, int list) {
     size_t size = 0;
-    lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
+    lua_Integer count = (lua_Integer)lua_rawlen(L, list);
     for (lua_Integer i = 1; i <= count; i++) {
-        struct sw_slice message = message_at(L, i);
         struct sw_envelope envelope;
+        struct sw_slice message = push_message(L, list, i);
         enum sw_err failed = sw_encode(framing, &message, 1, &envelope);
         if (failed != SW_OK)
             luaL_error(L, "%s: message %d of greeting: %s", where, (int)i,
                        sw_push_unfit(L, framing, failed, message.size));
         size += envelope.prefix_size + message.size + envelope.suffix_size;
+        lua_pop(L, 1);
     }
     return size;
 }
 
-static unsigned char *put(unsigned char *to, const void *bytes, size_t size) {
-    memcpy(to, bytes, size);
-    return to + size;
+/* The rest of a greeting's bytes. */
+struct room {
+    unsigned char *next;
+    size_t left;
+};
+
+static bool put(struct room *room, const void *bytes, size_t size) {
+    if (size > room->left) return false;
+    memcpy(room->next, bytes, size);
+    room->next += size;
+    room->left -= size;
+    return true;
 }
 
-/* Of the list on top, which was measured. */
-static void encode(lua_State *L, const struct sw_framing *framing, unsigned char *to) {
-    lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
-    for (lua_Integer i = 1; i <= count; i++) {
-        struct sw_slice message = message_at(L, i);
+/* Of the list, which was measured. False: it has changed since. */
+static bool encode(lua_State *L, const struct sw_framing *framing, int list, struct sw_greeting *greeting) {
+    struct room room = {greeting->bytes, greeting->size};
+    lua_Integer count = (lua_Integer)lua_rawlen(L, list);
+    bool fits = true;
+    for (lua_Integer i = 1; i <= count && fits; i++) {
         struct sw_envelope envelope;
-        sw_encode(framing, &message, 1, &envelope);
-        to = put(to, envelope.prefix, envelope.prefix_size);
-        to = put(to, message.data, message.size);
-        to = put(to, envelope.suffix, envelope.suffix_size);
+        struct sw_slice message = push_message(L, list, i);
+        fits = sw_encode(framing, &message, 1, &envelope) == SW_OK &&
+               put(&room, envelope.prefix, envelope.prefix_size) && put(&room, message.data, message.size) &&
+               put(&room, envelope.suffix, envelope.suffix_size);
+        lua_pop(L, 1);
     }
+    return fits && room.left == 0;
 }
 
-void sw_set_greeting(lua_State *L, const char *where, struct client *client, int index) {
-    const struct sw_options *options = client->channel->options;
-    struct sw_greeting *greeting = NULL;
-    index = lua_absindex(L, index);
-    int top = lua_gettop(L);
-    if (!lua_isnil(L, index)) {
-        push_list(L, where, index);
-        size_t size = measure(L, where, &options->framing);
-        if (size > options->queue_limit)
-            luaL_error(L, "%s: greeting must fit into queue_limit (%I), and has %I bytes with its framing", where,
-                       (LUAI_UACINT)options->queue_limit, (LUAI_UACINT)size);
-        greeting = sw_greeting_new(size);
-        if (greeting == NULL) luaL_error(L, "%s: not enough memory", where);
-        encode(L, &options->framing, greeting->bytes);
+struct sw_greeting *sw_greeting_read(lua_State *L, const char *where, const struct sw_options *options, int index) {
+    if (lua_isnoneornil(L, index)) return NULL;
+    push_list(L, where, lua_absindex(L, index));
+    int list = lua_gettop(L);
+    size_t size = measure(L, where, &options->framing, list);
+    if (size > options->queue_limit)
+        luaL_error(L, "%s: greeting must fit into queue_limit (%I), and has %I bytes with its framing", where,
+                   (LUAI_UACINT)options->queue_limit, (LUAI_UACINT)size);
+    struct sw_greeting *greeting = sw_greeting_new(size);
+    if (greeting == NULL) luaL_error(L, "%s: not enough memory", where);
+    if (!encode(L, &options->framing, list, greeting)) {
+        sw_greeting_unref(greeting);
+        luaL_error(L, "%s: greeting was changed while it was read", where);
     }
-    lua_settop(L, top);
-    sw_channel_set_greeting(client->channel, greeting);
+    lua_pop(L, 1);
+    return greeting;
 }

@@ -3,10 +3,13 @@
 #ifndef SW_HOST_GREETING_H
 #define SW_HOST_GREETING_H
 
-#include "host/host.h"
+#include <lua.h>
 
-/* Sets the client's greeting to the value at index: a string or number, a list of them, or nil for none. Raises on
- * misuse, naming `where`. */
-void sw_set_greeting(lua_State *L, const char *where, struct client *client, int index);
+#include "base/options.h"
+#include "channel/greeting.h"
+
+/* The value at index (a string or number, a list of them, or nil for none) as a greeting with one reference; NULL: none.
+ * Raises on misuse, naming `where`. */
+struct sw_greeting *sw_greeting_read(lua_State *L, const char *where, const struct sw_options *options, int index);
 
 #endif

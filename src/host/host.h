@@ -112,7 +112,8 @@ enum {
     HOST_SENTINEL,    /* userdata: see sidewire.c */
     HOST_CLIENT_META, /* the metatables of handles and keepers; not upvalues, which the debug library can replace */
     HOST_KEEPER_META,
-    HOST_MODULE, /* the module's table */
+    HOST_FUNCTIONS, /* what the module has, out of the reach of scripts */
+    HOST_MODULE,    /* the table that scripts get */
     HOST_VALUES = HOST_MODULE,
 };
 

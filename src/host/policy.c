@@ -7,7 +7,7 @@
 #include "host/event.h"
 #include "host/host.h"
 
-/* As many as nobody has. */
+/* No limit: more than any process can have. */
 #define LIMITLESS ((size_t)PTRDIFF_MAX)
 
 struct sw_policy sw_policy_open(void) {
@@ -41,13 +41,16 @@ bool sw_policy_refuses_options(lua_State *L, const struct sw_policy *policy, con
            sw_policy_refuses_linger(L, policy, "sidewire.new: linger", options->linger);
 }
 
-bool sw_policy_refuses_client(lua_State *L, const struct host *host) {
-    size_t open = sw_engine_count_open(host->engine);
-    if (open < host->policy.max_clients) return false;
-    return refuse(L, lua_pushfstring(L,
-                                     "sidewire.new: the host's policy allows no more clients: max_clients is %I, and a "
-                                     "client counts until it is closed and its socket gone",
-                                     (LUAI_UACINT)host->policy.max_clients));
+bool sw_policy_allows_client(const struct host *host) {
+    return sw_engine_count_open(host->engine) < host->policy.max_clients;
+}
+
+int sw_policy_refuse_client(lua_State *L, const struct host *host) {
+    refuse(L, lua_pushfstring(L,
+                              "sidewire.new: the host's policy allows no more clients: max_clients is %I, and a "
+                              "client counts until it is closed and its socket gone",
+                              (LUAI_UACINT)host->policy.max_clients));
+    return 3;
 }
 
 bool sw_policy_refuses_linger(lua_State *L, const struct sw_policy *policy, const char *what, double seconds) {

@@ -27,10 +27,15 @@ struct sw_policy {
 /* Allows everything. */
 struct sw_policy sw_policy_open(void);
 
-/* True, with nil, message, "EPOLICY" pushed, where a rule refuses these options, one client more, or that many seconds.
- * `what` names the call and what it was given: "client:close: linger". */
+/* True, with nil, message, "EPOLICY" pushed, where a rule refuses these options, or that many seconds. `what` names the
+ * call and what it was given: "client:close: linger". */
 bool sw_policy_refuses_options(lua_State *L, const struct sw_policy *policy, const struct sw_options *options);
-bool sw_policy_refuses_client(lua_State *L, const struct host *host);
 bool sw_policy_refuses_linger(lua_State *L, const struct sw_policy *policy, const char *what, double seconds);
+
+/* May there be one client more? A call of Lua's in between may run a finalizer that makes one. */
+bool sw_policy_allows_client(const struct host *host);
+
+/* Pushes the refusal: 3 values. */
+int sw_policy_refuse_client(lua_State *L, const struct host *host);
 
 #endif

@@ -160,6 +160,7 @@ static int deliver(lua_State *L, struct host *host) {
 static int go_on(lua_State *L, int status, lua_KContext context) {
     (void)context;
     struct host *host = sw_host(L);
+    if (sw_host_refuses(L, host)) return 3; /* it forked meanwhile, and this is the child */
     if (status != LUA_YIELD && status != LUA_OK) tell_error(L);
     lua_settop(L, AT_TOP);
     return deliver(L, host);

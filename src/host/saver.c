@@ -3,15 +3,14 @@
 #include <lauxlib.h>
 
 #include "host/check.h"
+#include "host/handle.h"
 
 void sw_check_saver(lua_State *L, int index) {
     if (!lua_isnoneornil(L, index) && !lua_isfunction(L, index))
         sw_misuse(L, (struct sw_spot){"sidewire.new", "the second argument"}, index, "a function that saves settings");
 }
 
-void sw_set_saver(lua_State *L, int index, struct client *client, int saver) {
-    index = lua_absindex(L, index);
-    if (lua_isnoneornil(L, saver)) return;
+static void set_saver(lua_State *L, int index, struct client *client, int saver) {
     sw_push_host_value(L, HOST_SAVERS);
     lua_pushvalue(L, index);
     lua_pushvalue(L, saver);
@@ -20,19 +19,12 @@ void sw_set_saver(lua_State *L, int index, struct client *client, int saver) {
     client->has_saver = true;
 }
 
-int sw_save(lua_State *L, int index, const struct client *client) {
-    index = lua_absindex(L, index);
-    if (!client->has_saver) {
-        lua_pop(L, 1);
-        lua_pushboolean(L, true);
-        return 1;
-    }
-    sw_push_host_value(L, HOST_SAVERS);
+/* Calls the function on top with the client and the table below it, which may be nil. Leaves true, or nil, message, code;
+ * or the error, and returns -1. */
+static int call(lua_State *L, int index) {
     lua_pushvalue(L, index);
-    lua_rawget(L, -2);
-    lua_pushvalue(L, index);
-    lua_pushvalue(L, -4);
-    lua_call(L, 2, 3);
+    lua_pushvalue(L, -3);
+    if (lua_pcall(L, 2, 3, 0) != LUA_OK) return -1;
     if (lua_toboolean(L, -3)) return lua_pop(L, 2), 1;
     if (lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING) return 3;
     lua_pushnil(L);
@@ -41,11 +33,42 @@ int sw_save(lua_State *L, int index, const struct client *client) {
     return 3;
 }
 
+int sw_save_new(lua_State *L, int index, struct client *client, int saver) {
+    int results = 1;
+    if (!lua_isnil(L, saver)) {
+        set_saver(L, index, client, saver);
+        lua_pushnil(L);
+        lua_pushvalue(L, saver);
+        results = call(L, index);
+    }
+    if (results == 1) return lua_pushvalue(L, index), 1;
+    sw_client_retire(L, index);
+    return results > 0 ? results : lua_error(L);
+}
+
+/* Has the function save the table on top. */
+static int save(lua_State *L, int index, const struct client *client) {
+    if (!client->has_saver) return lua_pushboolean(L, true), 1;
+    sw_push_host_value(L, HOST_SAVERS);
+    lua_pushvalue(L, index);
+    lua_rawget(L, -2);
+    lua_remove(L, -2);
+    int results = call(L, index);
+    return results > 0 ? results : lua_error(L);
+}
+
+int sw_save_reconnect(lua_State *L, int index, const struct client *client) {
+    lua_createtable(L, 0, 1);
+    sw_push_reconnect(L, &client->reconnect);
+    lua_setfield(L, -2, "reconnect");
+    return save(L, index, client);
+}
+
 int sw_save_server(lua_State *L, int index, const struct client *client, int host, int port) {
     lua_createtable(L, 0, 2);
     lua_pushvalue(L, host);
     lua_setfield(L, -2, "host");
     lua_pushvalue(L, port);
     lua_setfield(L, -2, "port");
-    return sw_save(L, index, client);
+    return save(L, index, client);
 }

@@ -11,14 +11,14 @@
 /* Checks that a function, or nothing, stands at index. */
 void sw_check_saver(lua_State *L, int index);
 
-/* Gives the client, whose handle stands at index, the function at `saver`. */
-void sw_set_saver(lua_State *L, int index, struct client *client, int saver);
+/* Gives the client, whose handle stands at index, the function at `saver` (or nil), and has it say yes to the client.
+ * Returns how many results it pushed: the handle; or nil, message, code, and the client is retired, as it is when the
+ * function raises. */
+int sw_save_new(lua_State *L, int index, struct client *client, int saver);
 
-/* Has the function, if there is one, save the table on top (nil: the client is new), and pops that. Returns how many
- * results it pushed: true, or nil, message, code. */
-int sw_save(lua_State *L, int index, const struct client *client);
-
-/* The same for a server of which host and port (nil: as it was) stand at these places. */
+/* Has the function, if there is one, save the server of which host and port (nil: as it was) stand at these places, or
+ * the reconnect policy. Return how many results they pushed: true, or nil, message, code. */
 int sw_save_server(lua_State *L, int index, const struct client *client, int host, int port);
+int sw_save_reconnect(lua_State *L, int index, const struct client *client);
 
 #endif
