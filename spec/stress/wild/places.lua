@@ -201,20 +201,19 @@ local function recurse()
   return 1 + recurse()
 end
 
--- A message handler has a little stack beyond the end of it. Collections, which make the stack small again at each step,
--- have to wait until it is full.
+-- A message handler has a little stack beyond the end of it. Nothing else happens meanwhile: each collection would go
+-- through all of that stack.
 World.add_act(1, function()
   if chance(0.99) then return end
   local call = Calls.prepare()
   call.raises_anything = true
+  collectgarbage "stop"
+  World.fuel = 0
   Calls.make(call, function(f, ...)
     local args = table.pack(...)
-    collectgarbage "stop"
-    return xpcall(recurse, function()
-      collectgarbage "restart"
-      return f(table.unpack(args, 1, args.n))
-    end)
+    return xpcall(recurse, function() return f(table.unpack(args, 1, args.n)) end)
   end)
+  collectgarbage "restart"
 end)
 
 -- --- loops ---
