@@ -7,8 +7,8 @@
 -- there is one, is called after a third of the time; `trace`: each call is told on stderr before it is made.
 --
 -- It must come to its end, with exit status 0: no crash, no sanitizer report, no hang (a step that takes longer than
--- HANG ends the program by SIGABRT, with a line on stderr), and no VIOLATION of what spec/stress/wild/calls.lua expects.
--- In the end the module must still work. A seed makes the same choices again, as far as threads, peers and clocks do.
+-- HANG ends the program by SIGABRT, with a line on stderr), no VIOLATION of what spec/stress/wild/calls.lua expects. In
+-- the end the module must still work. A seed makes the same choices again, as far as threads, peers and clocks do.
 
 local socket = require "socket"
 local core = require "sidewire.core"

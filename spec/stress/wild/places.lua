@@ -186,35 +186,67 @@ end)
 
 -- --- where little of a stack is left ---
 
-local function nest(levels)
-  if levels == 0 then return Calls.call() end
-  ("x"):gsub("x", function() nest(levels - 1) end)
+-- What happens there. A collection may come upon objects whose finalizers Lua has no stack to call, and frees them all
+-- the same.
+local function act_with_little_stack()
+  if chance(0.5) then Calls.call "sidewire.new" end
+  pick { Calls.call, ambush, collectgarbage, collectgarbage }()
 end
 
--- Lua allows some 200 C functions in one another.
+-- Lua allows some 200 C functions in one another. So many of these are given back before the act.
+local function sink(margin)
+  local function down()
+    local ok = pcall(string.gsub, "x", "x", down)
+    if ok then return end
+    margin = margin - 1
+    if margin < 0 then return act_with_little_stack() end
+    error "not yet"
+  end
+  pcall(down)
+end
+
 World.add_act(1, function()
-  if chance(0.8) then return end
-  nest(random(50, 195))
+  if chance(0.7) then return end
+  sink(random(0, 4))
 end)
 
 local function recurse()
   return 1 + recurse()
 end
 
--- A message handler has a little stack beyond the end of it. Collections, which make the stack small again at each step,
--- have to wait until it is full.
+local deepest = 0 -- how often this one can call itself in a coroutine:
+
+local function recurse_to(most, level)
+  if level > deepest then deepest = level end
+  if level == most then return pick { Calls.call, collectgarbage }() end
+  local value = recurse_to(most, level + 1)
+  return value
+end
+
+-- Lua's own stack ends after a million slots. Nothing else happens in these two meanwhile: each collection would go
+-- through all of it.
+World.add_act(1, function()
+  if chance(0.98) then return end
+  Calls.call "sidewire.new"
+  collectgarbage "stop"
+  World.fuel, World.clients = 0, {}
+  if deepest == 0 then pcall(coroutine.wrap(recurse_to), math.maxinteger, 1) end
+  pcall(coroutine.wrap(recurse_to), deepest - random(0, 6), 1)
+  collectgarbage "restart"
+end)
+
+-- A message handler has a little stack beyond the end.
 World.add_act(1, function()
   if chance(0.99) then return end
   local call = Calls.prepare()
   call.raises_anything = true
+  collectgarbage "stop"
+  World.fuel = 0
   Calls.make(call, function(f, ...)
     local args = table.pack(...)
-    collectgarbage "stop"
-    return xpcall(recurse, function()
-      collectgarbage "restart"
-      return f(table.unpack(args, 1, args.n))
-    end)
+    return xpcall(recurse, function() return f(table.unpack(args, 1, args.n)) end)
   end)
+  collectgarbage "restart"
 end)
 
 -- --- loops ---
