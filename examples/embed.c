@@ -32,9 +32,9 @@ static void set_policy(lua_State *L) {
     lua_createtable(L, 0, 5);
     lua_pushinteger(L, 8);
     lua_setfield(L, -2, "max_clients");
-    lua_pushinteger(L, 1024 * 1024);
+    lua_pushinteger(L, 1048576);
     lua_setfield(L, -2, "max_queue"); /* bytes, for each client */
-    lua_pushinteger(L, 1024 * 1024);
+    lua_pushinteger(L, 1048576);
     lua_setfield(L, -2, "max_inbox");
     lua_pushnumber(L, 0.5);
     lua_setfield(L, -2, "max_linger"); /* seconds that lua_close may take to deliver what is queued */
@@ -90,7 +90,7 @@ static void poll(lua_State *L) {
     lua_getfield(L, -1, "poll");
     lua_pushinteger(L, 1000); /* events a frame, at most */
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-        fprintf(stderr, "script: %s\n", luaL_tolstring(L, -1, NULL));
+        (void)fprintf(stderr, "script: %s\n", luaL_tolstring(L, -1, NULL));
         lua_pop(L, 2);
     }
     lua_pop(L, 1);
@@ -101,8 +101,8 @@ static int play(lua_State *L) {
     const struct timespec frame = {.tv_nsec = 16666667};
     luaL_openlibs(L);
     set_policy(L);
-    run_script(L, arguments[0], arguments[1], atoi(arguments[2]));
-    for (int frames = arguments[3] != NULL ? atoi(arguments[3]) : 60; frames > 0; frames--) {
+    run_script(L, arguments[0], arguments[1], (int)strtol(arguments[2], NULL, 10));
+    for (long frames = arguments[3] != NULL ? strtol(arguments[3], NULL, 10) : 60; frames > 0; frames--) {
         poll(L);
         nanosleep(&frame, NULL); /* a game draws here */
     }
@@ -110,13 +110,16 @@ static int play(lua_State *L) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 4) return fprintf(stderr, "usage: embed SCRIPT HOST PORT [FRAMES]\n"), 2;
+    if (argc < 4) {
+        (void)fprintf(stderr, "usage: embed SCRIPT HOST PORT [FRAMES]\n");
+        return 2;
+    }
     lua_State *L = luaL_newstate();
-    if (L == NULL) return fprintf(stderr, "not enough memory\n"), 1;
+    if (L == NULL) return 1;
     lua_pushcfunction(L, play);
     lua_pushlightuserdata(L, argv + 1);
     int failed = lua_pcall(L, 1, 0, 0);
-    if (failed != LUA_OK) fprintf(stderr, "embed: %s\n", luaL_tolstring(L, -1, NULL));
+    if (failed != LUA_OK) (void)fprintf(stderr, "embed: %s\n", luaL_tolstring(L, -1, NULL));
     lua_close(L); /* delivers what is queued, for at most max_linger, and joins sidewire's thread */
     return failed == LUA_OK ? 0 : 1;
 }

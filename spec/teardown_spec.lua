@@ -518,6 +518,30 @@ describe("tearing down", function()
       ]]):format(in_child))
     end)
 
+    it("[F42] ends, in the child, a poll that a handler of the parent's left by a yield", function()
+      embed("run", [[
+        local handled = 0
+        local client = connected { on = { message = function()
+          handled = handled + 1
+          coroutine.yield()
+        end } }
+        for i = 1, 5 do client:send(i) end
+        local poll
+        while handled == 0 do
+          sidewire.wait(0.01)
+          poll = coroutine.create(sidewire.poll)
+          assert(coroutine.resume(poll))
+        end
+        local child = embed.fork()
+        if child == 0 then
+          local _, result, _, code = coroutine.resume(poll)
+          os.exit(result == nil and code == "EFORKED" and handled == 1 and 0 or 1)
+        end
+        local how, status = embed.reap(child)
+        assert(how == "exit" and status == 0)
+      ]])
+    end)
+
     it("[F42] and exec inherits no descriptor", function()
       embed("run", [[
         local function inherited()

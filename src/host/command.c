@@ -47,6 +47,7 @@ static struct sw_error go_to(struct client *client, struct sw_server *server) {
     if (failed.err != SW_OK) return failed;
     sw_server_set(&client->server, server);
     client->is_moved = false;
+    sw_inflow_pass_end(client); /* an end that receive has not told is of no interest any more */
     return none;
 }
 
@@ -79,6 +80,7 @@ static int client_connect(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     lua_settop(L, 3);
+    sw_inflow_collect(L, client->host);
     struct sw_server *server = read_server(L, client);
     bool is_same = lua_isnil(L, 2) && lua_isnil(L, 3);
     struct sw_error failed = {.err = SW_OK};
@@ -89,8 +91,6 @@ static int client_connect(lua_State *L) {
     sw_server_unref(server);
     if (client->is_closed) return sw_push_closed(L, client->server);
     if (failed.err != SW_OK) return sw_push_failure(L, &failed, client->server);
-    sw_inflow_collect(L, client->host);
-    sw_inflow_pass_end(client); /* an end that receive has not told is of no interest any more */
     sw_client_anchor(L, 1, client);
     if (is_same) return lua_pushboolean(L, true), 1;
     return sw_save_server(L, 1, client, 2, 3);

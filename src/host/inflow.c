@@ -64,8 +64,10 @@ static unsigned find_holdings(const struct client *client) {
 static void count_holdings(struct client *client) {
     unsigned now = find_holdings(client), changed = now ^ client->holds;
     if (changed == 0) return;
-    for (int holding = 0; holding < SW_HOLDINGS; holding++)
-        if (changed & 1u << holding) client->host->holding[holding] += now & 1u << holding ? 1 : -1u;
+    for (int holding = 0; holding < SW_HOLDINGS; holding++) {
+        unsigned bit = 1u << holding, *count = &client->host->holding[holding];
+        if ((changed & bit) != 0) *count = (now & bit) != 0 ? *count + 1 : *count - 1;
+    }
     client->holds = now;
 }
 
