@@ -1,5 +1,5 @@
 -- What the debug library can do to the module, short of what breaks any C module: setmetatable, setuservalue and
--- getregistry. `name` says which; the argument is the port of a peer that does not read. Runs in `embed`, several times.
+-- getregistry. `name` says which way; the argument is the port of a peer that does not read. Runs in `embed`.
 
 local sidewire = require "sidewire.core"
 local port = tonumber((...))

@@ -122,11 +122,11 @@ void sw_handle_fill(lua_State *L, int index, struct client *client) {
 
 /* --- death --- */
 
+/* Of a retired client, which stands in no list any more. */
 static void free_client(struct client *client) {
     struct host *host = client->host;
     if (host->watched == client) sw_wait_leave(host);
     sw_inflow_drop(client);
-    unlink_from(client->is_retired ? &host->retired : &host->clients, client);
     client->channel->owner = NULL;
     sw_server_set(&client->server, NULL);
     sw_channel_unref(client->channel);
@@ -191,6 +191,7 @@ static int collect_keeper(lua_State *L) {
     struct client *client = keeper != NULL ? keeper->client : NULL;
     if (client == NULL || sw_engine_forked(client->host->engine) || push_noted(L, client) == keeper) return 0;
     keeper->client = NULL;
+    unlink_from(&client->host->retired, client);
     free_client(client);
     return 0;
 }
@@ -210,10 +211,12 @@ void sw_clients_free(lua_State *L, int index, struct host *host) {
         empty_handle(L, clients, host->clients);
         retire(host->clients);
     }
-    while (host->retired != NULL) {
-        empty_handle(L, clients, host->retired);
-        free_client(host->retired);
+    for (struct client *client = host->retired, *next; client != NULL; client = next) {
+        next = client->next;
+        empty_handle(L, clients, client);
+        free_client(client);
     }
+    host->retired = NULL;
     lua_pop(L, 1);
 }
 
