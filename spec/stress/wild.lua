@@ -130,14 +130,24 @@ local function check_survival()
   assert(Calls.original "sidewire.stop"(5))
 end
 
+-- What a locked policy allows, above all that this run does.
+local POLICY = { max_clients = 1000, max_queue = 1 << 26, max_inbox = 1 << 28, max_linger = 5 }
+
+local function check_locked()
+  local ok, client = pcall(Calls.original "sidewire.new", { linger = 6 })
+  if ok and client then World.violate "a locked policy does not hold any more" end
+end
+
 World.start_peers()
 start_watchdog()
 Calls.learn(core, sidewire, core.new())
 Attacks.begin(mode, core, sidewire)
 if words.lock and core.lock_policy then
   run(seconds / 3)
+  Calls.original "sidewire.set_policy"(POLICY)
   core.lock_policy()
   run(seconds * 2 / 3)
+  check_locked()
 else
   run(seconds)
 end
