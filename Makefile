@@ -92,7 +92,7 @@ HOST_OBJECTS = $(HOST_SOURCES:src/%.c=$B/obj/%.o)
 CORE = $B/sidewire/core.so
 
 # Programs of spec/support: the peer is a stranger to sidewire (plain -O2, whatever the KIND); unpreload is a part of
-# tools/run; the others are C hosts, linked with Lua and built as the module is.
+# tools/run; the others are C hosts, linked with Lua and built as the module is. neighbour uses libev itself.
 HOSTS = $(filter-out peer unpreload,$(patsubst spec/support/%.c,%,$(wildcard spec/support/*.c)))
 UNITS = $(patsubst spec/unit/%.c,$B/unit/%,$(wildcard spec/unit/test_*.c))
 # The targets of spec/fuzz: with libFuzzer, and as unit tests of the inputs that are kept.
@@ -150,7 +150,8 @@ $(FUZZERS): $B/%: spec/fuzz/%.c | ready-build $B
 
 # -rdynamic: what a host defines can stand in front of what libraries call.
 $(HOSTS:%=$B/%): $B/%: spec/support/%.c | ready-build $B
-	$(COMPILE) -MF $@.d $(LUA_CFLAGS) -rdynamic -o $@ $< $(LDFLAGS) $(LUA_LIBS) -ldl -lpthread
+	$(COMPILE) -MF $@.d $(LUA_CFLAGS) $(EV_CFLAGS) -rdynamic -o $@ $< $(LDFLAGS) $(LUA_LIBS) $(HOST_LIBS) -ldl -lpthread
+$B/neighbour: HOST_LIBS = $(EV_LIBS)
 
 # As docs/embedding.md has its readers build it: nothing of sidewire is linked.
 $B/examples/embed: examples/embed.c | ready-build $B/examples

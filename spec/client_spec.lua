@@ -27,7 +27,7 @@ describe("the module", function()
     assert.matches("^%d+%.%d+%.%d+$", sidewire._VERSION)
   end)
 
-  it("is complete as sidewire.core alone", function()
+  it("is complete as sidewire.core alone [E4]", function()
     local core = require "sidewire.core"
     for _, module in ipairs { core, sidewire } do
       for _, name in ipairs(FUNCTIONS) do assert.is_function(module[name], name) end
@@ -38,7 +38,7 @@ describe("the module", function()
     for name, value in pairs(core) do assert.equal(type(value), type(sidewire[name]), name) end
   end)
 
-  it("is the same when it is opened twice", function()
+  it("is the same when it is opened twice [E5]", function()
     local core = require "sidewire.core"
     local client = core.new()
     package.loaded["sidewire.core"] = nil

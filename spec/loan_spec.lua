@@ -72,7 +72,7 @@ describe("a large message", function()
     assert.is_true(delivery.all_data(dir)[1] == wanted)
   end)
 
-  it("takes no memory but the script's own", function()
+  it("takes no memory but the script's own [E15]", function()
     local peer = delivery.start_peer { mode = "silent" }
     local client = util.connected(peer, { queue_limit = 128 * MIB })
     local message = ("m"):rep(MIB)
@@ -83,7 +83,7 @@ describe("a large message", function()
     assert.is_true(client:pending() > 60 * MIB)
   end)
 
-  it("leaves small messages between large ones what they need", function()
+  it("leaves small messages between large ones what they need [E15]", function()
     local peer = delivery.start_peer { mode = "silent" }
     local client = util.connected(peer, { queue_limit = 64 * MIB })
     local blob, line = ("m"):rep(16 * KIB), ("l"):rep(200)
@@ -95,7 +95,7 @@ describe("a large message", function()
     assert.is_true(util.resident_bytes() - before < 16 * MIB)
   end)
 
-  it("counts against queue_limit as others do; what is refused is not kept", function()
+  it("counts against queue_limit as others do; what is refused is not kept [E16]", function()
     local client = sidewire.new { host = "127.0.0.1", port = 1, queue_limit = 300 * KIB, framing = "raw" }
     delivery.send_all(client, large, 2)
     local before = lua_kib()
@@ -106,7 +106,7 @@ describe("a large message", function()
   end)
 
   local function keeps_until(name, look, mode)
-    it("is kept while it may be read, and no longer: " .. name, function()
+    it("is kept while it may be read, and no longer [E15]: " .. name, function()
       local peer = delivery.start_peer { mode = "silent" }
       local client = util.connected(peer, { queue_limit = 64 * MIB })
       local before = lua_kib()
@@ -186,7 +186,7 @@ describe("a large message", function()
     assert.equal(20, count)
   end)
 
-  it("is not read any more when the Lua state is gone, though the loop goes on", function()
+  it("is not read any more when the Lua state is gone, though the loop goes on [E22]", function()
     local peer, dir = delivery.recorded { mode = "sink" }
     peer:command "throttle 4000000" -- bytes a second: there is always room for more, and always more to send
     host.run({ "frail", "run" }, [[

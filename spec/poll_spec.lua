@@ -96,7 +96,7 @@ describe("poll", function()
   end)
 
   describe("with max_events", function()
-    it("calls so many handlers at most, and says whether there is more", function()
+    it("calls so many handlers at most, and says whether there is more [E44]", function()
       local got = note(with_lines(70))
       assert.same({ 30, true }, { sidewire.poll(30) })
       assert.same(numbers(1, 30), got)
@@ -114,7 +114,7 @@ describe("poll", function()
       while os.clock() < ends do end
     end
 
-    it("calls no further handler after that time, however few are queued", function()
+    it("calls no further handler after that time, however few are queued [E44]", function()
       local got = note(with_lines(15), function() spin(0.01) end)
       local count, more = sidewire.poll(nil, 0.015)
       assert(count >= 1 and count < 15, count)

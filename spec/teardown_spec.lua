@@ -695,7 +695,7 @@ describe("tearing down", function()
   end)
 
   describe("stop", function()
-    it("closes all clients and joins the thread; a connect starts it again", function()
+    it("closes all clients and joins the thread; a connect starts it again [E7]", function()
       local threads = util.count_threads()
       for _ = 1, 3 do
         local client = util.connected(echo)

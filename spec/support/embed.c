@@ -18,6 +18,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -26,6 +27,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -239,6 +241,28 @@ int gettimeofday(struct timeval *restrict tv, void *restrict tz) {
     return 0;
 }
 
+/* --- names that take time: this getaddrinfo stands in front of libc's --- */
+
+static atomic_long lookup_time; /* ms that each takes longer */
+static atomic_int lookups, most_lookups;
+
+static void note_lookup(int now) {
+    int most = most_lookups;
+    while (now > most && !atomic_compare_exchange_weak(&most_lookups, &most, now)) continue;
+}
+
+/* Without the `restrict` of netdb.h, which adds nothing. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *req, struct addrinfo **pai) {
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (req != NULL && req->ai_flags & AI_NUMERICHOST) return real(name, service, req, pai);
+    note_lookup(++lookups);
+    if (lookup_time > 0) sleep_ms(lookup_time);
+    int failed = real(name, service, req, pai);
+    lookups--;
+    return failed;
+}
+
 /* --- threads --- */
 
 static int cycles_a_thread;
@@ -444,6 +468,20 @@ static int l_is_default(lua_State *L) {
     return 1;
 }
 
+/* dispositions(): what is set for each signal of the process, as text. */
+static int l_dispositions(lua_State *L) {
+    luaL_Buffer text;
+    luaL_buffinit(L, &text);
+    for (int number = 1; number < SIGRTMAX; number++) {
+        struct sigaction action = {.sa_handler = SIG_DFL};
+        if (sigaction(number, NULL, &action) != 0 || action.sa_handler == SIG_DFL) continue;
+        lua_pushfstring(L, "%d %p ", number, (void *)(uintptr_t)action.sa_handler);
+        luaL_addvalue(&text);
+    }
+    luaL_pushresult(&text);
+    return 1;
+}
+
 /* storm(microseconds): SIGALRM again and again at that interval; 0 ends it. */
 static int l_storm(lua_State *L) {
     long interval = (long)luaL_checkinteger(L, 1);
@@ -512,6 +550,46 @@ static int l_limit_descriptors(lua_State *L) {
     return 1;
 }
 
+/* slow_lookups(seconds): each look-up of a name takes so much longer. */
+static int l_slow_lookups(lua_State *L) {
+    lookup_time = (long)(luaL_checknumber(L, 1) * 1e3);
+    return 0;
+}
+
+/* lookups(): of names, under way now; the most there ever were at once. */
+static int l_lookups(lua_State *L) {
+    lua_pushinteger(L, lookups);
+    lua_pushinteger(L, most_lookups);
+    return 2;
+}
+
+struct errand {
+    lua_State *L;
+    int status;
+};
+
+static void *call(void *argument) {
+    struct errand *errand = argument;
+    errand->status = lua_pcall(errand->L, 0, 0, 0);
+    return NULL;
+}
+
+/* elsewhere(f): calls it on another thread, in this Lua state, and waits for it. */
+static int l_elsewhere(lua_State *L) {
+    pthread_t thread;
+    struct errand errand = {L, LUA_OK};
+    lua_settop(L, 1);
+    if (pthread_create(&thread, NULL, call, &errand) != 0) return luaL_error(L, "no thread");
+    pthread_join(thread, NULL);
+    return errand.status == LUA_OK ? 0 : lua_error(L);
+}
+
+/* thread(): the number of the one that runs this. */
+static int l_thread(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)syscall(SYS_gettid));
+    return 1;
+}
+
 static int l_pid(lua_State *L) {
     lua_pushinteger(L, getpid());
     return 1;
@@ -524,6 +602,7 @@ static int open_embed(lua_State *L) {
         {"block", l_block},
         {"kill", l_kill},
         {"is_default", l_is_default},
+        {"dispositions", l_dispositions},
         {"storm", l_storm},
         {"fork", l_fork},
         {"reap", l_reap},
@@ -533,6 +612,10 @@ static int open_embed(lua_State *L) {
         {"census", l_census},
         {"pid", l_pid},
         {"limit_descriptors", l_limit_descriptors},
+        {"slow_lookups", l_slow_lookups},
+        {"lookups", l_lookups},
+        {"elsewhere", l_elsewhere},
+        {"thread", l_thread},
         {NULL, NULL},
     };
     luaL_newlib(L, functions);
