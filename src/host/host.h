@@ -83,9 +83,10 @@ struct host {
     const struct sw_kind *kind;
     struct sw_engine *engine; /* NULL: the Lua state ends, nothing works any more */
     struct client *clients, *retired;
-    struct clients runnable;       /* with something for poll */
-    struct clients unread;         /* with messages that only receive and events() take */
-    unsigned holding[SW_HOLDINGS]; /* how many clients hold such */
+    struct sw_unfinished *unfinished; /* what iterators of client:unfinished() have left */
+    struct clients runnable;          /* with something for poll */
+    struct clients unread;            /* with messages that only receive and events() take */
+    unsigned holding[SW_HOLDINGS];    /* how many clients hold such */
     enum sw_taking taking;
     unsigned depth; /* polls that are active, or were when an error left them */
     bool has_on_error;
@@ -180,6 +181,11 @@ bool sw_push_client(lua_State *L, struct client *client);
 
 /* Keeps the handle at index alive for as long as the contract says of its client, and no longer. */
 void sw_client_anchor(lua_State *L, int index, const struct client *client);
+
+/* --- unfinished.c --- */
+
+/* Frees the copies of all iterators, while the Lua state ends. */
+void sw_unfinished_free(struct host *host);
 
 /* --- client.c --- */
 

@@ -63,6 +63,7 @@ void sw_host_close(lua_State *L, int index, struct host *host) {
         return; /* its memory is the parent's business */
     }
     sw_clients_free(L, index, host);
+    sw_unfinished_free(host);
     double deadline = sw_clock() + host->max_linger + STOP_MARGIN / 2;
     if (!sw_engine_stop(host->engine, false, deadline))
         sw_engine_stop(host->engine, true, sw_clock() + STOP_MARGIN / 2);

@@ -1,7 +1,9 @@
 /* client:unfinished: a look at what would be sent, or sent again. */
 #include <lauxlib.h>
+#include <stdlib.h>
 
 #include "base/cursor.h"
+#include "base/memory.h"
 #include "codec/codec.h"
 #include "host/check.h"
 #include "host/event.h"
@@ -10,80 +12,131 @@
 
 static const struct sw_kind unfinished_kind = {"sidewire.unfinished"};
 
-/* The iterator's state: copies, which the client knows nothing of. */
-struct unfinished {
-    const struct sw_kind *kind;
+/* What is left to iterate over: copies, which the client knows nothing of. The host owns them, since Lua may free the
+ * iterator's userdata without having called its finalizer: where there is no stack for that, and when a finalizer made
+ * the iterator while the state ends. */
+struct sw_unfinished {
+    struct sw_unfinished *previous, *next; /* in host->unfinished */
     struct sw_cursor cursor;
     uint64_t id; /* of the next */
     size_t before, behind;
     bool tells_written;
 };
 
-static struct unfinished *check(lua_State *L, int index) {
-    struct unfinished *unfinished = sw_to_kind(L, index, &unfinished_kind, sizeof *unfinished);
-    if (unfinished == NULL)
+/* The iterator's state. */
+struct iterator {
+    const struct sw_kind *kind;
+    struct sw_unfinished *left; /* NULL: nothing */
+};
+
+static void discard(struct host *host, struct sw_unfinished *left) {
+    if (left->previous != NULL)
+        left->previous->next = left->next;
+    else
+        host->unfinished = left->next;
+    if (left->next != NULL) left->next->previous = left->previous;
+    sw_cursor_drop(&left->cursor);
+    free(left);
+}
+
+void sw_unfinished_free(struct host *host) {
+    for (struct sw_unfinished *left = host->unfinished, *next; left != NULL; left = next) {
+        next = left->next;
+        sw_cursor_drop(&left->cursor);
+        free(left);
+    }
+    host->unfinished = NULL;
+}
+
+/* What the iterator at index has left; NULL: nothing, or the Lua state is closing and all was freed. */
+static struct sw_unfinished *check(lua_State *L, int index, const struct host *host) {
+    const struct iterator *iterator = sw_to_kind(L, index, &unfinished_kind, sizeof *iterator);
+    if (iterator == NULL)
         luaL_argerror(L, index,
                       lua_pushfstring(L, "%s expected, got %s", unfinished_kind.name, luaL_typename(L, index)));
-    return unfinished;
+    return host->engine != NULL ? iterator->left : NULL;
 }
 
 static int collect(lua_State *L) {
-    struct unfinished *unfinished = check(L, 1);
-    sw_cursor_drop(&unfinished->cursor);
+    struct host *host = sw_host(L);
+    struct sw_unfinished *left = check(L, 1, host);
+    struct iterator *iterator = lua_touserdata(L, 1);
+    iterator->left = NULL;
+    if (left != NULL) discard(host, left);
     return 0;
 }
 
-static struct unfinished *push_empty(lua_State *L, const struct sw_framing *framing) {
-    struct unfinished *unfinished = lua_newuserdatauv(L, sizeof *unfinished, 0);
-    *unfinished = (struct unfinished){.kind = &unfinished_kind};
-    sw_framing_margins(framing, &unfinished->before, &unfinished->behind);
-    unfinished->tells_written = framing->kind != SW_FRAMING_RAW;
+/* Pushes a function whose upvalue is the host. */
+static void push_function(lua_State *L, lua_CFunction function) {
+    lua_pushvalue(L, lua_upvalueindex(UPVALUE_HOST));
+    lua_pushcclosure(L, function, 1);
+}
+
+static struct iterator *push_iterator(lua_State *L) {
+    struct iterator *iterator = lua_newuserdatauv(L, sizeof *iterator, 0);
+    *iterator = (struct iterator){&unfinished_kind, NULL};
     lua_createtable(L, 0, 3); /* the call is rare */
-    lua_pushcfunction(L, collect);
+    push_function(L, collect);
     lua_setfield(L, -2, "__gc");
     sw_seal_metatable(L, &unfinished_kind);
     lua_setmetatable(L, -2);
-    return unfinished;
+    return iterator;
 }
 
-/* Is the message with that id the next one? Pushing may run finalizers, and these may iterate, too, or collect. */
-static bool is_next(const struct unfinished *unfinished, uint64_t id) {
-    return unfinished->cursor.pages.head != NULL && unfinished->id == id;
+/* NULL: no memory. */
+static struct sw_unfinished *keep(struct host *host, const struct sw_framing *framing, const struct sw_copy *copy) {
+    struct sw_unfinished *left = sw_allocate_zeroed(sizeof *left);
+    if (left == NULL) return NULL;
+    left->cursor.pages = copy->pages;
+    left->id = copy->first;
+    sw_framing_margins(framing, &left->before, &left->behind);
+    left->tells_written = framing->kind != SW_FRAMING_RAW;
+    left->next = host->unfinished;
+    if (left->next != NULL) left->next->previous = left;
+    host->unfinished = left;
+    return left;
+}
+
+/* Is the message with that id the iterator's next one? Pushing may run finalizers, which may iterate, too, or collect. */
+static bool is_next(const struct iterator *iterator, uint64_t id) {
+    return iterator->left != NULL && iterator->left->cursor.pages.head != NULL && iterator->left->id == id;
 }
 
 /* Pushes `size` bytes of the next message; only something of that kind if that is not the next one any more. */
-static void push_bytes(lua_State *L, const struct unfinished *unfinished, const struct sw_message *message,
-                       size_t before, size_t size) {
+static void push_bytes(lua_State *L, const struct iterator *iterator, const struct sw_message *message, size_t before,
+                       size_t size) {
     if (message->bytes != NULL) {
         lua_pushlstring(L, (const char *)message->bytes + before, size);
         return;
     }
-    uint64_t id = unfinished->id;
+    uint64_t id = iterator->left->id;
     luaL_Buffer buffer;
     char *to = luaL_buffinitsize(L, &buffer, size);
-    if (is_next(unfinished, id)) sw_cursor_copy(&unfinished->cursor, before, size, to);
+    if (is_next(iterator, id)) sw_cursor_copy(&iterator->left->cursor, before, size, to);
     luaL_pushresultsize(&buffer, size);
 }
 
 /* Pushes the values of the next message; there must be one. False: a finalizer took it meanwhile. */
-static bool push_message(lua_State *L, const struct unfinished *unfinished) {
-    uint64_t id = unfinished->id;
-    struct sw_message message = sw_cursor_message(&unfinished->cursor);
-    bool is_written = message.loose && unfinished->tells_written;
-    size_t before = is_written ? 0 : unfinished->before, behind = is_written ? 0 : unfinished->behind;
+static bool push_message(lua_State *L, const struct iterator *iterator) {
+    const struct sw_unfinished *left = iterator->left;
+    uint64_t id = left->id;
+    struct sw_message message = sw_cursor_message(&left->cursor);
+    bool is_written = message.loose && left->tells_written;
+    size_t before = is_written ? 0 : left->before, behind = is_written ? 0 : left->behind;
     lua_pushinteger(L, (lua_Integer)id);
-    push_bytes(L, unfinished, &message, before, message.size - before - behind);
+    push_bytes(L, iterator, &message, before, message.size - before - behind);
     lua_pushboolean(L, is_written);
-    return is_next(unfinished, id);
+    return is_next(iterator, id);
 }
 
 static int next(lua_State *L) {
-    struct unfinished *unfinished = check(L, 1);
-    while (unfinished->cursor.pages.head != NULL) {
+    const struct host *host = sw_host(L);
+    for (const struct sw_unfinished *left; (left = check(L, 1, host)) != NULL && left->cursor.pages.head != NULL;) {
+        struct iterator *iterator = lua_touserdata(L, 1);
         lua_settop(L, 1);
-        if (!push_message(L, unfinished)) continue;
-        sw_cursor_pass(&unfinished->cursor);
-        unfinished->id++;
+        if (!push_message(L, iterator)) continue;
+        sw_cursor_pass(&iterator->left->cursor);
+        iterator->left->id++;
         return 3;
     }
     return lua_pushnil(L), 1;
@@ -119,8 +172,8 @@ static int client_unfinished(lua_State *L) {
     if (client == NULL) return 3;
     if (client->is_closed) return sw_push_closed(L, client->server);
     lua_settop(L, 1);
-    lua_pushcfunction(L, next);
-    struct unfinished *unfinished = push_empty(L, &client->channel->options->framing);
+    push_function(L, next);
+    struct iterator *iterator = push_iterator(L);
     struct sw_copy copy;
     sw_channel_want_copy(client->channel);
     int values = sw_wait_until(L, client->host, client, -1, &copied, &copy);
@@ -129,8 +182,11 @@ static int client_unfinished(lua_State *L) {
         return values;
     }
     if (copy.failed) return sw_push_no_memory(L);
-    unfinished->cursor.pages = copy.pages;
-    unfinished->id = copy.first;
+    iterator->left = keep(client->host, &client->channel->options->framing, &copy);
+    if (iterator->left == NULL) {
+        sw_pages_free(&copy.pages);
+        return sw_push_no_memory(L);
+    }
     lua_settop(L, 3);
     return 2;
 }
