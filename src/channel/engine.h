@@ -33,7 +33,6 @@ struct sw_channels {
 
 struct sw_engine {
     atomic_int refs;
-    atomic_size_t open;                 /* channels whose client is not closed, or has a socket still */
     void *(*thread_main)(void *engine); /* the loop room's; set once by sidewire.c */
 
     /* Host thread only. */
@@ -50,18 +49,21 @@ struct sw_engine {
     struct sw_channels ready; /* loop adds, host takes; each holds a reference */
     struct sw_post *posts;    /* helpers add, loop takes */
     struct sw_pages returned; /* lent bytes that are done with: anybody adds, host takes */
-    atomic_bool arrived; /* set whenever something is added to ready or returned, cleared when that is taken: a host
-                                 that finds nothing needs no lock */
-    bool alive;          /* the loop thread takes dirty channels: set by start, cleared by the loop's last look */
-    bool sleeping;       /* loop sets before it sleeps, who wakes it clears */
-    bool host_waiting;   /* host sets before it sleeps, host clears */
-    bool stopping;       /* host: end as soon as no client is open */
-    bool aborting;       /* host: end now */
+    bool alive;               /* the loop thread takes dirty channels: set by start, cleared by the loop's last look */
+    bool sleeping;            /* loop sets before it sleeps, who wakes it clears */
+    bool host_waiting;        /* host sets before it sleeps, host clears */
+    bool stopping;            /* host: end as soon as no client is open */
+    bool aborting;            /* host: end now */
 
     /* What the host lends lies in its Lua state, and may be read by the loop while it holds this lock: for as long as a
      * sendmsg takes, so the lock is none of those above. */
     pthread_mutex_t loans_lock;
     bool revoked; /* host: the bytes are gone */
+
+    atomic_bool
+        arrived;        /* set whenever something is added to ready or returned, cleared when that is taken: a host that
+                            finds nothing needs no lock */
+    atomic_size_t open; /* channels whose client is not closed, or has a socket still */
 };
 
 /* A new engine with one reference, or NULL: no memory. */

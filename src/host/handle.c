@@ -22,7 +22,7 @@ struct handle *sw_check_handle(lua_State *L, int index) {
     return handle;
 }
 
-struct client *sw_check_usable(lua_State *L, int index) {
+struct client *sw_check_unusual(lua_State *L, int index) {
     struct client *client = sw_check_handle(L, index)->client;
     if (sw_host_refuses(L, client != NULL ? client->host : sw_host(L))) return NULL;
     if (client == NULL) luaL_argerror(L, index, "this client was collected");

@@ -147,8 +147,14 @@ static inline struct client *sw_client_at(lua_State *L, int index) {
 }
 
 /* The client at index; raises for anything else, and for one that was collected. NULL where sw_host_refuses, with what
- * that pushed. */
-struct client *sw_check_usable(lua_State *L, int index);
+ * that pushed. What most calls find is looked at here. */
+struct client *sw_check_unusual(lua_State *L, int index);
+static inline struct client *sw_check_usable(lua_State *L, int index) {
+    const struct handle *handle = sw_to_kind(L, index, &sw_client_kind, sizeof *handle);
+    struct client *client = handle != NULL ? handle->client : NULL;
+    bool is_usual = client != NULL && client->host->engine != NULL && !sw_engine_forked(client->host->engine);
+    return is_usual ? client : sw_check_unusual(L, index);
+}
 
 /* Functions of the module, and methods of clients: each file brings its own. */
 extern const luaL_Reg sw_client_functions[], sw_client_methods[], sw_client_metamethods[];
