@@ -189,7 +189,7 @@ describe("a wait within another wait", function()
   -- was not woken.
   local SCRIPT = [[
     local client = connected { framing = { fixed = 10 } }
-    local is_waiting, drained = false, 0
+    local is_waiting, drained, raised = false, 0, false
     local function arm()
       setmetatable({}, { __gc = function()
         if is_waiting then
@@ -216,14 +216,21 @@ describe("a wait within another wait", function()
     until code
     client = nil
     collectgarbage("incremental", 200, 100, 13)
-    print("drained", drained, "worst", worst, "received", received)
+    print("drained", drained, "worst", worst, "received", received, raised)
   ]]
 
   local MORE = {
     ["takes no wake-up from it"] = "",
     ["takes no wake-up from it when it times out"] = "client:receive(0.001)",
     ["takes no wake-up from it when it waits for all clients"] = "sidewire.wait(0.001)",
-    ["takes no wake-up from it when it is a stop of others"] = "client:wait('disconnected', 0.001) sidewire.poll()",
+    ["takes no wake-up from it when an error ends it"] = [[
+          embed.fail_allocations(2) -- the second is Lua's own second try
+          local ok, why = pcall(client.receive, client, 1)
+          embed.fail_allocations(0)
+          assert(not ok and why == "not enough memory", why)
+          raised = true
+    ]],
+    ["takes no wake-up from it when it is a wait for others"] = "client:wait('disconnected', 0.001) sidewire.poll()",
   }
   for title, more in pairs(MORE) do
     it(title, function()
@@ -237,6 +244,7 @@ describe("a wait within another wait", function()
       assert(tonumber(drained) > 0, said)
       assert.equal("1500", received)
       assert(tonumber(worst) < 500, said)
+      assert.equal(more:find "raised" ~= nil, said:find("received%s+1500%s+true") ~= nil, said)
     end)
   end
 end)

@@ -590,6 +590,26 @@ static int l_thread(lua_State *L) {
     return 1;
 }
 
+static lua_Alloc allocate;
+static void *allocator;
+static long failing; /* allocations of the one Lua state that asked for it; what is freed or shrinks is none */
+
+static void *allocate_or_fail(void *data, void *block, size_t before, size_t size) {
+    (void)data;
+    if (failing > 0 && size > (block != NULL ? before : 0)) return failing--, NULL;
+    return allocate(allocator, block, before, size);
+}
+
+/* fail_allocations(n): Lua's next n allocations fail. */
+static int l_fail_allocations(lua_State *L) {
+    if (allocate == NULL) {
+        allocate = lua_getallocf(L, &allocator);
+        lua_setallocf(L, allocate_or_fail, NULL);
+    }
+    failing = (long)luaL_checkinteger(L, 1);
+    return 0;
+}
+
 static int l_pid(lua_State *L) {
     lua_pushinteger(L, getpid());
     return 1;
@@ -612,6 +632,7 @@ static int open_embed(lua_State *L) {
         {"census", l_census},
         {"pid", l_pid},
         {"limit_descriptors", l_limit_descriptors},
+        {"fail_allocations", l_fail_allocations},
         {"slow_lookups", l_slow_lookups},
         {"lookups", l_lookups},
         {"elsewhere", l_elsewhere},
