@@ -56,13 +56,16 @@ static int collect_sentinel(lua_State *L) {
     return 0;
 }
 
-/* Pushes a table with weak keys or values. */
-static void push_weak(lua_State *L, const char *mode) {
+/* Sets a user value of the userdata at index to a table with weak keys or values; with mode NULL, to an ordinary one. */
+static void set_table(lua_State *L, int index, int value, const char *mode) {
     lua_newtable(L);
-    lua_createtable(L, 0, 1);
-    lua_pushstring(L, mode);
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
+    if (mode != NULL) {
+        lua_createtable(L, 0, 1);
+        lua_pushstring(L, mode);
+        lua_setfield(L, -2, "__mode");
+        lua_setmetatable(L, -2);
+    }
+    lua_setiuservalue(L, index, value);
 }
 
 static void push_sentinel(lua_State *L, struct host *host) {
@@ -85,16 +88,11 @@ static void push_host(lua_State *L) {
 
 /* Sets the user values of the host at index that are tables of their own, and its metatable. */
 static void set_tables(lua_State *L, int host) {
-    push_weak(L, "v");
-    lua_setiuservalue(L, host, HOST_CLIENTS);
-    lua_newtable(L);
-    lua_setiuservalue(L, host, HOST_ANCHORS);
-    push_weak(L, "k");
-    lua_setiuservalue(L, host, HOST_THREADS);
-    lua_newtable(L);
-    lua_setiuservalue(L, host, HOST_LOANS);
-    push_weak(L, "k");
-    lua_setiuservalue(L, host, HOST_SAVERS);
+    set_table(L, host, HOST_CLIENTS, "v");
+    set_table(L, host, HOST_ANCHORS, NULL);
+    set_table(L, host, HOST_THREADS, "k");
+    set_table(L, host, HOST_LOANS, NULL);
+    set_table(L, host, HOST_SAVERS, "k");
     lua_newtable(L);
     sw_seal_metatable(L, &sw_host_kind);
     lua_setmetatable(L, host);
@@ -174,8 +172,7 @@ static void complete(lua_State *L) {
     set_keeper_meta(L, 1);
     push_module(L, 1);
     lua_setiuservalue(L, 1, HOST_FUNCTIONS);
-    lua_newtable(L);
-    lua_setiuservalue(L, 1, HOST_MODULE);
+    set_table(L, 1, HOST_MODULE, NULL);
 }
 
 /* The module; a second call in the same state gives the same one. */

@@ -3,8 +3,9 @@
  * Scripts hold a client by a handle, a userdata that is born empty. The client itself is a block of its own, so that
  * Lua's collector never frees what a list here or a method on the C stack still uses. When a handle is collected, or its
  * `__gc` is called by hand, the client is closed and retired: it leaves all lists but that of the retired, and the handle
- * is empty. Its block is freed by a second userdata, the keeper, which only the handle refers to: so when the collector
- * has found that nothing, no stack either, refers to the handle any more.
+ * is empty. The handle alone refers to a second userdata, the keeper. When Lua collects the keeper, nothing refers to the
+ * handle any more, no stack either, and the keeper's finalizer frees the block. Where Lua frees a userdata without having
+ * called its finalizer (it does so when there is no stack for the call), the block stays until the Lua state ends.
  *
  * What the loop delivers is taken from channels in poll, receive, wait and events(), and lives here, in the client,
  * until it is delivered: never in a C frame, because a handler may raise, yield, poll again or close the client at any
