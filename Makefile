@@ -289,7 +289,7 @@ stress: ready-test programs
 	@$(STRESS_$(KIND)) tools/run $(KIND) lua spec/stress/stress.lua $(or $(SECONDS),60) $(SEED)
 
 wild: ready-test programs
-	@tools/run $(KIND) lua spec/stress/wild.lua $(or $(SECONDS),60) $(SEED)
+	@tools/wild $(KIND) $(or $(SECONDS),60) $(SEED)
 
 # --- setting up ---
 

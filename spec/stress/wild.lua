@@ -141,6 +141,7 @@ end
 World.start_peers()
 start_watchdog()
 Calls.learn(core, sidewire, core.new())
+Calls.is_attacked = mode ~= "plain"
 Attacks.begin(mode, core, sidewire)
 if words.lock and core.lock_policy then
   run(seconds / 3)

@@ -142,9 +142,14 @@ local function judge_id(name, client, floor, id)
   newest[client] = math.max(id, newest[client] or 0)
 end
 
+-- The Lua layer calls what it finds in tables, so that an attack that runs in a hook may give it anything.
+local function may_give_nil(name)
+  return MAY_GIVE_NIL[name] or Calls.is_attacked and (name == "sidewire.new" or name:find "^settings%." ~= nil)
+end
+
 local function judge_results(call, first, ...)
   local name, client = call.name, call.client
-  if first == nil and select("#", ...) > 0 and not MAY_GIVE_NIL[name] then return judge_refusal(name, ...) end
+  if first == nil and select("#", ...) > 0 and not may_give_nil(name) then return judge_refusal(name, ...) end
   if name == "client:send" or name == "client:write" then judge_id(name, client, call.floor, first) end
   if name == "client:close" then closed[client] = true end
   if name == "client:state" and call.was_closed and first ~= "closed" then
