@@ -56,8 +56,16 @@ function Program:wait_for(text, count)
   if not ok then error(("waiting for %q: %s; so far:\n%s"):format(text, why, self:output()), 2) end
 end
 
+-- Is it still one of the shells that start it? These lose a signal now and then, unless it is KILL.
+local function is_starting(self)
+  local file <close> = io.open(("/proc/%d/comm"):format(self.pid))
+  local name = file and file:read "l"
+  return name == "sh" or name == "run" or name == "timeout"
+end
+
 --- Sends it a signal.
 function Program:signal(name)
+  if name ~= "KILL" then util.wait_until(function() return not is_starting(self) end) end
   os.execute(("unset LD_PRELOAD; kill -%s %d"):format(name, self.pid))
 end
 
