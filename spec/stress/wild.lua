@@ -16,7 +16,7 @@ local sidewire = require "sidewire"
 local Peer = require "spec.support.peer"
 local util = require "spec.support.util"
 
-local HANG = 30 -- seconds; a step takes less than one, under a sanitizer some
+local HANG = util.choose(30, 120) -- seconds; a step takes less than one, under ThreadSanitizer some tens at times
 local MEMORY = util.choose(1 << 30, 6 << 30) -- resident bytes
 local DESCRIPTORS = 400
 
