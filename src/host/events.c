@@ -4,8 +4,6 @@
 #include "host/record.h"
 #include "host/wait.h"
 
-static bool has_next(const struct client *client) { return client->list != NULL; }
-
 /* Those that have something for poll come first; each list gives each its turn. */
 static struct client *next_with_something(const struct host *host) {
     return host->runnable.head != NULL ? host->runnable.head : host->unread.head;
@@ -25,7 +23,7 @@ static int next_event(lua_State *L) {
         if (count < 0) continue;
         bool wanted = sw_record_is_wanted(client, record.event);
         sw_inflow_count_turn(client);
-        if (!has_next(client)) sw_record_leave(L, 1, client);
+        if (client->list == NULL) sw_record_leave(L, 1, client);
         if (wanted) return count + 2;
     }
     return 0;

@@ -141,7 +141,7 @@ static void retire(struct client *client) {
     client->channel->owner = NULL;
     unlink_from(&client->host->clients, client);
     link_into(&client->host->retired, client);
-    client->is_over = client->is_retired = true;
+    client->is_over = true;
 }
 
 /* Where there is no memory for a keeper, the client's block stays until the Lua state ends. */

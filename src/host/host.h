@@ -46,7 +46,6 @@ struct client {
     unsigned holds;    /* bit 1 << enum sw_holding: counted in host->holding */
     bool is_closed;    /* close() was called: only losses and close are still delivered */
     bool is_over;      /* the close event was delivered, or nobody is left to hear it */
-    bool is_retired;   /* its handle was collected */
     unsigned turn;     /* records delivered since others had their turn */
     uint64_t serial;   /* records consumed */
 
