@@ -85,7 +85,7 @@ EV_LIBS = $(LIBEV_LIBDIR:%=-L%) -lev
 # Only in builds with FAULTS=1.
 FAULT_SOURCES = src/base/calls.c src/base/faults.c src/host/faults.c
 LEFT_OUT = $(if $(FAULTS),,$(FAULT_SOURCES))
-ROOM_SOURCES = $(filter-out $(LEFT_OUT),$(wildcard $(foreach room,base codec channel loop,src/$(room)/*.c)))
+ROOM_SOURCES = $(filter-out $(LEFT_OUT),$(wildcard $(foreach room,base buffer codec channel loop,src/$(room)/*.c)))
 HOST_SOURCES = $(filter-out $(LEFT_OUT),$(wildcard src/host/*.c)) src/sidewire.c
 ROOM_OBJECTS = $(ROOM_SOURCES:src/%.c=$B/obj/%.o)
 HOST_OBJECTS = $(HOST_SOURCES:src/%.c=$B/obj/%.o)
@@ -143,8 +143,8 @@ $B/unit/replay.o: spec/fuzz/replay.c | ready-build $B/unit
 $(REPLAYS): $B/unit/%: spec/fuzz/%.c $B/unit/replay.o $(ROOM_OBJECTS) | $B/unit
 	$(COMPILE) -MF $@.d -Isrc -Ispec/unit -o $@ $< $B/unit/replay.o $(ROOM_OBJECTS) $(LDFLAGS) $(EV_LIBS) -lm -lpthread
 
-$B/fuzz_decode $B/fuzz_encode: $(addprefix $B/obj/,base/page.o codec/codec.o loop/assembly.o)
-$B/fuzz_sendq: $(addprefix $B/obj/,base/page.o loop/sendq.o)
+$B/fuzz_decode $B/fuzz_encode: $(addprefix $B/obj/,buffer/page.o codec/codec.o loop/assembly.o)
+$B/fuzz_sendq: $(addprefix $B/obj/,buffer/page.o loop/sendq.o)
 $(FUZZERS): $B/%: spec/fuzz/%.c | ready-build $B
 	$(COMPILE) -MF $@.d -Isrc -Ispec/unit -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^)
 

@@ -1,5 +1,5 @@
 /* Pages and chains of them. */
-#include "base/page.h"
+#include "buffer/page.h"
 
 #include "unit.h"
 

@@ -2,7 +2,7 @@
 #include "loop/sendq.h"
 
 #include "base/backoff.h"
-#include "base/cursor.h"
+#include "buffer/cursor.h"
 #include "unit.h"
 
 static uint64_t seed;

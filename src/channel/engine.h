@@ -16,7 +16,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
-#include "base/page.h"
+#include "buffer/page.h"
 #include "channel/lock.h"
 #include "channel/wakeup.h"
 

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/page.h"
+#include "buffer/page.h"
 #include "channel/report.h"
 
 /* What a message counts against inbox_limit beside its bytes: its boundary and its share of a page's header. */

@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/page.h"
 #include "base/slice.h"
+#include "buffer/page.h"
 
 struct sw_outbox {
     struct sw_pages pages; /* host fills, loop takes */

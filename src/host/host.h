@@ -20,7 +20,7 @@
 #include <lua.h>
 #include <stdbool.h>
 
-#include "base/cursor.h"
+#include "buffer/cursor.h"
 #include "channel/engine.h"
 #include "channel/host_end.h"
 #include "host/policy.h"

@@ -8,7 +8,7 @@
 
 #include <lua.h>
 
-#include "base/page.h"
+#include "buffer/page.h"
 
 /* Bytes from which on to keep a string costs less than to copy it. Measured: docs/performance.md. */
 #define SW_LOAN_MIN ((size_t)16 * 1024)

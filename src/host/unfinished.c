@@ -2,8 +2,8 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
-#include "base/cursor.h"
 #include "base/memory.h"
+#include "buffer/cursor.h"
 #include "codec/codec.h"
 #include "host/check.h"
 #include "host/event.h"

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/page.h"
+#include "buffer/page.h"
 #include "codec/codec.h"
 
 struct sw_assembly {

@@ -24,8 +24,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "base/page.h"
 #include "base/retain.h"
+#include "buffer/page.h"
 
 /* A place between two bytes; with an empty queue page is NULL. It leaves a page that it has come to the end of as soon
  * as there is a next one. */

@@ -15,8 +15,8 @@
  * A page belongs to one thread at a time; handing it over is the business of the channel room. Pages are plain malloc
  * memory.
  */
-#ifndef SW_BASE_PAGE_H
-#define SW_BASE_PAGE_H
+#ifndef SW_BUFFER_PAGE_H
+#define SW_BUFFER_PAGE_H
 
 #include <assert.h>
 #include <stdbool.h>

@@ -3,10 +3,10 @@
  * The cursor owns the pages and frees those it has left. Reading and passing are two steps, so that a reader may look
  * at a message as often as it needs before it lets go of it.
  */
-#ifndef SW_BASE_CURSOR_H
-#define SW_BASE_CURSOR_H
+#ifndef SW_BUFFER_CURSOR_H
+#define SW_BUFFER_CURSOR_H
 
-#include "base/page.h"
+#include "buffer/page.h"
 
 struct sw_cursor {
     struct sw_pages pages;

@@ -1,4 +1,4 @@
-#include "base/page.h"
+#include "buffer/page.h"
 
 #include "base/memory.h"
 

@@ -1,4 +1,4 @@
-#include "base/cursor.h"
+#include "buffer/cursor.h"
 
 #include <stdlib.h>
 
