@@ -7,7 +7,7 @@
 #   make check          the same under AddressSanitizer + UBSan, then under ThreadSanitizer; the unit tests and a spec under
 #                       valgrind; all of them first prove themselves on planted bugs
 #   make fuzz           SECONDS (60) of libFuzzer on each target of spec/fuzz, all at once; REPLAY=FILE: one input again
-#   make arrows         do the rooms of src/ include and call only what they may?
+#   make arrows         do the rooms of src/ include and call only what they may, and is there no circle between files?
 #   make lint           warnings of gcc and clang, arrows, clang-tidy, cppcheck, clang-format, luacheck
 #   make rock           does the rockspec install, and what it installs work?
 #   make docs           docs/errors.md from its table, and the reference: build/docs/index.html
