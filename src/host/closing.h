@@ -1,5 +1,5 @@
-/* How a client is closed, whoever asks for it: the script, the collector, or the end of the Lua state. It raises nothing and
- * needs no memory.
+/* How a client is closed, whoever asks for it: the script, the collector, or the end of the Lua state. It raises
+ * nothing and needs no memory.
  */
 #ifndef SW_HOST_CLOSING_H
 #define SW_HOST_CLOSING_H

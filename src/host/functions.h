@@ -1,5 +1,5 @@
-/* The tables of functions that src/sidewire.c puts into the module and into the metatables of its userdata: the functions
- * of the module, and the methods of clients. Each file of the room brings its own.
+/* The tables of functions that src/sidewire.c puts into the module and into the metatables of its userdata: the
+ * functions of the module, and the methods of clients. Each file of the room brings its own.
  */
 #ifndef SW_HOST_FUNCTIONS_H
 #define SW_HOST_FUNCTIONS_H

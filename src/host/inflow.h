@@ -1,5 +1,6 @@
-/* What came in for clients, from the moment it is taken from their channels until it is delivered or dropped. The host side
- * keeps it in the client (host/host.h says why), on the list that tells poll, receive and events() whose turn it is.
+/* What came in for clients, from the moment it is taken from their channels until it is delivered or dropped. The host
+ * side keeps it in the client (host/host.h says why), which stands on a list while it has something, so that poll and
+ * events() find it.
  */
 #ifndef SW_HOST_INFLOW_H
 #define SW_HOST_INFLOW_H

@@ -1,4 +1,4 @@
-/* What src/sidewire.c calls when the Lua state ends: its sentinel knows the moment, and this room what there is to end. */
+/* What src/sidewire.c calls when the Lua state ends: its sentinel knows the moment, this room what there is to end. */
 #ifndef SW_HOST_MODULE_H
 #define SW_HOST_MODULE_H
 

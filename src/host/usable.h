@@ -1,7 +1,8 @@
 /* May this client, or this Lua state's module, be used now, and what is said if not?
  *
- * A script can call a method with anything, with a client that was collected, in the child of a fork, and in a finalizer
- * that runs while the Lua state closes. Every function and method asks here first, so this stands below all of them.
+ * A script can call a method with anything, with a client that was collected, in the child of a fork, and in a
+ * finalizer that runs while the Lua state closes. Every function and method asks here first, so this stands below all
+ * of them.
  */
 #ifndef SW_HOST_USABLE_H
 #define SW_HOST_USABLE_H
