@@ -7,8 +7,9 @@
 #   make check          the same under AddressSanitizer + UBSan, then under ThreadSanitizer; the unit tests and a spec under
 #                       valgrind; all of them first prove themselves on planted bugs
 #   make fuzz           SECONDS (60) of libFuzzer on each target of spec/fuzz, all at once; REPLAY=FILE: one input again
-#   make arrows         do the rooms of src/ include and call only what they may?
-#   make lint           warnings of gcc and clang, arrows, clang-tidy, cppcheck, clang-format, luacheck
+#   make arrows         do the rooms of src/ include and call only what they may, and is there no circle between files?
+#   make headers        does each header of src/ compile alone?
+#   make lint           warnings of gcc and clang, headers, arrows, clang-tidy, cppcheck, clang-format, luacheck
 #   make rock           does the rockspec install, and what it installs work?
 #   make docs           docs/errors.md from its table, and the reference: build/docs/index.html
 #   make bench          sidewire next to other libraries, a quarter of an hour: bench/results.json, docs/performance.md and
@@ -112,7 +113,7 @@ GNU_SOURCES = $(wildcard spec/support/peer.c spec/support/unpreload.c bench/*.c)
 
 # --- building ---
 
-.PHONY: all programs demo test check warnings arrows clang-tidy cppcheck clang-format luacheck lint install
+.PHONY: all programs demo test check warnings headers arrows clang-tidy cppcheck clang-format luacheck lint install
 .PHONY: bench bench-programs bench-quick
 .PHONY: fuzzers fuzz rock setup clean
 .PHONY: docs ready-docs stress wild
@@ -240,6 +241,16 @@ warnings: ready-build
 		$(ROOM_SOURCES) $(HOST_SOURCES) $(LINTED_SPECS)
 	$(CC) $(LANGUAGE) -DSW_FAULTS -O2 -fsyntax-only -Isrc $(LUA_CFLAGS) $(FAULT_SOURCES)
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -fsyntax-only $(GNU_SOURCES)
+
+# Does each header compile with nothing before it? The planted one, which does not, must be found among them.
+ALONE = LC_ALL=C $(CC) $(LANGUAGE) -O2 -Wno-unused-function -fsyntax-only -Isrc $(LUA_CFLAGS) $(EV_CFLAGS) -x c
+HEADERS = $(wildcard src/*.h src/*/*.h)
+headers: ready-build
+	@$(ALONE) $(HEADERS)
+	@$(ALONE) -DSW_FAULTS $(HEADERS)
+	@$(ALONE) $(firstword $(HEADERS)) spec/planted/header.h $(lastword $(HEADERS)) 2>&1 | \
+		grep -q "spec/planted/header.h.*unknown type name.*size_t" || \
+		{ echo "spec/planted/header.h compiles alone, or the compiler says something else of it" && exit 1; }
 
 arrows: $(CORE)
 	@tools/arrows src $B

@@ -13,10 +13,16 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
 
+#include "channel/engine.h"
 #include "host/faults.h"
-#include "host/handle.h"
+#include "host/functions.h"
 #include "host/host.h"
+#include "host/module.h"
+#include "host/policy.h"
+#include "host/userdata.h"
 #include "loop/loop.h"
 
 #define SW_VERSION "0.1.0"
@@ -135,7 +141,6 @@ static void push_module(lua_State *L, int host) {
     add(L, host, sw_events_functions);
     add(L, host, sw_wait_functions);
     add(L, host, sw_module_functions);
-    add(L, host, sw_policy_functions);
 #ifdef SW_FAULTS
     add(L, host, sw_fault_functions);
 #endif

@@ -2,7 +2,6 @@
 #ifndef SW_BASE_ADDRESS_H
 #define SW_BASE_ADDRESS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,6 +1,8 @@
 #include "base/calls.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 #include "base/faults.h"
 

@@ -4,7 +4,6 @@
 #ifndef SW_BASE_FRAMING_H
 #define SW_BASE_FRAMING_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 enum sw_framing_kind {

@@ -1,5 +1,6 @@
 #include "base/options.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"

@@ -1,5 +1,6 @@
 #include "base/server.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"

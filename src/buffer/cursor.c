@@ -1,6 +1,7 @@
 #include "buffer/cursor.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct sw_message sw_cursor_spread_message(const struct sw_cursor *cursor) {
     const struct sw_page *page = cursor->pages.head;

@@ -6,6 +6,10 @@
 #ifndef SW_BUFFER_CURSOR_H
 #define SW_BUFFER_CURSOR_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "buffer/page.h"
 
 struct sw_cursor {

@@ -1,5 +1,7 @@
 #include "buffer/page.h"
 
+#include <stdlib.h>
+
 #include "base/memory.h"
 
 /* Blocks are multiples of GRAIN, of which malloc has WORD for itself: few sizes, which it can use again and again. */

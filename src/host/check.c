@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 enum { SHOWN_MAX = 60 }; /* bytes of a string that a message shows */

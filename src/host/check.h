@@ -8,7 +8,6 @@
 
 #include <lua.h>
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "base/address.h"
 #include "base/backoff.h"

@@ -1,20 +1,31 @@
 #include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/address.h"
 #include "base/memory.h"
+#include "base/options.h"
+#include "base/server.h"
+#include "base/state.h"
+#include "channel/channel.h"
+#include "channel/engine.h"
+#include "channel/greeting.h"
+#include "channel/host_end.h"
+#include "channel/report.h"
 #include "host/check.h"
+#include "host/closing.h"
 #include "host/event.h"
+#include "host/functions.h"
 #include "host/greeting.h"
 #include "host/handle.h"
 #include "host/host.h"
+#include "host/inflow.h"
+#include "host/inspect.h"
 #include "host/options.h"
+#include "host/policy.h"
 #include "host/saver.h"
-
-enum sw_state sw_client_state(const struct client *client) {
-    struct sw_view view;
-    sw_channel_look(client->channel, &view);
-    return view.state;
-}
+#include "host/usable.h"
 
 /* --- new --- */
 
@@ -91,9 +102,10 @@ static int new_client(lua_State *L) {
     if (push_option(L, "on")) sw_check_handlers(L, "sidewire.new", AT_HANDLERS);
     push_option(L, "greeting");
     struct sw_greeting *greeting = sw_greeting_read(L, "sidewire.new", &options, -1);
-    if (!sw_policy_allows_client(host)) {
+    /* Asked last: what came before may have run a finalizer that makes a client. */
+    if (sw_engine_count_open(host->engine) >= host->policy.max_clients) {
         sw_greeting_unref(greeting);
-        return sw_policy_refuse_client(L, host);
+        return sw_policy_refuse_client(L, &host->policy);
     }
     struct client *client = make(host, &options, &start);
     if (client == NULL) {
@@ -216,22 +228,6 @@ static int client_set_greeting(lua_State *L) {
 }
 
 /* --- closing --- */
-
-void sw_client_close(struct client *client, double linger) {
-    if (client->is_closed) return;
-    client->is_closed = true;
-    sw_host_note_linger(client->host, linger);
-    sw_inflow_drop_messages(client);
-    sw_inflow_pass_end(client);
-    sw_channel_set_greeting(client->channel, NULL); /* no connection follows */
-    struct sw_view view;
-    sw_channel_look(client->channel, &view);
-    struct sw_command *command = sw_channel_command(client->channel, SW_CLOSE);
-    command->linger = linger;
-    bool heard = view.attached && sw_channel_order(client->channel, command, SW_STATE_CLOSED);
-    if (!heard) sw_channel_close_here(client->channel);
-    sw_inflow_schedule(client);
-}
 
 /*** Closes it for good: no event but lost and close comes any more. Idempotent; also __close and, when collected, __gc.
  * @function client:close

@@ -1,12 +1,29 @@
 /* Methods that tell the loop what to do. */
 #include <errno.h>
 #include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
 #include <string.h>
 
+#include "base/address.h"
+#include "base/error.h"
+#include "base/options.h"
+#include "base/server.h"
+#include "base/state.h"
+#include "channel/channel.h"
+#include "channel/command.h"
+#include "channel/engine.h"
+#include "channel/host_end.h"
 #include "host/check.h"
 #include "host/event.h"
+#include "host/functions.h"
+#include "host/handle.h"
 #include "host/host.h"
+#include "host/inflow.h"
+#include "host/inspect.h"
+#include "host/policy.h"
 #include "host/saver.h"
+#include "host/usable.h"
 
 /* --- connecting --- */
 

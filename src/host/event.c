@@ -1,8 +1,12 @@
 #include "host/event.h"
 
 #include <lauxlib.h>
+#include <stdint.h>
 #include <string.h>
 
+#include "base/address.h"
+#include "base/error.h"
+#include "base/retain.h"
 #include "host/check.h"
 
 static const char *const names[SW_EVENTS + 1] = {
@@ -100,10 +104,6 @@ int sw_push_refusal(lua_State *L, enum sw_err err, const char *sentence) {
     lua_pushstring(L, sentence);
     lua_pushstring(L, sw_error_code(&error));
     return 3;
-}
-
-int sw_push_forked(lua_State *L) {
-    return sw_push_refusal(L, SW_FORKED, "not usable after fork: make a new Lua state in the child");
 }
 
 int sw_push_closed(lua_State *L, const struct sw_server *server) {

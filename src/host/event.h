@@ -5,6 +5,8 @@
 
 #include <lua.h>
 
+#include "base/error.h"
+#include "base/retain.h"
 #include "base/server.h"
 #include "channel/report.h"
 
@@ -31,7 +33,6 @@ int sw_push_failure(lua_State *L, const struct sw_error *error, const struct sw_
 int sw_push_refusal(lua_State *L, enum sw_err err, const char *sentence);
 
 /* The usual ones. */
-int sw_push_forked(lua_State *L);
 int sw_push_closed(lua_State *L, const struct sw_server *server);
 int sw_push_no_memory(lua_State *L);
 

@@ -1,8 +1,17 @@
 /* sidewire.events(): the same queue as poll's, without handlers. */
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "host/event.h"
+#include "host/functions.h"
+#include "host/handle.h"
 #include "host/host.h"
+#include "host/inflow.h"
 #include "host/record.h"
-#include "host/wait.h"
+#include "host/usable.h"
+#include "host/waiting.h"
 
 /* Those that have something for poll come first; each list gives each its turn. */
 static struct client *next_with_something(const struct host *host) {

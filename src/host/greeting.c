@@ -1,12 +1,16 @@
 #include "host/greeting.h"
 
 #include <lauxlib.h>
+#include <stdbool.h>
 #include <string.h>
 
+#include "base/error.h"
+#include "base/framing.h"
+#include "base/slice.h"
 #include "channel/greeting.h"
 #include "codec/codec.h"
 #include "host/check.h"
-#include "host/send.h"
+#include "host/unfit.h"
 
 static const char valid[] = "a string, or a list of strings";
 

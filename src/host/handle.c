@@ -1,40 +1,24 @@
 #include "host/handle.h"
 
 #include <lauxlib.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "host/wait.h"
-
-const struct sw_kind sw_client_kind = {"sidewire.client"}, sw_keeper_kind = {"sidewire.keeper"};
-const struct sw_kind sw_host_kind = {"sidewire.host"};
+#include "base/options.h"
+#include "base/server.h"
+#include "base/state.h"
+#include "channel/channel.h"
+#include "channel/engine.h"
+#include "channel/host_end.h"
+#include "host/closing.h"
+#include "host/functions.h"
+#include "host/inflow.h"
+#include "host/usable.h"
+#include "host/userdata.h"
+#include "host/waiting.h"
 
 /* --- finding --- */
-
-struct handle *sw_check_handle(lua_State *L, int index) {
-    struct handle *handle = sw_to_kind(L, index, &sw_client_kind, sizeof *handle);
-    if (handle == NULL) {
-        const char *given = luaL_typename(L, index);
-        luaL_argerror(L, index,
-                      lua_pushfstring(L, "%s expected, got %s: call methods with a colon, client:send(message)",
-                                      sw_client_kind.name, given));
-    }
-    return handle;
-}
-
-struct client *sw_check_unusual(lua_State *L, int index) {
-    struct client *client = sw_check_handle(L, index)->client;
-    if (sw_host_refuses(L, client != NULL ? client->host : sw_host(L))) return NULL;
-    if (client == NULL) luaL_argerror(L, index, "this client was collected");
-    return client;
-}
-
-int sw_upvalue_replaced(lua_State *L) { return luaL_error(L, "sidewire: an upvalue of this function was replaced"); }
-
-int sw_push_host_value(lua_State *L, int value) {
-    sw_host(L);
-    return lua_getiuservalue(L, lua_upvalueindex(UPVALUE_HOST), value);
-}
 
 /* The userdata that stands for the client, or what takes its place in the weak table: nil, when it is being collected. */
 static void *push_noted(lua_State *L, const struct client *client) {

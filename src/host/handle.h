@@ -7,10 +7,24 @@
 #ifndef SW_HOST_HANDLE_H
 #define SW_HOST_HANDLE_H
 
+#include <lua.h>
+#include <stdbool.h>
+
 #include "host/host.h"
 
-/* The handle at index; raises for anything else. */
-struct handle *sw_check_handle(lua_State *L, int index);
+/* The client whose handle stands at index; NULL: it is retired, or there is none yet. Nothing is checked. */
+static inline struct client *sw_client_at(lua_State *L, int index) {
+    const struct handle *handle = lua_touserdata(L, index);
+    return handle->client;
+}
+
+/* Pushes the client's handle; the host userdata is an upvalue. False: it is being collected, and only its finalizer has
+ * not run yet (that of another object has); nobody can be told what came in for it, so that is dropped, and nothing is
+ * pushed. */
+bool sw_push_client(lua_State *L, struct client *client);
+
+/* Keeps the handle at index alive for as long as the contract says of its client, and no longer. */
+void sw_client_anchor(lua_State *L, int index, const struct client *client);
 
 /* Pushes an empty handle. */
 struct handle *sw_push_handle(lua_State *L);
@@ -23,7 +37,5 @@ void sw_client_retire(lua_State *L, int index);
 
 /* Frees all clients while the Lua state ends; the host userdata stands at index. */
 void sw_clients_free(lua_State *L, int index, struct host *host);
-
-extern const luaL_Reg sw_handle_metamethods[], sw_keeper_metamethods[];
 
 #endif

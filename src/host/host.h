@@ -16,13 +16,14 @@
 #ifndef SW_HOST_HOST_H
 #define SW_HOST_HOST_H
 
-#include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
+#include "base/backoff.h"
 #include "buffer/cursor.h"
-#include "channel/engine.h"
-#include "channel/host_end.h"
+#include "channel/report.h"
 #include "host/policy.h"
 #include "host/userdata.h"
 
@@ -62,6 +63,10 @@ struct client {
     uint64_t ends_taken;   /* reports of an end */
     size_t unsettled;      /* delivered bytes that the channel has not been told of */
 };
+
+static inline bool sw_client_hears(const struct client *client, enum sw_event event) {
+    return client->handlers & 1u << event;
+}
 
 struct clients {
     struct client *head, *tail;
@@ -139,119 +144,5 @@ static inline struct host *sw_host(lua_State *L) {
 
 /* Pushes a user value of it; returns the value's type. */
 int sw_push_host_value(lua_State *L, int value);
-
-/* The client whose handle stands at index; NULL: it is retired, or there is none yet. Nothing is checked. */
-static inline struct client *sw_client_at(lua_State *L, int index) {
-    const struct handle *handle = lua_touserdata(L, index);
-    return handle->client;
-}
-
-/* The client at index; raises for anything else, and for one that was collected. NULL where sw_host_refuses, with what
- * that pushed. What most calls find is looked at here. */
-struct client *sw_check_unusual(lua_State *L, int index);
-static inline struct client *sw_check_usable(lua_State *L, int index) {
-    const struct handle *handle = sw_to_kind(L, index, &sw_client_kind, sizeof *handle);
-    struct client *client = handle != NULL ? handle->client : NULL;
-    bool is_usual = client != NULL && client->host->engine != NULL && !sw_engine_forked(client->host->engine);
-    return is_usual ? client : sw_check_unusual(L, index);
-}
-
-/* Functions of the module, and methods of clients: each file brings its own. */
-extern const luaL_Reg sw_client_functions[], sw_client_methods[], sw_client_metamethods[];
-extern const luaL_Reg sw_command_methods[], sw_send_methods[], sw_inspect_methods[];
-extern const luaL_Reg sw_poll_functions[], sw_poll_methods[], sw_events_functions[];
-extern const luaL_Reg sw_wait_functions[], sw_wait_methods[];
-extern const luaL_Reg sw_unfinished_methods[];
-extern const luaL_Reg sw_module_functions[], sw_policy_functions[];
-
-/* --- module.c --- */
-
-/* The Lua state ends: stops the loop, lets the engine and whatever clients there still are go. The host userdata stands
- * at index. */
-void sw_host_close(lua_State *L, int index, struct host *host);
-
-/* Closes all clients, waits for the loop thread for `timeout` seconds (< 0: the longest linger and a margin). False: it
- * has not ended. */
-bool sw_host_stop(struct host *host, double timeout);
-
-/* True, with three values pushed (nil, message, code), where nothing works any more: in the child of a fork (EFORKED),
- * and in finalizers that run after the module's own (ECLOSED). */
-bool sw_host_refuses(lua_State *L, const struct host *host);
-
-/* --- handle.c --- */
-
-/* Pushes the client's handle; the host userdata is an upvalue. False: it is being collected, and only its finalizer has
- * not run yet (that of another object has); nobody can be told what came in for it, so that is dropped, and nothing is
- * pushed. */
-bool sw_push_client(lua_State *L, struct client *client);
-
-/* Keeps the handle at index alive for as long as the contract says of its client, and no longer. */
-void sw_client_anchor(lua_State *L, int index, const struct client *client);
-
-/* --- unfinished.c --- */
-
-/* Frees the copies of all iterators, while the Lua state ends. */
-void sw_unfinished_free(struct host *host);
-
-/* --- client.c --- */
-
-/* The state at this moment. */
-enum sw_state sw_client_state(const struct client *client);
-
-/* Closes it, if it is not; the loop may flush for `linger` seconds. */
-void sw_client_close(struct client *client, double linger);
-
-/* --- inflow.c --- */
-
-/* Takes what the loop left for all clients of the host, and ends the loans that came back. There is no such thing for
- * one client: its channel would stay in the engine's ready list, and be put there once more. */
-void sw_inflow_collect(lua_State *L, struct host *host);
-
-/* The same while the Lua state closes, which ends all loans. */
-void sw_inflow_collect_last(struct host *host);
-
-/* Messages that can be read now. */
-static inline uint64_t sw_inflow_messages(const struct client *client) { return client->taken - client->passed; }
-
-/* Records that poll would go through for this client. */
-uint64_t sw_inflow_work(const struct client *client);
-
-static inline bool sw_client_hears(const struct client *client, enum sw_event event) {
-    return client->handlers & 1u << event;
-}
-
-/* The next report, if its turn has come among the messages or the order does not matter; else NULL. */
-struct sw_report *sw_inflow_report(const struct client *client, bool in_order);
-
-/* Does it tell a loss, before what it is itself? */
-bool sw_report_tells_loss(const struct sw_report *report);
-
-/* Pushes the next message, which must be there, and consumes it. False, with nothing pushed: a finalizer took it
- * meanwhile. */
-bool sw_inflow_take_message(lua_State *L, struct client *client);
-
-/* Consumes the next report, or one of the losses that it tells first. */
-void sw_inflow_pass_report(struct client *client);
-void sw_inflow_pass_loss(struct client *client);
-
-/* Receive has told how the connection ended, or found another one since. */
-void sw_inflow_pass_end(struct client *client);
-
-/* Tells the channel what was delivered. */
-void sw_inflow_settle(struct client *client);
-
-/* Drops everything. */
-void sw_inflow_drop_messages(struct client *client);
-void sw_inflow_drop(struct client *client);
-
-/* Looks what the client has now, or hears now: puts it on the right list, and has its host know what it holds. */
-void sw_inflow_schedule(struct client *client);
-void sw_inflow_recount(struct client *client);
-
-/* A record of the client was delivered: after 32 in a row it moves to the end of its list. */
-void sw_inflow_count_turn(struct client *client);
-
-/* Is there anything that the script's way of taking things takes? */
-bool sw_inflow_ends_wait(const struct host *host);
 
 #endif

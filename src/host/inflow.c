@@ -1,8 +1,15 @@
-#include "host/host.h"
+#include "host/inflow.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
 
+#include "base/options.h"
+#include "buffer/cursor.h"
+#include "buffer/page.h"
+#include "channel/channel.h"
+#include "channel/engine.h"
+#include "channel/host_end.h"
+#include "channel/inbox.h"
 #include "host/loan.h"
 
 /* Delivered bytes are told to the channel in lumps: a lock for each would cost more than the delivery. */

@@ -1,5 +1,24 @@
 /* Methods that only look: at any time, in any state, one consistent look each. */
-#include "host/host.h"
+#include "host/inspect.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/options.h"
+#include "base/retain.h"
+#include "channel/channel.h"
+#include "channel/host_end.h"
+#include "host/functions.h"
+#include "host/usable.h"
+
+enum sw_state sw_client_state(const struct client *client) {
+    struct sw_view view;
+    sw_channel_look(client->channel, &view);
+    return view.state;
+}
 
 /***
  * @module sidewire.core

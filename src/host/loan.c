@@ -1,6 +1,7 @@
 #include "host/loan.h"
 
 #include <lauxlib.h>
+#include <stddef.h>
 
 #include "host/host.h"
 

@@ -7,6 +7,7 @@
 #define SW_HOST_LOAN_H
 
 #include <lua.h>
+#include <stddef.h>
 
 #include "buffer/page.h"
 

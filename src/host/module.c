@@ -1,11 +1,28 @@
-#include <lauxlib.h>
-#include <math.h>
+#include "host/module.h"
 
+#include <lauxlib.h>
+#include <lua.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/address.h"
 #include "base/clock.h"
+#include "base/error.h"
+#include "base/options.h"
+#include "channel/channel.h"
+#include "channel/engine.h"
 #include "host/check.h"
+#include "host/closing.h"
 #include "host/event.h"
+#include "host/functions.h"
 #include "host/handle.h"
-#include "host/wait.h"
+#include "host/host.h"
+#include "host/inflow.h"
+#include "host/policy.h"
+#include "host/unfinished.h"
+#include "host/usable.h"
+#include "host/waiting.h"
 
 /* Beyond the linger: what a FIN's answer may take, and a margin. */
 static const double STOP_MARGIN = 0.5;
@@ -19,6 +36,19 @@ static const double STOP_MARGIN = 0.5;
  * all messages.
  * @module sidewire.core
  */
+
+/* Closes all clients, waits for the loop thread for `timeout` seconds (< 0: the longest linger and a margin). False: it
+ * has not ended. */
+static bool stop_host(struct host *host, double timeout) {
+    for (struct client *client = host->clients; client != NULL; client = client->next) {
+        double linger = client->channel->options->linger;
+        sw_client_close(client, timeout >= 0 && timeout < linger ? timeout : linger);
+    }
+    if (timeout < 0) timeout = fmin(host->max_linger, host->policy.max_linger) + STOP_MARGIN;
+    sw_wait_leave(host);
+    return sw_engine_stop(host->engine, false, sw_clock() + timeout) ||
+           sw_engine_stop(host->engine, true, sw_clock() + STOP_MARGIN);
+}
 
 /*** Closes all clients, waits until their sockets are gone, joins the thread of this Lua state. The next connect of a
  * new client starts it again. Events that are still queued can be polled afterwards.
@@ -38,22 +68,11 @@ static int stop(lua_State *L) {
     double timeout = -1;
     if (!lua_isnoneornil(L, 1)) timeout = sw_check_seconds(L, (struct sw_spot){"sidewire.stop", "timeout"}, 1, 0);
     if (sw_policy_refuses_linger(L, &host->policy, "sidewire.stop: timeout", timeout)) return 3;
-    if (sw_host_stop(host, timeout)) return lua_pushboolean(L, true), 1;
+    if (stop_host(host, timeout)) return lua_pushboolean(L, true), 1;
     lua_pushnil(L);
     lua_pushliteral(L, "the loop thread did not end in time; it ends by itself");
     lua_pushliteral(L, "ETIMEDOUT");
     return 3;
-}
-
-bool sw_host_stop(struct host *host, double timeout) {
-    for (struct client *client = host->clients; client != NULL; client = client->next) {
-        double linger = client->channel->options->linger;
-        sw_client_close(client, timeout >= 0 && timeout < linger ? timeout : linger);
-    }
-    if (timeout < 0) timeout = fmin(host->max_linger, host->policy.max_linger) + STOP_MARGIN;
-    sw_wait_leave(host);
-    return sw_engine_stop(host->engine, false, sw_clock() + timeout) ||
-           sw_engine_stop(host->engine, true, sw_clock() + STOP_MARGIN);
 }
 
 void sw_host_close(lua_State *L, int index, struct host *host) {
@@ -72,16 +91,6 @@ void sw_host_close(lua_State *L, int index, struct host *host) {
     host->engine = NULL;
     sw_options_unref(host->options);
     host->options = NULL;
-}
-
-bool sw_host_refuses(lua_State *L, const struct host *host) {
-    if (host->engine == NULL)
-        sw_push_refusal(L, SW_CLOSED, "this Lua state is closing");
-    else if (sw_engine_forked(host->engine))
-        sw_push_forked(L);
-    else
-        return false;
-    return true;
 }
 
 /*** Is it a numeric address? Strict: four decimal parts for IPv4, RFC 4291 text for IPv6.
@@ -111,9 +120,69 @@ static int is_port(lua_State *L) {
     return 1;
 }
 
+/*** Sets what scripts of this Lua state may ask for. For a host that runs scripts which are not its own; see
+ * docs/embedding.md. Replaces the policy as a whole: what the table does not name is not limited. A default of
+ * `sidewire.new` that exceeds a limit becomes the limit; a value that a script asks for is refused with EPOLICY. Clients
+ * that were made before keep what they have.
+ * @function set_policy
+ * @tparam table rules max_clients (0 or more; a client counts until it is closed and its socket gone), max_queue (bytes;
+ * bounds queue_limit), max_inbox (bytes; bounds inbox_limit and max_message), max_linger (seconds; bounds every linger
+ * and the time-out of stop), files (false: no function opens a file)
+ * @treturn[1] boolean true
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: EPOLICY (it is locked), EFORKED, ECLOSED (the Lua state is closing)
+ * @raise an unknown rule, an invalid value
+ */
+static int set_policy(lua_State *L) {
+    struct host *host = sw_host(L);
+    lua_settop(L, 1);
+    if (sw_host_refuses(L, host)) return 3;
+    const struct sw_policy policy = sw_policy_read(L, "sidewire.set_policy", 1);
+    if (host->policy.is_locked)
+        return sw_push_refusal(L, SW_POLICY, "sidewire.set_policy: the host's policy is locked");
+    host->policy = policy;
+    lua_pushboolean(L, true);
+    return 1;
+}
+
+/*** Keeps the policy as it is for as long as the Lua state lives, also when the module is loaded again.
+ * @function lock_policy
+ * @treturn[1] boolean true
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: EFORKED, ECLOSED (the Lua state is closing)
+ */
+static int lock_policy(lua_State *L) {
+    struct host *host = sw_host(L);
+    if (sw_host_refuses(L, host)) return 3;
+    host->policy.is_locked = true;
+    lua_pushboolean(L, true);
+    return 1;
+}
+
+/*** May a file with that name be opened? For layers that open files, which ask right before they do.
+ * @function check_file
+ * @tparam string path
+ * @treturn[1] boolean true
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: EPOLICY
+ */
+static int check_file(lua_State *L) {
+    const struct host *host = sw_host(L);
+    if (host->policy.files) return lua_pushboolean(L, true), 1;
+    return sw_push_refusal(
+        L, SW_POLICY,
+        lua_pushfstring(L, "cannot open %s: the host's policy allows no files (files is false)", sw_to_text(L, 1)));
+}
+
 const luaL_Reg sw_module_functions[] = {
     {"stop", stop},
     {"is_ip", is_ip},
     {"is_port", is_port},
+    {"set_policy", set_policy},
+    {"lock_policy", lock_policy},
+    {"check_file", check_file},
     {NULL, NULL},
 };

@@ -2,8 +2,12 @@
 
 #include <lauxlib.h>
 #include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
+#include "base/framing.h"
+#include "base/retain.h"
 #include "codec/codec.h"
 #include "host/check.h"
 

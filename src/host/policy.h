@@ -13,8 +13,6 @@
 
 #include "base/options.h"
 
-struct host;
-
 struct sw_policy {
     size_t max_clients; /* counted from `new` until the socket is gone */
     size_t max_queue;   /* of queue_limit */
@@ -32,10 +30,10 @@ struct sw_policy sw_policy_open(void);
 bool sw_policy_refuses_options(lua_State *L, const struct sw_policy *policy, const struct sw_options *options);
 bool sw_policy_refuses_linger(lua_State *L, const struct sw_policy *policy, const char *what, double seconds);
 
-/* May there be one client more? A call of Lua's in between may run a finalizer that makes one. */
-bool sw_policy_allows_client(const struct host *host);
+/* Pushes the refusal of one client more than max_clients: 3 values. */
+int sw_policy_refuse_client(lua_State *L, const struct sw_policy *policy);
 
-/* Pushes the refusal: 3 values. */
-int sw_policy_refuse_client(lua_State *L, const struct host *host);
+/* Reads the rules in the table at index; what it does not name is not limited. Raises on misuse, naming `where`. */
+struct sw_policy sw_policy_read(lua_State *L, const char *where, int index);
 
 #endif

@@ -1,12 +1,21 @@
 #include <lauxlib.h>
+#include <lua.h>
 #include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/clock.h"
+#include "channel/report.h"
 #include "host/check.h"
 #include "host/event.h"
+#include "host/functions.h"
+#include "host/handle.h"
 #include "host/host.h"
+#include "host/inflow.h"
 #include "host/record.h"
-#include "host/wait.h"
+#include "host/usable.h"
+#include "host/waiting.h"
 
 enum { DEPTH_MAX = 16 }; /* polls within handlers of polls */
 

@@ -1,6 +1,13 @@
 #include "host/record.h"
 
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "channel/report.h"
 #include "host/event.h"
+#include "host/handle.h"
+#include "host/inflow.h"
 
 bool sw_record_look(const struct client *client, bool in_order, struct sw_record *record) {
     const struct sw_report *report = sw_inflow_report(client, in_order);

@@ -3,6 +3,11 @@
 #ifndef SW_HOST_RECORD_H
 #define SW_HOST_RECORD_H
 
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "channel/report.h"
 #include "host/host.h"
 
 struct sw_record {

@@ -1,6 +1,7 @@
 #include "host/saver.h"
 
-#include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
 
 #include "host/check.h"
 #include "host/handle.h"

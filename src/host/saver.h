@@ -6,6 +6,8 @@
 #ifndef SW_HOST_SAVER_H
 #define SW_HOST_SAVER_H
 
+#include <lua.h>
+
 #include "host/host.h"
 
 /* Checks that a function, or nothing, stands at index. */

@@ -1,14 +1,26 @@
 /* client:unfinished: a look at what would be sent, or sent again. */
+#include "host/unfinished.h"
+
 #include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 
+#include "base/framing.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "buffer/cursor.h"
+#include "buffer/page.h"
+#include "channel/channel.h"
+#include "channel/host_end.h"
 #include "codec/codec.h"
-#include "host/check.h"
 #include "host/event.h"
+#include "host/functions.h"
 #include "host/host.h"
-#include "host/wait.h"
+#include "host/usable.h"
+#include "host/userdata.h"
+#include "host/waiting.h"
 
 static const struct sw_kind unfinished_kind = {"sidewire.unfinished"};
 

@@ -1,8 +1,14 @@
-/* Sleeping on the host thread until the loop has done something.
+/* Sleeping on the host thread until the loop has done something, whatever it is that is waited for.
+ *
+ * An error leaves a wait without a word, and a finalizer may do anything within one. So poll, events(), stop and the
+ * end of a client end a wait as well, and this stands below them; the methods that wait stand above, in wait.c.
  */
-#ifndef SW_HOST_WAIT_H
-#define SW_HOST_WAIT_H
+#ifndef SW_HOST_WAITING_H
+#define SW_HOST_WAITING_H
 
+#include <lua.h>
+
+#include "channel/channel.h"
 #include "host/host.h"
 
 /* What is waited for. */

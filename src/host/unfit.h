@@ -1,9 +1,10 @@
-/* Messages on their way out, as far as more than client:send deals with them.
+/* Why a framing cannot carry a message, in words: the same ones for what is sent and for a greeting.
  */
-#ifndef SW_HOST_SEND_H
-#define SW_HOST_SEND_H
+#ifndef SW_HOST_UNFIT_H
+#define SW_HOST_UNFIT_H
 
 #include <lua.h>
+#include <stddef.h>
 
 #include "base/error.h"
 #include "base/framing.h"

@@ -1,0 +1,25 @@
+#include "host/closing.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/state.h"
+#include "channel/command.h"
+#include "channel/host_end.h"
+#include "host/inflow.h"
+
+void sw_client_close(struct client *client, double linger) {
+    if (client->is_closed) return;
+    client->is_closed = true;
+    sw_host_note_linger(client->host, linger);
+    sw_inflow_drop_messages(client);
+    sw_inflow_pass_end(client);
+    sw_channel_set_greeting(client->channel, NULL); /* no connection follows */
+    struct sw_view view;
+    sw_channel_look(client->channel, &view);
+    struct sw_command *command = sw_channel_command(client->channel, SW_CLOSE);
+    command->linger = linger;
+    bool heard = view.attached && sw_channel_order(client->channel, command, SW_STATE_CLOSED);
+    if (!heard) sw_channel_close_here(client->channel);
+    sw_inflow_schedule(client);
+}
