@@ -14,7 +14,6 @@
 #include <lua.h>
 #include <pthread.h>
 
-#include "host/faults.h"
 #include "host/handle.h"
 #include "host/host.h"
 #include "loop/loop.h"
@@ -136,9 +135,6 @@ static void push_module(lua_State *L, int host) {
     add(L, host, sw_wait_functions);
     add(L, host, sw_module_functions);
     add(L, host, sw_policy_functions);
-#ifdef SW_FAULTS
-    add(L, host, sw_fault_functions);
-#endif
     lua_pushliteral(L, "sidewire");
     lua_setfield(L, -2, "_NAME");
     lua_pushliteral(L, SW_VERSION);
@@ -184,9 +180,6 @@ int luaopen_sidewire_core(lua_State *L) {
     lua_settop(L, 0);
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key) != LUA_TUSERDATA) {
         lua_settop(L, 0);
-#ifdef SW_FAULTS
-        sw_faults_read_environment(L);
-#endif
         push_host(L);
     }
     if (lua_getiuservalue(L, 1, HOST_MODULE) != LUA_TTABLE) complete(L);
