@@ -21,7 +21,7 @@
 #   make clean
 #
 # Each KIND (release, debug, asan, tsan, valgrind; fuzz by itself) is built in its own folder build/KIND. FAULTS=1 builds
-# it, in build/KIND-faults, so that tests can make system calls and allocations fail (src/base/faults.h). Variables for
+# it, in build/KIND-faults, so that tests can make system calls and allocations fail (spec/injector/rules.h). Variables for
 # other systems: CC, LUA (the interpreter), LUA_INCDIR, LUA_LIBS, LIBEV_INCDIR, LIBEV_LIBDIR, WERROR= (warnings do not
 # stop the build).
 # CORE_LDFLAGS=-Wl,-z,nodelete keeps the module mapped, so that leak reports of `make check` can name its functions.
@@ -71,7 +71,13 @@ FEATURES += -D_DARWIN_C_SOURCE
 MODULE_FLAGS = -bundle -undefined dynamic_lookup
 endif
 LANGUAGE = -std=c11 $(FEATURES) $(WARNINGS) -pthread
-COMPILE = $(CC) $(LANGUAGE) $(CFLAGS_$(KIND)) $(if $(FAULTS),-DSW_FAULTS) $(CFLAGS) -MMD -MP
+# With FAULTS=1, the linker sends each call of a function F to spec/injector, if that has a __wrap_F. It does not see the
+# calls that link-time optimization has inlined, and does not know those that fortified headers rename.
+ifneq ($(FAULTS),)
+CALLS_STAY = -fno-lto -U_FORTIFY_SOURCE
+WRAPPED = $(shell grep -Eoh '__wrap_[a-z0-9_]+' $(INJECTOR_SOURCES) | sort -u | sed 's/^__wrap_//')
+endif
+COMPILE = $(CC) $(LANGUAGE) $(CFLAGS_$(KIND)) $(CFLAGS) $(CALLS_STAY) -MMD -MP
 
 # Not `:=`: pkg-config may be there only after `make setup`, so these are asked when a recipe needs them.
 LUA_PC = $(shell for name in lua5.4 lua-5.4 lua; do \
@@ -83,13 +89,13 @@ EV_LIBS = $(LIBEV_LIBDIR:%=-L%) -lev
 
 # --- files ---
 
+ROOM_SOURCES = $(wildcard $(foreach room,base buffer codec channel loop,src/$(room)/*.c))
+HOST_SOURCES = $(wildcard src/host/*.c) src/sidewire.c
 # Only in builds with FAULTS=1.
-FAULT_SOURCES = src/base/calls.c src/base/faults.c src/host/faults.c
-LEFT_OUT = $(if $(FAULTS),,$(FAULT_SOURCES))
-ROOM_SOURCES = $(filter-out $(LEFT_OUT),$(wildcard $(foreach room,base buffer codec channel loop,src/$(room)/*.c)))
-HOST_SOURCES = $(filter-out $(LEFT_OUT),$(wildcard src/host/*.c)) src/sidewire.c
+INJECTOR_SOURCES = $(wildcard spec/injector/*.c)
 ROOM_OBJECTS = $(ROOM_SOURCES:src/%.c=$B/obj/%.o)
 HOST_OBJECTS = $(HOST_SOURCES:src/%.c=$B/obj/%.o)
+INJECTOR_OBJECTS = $(if $(FAULTS),$(INJECTOR_SOURCES:spec/%.c=$B/obj/%.o))
 CORE = $B/sidewire/core.so
 
 # Programs of spec/support: the peer is a stranger to sidewire (plain -O2, whatever the KIND); unpreload is a part of
@@ -124,14 +130,20 @@ all: $(CORE)
 programs: $(CORE) $(PROGRAMS)
 fuzzers: $(FUZZERS)
 
-$(CORE): $(ROOM_OBJECTS) $(HOST_OBJECTS) | $B/sidewire
-	$(CC) $(MODULE_FLAGS) $(CFLAGS_$(KIND)) $(CFLAGS) -o $@ $^ $(LDFLAGS) $(CORE_LDFLAGS) $(EV_LIBS) -lm -lpthread
+$(CORE): $(ROOM_OBJECTS) $(HOST_OBJECTS) $(INJECTOR_OBJECTS) | $B/sidewire
+	$(if $(FAULTS),@tools/wrapped "$(WRAPPED)" $(ROOM_OBJECTS) $(HOST_OBJECTS))
+	$(CC) $(MODULE_FLAGS) $(CFLAGS_$(KIND)) $(CFLAGS) $(CALLS_STAY) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ \
+		$(LDFLAGS) $(CORE_LDFLAGS) $(EV_LIBS) -lm -lpthread
 
 # Only the rooms that may see lua.h or ev.h are told where it is.
-$B/obj/host/%.o $B/obj/sidewire.o: INCLUDES = $(LUA_CFLAGS)
+$B/obj/host/%.o $B/obj/sidewire.o $B/obj/injector/lua.o: INCLUDES = $(LUA_CFLAGS)
 $B/obj/loop/%.o: INCLUDES = $(EV_CFLAGS)
 
 $B/obj/%.o: src/%.c | ready-build
+	@mkdir -p $(@D)
+	$(COMPILE) -fPIC -fvisibility=hidden -Isrc $(INCLUDES) -c -o $@ $<
+
+$B/obj/injector/%.o: spec/injector/%.c | ready-build
 	@mkdir -p $(@D)
 	$(COMPILE) -fPIC -fvisibility=hidden -Isrc $(INCLUDES) -c -o $@ $<
 
@@ -186,7 +198,8 @@ $B/bench/qt: bench/qt/main.cpp bench/qt/link.cpp bench/qt/link.h | $B/bench
 $B $B/sidewire $B/unit $B/planted $B/bench $B/examples:
 	@mkdir -p $@
 
--include $(ROOM_OBJECTS:.o=.d) $(HOST_OBJECTS:.o=.d) $(PROGRAMS:=.d) $(FUZZERS:=.d) $B/unit/replay.d
+-include $(ROOM_OBJECTS:.o=.d) $(HOST_OBJECTS:.o=.d) $(INJECTOR_OBJECTS:.o=.d)
+-include $(PROGRAMS:=.d) $(FUZZERS:=.d) $B/unit/replay.d
 
 # --- using ---
 
@@ -233,13 +246,12 @@ fuzz: ready-fuzz
 	@$(BUILD:programs=fuzzers) KIND=fuzz
 	@tools/fuzz $(if $(REPLAY),replay $(REPLAY),run $(or $(SECONDS),60))
 
-LINTED_SPECS = $(wildcard spec/unit/*.c spec/fuzz/*.c examples/*.c $(HOSTS:%=spec/support/%.c))
+LINTED_SPECS = $(wildcard spec/unit/*.c spec/fuzz/*.c examples/*.c $(HOSTS:%=spec/support/%.c)) $(INJECTOR_SOURCES)
 
 # What $(CC) has to say about every C file; nothing is built.
 warnings: ready-build
 	$(CC) $(LANGUAGE) -O2 -fsyntax-only -Isrc -Ispec/unit $(LUA_CFLAGS) $(EV_CFLAGS) \
 		$(ROOM_SOURCES) $(HOST_SOURCES) $(LINTED_SPECS)
-	$(CC) $(LANGUAGE) -DSW_FAULTS -O2 -fsyntax-only -Isrc $(LUA_CFLAGS) $(FAULT_SOURCES)
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -fsyntax-only $(GNU_SOURCES)
 
 # Does each header compile with nothing before it? The planted one, which does not, must be found among them.
@@ -247,7 +259,6 @@ ALONE = LC_ALL=C $(CC) $(LANGUAGE) -O2 -Wno-unused-function -fsyntax-only -Isrc 
 HEADERS = $(wildcard src/*.h src/*/*.h)
 headers: ready-build
 	@$(ALONE) $(HEADERS)
-	@$(ALONE) -DSW_FAULTS $(HEADERS)
 	@$(ALONE) $(firstword $(HEADERS)) spec/planted/header.h $(lastword $(HEADERS)) 2>&1 | \
 		grep -q "spec/planted/header.h.*unknown type name.*size_t" || \
 		{ echo "spec/planted/header.h compiles alone, or the compiler says something else of it" && exit 1; }
@@ -268,7 +279,6 @@ LINTED = $(LANGUAGE) -include tools/noreturn.h -Isrc -Ispec/unit $(LUA_CFLAGS) $
 TIDY = xargs -P "$$(nproc 2>/dev/null || echo 2)" -I FILE clang-tidy --quiet FILE --
 clang-tidy:
 	@printf '%s\n' $(ROOM_SOURCES) $(HOST_SOURCES) $(LINTED_SPECS) | $(TIDY) $(LINTED)
-	@printf '%s\n' $(FAULT_SOURCES) | $(TIDY) $(LINTED) -DSW_FAULTS
 	@printf '%s\n' $(GNU_SOURCES) | $(TIDY) -std=c11 -D_GNU_SOURCE
 
 CPPCHECK_OFF = arrayIndexOutOfBoundsCond uninitvar ctuuninitvar ctuPointerArith knownConditionTrueFalse \
@@ -276,8 +286,8 @@ CPPCHECK_OFF = arrayIndexOutOfBoundsCond uninitvar ctuuninitvar ctuPointerArith 
 CPPCHECK = cppcheck --quiet --error-exitcode=1 --std=c11 --language=c --enable=warning,style,performance,portability \
 	--inconclusive --library=posix $(CPPCHECK_OFF:%=--suppress=%) --include=tools/noreturn.h $(FEATURES) -Isrc
 cppcheck:
-	@$(CPPCHECK) -DSIOCOUTQ=0x5411 $(ROOM_SOURCES) $(HOST_SOURCES) $(wildcard spec/support/*.c bench/*.c)
-	@$(CPPCHECK) -DSW_FAULTS $(FAULT_SOURCES)
+	@$(CPPCHECK) -DSIOCOUTQ=0x5411 $(ROOM_SOURCES) $(HOST_SOURCES) $(wildcard spec/support/*.c bench/*.c) \
+		$(INJECTOR_SOURCES)
 
 clang-format:
 	@clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch] examples/*.c bench/*.c bench/qt/*.cpp bench/qt/*.h)

@@ -17,7 +17,6 @@
 #include <stdint.h>
 
 #include "channel/engine.h"
-#include "host/faults.h"
 #include "host/functions.h"
 #include "host/host.h"
 #include "host/module.h"
@@ -141,9 +140,6 @@ static void push_module(lua_State *L, int host) {
     add(L, host, sw_events_functions);
     add(L, host, sw_wait_functions);
     add(L, host, sw_module_functions);
-#ifdef SW_FAULTS
-    add(L, host, sw_fault_functions);
-#endif
     lua_pushliteral(L, "sidewire");
     lua_setfield(L, -2, "_NAME");
     lua_pushliteral(L, SW_VERSION);
@@ -189,9 +185,6 @@ int luaopen_sidewire_core(lua_State *L) {
     lua_settop(L, 0);
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key) != LUA_TUSERDATA) {
         lua_settop(L, 0);
-#ifdef SW_FAULTS
-        sw_faults_read_environment(L);
-#endif
         push_host(L);
     }
     if (lua_getiuservalue(L, 1, HOST_MODULE) != LUA_TTABLE) complete(L);

@@ -17,16 +17,17 @@ describe("a loop that ends by itself", function()
         local port, seconds, seed = ...
         local EBADF = 9
         local sidewire = require "sidewire.core"
+        local faults = require "spec.support.faults"
         local client = sidewire.new { host = "127.0.0.1", port = tonumber(port), reconnect = false }
         for round = 1, 30 do
           repeat
             if client:state() == "idle" then assert(client:connect()) end
           until client:wait("connected", tonumber(seconds))
-          sidewire.faults(("malloc delay 1.0; seed %d"):format(seed + round))
+          faults.set(("malloc delay 1.0; seed %d"):format(seed + round))
           frail.fail("epoll_wait", EBADF, 1)
           client:send "wakes the thread, which then wants to sleep"
           assert(client:disconnect())
-          sidewire.faults ""
+          faults.set ""
           assert(client:wait("disconnected", tonumber(seconds)), client:state() .. ", seed " .. seed)
           sidewire.poll()
         end

@@ -108,7 +108,8 @@ describe("a system that refuses", function()
         host.run({ "embed", "run" }, [[
           local port, n, code = ...
           local sidewire = require "sidewire.core"
-          sidewire.faults(("eventfd %s @%d"):format(code, n))
+          local faults = require "spec.support.faults"
+          faults.set(("eventfd %s @%d"):format(code, n))
           local client = sidewire.new { host = "127.0.0.1", port = tonumber(port), reconnect = false }
           local ok, message, found = client:connect()
           assert(not ok and found == code, message)

@@ -5,12 +5,13 @@ local sidewire = require "sidewire.core"
 local lfs = require "lfs"
 local socket = require "socket"
 local Peer = require "spec.support.peer"
+local faults = require "spec.support.faults"
 local util = require "spec.support.util"
 
 local ROUNDS = 50
 
 local function wake_ups()
-  return sidewire.faults().write.calls
+  return faults.counts().write.calls
 end
 
 -- A script that asks all the time, and does not sleep itself.

@@ -1,13 +1,13 @@
 -- What stall_timeout costs: it is set on the socket while bytes are under way, and not once a message. In a build with
 -- FAULTS=1, which counts the system calls.
 
-local sidewire = require "sidewire.core"
 local socket = require "socket"
 local Peer = require "spec.support.peer"
+local faults = require "spec.support.faults"
 local util = require "spec.support.util"
 
 local function calls()
-  return sidewire.faults().setsockopt.calls
+  return faults.counts().setsockopt.calls
 end
 
 -- Sends, and waits until the peer's TCP has it, which the loop finds out by a timer.

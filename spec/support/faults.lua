@@ -1,4 +1,4 @@
--- Faults on purpose, in builds with FAULTS=1 (src/base/faults.h says what rules are).
+-- Faults on purpose, in builds with FAULTS=1 (spec/injector/rules.h says what rules are).
 --
 --     local faults = require "spec.support.faults"
 --     local counts = faults.during("seed 7; sendmsg cut 0.5", function() ... end)   -- then there are none again
@@ -6,11 +6,13 @@
 --
 -- A failure in there names the rules, and so the seed.
 
-local core = require "sidewire.core"
-
 local faults = {}
 
-if not core.faults then error("spec/injected needs a build with FAULTS=1: tools/test release-faults", 0) end
+-- The module itself has no function for it: such a build has a second opener, which returns one.
+local core = assert(package.searchpath("sidewire.core", package.cpath))
+local open = package.loadlib(core, "luaopen_sidewire_faults")
+if not open then error("spec/injected needs a build with FAULTS=1: tools/test release-faults", 0) end
+local control = open()
 
 --- Seeds for random rules: some that never change, and one of the day for luck. SEED=n: only that one.
 function faults.seeds(count)
@@ -24,12 +26,12 @@ end
 --- Replaces the rules; "" is none.
 -- @treturn table what the ones before did: call -> { calls =, faults = }
 function faults.set(rules)
-  return core.faults(rules)
+  return control(rules)
 end
 
 --- What the rules did so far.
 function faults.counts()
-  return core.faults()
+  return control()
 end
 
 --- Runs the function under these rules, and clears them.

@@ -4,8 +4,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-#include "base/calls.h"
-
 static _Thread_local bool ours;
 
 void sw_thread_mark_ours(void) { ours = true; }

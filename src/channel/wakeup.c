@@ -5,8 +5,6 @@
 #include <stdint.h>
 #include <unistd.h>
 
-#include "base/calls.h"
-
 #ifdef __linux__
 #include <sys/eventfd.h>
 

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/calls.h"
 #include "base/memory.h"
 #include "channel/thread.h"
 

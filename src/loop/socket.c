@@ -14,8 +14,6 @@
 #include <linux/sockios.h>
 #endif
 
-#include "base/calls.h"
-
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0 /* where it is missing there is SO_NOSIGPIPE */
 #endif

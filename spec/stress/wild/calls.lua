@@ -31,8 +31,8 @@ local WAITS = {
   ["sidewire.wait"] = true, ["sidewire.stop"] = true, ["settings.save"] = true,
 }
 
--- Never called at random: what it does cannot be taken back. Those of builds with faults are another matter.
-local LEFT_OUT = { ["sidewire.lock_policy"] = true, ["sidewire.faults"] = true }
+-- Never called at random: what it does cannot be taken back.
+local LEFT_OUT = { ["sidewire.lock_policy"] = true }
 
 -- Functions whose first result may be nil without a message behind it.
 local MAY_GIVE_NIL = { ["client:get_server"] = true, ["sidewire.is_ip"] = true }

@@ -1,5 +1,6 @@
-#include "base/faults.h"
+#include "rules.h"
 
+#include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@ enum { RULES_MAX = 16, ERRNO_MAX = 255, WORD = 24 };
 enum { CUT = 1 << 16, DELAY };
 
 struct rule {
-    enum sw_call call;
+    enum call call;
     int what;             /* CUT, DELAY, or what the call fails with */
     double chance;        /* of each call, if `first` is 0 */
     uint64_t first, last; /* calls of this kind, counted from 1 */
@@ -25,32 +26,32 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all that follows 
 static uint64_t seed;
 static struct rule rules[RULES_MAX];
 static size_t rule_count;
-static struct sw_call_count counts[SW_CALLS];
+static struct call_count counts[CALLS];
 
-static const char *const names[SW_CALLS] = {
-    [SW_CALL_SOCKET] = "socket",
-    [SW_CALL_CONNECT] = "connect",
-    [SW_CALL_SENDMSG] = "sendmsg",
-    [SW_CALL_RECV] = "recv",
-    [SW_CALL_SHUTDOWN] = "shutdown",
-    [SW_CALL_GETSOCKOPT] = "getsockopt",
-    [SW_CALL_SETSOCKOPT] = "setsockopt",
-    [SW_CALL_IOCTL] = "ioctl",
-    [SW_CALL_EVENTFD] = "eventfd",
-    [SW_CALL_READ] = "read",
-    [SW_CALL_WRITE] = "write",
-    [SW_CALL_PTHREAD_CREATE] = "pthread_create",
-    [SW_CALL_GETADDRINFO] = "getaddrinfo",
-    [SW_CALL_MALLOC] = "malloc",
+static const char *const names[CALLS] = {
+    [CALL_SOCKET] = "socket",
+    [CALL_CONNECT] = "connect",
+    [CALL_SENDMSG] = "sendmsg",
+    [CALL_RECV] = "recv",
+    [CALL_SHUTDOWN] = "shutdown",
+    [CALL_GETSOCKOPT] = "getsockopt",
+    [CALL_SETSOCKOPT] = "setsockopt",
+    [CALL_IOCTL] = "ioctl",
+    [CALL_EVENTFD] = "eventfd",
+    [CALL_READ] = "read",
+    [CALL_WRITE] = "write",
+    [CALL_PTHREAD_CREATE] = "pthread_create",
+    [CALL_GETADDRINFO] = "getaddrinfo",
+    [CALL_MALLOC] = "malloc",
 };
 
-const char *sw_call_name(enum sw_call call) { return names[call]; }
+const char *rules_call_name(enum call call) { return names[call]; }
 
 /* --- reading rules --- */
 
-static bool read_call(const char *word, enum sw_call *call) {
-    for (int i = 0; i < SW_CALLS; i++) {
-        *call = (enum sw_call)i;
+static bool read_call(const char *word, enum call *call) {
+    for (int i = 0; i < CALLS; i++) {
+        *call = (enum call)i;
         if (strcmp(word, names[i]) == 0) return true;
     }
     return false;
@@ -82,6 +83,12 @@ static bool read_what(const char *word, int *what) {
     return read_errno(word, what);
 }
 
+/* Is that something that can happen to this call? */
+static bool fits(const struct rule *rule) {
+    if (rule->what == CUT) return rule->call == CALL_SENDMSG || rule->call == CALL_RECV;
+    return rule->what > 0 || rule->call == CALL_GETADDRINFO;
+}
+
 static bool read_when(const char *word, struct rule *rule) {
     char *end;
     if (word[0] != '@') {
@@ -103,7 +110,8 @@ static bool read_rule(const char *text) {
     }
     struct rule rule = {.chance = 0};
     if (count != 3 || rule_count == RULES_MAX) return false;
-    if (!read_call(words[0], &rule.call) || !read_what(words[1], &rule.what) || !read_when(words[2], &rule))
+    if (!read_call(words[0], &rule.call) || !read_what(words[1], &rule.what) || !read_when(words[2], &rule) ||
+        !fits(&rule))
         return false;
     rules[rule_count++] = rule;
     return true;
@@ -118,7 +126,7 @@ static bool read_rules(char *text) {
     return true;
 }
 
-bool sw_faults_set(const char *text) {
+bool rules_set(const char *text) {
     char copy[1024];
     pthread_mutex_lock(&lock);
     seed = 1;
@@ -130,9 +138,9 @@ bool sw_faults_set(const char *text) {
     return ok;
 }
 
-struct sw_call_count sw_faults_count(enum sw_call call) {
+struct call_count rules_count(enum call call) {
     pthread_mutex_lock(&lock);
-    struct sw_call_count count = counts[call];
+    struct call_count count = counts[call];
     pthread_mutex_unlock(&lock);
     return count;
 }
@@ -154,12 +162,12 @@ static bool applies(const struct rule *rule, uint64_t number) {
     return (double)(draw(rule->call, number, purpose) >> 11) * 0x1p-53 < rule->chance;
 }
 
-static void cut(size_t *size, enum sw_call call, uint64_t number) {
+static void cut(size_t *size, enum call call, uint64_t number) {
     if (size != NULL && *size > 1) *size = 1 + (size_t)(draw(call, number, RULES_MAX) % (*size - 1));
 }
 
 /* With the lock held. */
-static int decide(enum sw_call call, size_t *size, long *delay) {
+static int decide(enum call call, size_t *size, long *delay) {
     uint64_t number = ++counts[call].calls;
     for (const struct rule *rule = rules; rule < rules + rule_count; rule++) {
         if (rule->call != call || !applies(rule, number)) continue;
@@ -175,7 +183,7 @@ static int decide(enum sw_call call, size_t *size, long *delay) {
     return 0;
 }
 
-int sw_faults_judge(enum sw_call call, size_t *size) {
+int rules_judge(enum call call, size_t *size) {
     long delay = 0;
     pthread_mutex_lock(&lock);
     int failed = decide(call, size, &delay);
@@ -183,4 +191,10 @@ int sw_faults_judge(enum sw_call call, size_t *size) {
     const struct timespec moment = {.tv_nsec = delay};
     if (delay > 0) nanosleep(&moment, NULL);
     return failed;
+}
+
+bool rules_refuse(enum call call, size_t *size) {
+    int failed = rules_judge(call, size);
+    if (failed != 0) errno = failed;
+    return failed != 0;
 }

@@ -1,0 +1,77 @@
+-- The injector itself (spec/injector): it stands in front of every call that rules can name, and refuses rules that it
+-- cannot read.
+
+local Peer = require "spec.support.peer"
+local faults = require "spec.support.faults"
+local host = require "spec.support.host"
+local util = require "spec.support.util"
+
+-- Runs Lua code in a process of its own that finds the rules in its environment; what it printed, and its exit status.
+local function run_with(rules, code)
+  local pipe <close> = io.popen(("unset LD_PRELOAD; SIDEWIRE_FAULTS='%s' %s -e '%s' 2>&1; echo status $?"):format(rules,
+    os.getenv "SIDEWIRE_LUA", code))
+  return pipe:read("a"):match "^(.*)status (%d+)\n$"
+end
+
+describe("the injector", function()
+  before_each(util.begin)
+  after_each(util.finish)
+
+  -- In a C host, where all that is opened once for each Lua state is opened anew.
+  it("stands in front of every call that rules can name", function()
+    local peer = Peer.start { mode = "echo" }
+    local output = host.run({ "embed", "run" }, [[
+      local port, seconds = ...
+      local sidewire = require "sidewire.core"
+      local faults = require "spec.support.faults"
+      local client = sidewire.new { host = "localhost", port = tonumber(port), retain = "unacked" }
+      assert(client:connect())
+      assert(client:wait("connected", tonumber(seconds)))
+      client:send "answered and acknowledged"
+      assert(client:receive(tonumber(seconds)))
+      assert(client:flush(tonumber(seconds)))
+      assert(client:disconnect())
+      assert(client:wait("disconnected", tonumber(seconds)))
+      for name, count in pairs(faults.counts()) do print(name, count.calls > 0) end
+    ]], peer.port, util.DEADLINE)
+    local names = 0
+    for name, called in output:gmatch "(%S+)\t(%S+)\n" do
+      names = names + 1
+      assert(called == "true", name .. " is called, and nothing counts it")
+    end
+    assert.equal(14, names)
+  end)
+
+  it("makes calls fail whose failures the module passes over", function()
+    local counts = faults.during("setsockopt EINVAL @1+; ioctl EINVAL @1+; shutdown ENOTCONN @1+", function()
+      local client = util.connected(Peer.start { mode = "echo" }, { retain = "unacked" })
+      client:send "answered"
+      assert(client:receive(util.DEADLINE))
+      assert(client:disconnect())
+      assert(client:wait("disconnected", util.DEADLINE))
+    end)
+    for _, name in ipairs { "setsockopt", "ioctl", "shutdown" } do
+      assert(counts[name].faults > 0, name)
+      assert.equal(counts[name].calls, counts[name].faults)
+    end
+  end)
+
+  it("refuses rules that it cannot read, or that could do nothing", function()
+    for _, rules in ipairs {
+      "send EAGAIN 0.5", "recv EWHAT 0.5", "recv EAGAIN", "recv EAGAIN 1.5", "recv EAGAIN @0", "recv EAGAIN 0.5 0.5",
+      "seed x", "socket cut 0.5", "malloc cut @1", "recv EAI_AGAIN 0.5", "recv EAGAIN 0.5, recv cut 0.5",
+    } do
+      assert.has_error(function() faults.set(rules) end, "cannot read these rules: " .. rules)
+    end
+  end)
+
+  it("finds rules in the environment, and ends a process where it cannot read them", function()
+    local code = [[print(pcall(require, "sidewire.core"))]]
+    local output, status = run_with("malloc ENOMEM @1", code)
+    assert.equal("0", status)
+    assert.matches("^false\t.*not enough memory", output)
+    output, status = run_with("malloc ENOMEM", code)
+    assert.equal("1", status)
+    assert.matches("SIDEWIRE_FAULTS: cannot read these rules: malloc ENOMEM\n", output, 1, true)
+  end)
+end)
