@@ -1,4 +1,4 @@
-/* The seam: outbox, inbox, channel and wake-up one by one, then the engine with two real threads and helpers, where a
+/* The seam: outbox, inbox, waker and channel one by one, then the engine with two real threads and helpers, where a
  * wake-up that is lost shows as a time-out and a race is ThreadSanitizer's to find. */
 #include "channel/host_end.h"
 #include "channel/loop_end.h"
@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "channel/engine.h"
 #include "channel/thread.h"
-#include "channel/wakeup.h"
+#include "channel/waker.h"
 #include "unit.h"
 
 #if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__ || defined UNDER_VALGRIND
@@ -225,27 +225,41 @@ static void reserves(void) {
     CHECK(!inbox.reserve.will_retry); /* what was to go on has ended */
 }
 
-/* --- wake-up --- */
+/* --- waker --- */
 
-static bool is_readable(const struct sw_wakeup *wakeup) {
-    struct pollfd fd = {.fd = wakeup->read_fd, .events = POLLIN};
+static bool is_readable(const struct sw_waker *waker) {
+    struct pollfd fd = {.fd = waker->read_fd, .events = POLLIN};
     return poll(&fd, 1, 0) == 1;
 }
 
 static void wakes(void) {
-    struct sw_wakeup wakeup = SW_WAKEUP_CLOSED;
-    sw_wakeup_close(&wakeup); /* does nothing */
-    CHECK_EQ(sw_wakeup_open(&wakeup), 0);
-    CHECK(fcntl(wakeup.read_fd, F_GETFD) & FD_CLOEXEC);
-    CHECK(fcntl(wakeup.write_fd, F_GETFD) & FD_CLOEXEC);
-    CHECK(!is_readable(&wakeup));
-    sw_wakeup_drain(&wakeup);                                   /* does not wait */
-    for (int i = 0; i < 100000; i++) sw_wakeup_signal(&wakeup); /* nor does this */
-    CHECK(is_readable(&wakeup));
-    sw_wakeup_drain(&wakeup);
-    CHECK(!is_readable(&wakeup));
-    sw_wakeup_close(&wakeup);
-    CHECK_EQ(wakeup.read_fd, -1);
+    struct sw_waker waker = SW_WAKER_CLOSED;
+    sw_waker_close(&waker); /* does nothing */
+    CHECK_EQ(sw_waker_open(&waker), 0);
+    CHECK(fcntl(waker.read_fd, F_GETFD) & FD_CLOEXEC);
+    CHECK(fcntl(waker.write_fd, F_GETFD) & FD_CLOEXEC);
+    CHECK(!is_readable(&waker));
+    sw_waker_clear(&waker);                                   /* does not wait */
+    for (int i = 0; i < 100000; i++) sw_waker_signal(&waker); /* nor does this */
+    CHECK(is_readable(&waker));
+    sw_waker_clear(&waker);
+    CHECK(!is_readable(&waker));
+    sw_waker_close(&waker);
+    CHECK_EQ(waker.read_fd, -1);
+}
+
+static void claims(void) {
+    struct sw_waker waker = {.read_fd = -1, .write_fd = -1};
+    CHECK(!sw_waker_claim(&waker)); /* it is awake, and will look */
+    waker.sleeping = true;
+    CHECK(sw_waker_claim(&waker));
+    CHECK(!sw_waker_claim(&waker)); /* once is enough */
+    waker.sleeping = false;
+    CHECK(!sw_waker_claim(&waker));
+    waker.sleeping = true; /* not cleared yet: the descriptor ends this sleep, too */
+    CHECK(!sw_waker_claim(&waker));
+    waker.pending = false;
+    CHECK(sw_waker_claim(&waker));
 }
 
 /* --- a channel without a loop --- */
@@ -323,7 +337,7 @@ static void refuses(void) {
     sw_channel_look(channel, &view);
     CHECK(view.gone && view.queue_bytes == 0);
     CHECK_EQ(sw_view_queued(&view), 0);
-    sw_channel_unref(sw_engine_take_arrivals(engine).ready);
+    sw_channel_unref(sw_channel_of_up(sw_engine_take_arrivals(engine).channels));
     sw_channel_unref(channel);
     sw_engine_unref(engine);
 }
@@ -375,7 +389,7 @@ static void lends(void) {
     sw_channel_close_here(closed);
     struct sw_arrivals arrivals = sw_engine_take_arrivals(engine);
     CHECK_EQ(numbers_of(arrivals.returned), 12);
-    sw_channel_unref(arrivals.ready);
+    sw_channel_unref(sw_channel_of_up(arrivals.channels));
     sw_channel_unref(closed);
     sw_channel_unref(let_go); /* its last reference */
     CHECK_EQ(numbers_of(sw_engine_take_arrivals(engine).returned), 4);
@@ -470,23 +484,23 @@ static bool echo_some(struct sw_channel *channel) {
     return true;
 }
 
-static void attend(struct sw_channel *channel) {
-    while (channel != NULL) {
-        struct sw_channel *next = channel->next_dirty;
+static void attend(struct sw_link *link) {
+    while (link != NULL) {
+        struct sw_channel *channel = sw_channel_of_down(link);
         struct sw_batch batch;
+        link = link->next;
         sw_channel_collect(channel, &batch);
         sw_commands_free(batch.commands);
         while (echo_some(channel)) continue;
         sw_channel_unref(channel);
-        channel = next;
     }
 }
 
 static void sleep_in(struct sw_engine *engine) {
-    struct pollfd wakeup = {.fd = engine->loop_wakeup.read_fd, .events = POLLIN};
-    if (poll(&wakeup, 1, (int)(LONG * 1e3)) == 0) atomic_fetch_add(&lost_wakeups, 1);
-    sw_engine_awake(engine);
-    sw_wakeup_drain(&engine->loop_wakeup);
+    struct pollfd fd = {.fd = engine->loop_waker.read_fd, .events = POLLIN};
+    if (poll(&fd, 1, (int)(LONG * 1e3)) == 0) atomic_fetch_add(&lost_wakeups, 1);
+    sw_engine_note_awake(engine);
+    sw_waker_clear(&engine->loop_waker);
 }
 
 static void *echo_loop(void *argument) {
@@ -494,14 +508,14 @@ static void *echo_loop(void *argument) {
     sw_thread_mark_ours();
     struct sw_work work;
     do {
-        bool something = sw_engine_collect(engine, &work, false);
+        bool something = sw_engine_take_work(engine, &work, false);
         count_posts(work.posts);
-        attend(work.dirty);
+        attend(work.channels);
         if (!something && !work.stopping && !early_end) sleep_in(engine);
     } while (!work.stopping && !work.aborting && !early_end);
-    while (sw_engine_collect_last(engine, &work)) {
+    while (sw_engine_take_last_work(engine, &work)) {
         count_posts(work.posts);
-        attend(work.dirty);
+        attend(work.channels);
     }
     sw_engine_unref(engine);
     return NULL;
@@ -541,8 +555,9 @@ static bool take_from(struct sw_channel *channel) {
 
 static bool take_all(struct sw_engine *engine) {
     bool some = false;
-    for (struct sw_channel *channel = sw_engine_take_arrivals(engine).ready, *next; channel != NULL; channel = next) {
-        next = channel->next_ready;
+    for (struct sw_link *link = sw_engine_take_arrivals(engine).channels, *next; link != NULL; link = next) {
+        struct sw_channel *channel = sw_channel_of_up(link);
+        next = link->next;
         some = take_from(channel) || some;
         sw_channel_unref(channel);
     }
@@ -724,6 +739,7 @@ static const struct unit_test tests[] = {
     {"[F38] goes on reading when the inbox is half empty", pauses},
     {"has a place for an end that found no memory", reserves},
     {"wakes without ever waiting", wakes},
+    {"wakes who sleeps, once for each sleep", claims},
     {"copies messages of any size, whole, into pages", sends},
     {"refuses what is too big, too much or too late, and says what closing loses", refuses},
     {"gives a host that wants a copy again one that is not older", copies},

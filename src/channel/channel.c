@@ -39,3 +39,7 @@ void sw_channel_unref(struct sw_channel *channel) {
     sw_engine_unref(channel->engine);
     free(channel);
 }
+
+void sw_channel_post_up(struct sw_channel *channel) {
+    sw_engine_post_up(channel->engine, &sw_channel_ref(channel)->up);
+}

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "base/options.h"
 #include "base/state.h"
 #include "channel/command.h"
@@ -69,12 +70,12 @@ struct sw_channel {
     void *owner;                /* host thread only: the client, NULL once that is collected */
     void *conn;                 /* loop thread only: the connection, NULL before the first command and after the last */
 
-    /* Guarded by the engine's lock. */
-    struct sw_channel *next_dirty, *next_ready;
+    struct sw_link down; /* in the engine's list for the loop, where it holds a reference; set by the engine */
+    struct sw_link up;   /* and in the one for the host */
 
     struct sw_lock lock; /* guards what follows; what a send looks at comes first */
     bool attached; /* host sets with the first connect, loop clears when it drops the connection: the loop knows it */
-    bool dirty;    /* host sets, loop clears: stands in the engine's dirty list */
+    bool posted;   /* host sets, loop clears: stands in the engine's list for the loop */
     bool silent;   /* host: collected, nobody is left to be told anything */
     bool gone; /* closed, and its socket too: the last report is there; loop sets, or the host where there is no loop */
     enum sw_state state; /* what scripts see: host at a command, loop when it knows the newest command */
@@ -101,6 +102,16 @@ struct sw_channel *sw_channel_new(struct sw_engine *engine, struct sw_options *o
 struct sw_channel *sw_channel_ref(struct sw_channel *channel);
 void sw_channel_unref(struct sw_channel *channel);
 
+/* The channel whose link was taken from the engine's list for the loop, or for the host; its reference is the taker's. To
+ * be followed only after the link's `next` was read: from the moment that the channel is taken care of, it may stand in
+ * the list again. */
+static inline struct sw_channel *sw_channel_of_down(struct sw_link *link) {
+    return SW_HOLDER(link, struct sw_channel, down);
+}
+static inline struct sw_channel *sw_channel_of_up(struct sw_link *link) {
+    return SW_HOLDER(link, struct sw_channel, up);
+}
+
 /* --- for the two ends: host_end.c, loop_end.c --- */
 
 static inline void sw_channel_lock(struct sw_channel *channel) { sw_lock_take(&channel->lock); }
@@ -113,11 +124,14 @@ static inline void sw_channel_mark_gone(struct sw_channel *channel) {
     atomic_fetch_sub_explicit(&channel->engine->open, 1, memory_order_relaxed);
 }
 
-/* With the lock held: must the engine's ready list get the channel? */
-static inline bool sw_channel_mark_ready(struct sw_channel *channel) {
+/* With the lock held: must sw_channel_post_up follow, so that the host takes what is in the inbox? */
+static inline bool sw_channel_mark_up(struct sw_channel *channel) {
     if (channel->in.announced || channel->silent) return false;
     channel->in.announced = true;
     return true;
 }
+
+/* After sw_channel_mark_up said so: puts the channel on the engine's list for the host, and wakes the host. */
+void sw_channel_post_up(struct sw_channel *channel);
 
 #endif

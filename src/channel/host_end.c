@@ -6,10 +6,10 @@
 
 /* --- sending --- */
 
-/* With the lock held: must the engine's dirty list get the channel? */
-static bool mark_dirty(struct sw_channel *channel) {
-    if (channel->dirty || !channel->attached) return false;
-    channel->dirty = true;
+/* With the lock held: must post_down follow, so that the loop looks at the channel? */
+static bool mark_down(struct sw_channel *channel) {
+    if (channel->posted || !channel->attached) return false;
+    channel->posted = true;
     return true;
 }
 
@@ -17,15 +17,16 @@ static bool mark_dirty(struct sw_channel *channel) {
 static bool mark_filled(struct sw_channel *channel) {
     if (channel->out.announced && !channel->out.wants_pages) return false;
     channel->out.announced = channel->attached;
-    return mark_dirty(channel);
+    return mark_down(channel);
 }
 
-/* After mark_dirty said so. */
-static bool announce(struct sw_channel *channel) {
-    if (sw_engine_announce(channel->engine, channel)) return true;
+/* After mark_down said so. False: there is no loop. */
+static bool post_down(struct sw_channel *channel) {
+    if (sw_engine_post_down(channel->engine, &sw_channel_ref(channel)->down)) return true;
     sw_channel_lock(channel);
-    channel->dirty = false;
+    channel->posted = false;
     sw_channel_unlock(channel);
+    sw_channel_unref(channel);
     return false;
 }
 
@@ -75,7 +76,7 @@ static enum sw_err send_in_pages(struct sw_channel *channel, const struct sw_out
     *id = sw_outbox_join(&channel->out, &pages, size, message->lent != NULL);
     bool tell = mark_filled(channel);
     sw_channel_unlock(channel);
-    if (tell) announce(channel);
+    if (tell) post_down(channel);
     return SW_OK;
 }
 
@@ -102,7 +103,7 @@ enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing
     sw_channel_unlock(channel);
     if (refused != SW_OK) return refused;
     if (!fits) return send_in_pages(channel, message, size, expected, id);
-    if (tell) announce(channel);
+    if (tell) post_down(channel);
     return SW_OK;
 }
 
@@ -112,10 +113,10 @@ bool sw_channel_confirm(struct sw_channel *channel, uint64_t id) {
     SW_ON_HOST_THREAD();
     sw_channel_lock(channel);
     bool reached = id <= channel->gauges.reached;
-    bool tell = reached && id > channel->confirmed && mark_dirty(channel);
+    bool tell = reached && id > channel->confirmed && mark_down(channel);
     if (reached && id > channel->confirmed) channel->confirmed = id;
     sw_channel_unlock(channel);
-    if (tell) announce(channel);
+    if (tell) post_down(channel);
     return reached;
 }
 
@@ -144,9 +145,9 @@ void sw_channel_want_copy(struct sw_channel *channel) {
     sw_channel_drop_copy(channel); /* of a wait that an error of Lua's ended */
     sw_channel_lock(channel);
     channel->copying = SW_COPY_WANTED;
-    bool tell = mark_dirty(channel);
+    bool tell = mark_down(channel);
     sw_channel_unlock(channel);
-    if (tell) announce(channel);
+    if (tell) post_down(channel);
 }
 
 void sw_channel_drop_copy(struct sw_channel *channel) {
@@ -195,16 +196,16 @@ bool sw_channel_order(struct sw_channel *channel, struct sw_command *command, en
     channel->commands_tail = &command->next;
     if (command->verb != SW_SERVER && command->verb != SW_RECONNECT) channel->state = state;
     if (command->verb == SW_CONNECT) channel->attached = true;
-    bool tell = mark_dirty(channel), attached = channel->attached;
+    bool tell = mark_down(channel), attached = channel->attached;
     sw_channel_unlock(channel);
-    return tell ? announce(channel) : attached && sw_engine_alive(channel->engine);
+    return tell ? post_down(channel) : attached && sw_engine_alive(channel->engine);
 }
 
 bool sw_channel_announce(struct sw_channel *channel) {
     sw_channel_lock(channel);
-    bool tell = mark_dirty(channel);
+    bool tell = mark_down(channel);
     sw_channel_unlock(channel);
-    return tell ? announce(channel) : sw_engine_alive(channel->engine);
+    return tell ? post_down(channel) : sw_engine_alive(channel->engine);
 }
 
 void sw_channel_withdraw(struct sw_channel *channel) {
@@ -248,12 +249,12 @@ void sw_channel_look(struct sw_channel *channel, struct sw_view *view) {
 
 void sw_channel_set_wishes(struct sw_channel *channel, struct sw_wishes wishes) {
     sw_channel_lock(channel);
-    bool tell = channel->discard != wishes.discard && mark_dirty(channel);
+    bool tell = channel->discard != wishes.discard && mark_down(channel);
     channel->discard = wishes.discard;
     channel->wants_log = wishes.wants_log;
     channel->wants_acked = wishes.wants_acked;
     sw_channel_unlock(channel);
-    if (tell) announce(channel);
+    if (tell) post_down(channel);
 }
 
 /* --- receiving --- */
@@ -268,16 +269,16 @@ void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery) {
 void sw_channel_free_reserve(struct sw_channel *channel) {
     sw_channel_lock(channel);
     channel->in.reserve_used = channel->in.reserve_taken = false;
-    bool tell = mark_dirty(channel); /* the loop held back until the slot is free */
+    bool tell = mark_down(channel); /* the loop held back until the slot is free */
     sw_channel_unlock(channel);
-    if (tell) announce(channel);
+    if (tell) post_down(channel);
 }
 
 void sw_channel_delivered(struct sw_channel *channel, size_t bytes) {
     sw_channel_lock(channel);
-    bool tell = sw_inbox_release(&channel->in, bytes, channel->options->inbox_limit) && mark_dirty(channel);
+    bool tell = sw_inbox_release(&channel->in, bytes, channel->options->inbox_limit) && mark_down(channel);
     sw_channel_unlock(channel);
-    if (tell) announce(channel);
+    if (tell) post_down(channel);
 }
 
 void sw_channel_close_here(struct sw_channel *channel) {
@@ -301,9 +302,9 @@ void sw_channel_close_here(struct sw_channel *channel) {
     channel->state = SW_STATE_CLOSED;
     sw_channel_mark_gone(channel);
     sw_inbox_finish(&channel->in, &last);
-    bool tell = sw_channel_mark_ready(channel);
+    bool tell = sw_channel_mark_up(channel);
     sw_channel_unlock(channel);
     sw_engine_give_back(channel->engine, &unsent);
     sw_stock_free(&spare);
-    if (tell) sw_engine_tell_host(channel->engine, channel);
+    if (tell) sw_channel_post_up(channel);
 }

@@ -4,10 +4,18 @@
 #include "channel/engine.h"
 #include "channel/thread.h"
 
+/* Without the lock: puts the channel on the engine's list for the host, if `has_new`; wakes the host if either. */
+static void tell_host(struct sw_channel *channel, bool has_new, bool nudge) {
+    if (has_new)
+        sw_channel_post_up(channel);
+    else if (nudge)
+        sw_engine_post_up(channel->engine, NULL);
+}
+
 void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
-    channel->dirty = false;
+    channel->posted = false;
     batch->commands = channel->commands;
     channel->commands = NULL;
     channel->commands_tail = &channel->commands;
@@ -37,7 +45,7 @@ static struct news note_progress(struct sw_channel *channel, const struct sw_pro
 }
 
 static void tell_news(struct sw_channel *channel, struct news news) {
-    if (news.nudge) sw_engine_tell_host(channel->engine, NULL);
+    tell_host(channel, false, news.nudge);
     if (!news.drain) return;
     const struct sw_report report = {.event = SW_EVENT_DRAIN};
     if (sw_channel_report(channel, &report)) return;
@@ -101,7 +109,7 @@ void sw_channel_show(struct sw_channel *channel, uint64_t known, enum sw_state s
     set_state(channel, known, state, ended);
     bool nudge = channel->watch != SW_WATCH_NOTHING;
     sw_channel_unlock(channel);
-    if (nudge) sw_engine_tell_host(channel->engine, NULL);
+    tell_host(channel, false, nudge);
 }
 
 /* With the lock held. True: the inbox has just become full, and a host sleeps that is to hear of it. */
@@ -115,10 +123,10 @@ bool sw_channel_put(struct sw_channel *channel, struct sw_pages *pages, uint64_t
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
     sw_inbox_put(&channel->in, pages, count, bytes);
-    bool tell = sw_channel_mark_ready(channel), nudge = note_full(channel);
+    bool tell = sw_channel_mark_up(channel), nudge = note_full(channel);
     bool paused = channel->in.paused;
     sw_channel_unlock(channel);
-    if (tell || nudge) sw_engine_tell_host(channel->engine, tell ? channel : NULL);
+    tell_host(channel, tell, nudge);
     return paused;
 }
 
@@ -127,7 +135,7 @@ bool sw_channel_is_full(struct sw_channel *channel) {
     bool nudge = note_full(channel);
     bool full = channel->in.paused || channel->in.reserve_used;
     sw_channel_unlock(channel);
-    if (nudge) sw_engine_tell_host(channel->engine, NULL);
+    tell_host(channel, false, nudge);
     return full;
 }
 
@@ -145,14 +153,14 @@ static struct sw_report *copy_report(const struct sw_report *report) {
     return copy;
 }
 
-/* With the lock held: puts the copy, or does what can be done without. True as sw_channel_mark_ready. */
+/* With the lock held: puts the copy, or does what can be done without. True as sw_channel_mark_up. */
 static bool put_report(struct sw_channel *channel, struct sw_report *copy, const struct sw_report *report) {
     bool must_not_be_lost = report->event == SW_EVENT_DISCONNECT || report->event == SW_EVENT_ERROR;
     if (copy != NULL)
         sw_inbox_report(&channel->in, copy);
     else if (must_not_be_lost)
         sw_inbox_reserve(&channel->in, report);
-    return (copy != NULL || must_not_be_lost) && sw_channel_mark_ready(channel);
+    return (copy != NULL || must_not_be_lost) && sw_channel_mark_up(channel);
 }
 
 bool sw_channel_show_with(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended,
@@ -164,7 +172,7 @@ bool sw_channel_show_with(struct sw_channel *channel, uint64_t known, enum sw_st
     bool tell = put_report(channel, copy, report);
     bool nudge = tell || channel->watch != SW_WATCH_NOTHING;
     sw_channel_unlock(channel);
-    if (nudge) sw_engine_tell_host(channel->engine, tell ? channel : NULL);
+    tell_host(channel, tell, nudge);
     return copy != NULL;
 }
 
@@ -175,7 +183,7 @@ bool sw_channel_report(struct sw_channel *channel, const struct sw_report *repor
     bool tell = put_report(channel, copy, report);
     bool nudge = copy == NULL && channel->watch != SW_WATCH_NOTHING; /* the reserved slot stops reading, too */
     sw_channel_unlock(channel);
-    if (tell || nudge) sw_engine_tell_host(channel->engine, tell ? channel : NULL);
+    tell_host(channel, tell, nudge);
     return copy != NULL;
 }
 
@@ -218,7 +226,7 @@ void sw_channel_give_copy(struct sw_channel *channel, const struct sw_copy *copy
     bool nudge = is_wanted && channel->watch != SW_WATCH_NOTHING;
     sw_channel_unlock(channel);
     sw_pages_free(&unwanted);
-    if (nudge) sw_engine_tell_host(channel->engine, NULL);
+    tell_host(channel, false, nudge);
 }
 
 void sw_channel_gauges(struct sw_channel *channel, struct sw_gauges *gauges) {
@@ -238,7 +246,7 @@ void sw_channel_finish(struct sw_channel *channel, const struct sw_report *repor
     sw_channel_lock(channel);
     sw_channel_mark_gone(channel);
     sw_inbox_finish(&channel->in, report);
-    bool tell = sw_channel_mark_ready(channel);
+    bool tell = sw_channel_mark_up(channel);
     sw_channel_unlock(channel);
-    sw_engine_tell_host(channel->engine, tell ? channel : NULL); /* a host that waits for the end has nothing to take */
+    tell_host(channel, tell, true); /* a host that waits for the end has nothing to take */
 }

@@ -153,8 +153,9 @@ static void take(struct client *client) {
 /* Returns the pages of loans. */
 static struct sw_pages collect(struct host *host) {
     struct sw_arrivals arrivals = sw_engine_take_arrivals(host->engine);
-    for (struct sw_channel *channel = arrivals.ready, *next; channel != NULL; channel = next) {
-        next = channel->next_ready;
+    for (struct sw_link *link = arrivals.channels, *next; link != NULL; link = next) {
+        struct sw_channel *channel = sw_channel_of_up(link);
+        next = link->next;
         if (channel->owner != NULL) take(channel->owner);
         sw_channel_unref(channel);
     }
