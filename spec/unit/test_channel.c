@@ -455,11 +455,15 @@ static atomic_int lost_wakeups; /* of the loop */
 static atomic_ullong posts_seen;
 static atomic_bool early_end; /* the loop ends by itself, with work left */
 
-static void count_posts(struct sw_post *post) {
+static void count_post(struct sw_post *post) {
+    free(post);
+    atomic_fetch_add(&posts_seen, 1);
+}
+
+static void handle_posts(struct sw_post *post) {
     while (post != NULL) {
         struct sw_post *next = post->next;
-        free(post);
-        atomic_fetch_add(&posts_seen, 1);
+        post->handle(post);
         post = next;
     }
 }
@@ -509,12 +513,12 @@ static void *echo_loop(void *argument) {
     struct sw_work work;
     do {
         bool something = sw_engine_take_work(engine, &work, false);
-        count_posts(work.posts);
+        handle_posts(work.posts);
         attend(work.channels);
         if (!something && !work.stopping && !early_end) sleep_in(engine);
     } while (!work.stopping && !work.aborting && !early_end);
     while (sw_engine_take_last_work(engine, &work)) {
-        count_posts(work.posts);
+        handle_posts(work.posts);
         attend(work.channels);
     }
     sw_engine_unref(engine);
@@ -680,10 +684,8 @@ static void *helper_main(void *argument) {
     sw_thread_mark_ours();
     for (int i = 0; i < POSTS; i++) {
         struct sw_post *post = malloc(sizeof *post);
-        if (!sw_engine_post(engine, post)) {
-            free(post); /* the loop is gone, the helper keeps it */
-            atomic_fetch_add(&posts_seen, 1);
-        }
+        *post = (struct sw_post){NULL, count_post, count_post};
+        if (!sw_engine_post(engine, post)) count_post(post); /* the loop is gone, the helper keeps it */
     }
     sw_engine_unref(engine);
     return NULL;

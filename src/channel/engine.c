@@ -58,10 +58,25 @@ bool sw_engine_alive(struct sw_engine *engine) {
 }
 
 static void revive(struct sw_engine *engine) {
-    lock(engine); /* helpers of an earlier loop may still look */
+    lock(engine); /* helpers of an earlier loop may still post */
     engine->alive = true;
     engine->stopping = engine->aborting = false;
     unlock(engine);
+}
+
+/* The thread that was to take what is posted did not start. Helpers of an earlier loop may have posted something in the
+ * meantime; the host has not. */
+static void die(struct sw_engine *engine) {
+    lock(engine);
+    engine->alive = false;
+    struct sw_post *post = engine->posts;
+    engine->posts = NULL;
+    unlock(engine);
+    while (post != NULL) {
+        struct sw_post *next = post->next;
+        post->drop(post);
+        post = next;
+    }
 }
 
 /* A stop that ran out of time left the thread to end by itself: nothing new may be given to it. */
@@ -88,9 +103,7 @@ struct sw_error sw_engine_start(struct sw_engine *engine) {
     revive(engine);
     failed = sw_thread_spawn(&engine->thread, false, engine->thread_main, sw_engine_ref(engine));
     if (failed != 0) {
-        lock(engine);
-        engine->alive = false;
-        unlock(engine);
+        die(engine);
         sw_engine_unref(engine);
         return sw_error_system(failed, SW_STAGE_START);
     }

@@ -23,9 +23,11 @@
 #include "channel/lock.h"
 #include "channel/waker.h"
 
-/* The head of whatever a helper thread hands to the loop; owned by the loop once posted. */
+/* The head of whatever a helper thread hands to the loop, which owns it from then on. */
 struct sw_post {
     struct sw_post *next;
+    void (*handle)(struct sw_post *post); /* on the loop thread: does what the post is for, and frees it */
+    void (*drop)(struct sw_post *post);   /* on the host thread, where no loop will run: only frees it */
 };
 
 struct sw_engine {

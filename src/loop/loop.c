@@ -139,9 +139,7 @@ static void attend_all(struct loop *loop, struct sw_link *link, void (*handle)(s
 static void receive_posts(struct sw_post *post) {
     while (post != NULL) {
         struct sw_post *next = post->next;
-        struct sw_lookup *lookup = (struct sw_lookup *)post; /* its first member */
-        if (lookup->conn != NULL) sw_dial_resolved(lookup->conn, lookup);
-        sw_lookup_free(lookup);
+        post->handle(post);
         post = next;
     }
 }
