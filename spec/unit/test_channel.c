@@ -294,10 +294,10 @@ static void sends(void) {
         CHECK_EQ(send_bytes(channel, bytes, sizes[i], &id), SW_OK);
         CHECK_EQ(id, i + 1);
     }
-    struct sw_view view;
-    sw_channel_look(channel, &view);
-    CHECK_EQ(view.accepted, COUNT);
-    CHECK_EQ(sw_view_queued(&view), COUNT);
+    struct sw_snapshot snapshot;
+    sw_channel_snapshot(channel, &snapshot);
+    CHECK_EQ(snapshot.accepted, COUNT);
+    CHECK_EQ(sw_snapshot_queued(&snapshot), COUNT);
     size_t message = 0, at = 0, total = 0;
     for (const struct sw_page *page = channel->out.pages.head; page != NULL; page = page->next) {
         uint32_t offset = 0;
@@ -313,7 +313,7 @@ static void sends(void) {
         }
     }
     CHECK_EQ(message, COUNT);
-    CHECK_EQ(view.queue_bytes, total);
+    CHECK_EQ(snapshot.queue_bytes, total);
     sw_channel_unref(channel);
     sw_engine_unref(engine);
 }
@@ -333,10 +333,10 @@ static void refuses(void) {
     struct sw_delivery delivery;
     sw_channel_take(channel, &delivery);
     CHECK(delivery.final != NULL && delivery.final->lost_unsent.first == 1 && delivery.final->lost_unsent.last == 2);
-    struct sw_view view;
-    sw_channel_look(channel, &view);
-    CHECK(view.gone && view.queue_bytes == 0);
-    CHECK_EQ(sw_view_queued(&view), 0);
+    struct sw_snapshot snapshot;
+    sw_channel_snapshot(channel, &snapshot);
+    CHECK(snapshot.gone && snapshot.queue_bytes == 0);
+    CHECK_EQ(sw_snapshot_queued(&snapshot), 0);
     sw_channel_unref(sw_channel_of_up(sw_engine_take_arrivals(engine).channels));
     sw_channel_unref(channel);
     sw_engine_unref(engine);
@@ -404,7 +404,7 @@ static void lends(void) {
 static void *collect_once(void *argument) {
     struct sw_batch batch;
     sw_thread_mark_ours();
-    sw_channel_collect(argument, &batch);
+    sw_channel_take_batch(argument, &batch);
     sw_commands_free(batch.commands);
     return batch.copy_wanted ? argument : NULL;
 }
@@ -421,7 +421,7 @@ static bool loop_sees_wish(struct sw_channel *channel) {
 static void give_copy(struct sw_channel *channel, uint64_t first) {
     struct sw_copy copy = {.first = first};
     CHECK(sw_pages_append(&copy.pages, "x", 1, 0));
-    sw_channel_give_copy(channel, &copy);
+    sw_channel_post_copy(channel, &copy);
 }
 
 static void copies(void) {
@@ -429,10 +429,10 @@ static void copies(void) {
     struct sw_channel *channel = new_channel(engine, 100);
     struct sw_copy copy;
     channel->attached = true;
-    sw_channel_want_copy(channel);
+    sw_channel_post_copy_wanted(channel);
     CHECK(loop_sees_wish(channel));
     sw_channel_drop_copy(channel);
-    sw_channel_want_copy(channel);
+    sw_channel_post_copy_wanted(channel);
     give_copy(channel, 1);
     CHECK(!sw_channel_take_copy(channel, &copy)); /* it may be older than the wish */
     CHECK(loop_sees_wish(channel));
@@ -440,7 +440,7 @@ static void copies(void) {
     CHECK(sw_channel_take_copy(channel, &copy));
     CHECK_EQ(copy.first, 2);
     sw_pages_free(&copy.pages);
-    sw_channel_want_copy(channel);
+    sw_channel_post_copy_wanted(channel);
     CHECK(loop_sees_wish(channel));
     sw_channel_drop_copy(channel);
     give_copy(channel, 3);
@@ -483,8 +483,8 @@ static bool echo_some(struct sw_channel *channel) {
     sw_channel_gauges(channel, &gauges);
     gauges.handed += count;
     gauges.finished += count;
-    sw_channel_account(channel, &(struct sw_progress){&gauges, bytes});
-    sw_channel_put(channel, &pages, count, bytes + count * SW_MESSAGE_OVERHEAD);
+    sw_channel_post_progress(channel, &(struct sw_progress){&gauges, bytes});
+    sw_channel_post_messages(channel, &pages, count, bytes + count * SW_MESSAGE_OVERHEAD);
     return true;
 }
 
@@ -493,7 +493,7 @@ static void attend(struct sw_link *link) {
         struct sw_channel *channel = sw_channel_of_down(link);
         struct sw_batch batch;
         link = link->next;
-        sw_channel_collect(channel, &batch);
+        sw_channel_take_batch(channel, &batch);
         sw_commands_free(batch.commands);
         while (echo_some(channel)) continue;
         sw_channel_unref(channel);
@@ -528,7 +528,7 @@ static void *echo_loop(void *argument) {
 /* Commands attach the channel: from then on it is announced. False: no loop took it. */
 static bool attach(struct sw_channel *channel) {
     struct sw_command *command = sw_channel_command(channel, SW_CONNECT);
-    return sw_channel_order(channel, command, SW_STATE_CONNECTED);
+    return sw_channel_post_command(channel, command, SW_STATE_CONNECTED);
 }
 
 enum { CHANNELS = 3 };
@@ -553,7 +553,7 @@ static bool take_from(struct sw_channel *channel) {
     }
     CHECK_EQ(delivery.messages, got[index]);
     sw_pages_free(&delivery.pages);
-    sw_channel_delivered(channel, bytes);
+    sw_channel_post_credit(channel, bytes);
     return some;
 }
 
@@ -615,9 +615,9 @@ static void hammers(void) {
     while (outstanding(sent) > 0 && wait_for_some(engine)) continue;
     CHECK_EQ(outstanding(sent), 0);
     for (int i = 0; i < CHANNELS; i++) {
-        struct sw_view view;
-        sw_channel_look(channels[i], &view);
-        CHECK(view.queue_bytes == 0 && view.inbox_bytes == 0 && sw_view_queued(&view) == 0);
+        struct sw_snapshot snapshot;
+        sw_channel_snapshot(channels[i], &snapshot);
+        CHECK(snapshot.queue_bytes == 0 && snapshot.inbox_bytes == 0 && sw_snapshot_queued(&snapshot) == 0);
     }
     close_engine(engine, channels);
 }

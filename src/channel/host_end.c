@@ -109,7 +109,7 @@ enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing
 
 /* --- the fate of messages --- */
 
-bool sw_channel_confirm(struct sw_channel *channel, uint64_t id) {
+bool sw_channel_post_confirmed(struct sw_channel *channel, uint64_t id) {
     SW_ON_HOST_THREAD();
     sw_channel_lock(channel);
     bool reached = id <= channel->gauges.reached;
@@ -141,7 +141,7 @@ static void copy_here(struct sw_channel *channel) {
     sw_channel_unlock(channel);
 }
 
-void sw_channel_want_copy(struct sw_channel *channel) {
+void sw_channel_post_copy_wanted(struct sw_channel *channel) {
     sw_channel_drop_copy(channel); /* of a wait that an error of Lua's ended */
     sw_channel_lock(channel);
     channel->copying = SW_COPY_WANTED;
@@ -186,7 +186,7 @@ struct sw_command *sw_channel_command(struct sw_channel *channel, enum sw_verb v
     return command;
 }
 
-bool sw_channel_order(struct sw_channel *channel, struct sw_command *command, enum sw_state state) {
+bool sw_channel_post_command(struct sw_channel *channel, struct sw_command *command, enum sw_state state) {
     SW_ON_HOST_THREAD();
     sw_channel_lock(channel);
     command->next = NULL;
@@ -232,22 +232,22 @@ void sw_channel_silence(struct sw_channel *channel) {
     sw_channel_unlock(channel);
 }
 
-void sw_channel_look(struct sw_channel *channel, struct sw_view *view) {
+void sw_channel_snapshot(struct sw_channel *channel, struct sw_snapshot *snapshot) {
     sw_channel_lock(channel);
-    view->state = channel->state;
-    view->attached = channel->attached;
-    view->gone = channel->gone;
-    view->paused = channel->in.paused || channel->in.reserve_used;
-    view->undelivered = channel->in.bytes > 0 || channel->in.reserve_used || channel->in.finished;
-    view->accepted = channel->out.last_id;
-    view->queue_bytes = channel->out.bytes;
-    view->inbox_bytes = channel->in.bytes;
-    view->ended = channel->ended;
-    view->gauges = channel->gauges;
+    snapshot->state = channel->state;
+    snapshot->attached = channel->attached;
+    snapshot->gone = channel->gone;
+    snapshot->paused = channel->in.paused || channel->in.reserve_used;
+    snapshot->undelivered = channel->in.bytes > 0 || channel->in.reserve_used || channel->in.finished;
+    snapshot->accepted = channel->out.last_id;
+    snapshot->queue_bytes = channel->out.bytes;
+    snapshot->inbox_bytes = channel->in.bytes;
+    snapshot->ended = channel->ended;
+    snapshot->gauges = channel->gauges;
     sw_channel_unlock(channel);
 }
 
-void sw_channel_set_wishes(struct sw_channel *channel, struct sw_wishes wishes) {
+void sw_channel_post_interest(struct sw_channel *channel, struct sw_wishes wishes) {
     sw_channel_lock(channel);
     bool tell = channel->discard != wishes.discard && mark_down(channel);
     channel->discard = wishes.discard;
@@ -266,7 +266,7 @@ void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery) {
     sw_channel_unlock(channel);
 }
 
-void sw_channel_free_reserve(struct sw_channel *channel) {
+void sw_channel_post_reserve_free(struct sw_channel *channel) {
     sw_channel_lock(channel);
     channel->in.reserve_used = channel->in.reserve_taken = false;
     bool tell = mark_down(channel); /* the loop held back until the slot is free */
@@ -274,7 +274,7 @@ void sw_channel_free_reserve(struct sw_channel *channel) {
     if (tell) post_down(channel);
 }
 
-void sw_channel_delivered(struct sw_channel *channel, size_t bytes) {
+void sw_channel_post_credit(struct sw_channel *channel, size_t bytes) {
     sw_channel_lock(channel);
     bool tell = sw_inbox_release(&channel->in, bytes, channel->options->inbox_limit) && mark_down(channel);
     sw_channel_unlock(channel);

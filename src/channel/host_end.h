@@ -20,14 +20,14 @@ struct sw_outgoing {
 enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing *message, uint64_t *id);
 
 /* Messages up to `id` need no replay any more. False: one of them was never handed over. */
-bool sw_channel_confirm(struct sw_channel *channel, uint64_t id);
+bool sw_channel_post_confirmed(struct sw_channel *channel, uint64_t id);
 
 /* Takes the reference; NULL: no greeting. */
 void sw_channel_set_greeting(struct sw_channel *channel, struct sw_greeting *greeting);
 
 /* Asks the loop for copies of all unfinished messages; where no loop looks after the channel, the host makes them. Then
  * sw_channel_take_copy until it says true, or sw_channel_drop_copy; channels that are watched wake the host. */
-void sw_channel_want_copy(struct sw_channel *channel);
+void sw_channel_post_copy_wanted(struct sw_channel *channel);
 bool sw_channel_take_copy(struct sw_channel *channel, struct sw_copy *copy);
 void sw_channel_drop_copy(struct sw_channel *channel);
 
@@ -36,7 +36,7 @@ struct sw_command *sw_channel_command(struct sw_channel *channel, enum sw_verb v
 
 /* Gives the command to the loop; connect, disconnect and close show `state` from now on. False: there is no loop to
  * carry it out; the command stays for the next one, to which the channel must be announced. */
-bool sw_channel_order(struct sw_channel *channel, struct sw_command *command, enum sw_state state);
+bool sw_channel_post_command(struct sw_channel *channel, struct sw_command *command, enum sw_state state);
 
 /* There is no loop, and none can or need be started: takes back the commands that wait; the client is idle. */
 void sw_channel_withdraw(struct sw_channel *channel);
@@ -51,7 +51,7 @@ void sw_channel_watch(struct sw_channel *channel, enum sw_watch watch);
 void sw_channel_silence(struct sw_channel *channel);
 
 /* What scripts may ask at any time, in one consistent look. */
-struct sw_view {
+struct sw_snapshot {
     enum sw_state state;
     bool attached, paused, undelivered;
     bool gone; /* closed, and its socket too */
@@ -60,27 +60,27 @@ struct sw_view {
     struct sw_error ended;
     struct sw_gauges gauges;
 };
-void sw_channel_look(struct sw_channel *channel, struct sw_view *view);
+void sw_channel_snapshot(struct sw_channel *channel, struct sw_snapshot *snapshot);
 
 /* Queued messages by the equation above. */
-static inline uint64_t sw_view_queued(const struct sw_view *view) {
-    return view->accepted - sw_gauges_not_queued(&view->gauges);
+static inline uint64_t sw_snapshot_queued(const struct sw_snapshot *snapshot) {
+    return snapshot->accepted - sw_gauges_not_queued(&snapshot->gauges);
 }
 
 struct sw_wishes {
     bool discard;                /* messages are thrown away */
     bool wants_log, wants_acked; /* somebody listens */
 };
-void sw_channel_set_wishes(struct sw_channel *channel, struct sw_wishes wishes);
+void sw_channel_post_interest(struct sw_channel *channel, struct sw_wishes wishes);
 
 /* Moves what came in to *delivery. */
 void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery);
 
 /* The report from the reserved slot was delivered: the loop may use the slot again. */
-void sw_channel_free_reserve(struct sw_channel *channel);
+void sw_channel_post_reserve_free(struct sw_channel *channel);
 
 /* Delivered bytes no longer count; wakes the loop when that lets it read again. */
-void sw_channel_delivered(struct sw_channel *channel, size_t bytes);
+void sw_channel_post_credit(struct sw_channel *channel, size_t bytes);
 
 /* Closes a channel that no loop looks after: the host does what the loop would have done. */
 void sw_channel_close_here(struct sw_channel *channel);

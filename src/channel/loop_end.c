@@ -12,7 +12,7 @@ static void tell_host(struct sw_channel *channel, bool has_new, bool nudge) {
         sw_engine_post_up(channel->engine, NULL);
 }
 
-void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch) {
+void sw_channel_take_batch(struct sw_channel *channel, struct sw_batch *batch) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
     channel->posted = false;
@@ -48,13 +48,13 @@ static void tell_news(struct sw_channel *channel, struct news news) {
     tell_host(channel, false, news.nudge);
     if (!news.drain) return;
     const struct sw_report report = {.event = SW_EVENT_DRAIN};
-    if (sw_channel_report(channel, &report)) return;
+    if (sw_channel_post_report(channel, &report)) return;
     sw_channel_lock(channel); /* no memory: still owed */
     if (channel->out.refused == 0) channel->out.refused = 1;
     sw_channel_unlock(channel);
 }
 
-void sw_channel_account(struct sw_channel *channel, const struct sw_progress *progress) {
+void sw_channel_post_progress(struct sw_channel *channel, const struct sw_progress *progress) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
     struct news news = note_progress(channel, progress);
@@ -103,7 +103,8 @@ static void set_state(struct sw_channel *channel, uint64_t known, enum sw_state 
     if (ended != NULL) channel->ended = *ended;
 }
 
-void sw_channel_show(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended) {
+void sw_channel_post_state(struct sw_channel *channel, uint64_t known, enum sw_state state,
+                           const struct sw_error *ended) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
     set_state(channel, known, state, ended);
@@ -119,7 +120,7 @@ static bool note_full(struct sw_channel *channel) {
     return channel->watch != SW_WATCH_NOTHING;
 }
 
-bool sw_channel_put(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes) {
+bool sw_channel_post_messages(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
     sw_inbox_put(&channel->in, pages, count, bytes);
@@ -163,8 +164,8 @@ static bool put_report(struct sw_channel *channel, struct sw_report *copy, const
     return (copy != NULL || must_not_be_lost) && sw_channel_mark_up(channel);
 }
 
-bool sw_channel_show_with(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended,
-                          const struct sw_report *report) {
+bool sw_channel_post_state_with(struct sw_channel *channel, uint64_t known, enum sw_state state,
+                                const struct sw_error *ended, const struct sw_report *report) {
     SW_ON_LOOP_THREAD();
     struct sw_report *copy = copy_report(report);
     sw_channel_lock(channel);
@@ -176,7 +177,7 @@ bool sw_channel_show_with(struct sw_channel *channel, uint64_t known, enum sw_st
     return copy != NULL;
 }
 
-bool sw_channel_report(struct sw_channel *channel, const struct sw_report *report) {
+bool sw_channel_post_report(struct sw_channel *channel, const struct sw_report *report) {
     if (report->event == SW_EVENT_LOG && !wants_log(channel)) return true;
     struct sw_report *copy = copy_report(report);
     sw_channel_lock(channel);
@@ -196,14 +197,14 @@ static bool extend_acked(struct sw_channel *channel, uint64_t id) {
     return true;
 }
 
-bool sw_channel_acked(struct sw_channel *channel, uint64_t id) {
+bool sw_channel_post_acked(struct sw_channel *channel, uint64_t id) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
     bool told = !channel->wants_acked || extend_acked(channel, id);
     bool full = channel->in.paused || channel->in.bytes >= channel->options->inbox_limit;
     sw_channel_unlock(channel);
     const struct sw_report report = {.event = SW_EVENT_ACKED, .acked = id};
-    return told || (!full && sw_channel_report(channel, &report));
+    return told || (!full && sw_channel_post_report(channel, &report));
 }
 
 struct sw_greeting *sw_channel_greeting(struct sw_channel *channel) {
@@ -214,7 +215,7 @@ struct sw_greeting *sw_channel_greeting(struct sw_channel *channel) {
     return greeting;
 }
 
-void sw_channel_give_copy(struct sw_channel *channel, const struct sw_copy *copy) {
+void sw_channel_post_copy(struct sw_channel *channel, const struct sw_copy *copy) {
     sw_channel_lock(channel);
     struct sw_pages unwanted = copy->pages;
     bool is_wanted = channel->copying == SW_COPY_MAKING;
@@ -241,7 +242,7 @@ void sw_channel_detach(struct sw_channel *channel) {
     sw_channel_unlock(channel);
 }
 
-void sw_channel_finish(struct sw_channel *channel, const struct sw_report *report) {
+void sw_channel_post_last(struct sw_channel *channel, const struct sw_report *report) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
     sw_channel_mark_gone(channel);

@@ -17,7 +17,7 @@ struct sw_batch {
 };
 
 /* Takes the commands; from now on the host may put the channel on the dirty list again. */
-void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch);
+void sw_channel_take_batch(struct sw_channel *channel, struct sw_batch *batch);
 
 /* What the loop is done with. */
 struct sw_progress {
@@ -33,7 +33,7 @@ struct sw_intake {
 
 /* Takes the messages, if any, and gives back pages that are spent, for the host to fill again; *spent is empty then,
  * unless the host still has some. When there are no messages, the next one will announce the channel again. With
- * progress, also does what sw_channel_account does: each time that the lock goes from core to core costs a busy host
+ * progress, also does what sw_channel_post_progress does: each time that the lock goes from core to core costs a busy host
  * about as much as a message. */
 struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const struct sw_progress *progress,
                                           struct sw_stock *spent);
@@ -45,32 +45,33 @@ void sw_channel_give_pages(struct sw_channel *channel, struct sw_stock *pages);
 void sw_channel_trim(struct sw_channel *channel);
 
 /* Shows a state, if `known` is the newest command; *ended as well, if not NULL. */
-void sw_channel_show(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended);
+void sw_channel_post_state(struct sw_channel *channel, uint64_t known, enum sw_state state,
+                           const struct sw_error *ended);
 
 /* The same together with the report of it: who has waited for the state finds the event queued, and a handler of the
- * event finds the state. False: as sw_channel_report. */
-bool sw_channel_show_with(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended,
-                          const struct sw_report *report);
+ * event finds the state. False: as sw_channel_post_report. */
+bool sw_channel_post_state_with(struct sw_channel *channel, uint64_t known, enum sw_state state,
+                                const struct sw_error *ended, const struct sw_report *report);
 
 /* Puts `count` whole messages of `bytes` bytes in all. True: the inbox is full now, stop reading. */
-bool sw_channel_put(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes);
+bool sw_channel_post_messages(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes);
 
 /* True when the inbox is full, be it with reports: nothing is to be begun that would add to it. */
 bool sw_channel_is_full(struct sw_channel *channel);
 
 /* Puts a copy of the report. False: there was no memory; the reserved slot has a disconnect or error then, anything
  * else is dropped. */
-bool sw_channel_report(struct sw_channel *channel, const struct sw_report *report);
+bool sw_channel_post_report(struct sw_channel *channel, const struct sw_report *report);
 
 /* Reports that messages up to `id` were acknowledged, if somebody listens; takes the place of such a report that is the
  * last and was not taken yet. False: still owed, for the inbox is full, or there was no memory. */
-bool sw_channel_acked(struct sw_channel *channel, uint64_t id);
+bool sw_channel_post_acked(struct sw_channel *channel, uint64_t id);
 
 /* A reference to the greeting; NULL: none. */
 struct sw_greeting *sw_channel_greeting(struct sw_channel *channel);
 
 /* Gives the host what it wanted; *copy is the channel's, and dropped if it is not wanted any more. */
-void sw_channel_give_copy(struct sw_channel *channel, const struct sw_copy *copy);
+void sw_channel_post_copy(struct sw_channel *channel, const struct sw_copy *copy);
 
 /* The gauges as they were published last. */
 void sw_channel_gauges(struct sw_channel *channel, struct sw_gauges *gauges);
@@ -79,9 +80,9 @@ void sw_channel_gauges(struct sw_channel *channel, struct sw_gauges *gauges);
 void sw_channel_detach(struct sw_channel *channel);
 
 /* Puts the last report ever; the channel is gone for the loop. */
-void sw_channel_finish(struct sw_channel *channel, const struct sw_report *report);
+void sw_channel_post_last(struct sw_channel *channel, const struct sw_report *report);
 
 /* Publishes the gauges, subtracts bytes that are done with, reports a drain that is due, wakes a host that waits. */
-void sw_channel_account(struct sw_channel *channel, const struct sw_progress *progress);
+void sw_channel_post_progress(struct sw_channel *channel, const struct sw_progress *progress);
 
 #endif

@@ -27,7 +27,7 @@ static struct sw_error order_connect(struct client *client, struct sw_command *c
         sw_commands_free(command);
         return failed;
     }
-    if (sw_channel_order(client->channel, command, state)) return failed;
+    if (sw_channel_post_command(client->channel, command, state)) return failed;
     failed = sw_engine_start(client->host->engine);
     if (failed.err == SW_OK && sw_channel_announce(client->channel)) return failed;
     sw_channel_withdraw(client->channel);
@@ -98,15 +98,15 @@ static int client_connect(lua_State *L) {
 
 /* A command that only matters to a loop that knows the client. False: no memory. */
 static bool order_if_attached(struct client *client, const struct sw_command *model, enum sw_state state) {
-    struct sw_view view;
-    sw_channel_look(client->channel, &view);
-    if (!view.attached) return true;
+    struct sw_snapshot snapshot;
+    sw_channel_snapshot(client->channel, &snapshot);
+    if (!snapshot.attached) return true;
     struct sw_command *command = sw_channel_command(client->channel, model->verb);
     if (command == NULL) return false;
     command->server = sw_server_ref(model->server);
     command->policy = model->policy;
     command->linger = model->linger;
-    bool heard = sw_channel_order(client->channel, command, state);
+    bool heard = sw_channel_post_command(client->channel, command, state);
     if (!heard) sw_channel_withdraw(client->channel); /* the loop has ended, or let go of the client, meanwhile */
     return true;
 }

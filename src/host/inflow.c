@@ -206,7 +206,7 @@ void sw_inflow_pass_report(struct client *client) {
     client->serial++;
     if (client->has_end && is_end(report)) client->has_end = has_later_end(client);
     struct sw_inbox *in = &client->channel->in;
-    if (report == &in->reserve) sw_channel_free_reserve(client->channel);
+    if (report == &in->reserve) sw_channel_post_reserve_free(client->channel);
     if (report == &in->reserve || report == &in->final) return;
     client->unsettled += sizeof *report;
     free(report);
@@ -254,7 +254,7 @@ void sw_inflow_settle(struct client *client) {
     if (client->unsettled == 0) return;
     size_t bytes = client->unsettled;
     client->unsettled = 0;
-    sw_channel_delivered(client->channel, bytes);
+    sw_channel_post_credit(client->channel, bytes);
 }
 
 void sw_inflow_drop_messages(struct client *client) {

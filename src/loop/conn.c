@@ -32,7 +32,9 @@ static const struct sw_error *last_cause(const struct conn *conn) {
     return conn->cause.err != SW_OK ? &conn->cause : NULL;
 }
 
-static void show(struct conn *conn) { sw_channel_show(conn->channel, conn->known, visible(conn), last_cause(conn)); }
+static void show(struct conn *conn) {
+    sw_channel_post_state(conn->channel, conn->known, visible(conn), last_cause(conn));
+}
 
 static void set_state(struct conn *conn, enum conn_state state) {
     ev_timer_stop(conn->loop->ev, &conn->timer);
@@ -46,7 +48,7 @@ void sw_conn_enter(struct conn *conn, enum conn_state state) {
 
 bool sw_conn_enter_with(struct conn *conn, enum conn_state state, const struct sw_report *report) {
     set_state(conn, state);
-    return sw_channel_show_with(conn->channel, conn->known, visible(conn), last_cause(conn), report);
+    return sw_channel_post_state_with(conn->channel, conn->known, visible(conn), last_cause(conn), report);
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
@@ -100,7 +102,7 @@ static void let_go(struct conn *conn, struct sw_report *last) {
     last->event = SW_EVENT_CLOSE;
     conn->channel->conn = NULL;
     sw_conn_enter(conn, CONN_CLOSED);
-    sw_channel_finish(conn->channel, last);
+    sw_channel_post_last(conn->channel, last);
     sw_loop_remove(conn->loop, conn);
 }
 
@@ -129,7 +131,7 @@ void sw_conn_log(struct conn *conn, enum sw_log log, double delay) {
     struct sw_report report = sw_conn_report(conn, SW_EVENT_LOG);
     report.log = log;
     report.seconds = delay;
-    sw_channel_report(conn->channel, &report);
+    sw_channel_post_report(conn->channel, &report);
 }
 
 static void give_loans_back(struct conn *conn) {
@@ -155,7 +157,7 @@ struct sw_progress sw_conn_progress(struct conn *conn) {
 
 void sw_conn_account(struct conn *conn) {
     const struct sw_progress progress = sw_conn_progress(conn);
-    sw_channel_account(conn->channel, &progress);
+    sw_channel_post_progress(conn->channel, &progress);
 }
 
 /* --- what comes next --- */
@@ -186,7 +188,7 @@ static struct sw_report error_report(const struct conn *conn) {
 
 static void tell_error(struct conn *conn) {
     struct sw_report report = error_report(conn);
-    sw_channel_report(conn->channel, &report);
+    sw_channel_post_report(conn->channel, &report);
     sw_conn_log(conn, SW_LOG_ERROR, 0);
 }
 
@@ -233,7 +235,7 @@ void sw_conn_ended(struct conn *conn, struct sw_report *report) {
     bool again = conn->goal == GOAL_RETRY && may_retry(conn);
     report->will_retry = again || conn->goal == GOAL_REDIAL;
     if (conn->goal == GOAL_REDIAL)
-        sw_channel_report(conn->channel, report);
+        sw_channel_post_report(conn->channel, report);
     else
         sw_conn_enter_with(conn, again ? CONN_WAITING : CONN_IDLE, report);
     sw_conn_log(conn, SW_LOG_DISCONNECTED, 0);
@@ -404,7 +406,7 @@ void sw_conn_fail(struct conn *conn, struct sw_error fault) {
     give_everything_up(conn, &report);
     bool loses = report.lost_unsent.first != 0 || report.lost_unknown.first != 0;
     sw_conn_enter(conn, CONN_IDLE);
-    if (!idle || loses) sw_channel_report(conn->channel, &report);
+    if (!idle || loses) sw_channel_post_report(conn->channel, &report);
     for (; conn->overtaken > 0; conn->overtaken--) tell_error(conn);
     conn->channel->conn = NULL;
     sw_channel_detach(conn->channel); /* from here on, close() puts the last event itself */

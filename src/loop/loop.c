@@ -129,7 +129,7 @@ static void attend_all(struct loop *loop, struct sw_link *link, void (*handle)(s
         struct sw_channel *channel = sw_channel_of_down(link);
         struct sw_batch batch;
         link = link->next;
-        sw_channel_collect(channel, &batch);
+        sw_channel_take_batch(channel, &batch);
         if (batch.attached) handle(conn_of(loop, channel), &batch);
         sw_commands_free(batch.commands);
         sw_channel_unref(channel);
