@@ -401,22 +401,30 @@ static void lends(void) {
     sw_engine_unref(loops);
 }
 
-static void *collect_once(void *argument) {
+/* What the loop finds when it looks at a channel. */
+struct look {
+    struct sw_channel *channel;
     struct sw_batch batch;
+};
+
+static void *look_once(void *argument) {
+    struct look *look = argument;
     sw_thread_mark_ours();
-    sw_channel_take_batch(argument, &batch);
-    sw_commands_free(batch.commands);
-    return batch.copy_wanted ? argument : NULL;
+    sw_channel_take_batch(look->channel, &look->batch);
+    return NULL;
+}
+
+/* The commands stay to be freed. */
+static struct sw_batch take_batch(struct sw_channel *channel) {
+    pthread_t loop;
+    struct look look = {.channel = channel};
+    CHECK_EQ(pthread_create(&loop, NULL, look_once, &look), 0);
+    pthread_join(loop, NULL);
+    return look.batch;
 }
 
 /* Does the loop, looking at the channel, see that a copy is wanted? */
-static bool loop_sees_wish(struct sw_channel *channel) {
-    pthread_t loop;
-    void *wanted = NULL;
-    CHECK_EQ(pthread_create(&loop, NULL, collect_once, channel), 0);
-    pthread_join(loop, &wanted);
-    return wanted != NULL;
-}
+static bool loop_sees_wish(struct sw_channel *channel) { return take_batch(channel).slots.posted & SW_SLOT_COPY; }
 
 static void give_copy(struct sw_channel *channel, uint64_t first) {
     struct sw_copy copy = {.first = first};
@@ -445,6 +453,74 @@ static void copies(void) {
     sw_channel_drop_copy(channel);
     give_copy(channel, 3);
     CHECK(channel->copy.pages.head == NULL); /* nobody wants it */
+    sw_channel_unref(channel);
+    sw_engine_unref(engine);
+}
+
+/* --- slots --- */
+
+enum { FOR_A_NEW_LOOP = SW_SLOT_CONFIRMED | SW_SLOT_CREDIT | SW_SLOT_INTEREST };
+
+/* There is no loop: the command stays in the channel. */
+static void post(struct sw_channel *channel, enum sw_verb verb) {
+    sw_channel_post_command(channel, sw_channel_command(channel, verb), SW_STATE_CONNECTING);
+}
+
+static void coalesces(void) {
+    struct sw_engine *engine = sw_engine_new(no_loop);
+    struct sw_channel *channel = new_channel(engine, 100);
+    struct sw_reconnect reconnect = {.enabled = true, .delay = 1};
+    sw_channel_post_reconnect(channel, &reconnect); /* before any loop knows the channel */
+    post(channel, SW_CONNECT);
+    post(channel, SW_SERVER);
+    reconnect.delay = 2;
+    sw_channel_post_reconnect(channel, &reconnect);
+    reconnect.delay = 3;
+    sw_channel_post_reconnect(channel, &reconnect);
+    post(channel, SW_DISCONNECT);
+    struct sw_batch batch = take_batch(channel);
+    CHECK(batch.attached);
+    CHECK_EQ(batch.slots.posted, FOR_A_NEW_LOOP | SW_SLOT_RECONNECT);
+    CHECK(batch.slots.reconnect.delay == 3 && batch.slots.reconnect_after == 2); /* the newest, and its place */
+    CHECK(batch.commands->number == 1 && batch.commands->next->next->number == 3);
+    sw_commands_free(batch.commands);
+    batch = take_batch(channel);
+    CHECK(batch.commands == NULL && batch.slots.posted == 0); /* once */
+    sw_channel_unref(channel);
+    sw_engine_unref(engine);
+}
+
+static void keeps_values(void) {
+    struct sw_engine *engine = sw_engine_new(no_loop);
+    struct sw_channel *channel = new_channel(engine, 100);
+    post(channel, SW_CONNECT);
+    struct sw_batch batch = take_batch(channel);
+    sw_commands_free(batch.commands);
+    CHECK(batch.slots.interest.messages && batch.slots.has_room && batch.slots.confirmed == 0);
+    channel->gauges.reached = 7;
+    CHECK(!sw_channel_post_confirmed(channel, 8));
+    CHECK(sw_channel_post_confirmed(channel, 6));
+    CHECK(sw_channel_post_confirmed(channel, 5)); /* nothing new */
+    sw_channel_post_interest(channel, (struct sw_interest){.messages = false, .log = true});
+    batch = take_batch(channel);
+    CHECK_EQ(batch.slots.posted, SW_SLOT_CONFIRMED | SW_SLOT_INTEREST);
+    CHECK(batch.slots.confirmed == 6 && !batch.slots.interest.messages);
+    channel->in.bytes = 10;
+    channel->in.paused = true;
+    CHECK(!take_batch(channel).slots.has_room);
+    sw_channel_post_credit(channel, 10);
+    batch = take_batch(channel);
+    CHECK(batch.slots.posted == SW_SLOT_CREDIT && batch.slots.has_room);
+    channel->in.reserve_used = channel->in.reserve_taken = true;
+    sw_channel_post_reserve_free(channel);
+    batch = take_batch(channel);
+    CHECK(batch.slots.posted == SW_SLOT_CREDIT && batch.slots.has_room);
+    sw_channel_withdraw(channel); /* the loop ends; the next one has to learn all */
+    post(channel, SW_CONNECT);
+    batch = take_batch(channel);
+    sw_commands_free(batch.commands);
+    CHECK_EQ(batch.slots.posted, FOR_A_NEW_LOOP);
+    CHECK(batch.slots.confirmed == 6 && !batch.slots.interest.messages);
     sw_channel_unref(channel);
     sw_engine_unref(engine);
 }
@@ -745,6 +821,8 @@ static const struct unit_test tests[] = {
     {"copies messages of any size, whole, into pages", sends},
     {"refuses what is too big, too much or too late, and says what closing loses", refuses},
     {"gives a host that wants a copy again one that is not older", copies},
+    {"keeps only the newest of what is posted to a slot, and its place among the commands", coalesces},
+    {"posts what changed, and all to a loop that did not know the channel", keeps_values},
     {"loses no message and no wake-up between two threads", hammers},
     {"starts and stops again and again", starts_and_stops},
     {"copies what is not lent into as few pages as can be", lends_one},

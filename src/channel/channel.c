@@ -17,6 +17,7 @@ struct sw_channel *sw_channel_new(struct sw_engine *engine, struct sw_options *o
     atomic_fetch_add_explicit(&engine->open, 1, memory_order_relaxed);
     channel->options = options;
     channel->commands_tail = &channel->commands;
+    channel->slots.interest.messages = true;
     sw_inbox_init(&channel->in);
     return channel;
 }

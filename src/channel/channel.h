@@ -1,9 +1,14 @@
 /* One client's channel: all that its host side and its loop side share.
  *
- * The host holds a client (userdata), the loop holds a connection; neither points to the other. Between them stand an
- * outbox, an inbox, a list of commands and a few gauges behind one lock. Counted: by the client, by the connection, and
- * by each engine list that it stands in. What the host thread does with it is in host_end.h, what the loop thread does
- * in loop_end.h.
+ * The host holds a client (userdata), the loop holds a connection; neither points to the other. Between them stands the
+ * channel, behind one lock. What goes through it is one protocol: each side posts, the other side takes and handles.
+ *
+ *     down, host to loop    messages to send (outbox.h), commands: a list and slots (command.h)
+ *     up, loop to host      messages received (inbox.h), reports: a list (report.h), states and gauges (snapshot.h)
+ *
+ * Whoever posts something has the engine list the channel for the other thread, unless it stands there already, and wake
+ * that thread if it sleeps. The channel is counted: by the client, by the connection, and by each engine list that it
+ * stands in. What the host thread does with it is in host_end.h, what the loop thread does in loop_end.h.
  */
 #ifndef SW_CHANNEL_CHANNEL_H
 #define SW_CHANNEL_CHANNEL_H
@@ -12,44 +17,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "base/list.h"
 #include "base/options.h"
 #include "base/state.h"
+#include "buffer/page.h"
 #include "channel/command.h"
 #include "channel/engine.h"
 #include "channel/greeting.h"
 #include "channel/inbox.h"
 #include "channel/lock.h"
 #include "channel/outbox.h"
-
-/* Counters that the loop keeps (sw_channel_close_here, where there is none) and the host reads. accepted = queued +
- * in_flight + finished + lost, where accepted is the outbox's last_id. */
-struct sw_gauges {
-    uint64_t in_flight;   /* messages handed to the kernel whole, neither finished nor given up */
-    uint64_t finished;    /* acknowledged by the peer's TCP; under SW_RETAIN_UNCONFIRMED: confirmed */
-    uint64_t lost_unsent; /* reported with that fate */
-    uint64_t lost_unknown;
-    uint64_t lost_not_handed; /* of the unknown: the last connection did not give them to the kernel whole */
-    uint64_t handed;  /* newest id handed to the kernel whole, by the last connection that there was, or given up */
-    uint64_t reached; /* newest id that any connection was given, or that was given up */
-    uint64_t sent_bytes, received_bytes;
-    uint64_t connects; /* connections that were ready */
-    uint64_t failures; /* attempts and connections that failed, in a row */
-};
-
-/* What wakes a host that sleeps, beside records in the inbox. More would wake it for nothing: twice a round trip. */
-enum sw_watch {
-    SW_WATCH_NOTHING,
-    SW_WATCH_STATE,  /* of the client; an inbox that becomes full; the copy it wants */
-    SW_WATCH_GAUGES, /* these too */
-};
-
-/* A host that gives up a copy and wants another while the loop makes the first gets the second. */
-enum sw_copying {
-    SW_COPY_IDLE,   /* none is wanted; one that was made may be there */
-    SW_COPY_WANTED, /* the loop is to make one */
-    SW_COPY_MAKING, /* the loop has seen that */
-};
+#include "channel/snapshot.h"
 
 /* Copies of the unfinished messages. */
 struct sw_copy {
@@ -57,10 +36,6 @@ struct sw_copy {
     uint64_t first; /* id of the first */
     bool failed;    /* no memory */
 };
-
-static inline uint64_t sw_gauges_not_queued(const struct sw_gauges *gauges) {
-    return gauges->in_flight + gauges->finished + gauges->lost_unsent + gauges->lost_unknown;
-}
 
 struct sw_channel {
     atomic_int refs;
@@ -84,15 +59,12 @@ struct sw_channel {
     struct sw_command *commands, **commands_tail; /* host adds, loop takes and frees */
     struct sw_command close_command;              /* so that closing needs no memory */
     uint64_t command;                             /* host: number of the newest command */
-    uint64_t confirmed;                           /* host: newest id that the script confirmed */
-    struct sw_greeting *greeting;                 /* host: one reference, for the next connection; NULL: none */
-    struct sw_copy copy;                          /* loop puts, host takes */
-    enum sw_watch watch;                          /* host: what it sleeps for */
-    enum sw_copying copying;                      /* host begins, loop goes on and ends, host gives up */
-    bool discard;                                 /* host: on = { message = false } */
-    bool wants_log;                               /* host: there is a handler for log */
-    bool wants_acked;                             /* host: and one for acked */
-    struct sw_error ended; /* loop: why the last connection or attempt ended; err = SW_OK: never */
+    struct sw_slots slots;        /* host posts, loop takes; has_room and pages are found out when it does */
+    struct sw_greeting *greeting; /* host: one reference, for the next connection; NULL: none */
+    struct sw_copy copy;          /* loop puts, host takes */
+    bool copy_awaited;            /* host sets with SW_SLOT_COPY and gives up, loop clears when the copy is there */
+    enum sw_watch watch;          /* host: what it sleeps for */
+    struct sw_error ended;        /* loop: why the last connection or attempt ended; err = SW_OK: never */
     struct sw_gauges gauges;
 };
 

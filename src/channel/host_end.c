@@ -13,6 +13,12 @@ static bool mark_down(struct sw_channel *channel) {
     return true;
 }
 
+/* With the lock held: the same after the slot's value was set. */
+static bool post_slot(struct sw_channel *channel, enum sw_slot slot) {
+    channel->slots.posted |= slot;
+    return mark_down(channel);
+}
+
 /* With the lock held: the same after a message was added. */
 static bool mark_filled(struct sw_channel *channel) {
     if (channel->out.announced && !channel->out.wants_pages) return false;
@@ -107,27 +113,7 @@ enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing
     return SW_OK;
 }
 
-/* --- the fate of messages --- */
-
-bool sw_channel_post_confirmed(struct sw_channel *channel, uint64_t id) {
-    SW_ON_HOST_THREAD();
-    sw_channel_lock(channel);
-    bool reached = id <= channel->gauges.reached;
-    bool tell = reached && id > channel->confirmed && mark_down(channel);
-    if (reached && id > channel->confirmed) channel->confirmed = id;
-    sw_channel_unlock(channel);
-    if (tell) post_down(channel);
-    return reached;
-}
-
-void sw_channel_set_greeting(struct sw_channel *channel, struct sw_greeting *greeting) {
-    SW_ON_HOST_THREAD();
-    sw_channel_lock(channel);
-    struct sw_greeting *before = channel->greeting;
-    channel->greeting = greeting;
-    sw_channel_unlock(channel);
-    sw_greeting_unref(before);
-}
+/* --- copies --- */
 
 /* No loop looks after the channel: all there is lies in the outbox, which only the host touches then. */
 static void copy_here(struct sw_channel *channel) {
@@ -137,15 +123,15 @@ static void copy_here(struct sw_channel *channel) {
     copy.failed = !sw_pages_copy(channel->out.pages.head, 0, 0, &copy.pages);
     sw_channel_lock(channel);
     channel->copy = copy;
-    channel->copying = SW_COPY_IDLE;
+    channel->copy_awaited = false;
     sw_channel_unlock(channel);
 }
 
 void sw_channel_post_copy_wanted(struct sw_channel *channel) {
     sw_channel_drop_copy(channel); /* of a wait that an error of Lua's ended */
     sw_channel_lock(channel);
-    channel->copying = SW_COPY_WANTED;
-    bool tell = mark_down(channel);
+    channel->copy_awaited = true;
+    bool tell = post_slot(channel, SW_SLOT_COPY);
     sw_channel_unlock(channel);
     if (tell) post_down(channel);
 }
@@ -155,7 +141,8 @@ void sw_channel_drop_copy(struct sw_channel *channel) {
     sw_channel_lock(channel);
     struct sw_pages pages = channel->copy.pages;
     channel->copy.pages = (struct sw_pages){NULL, NULL};
-    channel->copying = SW_COPY_IDLE;
+    channel->copy_awaited = false;
+    channel->slots.posted &= ~(unsigned)SW_SLOT_COPY;
     sw_channel_unlock(channel);
     sw_pages_free(&pages);
 }
@@ -163,11 +150,11 @@ void sw_channel_drop_copy(struct sw_channel *channel) {
 bool sw_channel_take_copy(struct sw_channel *channel, struct sw_copy *copy) {
     SW_ON_HOST_THREAD();
     sw_channel_lock(channel);
-    bool orphaned = channel->copying != SW_COPY_IDLE && !channel->attached;
+    bool orphaned = channel->copy_awaited && !channel->attached;
     sw_channel_unlock(channel);
     if (orphaned) copy_here(channel);
     sw_channel_lock(channel);
-    bool is_there = channel->copying == SW_COPY_IDLE;
+    bool is_there = !channel->copy_awaited;
     if (is_there) {
         *copy = channel->copy;
         channel->copy.pages = (struct sw_pages){NULL, NULL};
@@ -186,6 +173,13 @@ struct sw_command *sw_channel_command(struct sw_channel *channel, enum sw_verb v
     return command;
 }
 
+/* With the lock held: the channel has a loop from now on, which may not have known it. What the script posted to an
+ * earlier one counts for this one, too. */
+static void attach(struct sw_channel *channel) {
+    if (!channel->attached) channel->slots.posted |= SW_SLOT_CONFIRMED | SW_SLOT_CREDIT | SW_SLOT_INTEREST;
+    channel->attached = true;
+}
+
 bool sw_channel_post_command(struct sw_channel *channel, struct sw_command *command, enum sw_state state) {
     SW_ON_HOST_THREAD();
     sw_channel_lock(channel);
@@ -194,8 +188,8 @@ bool sw_channel_post_command(struct sw_channel *channel, struct sw_command *comm
     command->fence = channel->out.last_id;
     *channel->commands_tail = command;
     channel->commands_tail = &command->next;
-    if (command->verb != SW_SERVER && command->verb != SW_RECONNECT) channel->state = state;
-    if (command->verb == SW_CONNECT) channel->attached = true;
+    if (command->verb != SW_SERVER) channel->state = state;
+    if (command->verb == SW_CONNECT) attach(channel);
     bool tell = mark_down(channel), attached = channel->attached;
     sw_channel_unlock(channel);
     return tell ? post_down(channel) : attached && sw_engine_alive(channel->engine);
@@ -218,6 +212,72 @@ void sw_channel_withdraw(struct sw_channel *channel) {
     channel->state = SW_STATE_IDLE;
     sw_channel_unlock(channel);
     sw_commands_free(commands);
+}
+
+/* --- slots --- */
+
+bool sw_channel_post_confirmed(struct sw_channel *channel, uint64_t id) {
+    SW_ON_HOST_THREAD();
+    sw_channel_lock(channel);
+    bool reached = id <= channel->gauges.reached, newer = reached && id > channel->slots.confirmed;
+    if (newer) channel->slots.confirmed = id;
+    bool tell = newer && post_slot(channel, SW_SLOT_CONFIRMED);
+    sw_channel_unlock(channel);
+    if (tell) post_down(channel);
+    return reached;
+}
+
+void sw_channel_post_credit(struct sw_channel *channel, size_t bytes) {
+    sw_channel_lock(channel);
+    bool has_room = sw_inbox_release(&channel->in, bytes, channel->options->inbox_limit);
+    bool tell = has_room && post_slot(channel, SW_SLOT_CREDIT);
+    sw_channel_unlock(channel);
+    if (tell) post_down(channel);
+}
+
+void sw_channel_post_reserve_free(struct sw_channel *channel) {
+    sw_channel_lock(channel);
+    channel->in.reserve_used = channel->in.reserve_taken = false;
+    bool tell = post_slot(channel, SW_SLOT_CREDIT); /* the loop held back until the slot is free */
+    sw_channel_unlock(channel);
+    if (tell) post_down(channel);
+}
+
+void sw_channel_post_interest(struct sw_channel *channel, struct sw_interest interest) {
+    sw_channel_lock(channel);
+    bool changes = channel->slots.interest.messages != interest.messages; /* the rest is asked for at each report */
+    channel->slots.interest = interest;
+    bool tell = changes && post_slot(channel, SW_SLOT_INTEREST);
+    sw_channel_unlock(channel);
+    if (tell) post_down(channel);
+}
+
+void sw_channel_post_reconnect(struct sw_channel *channel, const struct sw_reconnect *reconnect) {
+    SW_ON_HOST_THREAD();
+    sw_channel_lock(channel);
+    channel->slots.reconnect = *reconnect;
+    channel->slots.reconnect_after = channel->command;
+    bool tell = post_slot(channel, SW_SLOT_RECONNECT);
+    sw_channel_unlock(channel);
+    if (tell) post_down(channel);
+}
+
+void sw_channel_set_greeting(struct sw_channel *channel, struct sw_greeting *greeting) {
+    SW_ON_HOST_THREAD();
+    sw_channel_lock(channel);
+    struct sw_greeting *before = channel->greeting;
+    channel->greeting = greeting;
+    sw_channel_unlock(channel);
+    sw_greeting_unref(before);
+}
+
+/* --- what came up --- */
+
+void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery) {
+    SW_ON_HOST_THREAD();
+    sw_channel_lock(channel);
+    sw_inbox_take(&channel->in, delivery);
+    sw_channel_unlock(channel);
 }
 
 void sw_channel_watch(struct sw_channel *channel, enum sw_watch watch) {
@@ -247,64 +307,45 @@ void sw_channel_snapshot(struct sw_channel *channel, struct sw_snapshot *snapsho
     sw_channel_unlock(channel);
 }
 
-void sw_channel_post_interest(struct sw_channel *channel, struct sw_wishes wishes) {
-    sw_channel_lock(channel);
-    bool tell = channel->discard != wishes.discard && mark_down(channel);
-    channel->discard = wishes.discard;
-    channel->wants_log = wishes.wants_log;
-    channel->wants_acked = wishes.wants_acked;
-    sw_channel_unlock(channel);
-    if (tell) post_down(channel);
+/* --- closing without a loop --- */
+
+struct leftovers {
+    struct sw_pages unsent;
+    struct sw_stock spare;
+};
+
+/* With the lock held: empties the outbox, whose messages will never be sent; into the report. */
+static struct leftovers lose_queue(struct sw_channel *channel, struct sw_report *last) {
+    struct sw_outbox *out = &channel->out;
+    struct leftovers left = {out->pages, out->spare};
+    struct sw_gauges *gauges = &channel->gauges;
+    if (out->last_id > gauges->handed) last->lost_unsent = (struct sw_loss){gauges->handed + 1, out->last_id};
+    gauges->lost_unsent += out->last_id - gauges->handed;
+    gauges->handed = out->last_id;
+    out->pages = (struct sw_pages){NULL, NULL};
+    out->spare = (struct sw_stock){{NULL, NULL}, 0};
+    out->bytes = 0;
+    return left;
 }
 
-/* --- receiving --- */
-
-void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery) {
-    SW_ON_HOST_THREAD();
-    sw_channel_lock(channel);
-    sw_inbox_take(&channel->in, delivery);
-    sw_channel_unlock(channel);
-}
-
-void sw_channel_post_reserve_free(struct sw_channel *channel) {
-    sw_channel_lock(channel);
-    channel->in.reserve_used = channel->in.reserve_taken = false;
-    bool tell = mark_down(channel); /* the loop held back until the slot is free */
-    sw_channel_unlock(channel);
-    if (tell) post_down(channel);
-}
-
-void sw_channel_post_credit(struct sw_channel *channel, size_t bytes) {
-    sw_channel_lock(channel);
-    bool tell = sw_inbox_release(&channel->in, bytes, channel->options->inbox_limit) && mark_down(channel);
-    sw_channel_unlock(channel);
-    if (tell) post_down(channel);
+/* With the lock held: the client's last event. True as sw_channel_mark_up. */
+static bool finish(struct sw_channel *channel, const struct sw_report *last) {
+    channel->state = SW_STATE_CLOSED;
+    sw_channel_mark_gone(channel);
+    sw_inbox_finish(&channel->in, last);
+    return sw_channel_mark_up(channel);
 }
 
 void sw_channel_close_here(struct sw_channel *channel) {
     SW_ON_HOST_THREAD();
     struct sw_report last = {.event = SW_EVENT_CLOSE};
+    struct leftovers left = {.spare.count = 0};
     sw_channel_lock(channel);
-    if (channel->gone) { /* the loop carried the close out, and ended then */
-        sw_channel_unlock(channel);
-        return;
-    }
-    struct sw_pages unsent = channel->out.pages;
-    channel->out.pages = (struct sw_pages){NULL, NULL};
-    struct sw_gauges *gauges = &channel->gauges;
-    uint64_t done = gauges->handed;
-    if (channel->out.last_id > done) last.lost_unsent = (struct sw_loss){done + 1, channel->out.last_id};
-    gauges->lost_unsent += channel->out.last_id - done;
-    gauges->handed = channel->out.last_id;
-    channel->out.bytes = 0;
-    struct sw_stock spare = channel->out.spare;
-    channel->out.spare = (struct sw_stock){{NULL, NULL}, 0};
-    channel->state = SW_STATE_CLOSED;
-    sw_channel_mark_gone(channel);
-    sw_inbox_finish(&channel->in, &last);
-    bool tell = sw_channel_mark_up(channel);
+    bool is_done = channel->gone; /* the loop carried the close out, and ended then */
+    if (!is_done) left = lose_queue(channel, &last);
+    bool tell = !is_done && finish(channel, &last);
     sw_channel_unlock(channel);
-    sw_engine_give_back(channel->engine, &unsent);
-    sw_stock_free(&spare);
+    sw_engine_give_back(channel->engine, &left.unsent);
+    sw_stock_free(&left.spare);
     if (tell) sw_channel_post_up(channel);
 }

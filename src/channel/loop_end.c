@@ -20,13 +20,11 @@ void sw_channel_take_batch(struct sw_channel *channel, struct sw_batch *batch) {
     channel->commands = NULL;
     channel->commands_tail = &channel->commands;
     batch->attached = channel->attached;
-    batch->paused = channel->in.paused;
-    batch->reserve_free = !channel->in.reserve_used;
-    batch->discard = channel->discard;
-    batch->copy_wanted = channel->copying == SW_COPY_WANTED;
-    if (batch->copy_wanted) channel->copying = SW_COPY_MAKING;
-    batch->pages_wanted = sw_outbox_needs(&channel->out, channel->options->queue_limit);
-    batch->confirmed = channel->confirmed;
+    batch->slots = channel->slots;
+    batch->slots.has_room = !channel->in.paused && !channel->in.reserve_used;
+    batch->slots.pages = sw_outbox_needs(&channel->out, channel->options->queue_limit);
+    if (batch->slots.pages > 0) batch->slots.posted |= SW_SLOT_PAGES;
+    channel->slots.posted = 0;
     sw_channel_unlock(channel);
 }
 
@@ -143,7 +141,7 @@ bool sw_channel_is_full(struct sw_channel *channel) {
 /* Logs are for who has a handler, and must not fill the inbox. */
 static bool wants_log(struct sw_channel *channel) {
     sw_channel_lock(channel);
-    bool wanted = channel->wants_log && !channel->in.paused;
+    bool wanted = channel->slots.interest.log && !channel->in.paused;
     sw_channel_unlock(channel);
     return wanted;
 }
@@ -200,7 +198,7 @@ static bool extend_acked(struct sw_channel *channel, uint64_t id) {
 bool sw_channel_post_acked(struct sw_channel *channel, uint64_t id) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
-    bool told = !channel->wants_acked || extend_acked(channel, id);
+    bool told = !channel->slots.interest.acked || extend_acked(channel, id);
     bool full = channel->in.paused || channel->in.bytes >= channel->options->inbox_limit;
     sw_channel_unlock(channel);
     const struct sw_report report = {.event = SW_EVENT_ACKED, .acked = id};
@@ -218,11 +216,12 @@ struct sw_greeting *sw_channel_greeting(struct sw_channel *channel) {
 void sw_channel_post_copy(struct sw_channel *channel, const struct sw_copy *copy) {
     sw_channel_lock(channel);
     struct sw_pages unwanted = copy->pages;
-    bool is_wanted = channel->copying == SW_COPY_MAKING;
+    bool is_asked_again = channel->slots.posted & SW_SLOT_COPY; /* since: this copy may lack what came meanwhile */
+    bool is_wanted = channel->copy_awaited && !is_asked_again;
     if (is_wanted) {
         unwanted = (struct sw_pages){NULL, NULL};
         channel->copy = *copy;
-        channel->copying = SW_COPY_IDLE;
+        channel->copy_awaited = false;
     }
     bool nudge = is_wanted && channel->watch != SW_WATCH_NOTHING;
     sw_channel_unlock(channel);

@@ -1,22 +1,27 @@
 /* The loop thread's end of a channel: what a connection does with it.
+ *
+ * The mirror image of host_end.h. The loop takes all that was posted down at once, when the engine hands it the channel;
+ * messages it also takes by itself while a connection sends, since a busy host posts many of them for each look.
  */
 #ifndef SW_CHANNEL_LOOP_END_H
 #define SW_CHANNEL_LOOP_END_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "channel/channel.h"
+#include "channel/snapshot.h"
+
+/* --- what came down --- */
 
 struct sw_batch {
-    struct sw_command *commands; /* for sw_commands_free */
+    struct sw_command *commands; /* in order; for sw_commands_free */
     bool attached;               /* the channel is to be looked after */
-    bool paused;                 /* the inbox is full: do not read, do not connect */
-    bool reserve_free;
-    bool discard;
-    bool copy_wanted;
-    unsigned pages_wanted; /* largest ones, to be made ready for the host */
-    uint64_t confirmed;
+    struct sw_slots slots;
 };
 
-/* Takes the commands; from now on the host may put the channel on the dirty list again. */
+/* Takes the commands; from now on the host may have the channel listed again. */
 void sw_channel_take_batch(struct sw_channel *channel, struct sw_batch *batch);
 
 /* What the loop is done with. */

@@ -360,7 +360,6 @@ static void handle(struct conn *conn, const struct sw_command *command) {
     switch (command->verb) {
     case SW_CONNECT: handle_connect(conn, command); break;
     case SW_SERVER: sw_server_set(&conn->server, command->server); break;
-    case SW_RECONNECT: handle_policy(conn, &command->policy); break;
     case SW_DISCONNECT: handle_disconnect(conn, command); break;
     case SW_CLOSE: sw_conn_close(conn, command->linger); break;
     }
@@ -369,7 +368,7 @@ static void handle(struct conn *conn, const struct sw_command *command) {
 
 static void set_room(struct conn *conn, const struct sw_batch *batch) {
     bool was_full = conn->inbox_full;
-    conn->inbox_full = batch->paused || !batch->reserve_free;
+    conn->inbox_full = !batch->slots.has_room;
     if (!was_full || conn->inbox_full) return;
     sw_transfer_resume(conn);
     if (conn->attempt_due) sw_dial_start(conn);
@@ -381,16 +380,31 @@ static void confirm(struct conn *conn, uint64_t id) {
     if (sw_transfer_is_idle(conn)) sw_transfer_trim(conn); /* else the timer does it */
 }
 
+/* The commands, and the reconnect policy at its place among them. */
+static void handle_commands(struct conn *conn, const struct sw_batch *batch) {
+    const struct sw_slots *slots = &batch->slots;
+    bool has_policy = slots->posted & SW_SLOT_RECONNECT;
+    for (struct sw_command *command = batch->commands; command != NULL; command = command->next) {
+        if (has_policy && command->number > slots->reconnect_after) {
+            handle_policy(conn, &slots->reconnect);
+            has_policy = false;
+        }
+        handle(conn, command);
+    }
+    if (has_policy) handle_policy(conn, &slots->reconnect);
+}
+
 void sw_conn_attend(struct conn *conn, struct sw_batch *batch) {
     SW_ON_LOOP_THREAD();
-    conn->discard = batch->discard;
+    const struct sw_slots *slots = &batch->slots;
+    conn->discard = !slots->interest.messages;
     set_room(conn, batch);
-    if (batch->confirmed > conn->queue.confirmed) confirm(conn, batch->confirmed);
+    if (slots->confirmed > conn->queue.confirmed) confirm(conn, slots->confirmed);
     if (conn->state == CONN_CONNECTED) conn->fence = UINT64_MAX; /* the commands are seen now */
-    for (struct sw_command *command = batch->commands; command != NULL; command = command->next) handle(conn, command);
+    handle_commands(conn, batch);
     if (conn->state == CONN_CONNECTED || conn->state == CONN_FLUSHING) sw_transfer_send(conn);
-    if (batch->pages_wanted > 0) sw_transfer_make_ready(conn, batch->pages_wanted);
-    if (batch->copy_wanted && conn->state != CONN_CLOSED) sw_transfer_copy(conn);
+    if (slots->posted & SW_SLOT_PAGES) sw_transfer_make_ready(conn, slots->pages);
+    if (slots->posted & SW_SLOT_COPY && conn->state != CONN_CLOSED) sw_transfer_copy(conn);
 }
 
 void sw_conn_fail(struct conn *conn, struct sw_error fault) {
