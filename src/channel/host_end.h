@@ -1,7 +1,7 @@
 /* The host thread's end of a channel: what a client does with it.
  *
- * The host may do no more than its half of the protocol, and never waits for the loop: each function takes the channel's
- * lock for a moment, and wakes the loop, if need be, after that.
+ * No function waits for the loop: each takes the channel's lock for a moment and, if the loop is to look at the channel,
+ * hands it to the engine after that. Where no loop looks after the channel, what is posted stays for the next one.
  */
 #ifndef SW_CHANNEL_HOST_END_H
 #define SW_CHANNEL_HOST_END_H
@@ -48,15 +48,16 @@ void sw_channel_withdraw(struct sw_channel *channel);
 /* Messages up to `id` need no replay any more. False: one of them was never handed over. */
 bool sw_channel_post_confirmed(struct sw_channel *channel, uint64_t id);
 
-/* Delivered bytes no longer count: the loop may read again, if that makes enough room. */
+/* Delivered bytes no longer count; the loop hears of it when it may read again. */
 void sw_channel_post_credit(struct sw_channel *channel, size_t bytes);
 
 /* The report from the reserved slot of the inbox was delivered: the loop may read, and use the slot, again. */
 void sw_channel_post_reserve_free(struct sw_channel *channel);
 
+/* What the script listens to from now on. */
 void sw_channel_post_interest(struct sw_channel *channel, struct sw_interest interest);
 
-/* From now on, and after the commands that were posted before. */
+/* The policy from now on: it applies after the commands that were posted before. */
 void sw_channel_post_reconnect(struct sw_channel *channel, const struct sw_reconnect *reconnect);
 
 /* Asks the loop for copies of all unfinished messages; where no loop looks after the channel, the host makes them. Then
