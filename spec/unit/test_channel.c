@@ -698,6 +698,37 @@ static void hammers(void) {
     close_engine(engine, channels);
 }
 
+/* The loop's part is done here, too, so that each step has its moment. */
+static void sleeps(void) {
+    struct sw_engine *engine = sw_engine_new(no_loop);
+    const struct sw_waker *waker = &engine->host_waker;
+    CHECK_EQ(sw_waker_open(&engine->host_waker), 0);
+    sw_engine_post_up(engine, NULL);
+    CHECK(!is_readable(waker)); /* the host is awake */
+    sw_engine_set_waiting(engine, true);
+    sw_engine_post_up(engine, NULL);
+    sw_engine_post_up(engine, NULL);
+    CHECK(is_readable(waker));
+    CHECK_EQ(sw_engine_sleep(engine, sw_clock() + LONG), 0);
+    CHECK(is_readable(waker)); /* who was woken looks first */
+    sw_waker_clear(waker);
+    sw_engine_post_up(engine, NULL);
+    CHECK(!is_readable(waker)); /* it is awake until it would sleep again */
+    CHECK_EQ(sw_engine_sleep(engine, sw_clock() + LONG), 0);
+    sw_engine_post_up(engine, NULL); /* while it looks once more */
+    CHECK(is_readable(waker));
+    sw_engine_set_waiting(engine, false);
+    sw_engine_set_waiting(engine, true); /* the next wait: the descriptor is cleared before it sleeps */
+    CHECK_EQ(sw_engine_sleep(engine, sw_clock() + LONG), 0);
+    CHECK(!is_readable(waker));
+    sw_waker_signal(waker); /* late, for a sleep that has ended */
+    CHECK_EQ(sw_engine_sleep(engine, sw_clock() + LONG), 0);
+    CHECK_EQ(sw_engine_sleep(engine, sw_clock() + LONG), 0);
+    CHECK(!is_readable(waker));
+    CHECK_EQ(sw_engine_sleep(engine, sw_clock()), ETIMEDOUT);
+    sw_engine_unref(engine);
+}
+
 /* --- starting and stopping --- */
 
 static void starts_and_stops(void) {
@@ -824,6 +855,7 @@ static const struct unit_test tests[] = {
     {"keeps only the newest of what is posted to a slot, and its place among the commands", coalesces},
     {"posts what changed, and all to a loop that did not know the channel", keeps_values},
     {"loses no message and no wake-up between two threads", hammers},
+    {"sleeps until it is woken, and clears the descriptor before it sleeps again", sleeps},
     {"starts and stops again and again", starts_and_stops},
     {"copies what is not lent into as few pages as can be", lends_one},
     {"gives back what was lent, wherever it lies, and nothing may read it after the Lua state", lends},
