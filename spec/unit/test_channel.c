@@ -1,4 +1,4 @@
-/* The seam: outbox, inbox, channel and wake-up one by one, then the engine with two real threads and helpers, where a
+/* The seam: outbox, inbox, waker and channel one by one, then the engine with two real threads and helpers, where a
  * wake-up that is lost shows as a time-out and a race is ThreadSanitizer's to find. */
 #include "channel/host_end.h"
 #include "channel/loop_end.h"
@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "channel/engine.h"
 #include "channel/thread.h"
-#include "channel/wakeup.h"
+#include "channel/waker.h"
 #include "unit.h"
 
 #if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__ || defined UNDER_VALGRIND
@@ -225,27 +225,41 @@ static void reserves(void) {
     CHECK(!inbox.reserve.will_retry); /* what was to go on has ended */
 }
 
-/* --- wake-up --- */
+/* --- waker --- */
 
-static bool is_readable(const struct sw_wakeup *wakeup) {
-    struct pollfd fd = {.fd = wakeup->read_fd, .events = POLLIN};
+static bool is_readable(const struct sw_waker *waker) {
+    struct pollfd fd = {.fd = waker->read_fd, .events = POLLIN};
     return poll(&fd, 1, 0) == 1;
 }
 
 static void wakes(void) {
-    struct sw_wakeup wakeup = SW_WAKEUP_CLOSED;
-    sw_wakeup_close(&wakeup); /* does nothing */
-    CHECK_EQ(sw_wakeup_open(&wakeup), 0);
-    CHECK(fcntl(wakeup.read_fd, F_GETFD) & FD_CLOEXEC);
-    CHECK(fcntl(wakeup.write_fd, F_GETFD) & FD_CLOEXEC);
-    CHECK(!is_readable(&wakeup));
-    sw_wakeup_drain(&wakeup);                                   /* does not wait */
-    for (int i = 0; i < 100000; i++) sw_wakeup_signal(&wakeup); /* nor does this */
-    CHECK(is_readable(&wakeup));
-    sw_wakeup_drain(&wakeup);
-    CHECK(!is_readable(&wakeup));
-    sw_wakeup_close(&wakeup);
-    CHECK_EQ(wakeup.read_fd, -1);
+    struct sw_waker waker = SW_WAKER_CLOSED;
+    sw_waker_close(&waker); /* does nothing */
+    CHECK_EQ(sw_waker_open(&waker), 0);
+    CHECK(fcntl(waker.read_fd, F_GETFD) & FD_CLOEXEC);
+    CHECK(fcntl(waker.write_fd, F_GETFD) & FD_CLOEXEC);
+    CHECK(!is_readable(&waker));
+    sw_waker_clear(&waker);                                   /* does not wait */
+    for (int i = 0; i < 100000; i++) sw_waker_signal(&waker); /* nor does this */
+    CHECK(is_readable(&waker));
+    sw_waker_clear(&waker);
+    CHECK(!is_readable(&waker));
+    sw_waker_close(&waker);
+    CHECK_EQ(waker.read_fd, -1);
+}
+
+static void claims(void) {
+    struct sw_waker waker = {.read_fd = -1, .write_fd = -1};
+    CHECK(!sw_waker_claim(&waker)); /* it is awake, and will look */
+    waker.sleeping = true;
+    CHECK(sw_waker_claim(&waker));
+    CHECK(!sw_waker_claim(&waker)); /* once is enough */
+    waker.sleeping = false;
+    CHECK(!sw_waker_claim(&waker));
+    waker.sleeping = true; /* not cleared yet: the descriptor ends this sleep, too */
+    CHECK(!sw_waker_claim(&waker));
+    waker.pending = false;
+    CHECK(sw_waker_claim(&waker));
 }
 
 /* --- a channel without a loop --- */
@@ -280,10 +294,10 @@ static void sends(void) {
         CHECK_EQ(send_bytes(channel, bytes, sizes[i], &id), SW_OK);
         CHECK_EQ(id, i + 1);
     }
-    struct sw_view view;
-    sw_channel_look(channel, &view);
-    CHECK_EQ(view.accepted, COUNT);
-    CHECK_EQ(sw_view_queued(&view), COUNT);
+    struct sw_snapshot snapshot;
+    sw_channel_snapshot(channel, &snapshot);
+    CHECK_EQ(snapshot.accepted, COUNT);
+    CHECK_EQ(sw_snapshot_queued(&snapshot), COUNT);
     size_t message = 0, at = 0, total = 0;
     for (const struct sw_page *page = channel->out.pages.head; page != NULL; page = page->next) {
         uint32_t offset = 0;
@@ -299,7 +313,7 @@ static void sends(void) {
         }
     }
     CHECK_EQ(message, COUNT);
-    CHECK_EQ(view.queue_bytes, total);
+    CHECK_EQ(snapshot.queue_bytes, total);
     sw_channel_unref(channel);
     sw_engine_unref(engine);
 }
@@ -319,11 +333,11 @@ static void refuses(void) {
     struct sw_delivery delivery;
     sw_channel_take(channel, &delivery);
     CHECK(delivery.final != NULL && delivery.final->lost_unsent.first == 1 && delivery.final->lost_unsent.last == 2);
-    struct sw_view view;
-    sw_channel_look(channel, &view);
-    CHECK(view.gone && view.queue_bytes == 0);
-    CHECK_EQ(sw_view_queued(&view), 0);
-    sw_channel_unref(sw_engine_take_arrivals(engine).ready);
+    struct sw_snapshot snapshot;
+    sw_channel_snapshot(channel, &snapshot);
+    CHECK(snapshot.gone && snapshot.queue_bytes == 0);
+    CHECK_EQ(sw_snapshot_queued(&snapshot), 0);
+    sw_channel_unref(sw_channel_of_up(sw_engine_take_arrivals(engine).channels));
     sw_channel_unref(channel);
     sw_engine_unref(engine);
 }
@@ -375,7 +389,7 @@ static void lends(void) {
     sw_channel_close_here(closed);
     struct sw_arrivals arrivals = sw_engine_take_arrivals(engine);
     CHECK_EQ(numbers_of(arrivals.returned), 12);
-    sw_channel_unref(arrivals.ready);
+    sw_channel_unref(sw_channel_of_up(arrivals.channels));
     sw_channel_unref(closed);
     sw_channel_unref(let_go); /* its last reference */
     CHECK_EQ(numbers_of(sw_engine_take_arrivals(engine).returned), 4);
@@ -387,27 +401,35 @@ static void lends(void) {
     sw_engine_unref(loops);
 }
 
-static void *collect_once(void *argument) {
+/* What the loop finds when it looks at a channel. */
+struct look {
+    struct sw_channel *channel;
     struct sw_batch batch;
+};
+
+static void *look_once(void *argument) {
+    struct look *look = argument;
     sw_thread_mark_ours();
-    sw_channel_collect(argument, &batch);
-    sw_commands_free(batch.commands);
-    return batch.copy_wanted ? argument : NULL;
+    sw_channel_take_batch(look->channel, &look->batch);
+    return NULL;
+}
+
+/* The commands stay to be freed. */
+static struct sw_batch take_batch(struct sw_channel *channel) {
+    pthread_t loop;
+    struct look look = {.channel = channel};
+    CHECK_EQ(pthread_create(&loop, NULL, look_once, &look), 0);
+    pthread_join(loop, NULL);
+    return look.batch;
 }
 
 /* Does the loop, looking at the channel, see that a copy is wanted? */
-static bool loop_sees_wish(struct sw_channel *channel) {
-    pthread_t loop;
-    void *wanted = NULL;
-    CHECK_EQ(pthread_create(&loop, NULL, collect_once, channel), 0);
-    pthread_join(loop, &wanted);
-    return wanted != NULL;
-}
+static bool loop_sees_wish(struct sw_channel *channel) { return take_batch(channel).slots.posted & SW_SLOT_COPY; }
 
 static void give_copy(struct sw_channel *channel, uint64_t first) {
     struct sw_copy copy = {.first = first};
     CHECK(sw_pages_append(&copy.pages, "x", 1, 0));
-    sw_channel_give_copy(channel, &copy);
+    sw_channel_post_copy(channel, &copy);
 }
 
 static void copies(void) {
@@ -415,10 +437,10 @@ static void copies(void) {
     struct sw_channel *channel = new_channel(engine, 100);
     struct sw_copy copy;
     channel->attached = true;
-    sw_channel_want_copy(channel);
+    sw_channel_post_copy_wanted(channel);
     CHECK(loop_sees_wish(channel));
     sw_channel_drop_copy(channel);
-    sw_channel_want_copy(channel);
+    sw_channel_post_copy_wanted(channel);
     give_copy(channel, 1);
     CHECK(!sw_channel_take_copy(channel, &copy)); /* it may be older than the wish */
     CHECK(loop_sees_wish(channel));
@@ -426,11 +448,79 @@ static void copies(void) {
     CHECK(sw_channel_take_copy(channel, &copy));
     CHECK_EQ(copy.first, 2);
     sw_pages_free(&copy.pages);
-    sw_channel_want_copy(channel);
+    sw_channel_post_copy_wanted(channel);
     CHECK(loop_sees_wish(channel));
     sw_channel_drop_copy(channel);
     give_copy(channel, 3);
     CHECK(channel->copy.pages.head == NULL); /* nobody wants it */
+    sw_channel_unref(channel);
+    sw_engine_unref(engine);
+}
+
+/* --- slots --- */
+
+enum { FOR_A_NEW_LOOP = SW_SLOT_CONFIRMED | SW_SLOT_CREDIT | SW_SLOT_INTEREST };
+
+/* There is no loop: the command stays in the channel. */
+static void post(struct sw_channel *channel, enum sw_verb verb) {
+    sw_channel_post_command(channel, sw_channel_command(channel, verb), SW_STATE_CONNECTING);
+}
+
+static void coalesces(void) {
+    struct sw_engine *engine = sw_engine_new(no_loop);
+    struct sw_channel *channel = new_channel(engine, 100);
+    struct sw_reconnect reconnect = {.enabled = true, .delay = 1};
+    sw_channel_post_reconnect(channel, &reconnect); /* before any loop knows the channel */
+    post(channel, SW_CONNECT);
+    post(channel, SW_SERVER);
+    reconnect.delay = 2;
+    sw_channel_post_reconnect(channel, &reconnect);
+    reconnect.delay = 3;
+    sw_channel_post_reconnect(channel, &reconnect);
+    post(channel, SW_DISCONNECT);
+    struct sw_batch batch = take_batch(channel);
+    CHECK(batch.attached);
+    CHECK_EQ(batch.slots.posted, FOR_A_NEW_LOOP | SW_SLOT_RECONNECT);
+    CHECK(batch.slots.reconnect.delay == 3 && batch.slots.reconnect_after == 2); /* the newest, and its place */
+    CHECK(batch.commands->number == 1 && batch.commands->next->next->number == 3);
+    sw_commands_free(batch.commands);
+    batch = take_batch(channel);
+    CHECK(batch.commands == NULL && batch.slots.posted == 0); /* once */
+    sw_channel_unref(channel);
+    sw_engine_unref(engine);
+}
+
+static void keeps_values(void) {
+    struct sw_engine *engine = sw_engine_new(no_loop);
+    struct sw_channel *channel = new_channel(engine, 100);
+    post(channel, SW_CONNECT);
+    struct sw_batch batch = take_batch(channel);
+    sw_commands_free(batch.commands);
+    CHECK(batch.slots.interest.messages && batch.slots.has_room && batch.slots.confirmed == 0);
+    channel->gauges.reached = 7;
+    CHECK(!sw_channel_post_confirmed(channel, 8));
+    CHECK(sw_channel_post_confirmed(channel, 6));
+    CHECK(sw_channel_post_confirmed(channel, 5)); /* nothing new */
+    sw_channel_post_interest(channel, (struct sw_interest){.messages = false, .log = true});
+    batch = take_batch(channel);
+    CHECK_EQ(batch.slots.posted, SW_SLOT_CONFIRMED | SW_SLOT_INTEREST);
+    CHECK(batch.slots.confirmed == 6 && !batch.slots.interest.messages);
+    channel->in.bytes = 10;
+    channel->in.paused = true;
+    CHECK(!take_batch(channel).slots.has_room);
+    sw_channel_post_credit(channel, 10);
+    batch = take_batch(channel);
+    CHECK(batch.slots.posted == SW_SLOT_CREDIT && batch.slots.has_room);
+    channel->in.reserve_used = channel->in.reserve_taken = true;
+    sw_channel_post_reserve_free(channel);
+    batch = take_batch(channel);
+    CHECK(batch.slots.posted == SW_SLOT_CREDIT && batch.slots.has_room);
+    sw_channel_withdraw(channel); /* the loop ends; the next one has to learn all */
+    post(channel, SW_CONNECT);
+    batch = take_batch(channel);
+    sw_commands_free(batch.commands);
+    CHECK_EQ(batch.slots.posted, FOR_A_NEW_LOOP);
+    CHECK(batch.slots.confirmed == 6 && !batch.slots.interest.messages);
     sw_channel_unref(channel);
     sw_engine_unref(engine);
 }
@@ -441,11 +531,15 @@ static atomic_int lost_wakeups; /* of the loop */
 static atomic_ullong posts_seen;
 static atomic_bool early_end; /* the loop ends by itself, with work left */
 
-static void count_posts(struct sw_post *post) {
+static void count_post(struct sw_post *post) {
+    free(post);
+    atomic_fetch_add(&posts_seen, 1);
+}
+
+static void handle_posts(struct sw_post *post) {
     while (post != NULL) {
         struct sw_post *next = post->next;
-        free(post);
-        atomic_fetch_add(&posts_seen, 1);
+        post->handle(post);
         post = next;
     }
 }
@@ -465,28 +559,28 @@ static bool echo_some(struct sw_channel *channel) {
     sw_channel_gauges(channel, &gauges);
     gauges.handed += count;
     gauges.finished += count;
-    sw_channel_account(channel, &(struct sw_progress){&gauges, bytes});
-    sw_channel_put(channel, &pages, count, bytes + count * SW_MESSAGE_OVERHEAD);
+    sw_channel_post_progress(channel, &(struct sw_progress){&gauges, bytes});
+    sw_channel_post_messages(channel, &pages, count, bytes + count * SW_MESSAGE_OVERHEAD);
     return true;
 }
 
-static void attend(struct sw_channel *channel) {
-    while (channel != NULL) {
-        struct sw_channel *next = channel->next_dirty;
+static void attend(struct sw_link *link) {
+    while (link != NULL) {
+        struct sw_channel *channel = sw_channel_of_down(link);
         struct sw_batch batch;
-        sw_channel_collect(channel, &batch);
+        link = link->next;
+        sw_channel_take_batch(channel, &batch);
         sw_commands_free(batch.commands);
         while (echo_some(channel)) continue;
         sw_channel_unref(channel);
-        channel = next;
     }
 }
 
 static void sleep_in(struct sw_engine *engine) {
-    struct pollfd wakeup = {.fd = engine->loop_wakeup.read_fd, .events = POLLIN};
-    if (poll(&wakeup, 1, (int)(LONG * 1e3)) == 0) atomic_fetch_add(&lost_wakeups, 1);
-    sw_engine_awake(engine);
-    sw_wakeup_drain(&engine->loop_wakeup);
+    struct pollfd fd = {.fd = engine->loop_waker.read_fd, .events = POLLIN};
+    if (poll(&fd, 1, (int)(LONG * 1e3)) == 0) atomic_fetch_add(&lost_wakeups, 1);
+    sw_engine_note_awake(engine);
+    sw_waker_clear(&engine->loop_waker);
 }
 
 static void *echo_loop(void *argument) {
@@ -494,14 +588,14 @@ static void *echo_loop(void *argument) {
     sw_thread_mark_ours();
     struct sw_work work;
     do {
-        bool something = sw_engine_collect(engine, &work, false);
-        count_posts(work.posts);
-        attend(work.dirty);
+        bool something = sw_engine_take_work(engine, &work, false);
+        handle_posts(work.posts);
+        attend(work.channels);
         if (!something && !work.stopping && !early_end) sleep_in(engine);
     } while (!work.stopping && !work.aborting && !early_end);
-    while (sw_engine_collect_last(engine, &work)) {
-        count_posts(work.posts);
-        attend(work.dirty);
+    while (sw_engine_take_last_work(engine, &work)) {
+        handle_posts(work.posts);
+        attend(work.channels);
     }
     sw_engine_unref(engine);
     return NULL;
@@ -510,7 +604,7 @@ static void *echo_loop(void *argument) {
 /* Commands attach the channel: from then on it is announced. False: no loop took it. */
 static bool attach(struct sw_channel *channel) {
     struct sw_command *command = sw_channel_command(channel, SW_CONNECT);
-    return sw_channel_order(channel, command, SW_STATE_CONNECTED);
+    return sw_channel_post_command(channel, command, SW_STATE_CONNECTED);
 }
 
 enum { CHANNELS = 3 };
@@ -535,14 +629,15 @@ static bool take_from(struct sw_channel *channel) {
     }
     CHECK_EQ(delivery.messages, got[index]);
     sw_pages_free(&delivery.pages);
-    sw_channel_delivered(channel, bytes);
+    sw_channel_post_credit(channel, bytes);
     return some;
 }
 
 static bool take_all(struct sw_engine *engine) {
     bool some = false;
-    for (struct sw_channel *channel = sw_engine_take_arrivals(engine).ready, *next; channel != NULL; channel = next) {
-        next = channel->next_ready;
+    for (struct sw_link *link = sw_engine_take_arrivals(engine).channels, *next; link != NULL; link = next) {
+        struct sw_channel *channel = sw_channel_of_up(link);
+        next = link->next;
         some = take_from(channel) || some;
         sw_channel_unref(channel);
     }
@@ -596,9 +691,9 @@ static void hammers(void) {
     while (outstanding(sent) > 0 && wait_for_some(engine)) continue;
     CHECK_EQ(outstanding(sent), 0);
     for (int i = 0; i < CHANNELS; i++) {
-        struct sw_view view;
-        sw_channel_look(channels[i], &view);
-        CHECK(view.queue_bytes == 0 && view.inbox_bytes == 0 && sw_view_queued(&view) == 0);
+        struct sw_snapshot snapshot;
+        sw_channel_snapshot(channels[i], &snapshot);
+        CHECK(snapshot.queue_bytes == 0 && snapshot.inbox_bytes == 0 && sw_snapshot_queued(&snapshot) == 0);
     }
     close_engine(engine, channels);
 }
@@ -665,10 +760,8 @@ static void *helper_main(void *argument) {
     sw_thread_mark_ours();
     for (int i = 0; i < POSTS; i++) {
         struct sw_post *post = malloc(sizeof *post);
-        if (!sw_engine_post(engine, post)) {
-            free(post); /* the loop is gone, the helper keeps it */
-            atomic_fetch_add(&posts_seen, 1);
-        }
+        *post = (struct sw_post){NULL, count_post, count_post};
+        if (!sw_engine_post(engine, post)) count_post(post); /* the loop is gone, the helper keeps it */
     }
     sw_engine_unref(engine);
     return NULL;
@@ -724,9 +817,12 @@ static const struct unit_test tests[] = {
     {"[F38] goes on reading when the inbox is half empty", pauses},
     {"has a place for an end that found no memory", reserves},
     {"wakes without ever waiting", wakes},
+    {"wakes who sleeps, once for each sleep", claims},
     {"copies messages of any size, whole, into pages", sends},
     {"refuses what is too big, too much or too late, and says what closing loses", refuses},
     {"gives a host that wants a copy again one that is not older", copies},
+    {"keeps only the newest of what is posted to a slot, and its place among the commands", coalesces},
+    {"posts what changed, and all to a loop that did not know the channel", keeps_values},
     {"loses no message and no wake-up between two threads", hammers},
     {"starts and stops again and again", starts_and_stops},
     {"copies what is not lent into as few pages as can be", lends_one},

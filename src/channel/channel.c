@@ -17,6 +17,7 @@ struct sw_channel *sw_channel_new(struct sw_engine *engine, struct sw_options *o
     atomic_fetch_add_explicit(&engine->open, 1, memory_order_relaxed);
     channel->options = options;
     channel->commands_tail = &channel->commands;
+    channel->slots.interest.messages = true;
     sw_inbox_init(&channel->in);
     return channel;
 }
@@ -38,4 +39,8 @@ void sw_channel_unref(struct sw_channel *channel) {
     sw_lock_destroy(&channel->lock);
     sw_engine_unref(channel->engine);
     free(channel);
+}
+
+void sw_channel_post_up(struct sw_channel *channel) {
+    sw_engine_post_up(channel->engine, &sw_channel_ref(channel)->up);
 }

@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "channel/channel.h"
 #include "channel/thread.h"
 
 /* --- life --- */
@@ -20,7 +19,7 @@ struct sw_engine *sw_engine_new(void *(*thread_main)(void *engine)) {
     atomic_init(&engine->open, 0);
     atomic_init(&engine->arrived, false);
     engine->thread_main = thread_main;
-    engine->loop_wakeup = engine->host_wakeup = SW_WAKEUP_CLOSED;
+    engine->loop_waker = engine->host_waker = SW_WAKER_CLOSED;
     return engine;
 }
 
@@ -31,8 +30,8 @@ struct sw_engine *sw_engine_ref(struct sw_engine *engine) {
 
 void sw_engine_unref(struct sw_engine *engine) {
     if (atomic_fetch_sub_explicit(&engine->refs, 1, memory_order_acq_rel) > 1) return;
-    sw_wakeup_close(&engine->loop_wakeup);
-    sw_wakeup_close(&engine->host_wakeup);
+    sw_waker_close(&engine->loop_waker);
+    sw_waker_close(&engine->host_waker);
     sw_pages_free(&engine->returned);
     pthread_mutex_destroy(&engine->loans_lock);
     sw_lock_destroy(&engine->lock);
@@ -44,10 +43,10 @@ static void unlock(struct sw_engine *engine) { sw_lock_drop(&engine->lock); }
 
 /* --- host thread: starting and stopping --- */
 
-static int open_wakeups(struct sw_engine *engine) {
+static int open_wakers(struct sw_engine *engine) {
     int failed = 0;
-    if (engine->loop_wakeup.read_fd < 0) failed = sw_wakeup_open(&engine->loop_wakeup);
-    if (failed == 0 && engine->host_wakeup.read_fd < 0) failed = sw_wakeup_open(&engine->host_wakeup);
+    if (engine->loop_waker.read_fd < 0) failed = sw_waker_open(&engine->loop_waker);
+    if (failed == 0 && engine->host_waker.read_fd < 0) failed = sw_waker_open(&engine->host_waker);
     return failed;
 }
 
@@ -59,10 +58,25 @@ bool sw_engine_alive(struct sw_engine *engine) {
 }
 
 static void revive(struct sw_engine *engine) {
-    lock(engine); /* helpers of an earlier loop may still look */
+    lock(engine); /* helpers of an earlier loop may still post */
     engine->alive = true;
-    engine->stopping = engine->aborting = engine->sleeping = false;
+    engine->stopping = engine->aborting = false;
     unlock(engine);
+}
+
+/* The thread that was to take what is posted did not start. Helpers of an earlier loop may have posted something in the
+ * meantime; the host has not. */
+static void die(struct sw_engine *engine) {
+    lock(engine);
+    engine->alive = false;
+    struct sw_post *post = engine->posts;
+    engine->posts = NULL;
+    unlock(engine);
+    while (post != NULL) {
+        struct sw_post *next = post->next;
+        post->drop(post);
+        post = next;
+    }
 }
 
 /* A stop that ran out of time left the thread to end by itself: nothing new may be given to it. */
@@ -83,15 +97,13 @@ struct sw_error sw_engine_start(struct sw_engine *engine) {
     }
     int failed = sw_fork_watch();
     if (engine->generation != sw_fork_generation()) sw_engine_abandon(engine); /* these are the parent's */
-    if (failed == 0) failed = open_wakeups(engine);
+    if (failed == 0) failed = open_wakers(engine);
     if (failed != 0) return sw_error_system(failed, SW_STAGE_START);
     engine->generation = sw_fork_generation();
     revive(engine);
     failed = sw_thread_spawn(&engine->thread, false, engine->thread_main, sw_engine_ref(engine));
     if (failed != 0) {
-        lock(engine);
-        engine->alive = false;
-        unlock(engine);
+        die(engine);
         sw_engine_unref(engine);
         return sw_error_system(failed, SW_STAGE_START);
     }
@@ -99,20 +111,13 @@ struct sw_error sw_engine_start(struct sw_engine *engine) {
     return sw_error_make(SW_OK, SW_STAGE_START);
 }
 
-/* With the lock held: must the loop be signalled? */
-static bool rouse(struct sw_engine *engine) {
-    bool was_sleeping = engine->sleeping;
-    engine->sleeping = false;
-    return was_sleeping;
-}
-
 static void request_end(struct sw_engine *engine, bool now) {
     lock(engine);
     engine->stopping = true;
     if (now) engine->aborting = true;
-    bool signal = rouse(engine);
+    bool signal = sw_waker_claim(&engine->loop_waker);
     unlock(engine);
-    if (signal) sw_wakeup_signal(&engine->loop_wakeup);
+    if (signal) sw_waker_signal(&engine->loop_waker);
 }
 
 static void nap(void) {
@@ -154,27 +159,19 @@ bool sw_engine_forked(const struct sw_engine *engine) {
 }
 
 void sw_engine_abandon(struct sw_engine *engine) {
-    sw_wakeup_close(&engine->loop_wakeup);
-    sw_wakeup_close(&engine->host_wakeup);
-    engine->roused = false;
+    sw_waker_close(&engine->loop_waker);
+    sw_waker_close(&engine->host_waker);
 }
 
 /* --- host thread: lists and sleep --- */
 
-bool sw_engine_announce(struct sw_engine *engine, struct sw_channel *channel) {
+bool sw_engine_post_down(struct sw_engine *engine, struct sw_link *link) {
     lock(engine);
     bool is_alive = engine->alive;
-    if (is_alive) {
-        channel->next_dirty = NULL;
-        if (engine->dirty.tail != NULL)
-            engine->dirty.tail->next_dirty = sw_channel_ref(channel);
-        else
-            engine->dirty.head = sw_channel_ref(channel);
-        engine->dirty.tail = channel;
-    }
-    bool signal = is_alive && rouse(engine);
+    if (is_alive) sw_list_add(&engine->down, link);
+    bool signal = is_alive && sw_waker_claim(&engine->loop_waker);
     unlock(engine);
-    if (signal) sw_wakeup_signal(&engine->loop_wakeup);
+    if (signal) sw_waker_signal(&engine->loop_waker);
     return is_alive;
 }
 
@@ -193,8 +190,7 @@ struct sw_arrivals sw_engine_take_arrivals(struct sw_engine *engine) {
     if (!has_arrivals(engine)) return (struct sw_arrivals){0};
     lock(engine);
     atomic_store_explicit(&engine->arrived, false, memory_order_relaxed);
-    struct sw_arrivals arrivals = {engine->ready.head, engine->returned};
-    engine->ready = (struct sw_channels){NULL, NULL};
+    struct sw_arrivals arrivals = {sw_list_take(&engine->up), engine->returned};
     engine->returned = (struct sw_pages){NULL, NULL};
     unlock(engine);
     return arrivals;
@@ -209,9 +205,39 @@ struct sw_pages sw_engine_take_returned(struct sw_engine *engine) {
     return returned;
 }
 
+/* A descriptor that is still readable must be cleared first: sw_engine_sleep does that, where there is time for it. */
 void sw_engine_set_waiting(struct sw_engine *engine, bool waiting) {
     lock(engine);
-    engine->host_waiting = waiting;
+    engine->host_waker.sleeping = waiting && !engine->host_waker.pending;
+    unlock(engine);
+}
+
+static bool is_about_to_sleep(struct sw_engine *engine) {
+    lock(engine);
+    bool is = engine->host_waker.sleeping;
+    unlock(engine);
+    return is;
+}
+
+/* From here on the loop wakes the host. */
+static void prepare_sleep(struct sw_engine *engine) {
+    struct sw_waker *waker = &engine->host_waker;
+    lock(engine);
+    bool pending = waker->pending;
+    unlock(engine);
+    if (pending) sw_waker_clear(waker);
+    lock(engine);
+    waker->pending = false;
+    waker->sleeping = true;
+    unlock(engine);
+}
+
+/* is_readable: the host found its descriptor so. */
+static void end_sleep(struct sw_engine *engine, bool is_readable) {
+    struct sw_waker *waker = &engine->host_waker;
+    lock(engine);
+    waker->sleeping = false;
+    waker->pending = waker->pending || is_readable;
     unlock(engine);
 }
 
@@ -226,72 +252,65 @@ static int milliseconds_until(double deadline) {
 int sw_engine_sleep(struct sw_engine *engine, double deadline) {
     int milliseconds = milliseconds_until(deadline);
     if (milliseconds == 0) return ETIMEDOUT;
-    if (engine->roused) {
-        engine->roused = false;
-        sw_wakeup_drain(&engine->host_wakeup);
+    if (!is_about_to_sleep(engine)) {
+        prepare_sleep(engine);
         return 0;
     }
-    struct pollfd wakeup = {.fd = engine->host_wakeup.read_fd, .events = POLLIN};
-    int ready = poll(&wakeup, 1, milliseconds);
-    if (ready < 0) return errno;
-    engine->roused = ready > 0;
-    return 0; /* a time-out too: the caller looks again and then finds the deadline passed */
+    struct pollfd fd = {.fd = engine->host_waker.read_fd, .events = POLLIN};
+    int ready = poll(&fd, 1, milliseconds), failed = ready < 0 ? errno : 0;
+    end_sleep(engine, ready > 0);
+    return failed; /* 0 after a time-out, too: the caller looks again and then finds the deadline passed */
 }
 
 /* --- loop thread --- */
 
-static void take(struct sw_engine *engine, struct sw_work *work) {
-    work->dirty = engine->dirty.head;
+/* With the lock held. True: there was something. */
+static bool take(struct sw_engine *engine, struct sw_work *work) {
+    work->channels = sw_list_take(&engine->down);
     work->posts = engine->posts;
     work->stopping = engine->stopping;
     work->aborting = engine->aborting;
-    engine->dirty = (struct sw_channels){NULL, NULL};
     engine->posts = NULL;
+    return work->channels != NULL || work->posts != NULL;
 }
 
-bool sw_engine_collect(struct sw_engine *engine, struct sw_work *work, bool stays_awake) {
+bool sw_engine_take_work(struct sw_engine *engine, struct sw_work *work, bool stays_awake) {
     SW_ON_LOOP_THREAD();
     lock(engine);
-    take(engine, work);
-    bool something = work->dirty != NULL || work->posts != NULL;
-    engine->sleeping = !something && !stays_awake;
+    bool something = take(engine, work);
+    engine->loop_waker.sleeping = !something && !stays_awake;
+    if (engine->loop_waker.sleeping) engine->loop_waker.pending = false;
     unlock(engine);
     return something;
 }
 
-bool sw_engine_collect_last(struct sw_engine *engine, struct sw_work *work) {
+bool sw_engine_take_last_work(struct sw_engine *engine, struct sw_work *work) {
     SW_ON_LOOP_THREAD();
     lock(engine);
-    take(engine, work);
-    bool something = work->dirty != NULL || work->posts != NULL;
-    bool tell = !something && engine->host_waiting;
+    bool something = take(engine, work);
     engine->alive = something;
-    engine->sleeping = false;
+    engine->loop_waker.sleeping = false;
+    bool signal = !something && sw_waker_claim(&engine->host_waker);
     unlock(engine);
-    if (tell) sw_wakeup_signal(&engine->host_wakeup);
+    if (signal) sw_waker_signal(&engine->host_waker);
     return something;
 }
 
-void sw_engine_awake(struct sw_engine *engine) {
+void sw_engine_note_awake(struct sw_engine *engine) {
     lock(engine);
-    engine->sleeping = false;
+    engine->loop_waker.sleeping = false;
     unlock(engine);
 }
 
-void sw_engine_tell_host(struct sw_engine *engine, struct sw_channel *channel) {
+void sw_engine_post_up(struct sw_engine *engine, struct sw_link *link) {
     lock(engine);
-    if (channel != NULL) {
-        channel->next_ready = NULL;
-        if (engine->ready.tail != NULL)
-            engine->ready.tail->next_ready = sw_channel_ref(channel);
-        else
-            engine->ready.head = sw_channel_ref(channel);
-        engine->ready.tail = channel;
+    if (link != NULL) {
+        sw_list_add(&engine->up, link);
         atomic_store_explicit(&engine->arrived, true, memory_order_release);
     }
-    bool signal = engine->host_waiting;
+    bool signal = sw_waker_claim(&engine->host_waker);
     unlock(engine);
-    if (signal) sw_wakeup_signal(&engine->host_wakeup);
+    if (signal) sw_waker_signal(&engine->host_waker);
 }
 
 bool sw_engine_hold_loans(struct sw_engine *engine) {
@@ -330,8 +349,8 @@ bool sw_engine_post(struct sw_engine *engine, struct sw_post *post) {
         post->next = engine->posts;
         engine->posts = post;
     }
-    bool signal = is_alive && rouse(engine);
+    bool signal = is_alive && sw_waker_claim(&engine->loop_waker);
     unlock(engine);
-    if (signal) sw_wakeup_signal(&engine->loop_wakeup);
+    if (signal) sw_waker_signal(&engine->loop_waker);
     return is_alive;
 }

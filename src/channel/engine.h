@@ -1,9 +1,10 @@
-/* One Lua state's engine: the seam between its host thread and its loop thread.
+/* One Lua state's engine: where its host thread and its loop thread meet.
  *
- * Two lists of channels cross here: the dirty ones, on which the host left commands or messages, and the ready ones, on
- * which the loop left messages or reports. Beside them, pages of bytes that the host had lent come back, and posts, by
- * which a resolver helper hands its job to the loop. Each thread is woken only when it sleeps. The engine is counted:
- * by the Lua state, by each channel, by the loop thread and by each helper, so whoever is last frees it.
+ * Two lists cross here: down go the channels on which the host has posted something for the loop, up go those on which
+ * the loop has posted something for the host. The engine sees their links only, so that channels may use the engine and
+ * not the other way round. Beside the lists, pages of bytes that the host had lent come back, and helper threads post
+ * what they have done to the loop. Each thread is woken only when it sleeps (channel/waker.h). The engine is counted: by
+ * the Lua state, by each channel, by the loop thread and by each helper, so whoever is last frees it.
  *
  * The loop thread starts at the first connect. It ends when the host asks (stop), when its own system calls fail, and
  * is then started anew by the next connect. What it runs is a function pointer, so that neither room needs the other.
@@ -14,21 +15,19 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/error.h"
+#include "base/list.h"
 #include "buffer/page.h"
 #include "channel/lock.h"
-#include "channel/wakeup.h"
+#include "channel/waker.h"
 
-struct sw_channel;
-
-/* The head of whatever a helper thread hands to the loop; owned by the loop once posted. */
+/* The head of whatever a helper thread hands to the loop, which owns it from then on. */
 struct sw_post {
     struct sw_post *next;
-};
-
-struct sw_channels {
-    struct sw_channel *head, *tail;
+    void (*handle)(struct sw_post *post); /* on the loop thread: does what the post is for, and frees it */
+    void (*drop)(struct sw_post *post);   /* on the host thread, where no loop will run: only frees it */
 };
 
 struct sw_engine {
@@ -38,20 +37,17 @@ struct sw_engine {
     /* Host thread only. */
     pthread_t thread;
     bool running;        /* thread is to be joined */
-    bool roused;         /* host_wakeup is still readable */
     unsigned generation; /* sw_fork_generation() at the last start */
 
-    /* Set by start, constant while the thread runs. */
-    struct sw_wakeup loop_wakeup, host_wakeup;
+    /* The descriptors are set by start, and constant while the thread runs. */
+    struct sw_waker loop_waker, host_waker;
 
-    struct sw_lock lock;      /* guards what follows; never held together with a channel's */
-    struct sw_channels dirty; /* host adds, loop takes; each holds a reference */
-    struct sw_channels ready; /* loop adds, host takes; each holds a reference */
+    struct sw_lock lock;      /* guards what follows, and the wakers' flags; never held together with a channel's */
+    struct sw_list down;      /* host adds, loop takes: channels */
+    struct sw_list up;        /* loop adds, host takes: channels */
     struct sw_post *posts;    /* helpers add, loop takes */
     struct sw_pages returned; /* lent bytes that are done with: anybody adds, host takes */
-    bool alive;               /* the loop thread takes dirty channels: set by start, cleared by the loop's last look */
-    bool sleeping;            /* loop sets before it sleeps, who wakes it clears */
-    bool host_waiting;        /* host sets before it sleeps, host clears */
+    bool alive;               /* the loop thread takes what is posted: set by start, cleared by the loop's last look */
     bool stopping;            /* host: end as soon as no client is open */
     bool aborting;            /* host: end now */
 
@@ -60,9 +56,9 @@ struct sw_engine {
     pthread_mutex_t loans_lock;
     bool revoked; /* host: the bytes are gone */
 
-    atomic_bool
-        arrived;        /* set whenever something is added to ready or returned, cleared when that is taken: a host that
-                            finds nothing needs no lock */
+    /* Set whenever something is added to up or returned, cleared when that is taken: a host that finds nothing needs no
+     * lock. */
+    atomic_bool arrived;
     atomic_size_t open; /* channels whose client is not closed, or has a socket still */
 };
 
@@ -96,15 +92,15 @@ bool sw_engine_forked(const struct sw_engine *engine);
 /* In such a child: closes the descriptors and touches nothing else. */
 void sw_engine_abandon(struct sw_engine *engine);
 
-/* True while there is a loop that looks at dirty channels. */
+/* True while there is a loop that takes what is posted. */
 bool sw_engine_alive(struct sw_engine *engine);
 
-/* Puts the channel on the dirty list (once: sw_channel.dirty) and wakes the loop if it sleeps. False: there is no loop
- * to look at it, and it is not on the list. */
-bool sw_engine_announce(struct sw_engine *engine, struct sw_channel *channel);
+/* Puts the link, which stands in no list, on the list for the loop, and wakes the loop if it sleeps. False: there is no
+ * loop to take it, and it is not on the list. */
+bool sw_engine_post_down(struct sw_engine *engine, struct sw_link *link);
 
 struct sw_arrivals {
-    struct sw_channel *ready; /* linked by next_ready, which is to be read before sw_channel_take; one reference each */
+    struct sw_link *channels; /* what was posted up, in that order */
     struct sw_pages returned; /* of lent bytes that are done with: to be freed */
 };
 
@@ -117,32 +113,31 @@ struct sw_pages sw_engine_take_returned(struct sw_engine *engine);
 /* A host that is going to sleep says so, then looks once more at what it waits for, then sleeps. */
 void sw_engine_set_waiting(struct sw_engine *engine, bool waiting);
 
-/* Sleeps until the loop wakes the host or the deadline (sw_clock, < 0: none) passes. 0, ETIMEDOUT, EINTR or why poll(2) failed.
- * After 0 the host looks again: it may also mean that the wake-up of the last sleep was cleared, which is put off until here, since
- * who found what he waited for has better things to do. */
+/* Sleeps until the loop wakes the host or the deadline (sw_clock, < 0: none) passes. 0, ETIMEDOUT, EINTR or why poll(2)
+ * failed. After 0 the host looks again: it may also mean that there was no sleep, but that the descriptor was cleared
+ * after the last one, and the loop wakes the host from now on. */
 int sw_engine_sleep(struct sw_engine *engine, double deadline);
 
 /* --- loop thread --- */
 
 struct sw_work {
-    struct sw_channel
-        *dirty; /* linked by next_dirty, which is to be read before sw_channel_collect; one reference each */
+    struct sw_link *channels; /* what was posted down, in that order */
     struct sw_post *posts;
     bool stopping, aborting;
 };
 
 /* Takes what there is. When there is nothing, and the loop does not stay awake, notes that it sleeps: from then on it
- * is woken. True: there was something. */
-bool sw_engine_collect(struct sw_engine *engine, struct sw_work *work, bool stays_awake);
+ * is woken. A loop whose descriptor is readable stays awake until it has cleared that. True: there was something. */
+bool sw_engine_take_work(struct sw_engine *engine, struct sw_work *work, bool stays_awake);
 
 /* Takes what there is; when there is nothing, ends the loop's life: nothing will be taken from now on. */
-bool sw_engine_collect_last(struct sw_engine *engine, struct sw_work *work);
+bool sw_engine_take_last_work(struct sw_engine *engine, struct sw_work *work);
 
-/* The loop is awake by itself: no need to wake it. */
-void sw_engine_awake(struct sw_engine *engine);
+/* The loop's sleep has ended: no need to wake it. */
+void sw_engine_note_awake(struct sw_engine *engine);
 
-/* Wakes the host if it waits; if channel is not NULL, puts it on the ready list (once: sw_inbox.announced). */
-void sw_engine_tell_host(struct sw_engine *engine, struct sw_channel *channel);
+/* Puts the link, if not NULL, on the list for the host; wakes the host if it sleeps. The link stands in no list. */
+void sw_engine_post_up(struct sw_engine *engine, struct sw_link *link);
 
 /* Between these two, lent bytes can be read. False: they are gone, and so will be the loop, as soon as it looks. */
 bool sw_engine_hold_loans(struct sw_engine *engine);

@@ -6,26 +6,33 @@
 
 /* --- sending --- */
 
-/* With the lock held: must the engine's dirty list get the channel? */
-static bool mark_dirty(struct sw_channel *channel) {
-    if (channel->dirty || !channel->attached) return false;
-    channel->dirty = true;
+/* With the lock held: must post_down follow, so that the loop looks at the channel? */
+static bool mark_down(struct sw_channel *channel) {
+    if (channel->posted || !channel->attached) return false;
+    channel->posted = true;
     return true;
+}
+
+/* With the lock held: the same after the slot's value was set. */
+static bool post_slot(struct sw_channel *channel, enum sw_slot slot) {
+    channel->slots.posted |= slot;
+    return mark_down(channel);
 }
 
 /* With the lock held: the same after a message was added. */
 static bool mark_filled(struct sw_channel *channel) {
     if (channel->out.announced && !channel->out.wants_pages) return false;
     channel->out.announced = channel->attached;
-    return mark_dirty(channel);
+    return mark_down(channel);
 }
 
-/* After mark_dirty said so. */
-static bool announce(struct sw_channel *channel) {
-    if (sw_engine_announce(channel->engine, channel)) return true;
+/* After mark_down said so. False: there is no loop. */
+static bool post_down(struct sw_channel *channel) {
+    if (sw_engine_post_down(channel->engine, &sw_channel_ref(channel)->down)) return true;
     sw_channel_lock(channel);
-    channel->dirty = false;
+    channel->posted = false;
     sw_channel_unlock(channel);
+    sw_channel_unref(channel);
     return false;
 }
 
@@ -75,7 +82,7 @@ static enum sw_err send_in_pages(struct sw_channel *channel, const struct sw_out
     *id = sw_outbox_join(&channel->out, &pages, size, message->lent != NULL);
     bool tell = mark_filled(channel);
     sw_channel_unlock(channel);
-    if (tell) announce(channel);
+    if (tell) post_down(channel);
     return SW_OK;
 }
 
@@ -102,31 +109,11 @@ enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing
     sw_channel_unlock(channel);
     if (refused != SW_OK) return refused;
     if (!fits) return send_in_pages(channel, message, size, expected, id);
-    if (tell) announce(channel);
+    if (tell) post_down(channel);
     return SW_OK;
 }
 
-/* --- the fate of messages --- */
-
-bool sw_channel_confirm(struct sw_channel *channel, uint64_t id) {
-    SW_ON_HOST_THREAD();
-    sw_channel_lock(channel);
-    bool reached = id <= channel->gauges.reached;
-    bool tell = reached && id > channel->confirmed && mark_dirty(channel);
-    if (reached && id > channel->confirmed) channel->confirmed = id;
-    sw_channel_unlock(channel);
-    if (tell) announce(channel);
-    return reached;
-}
-
-void sw_channel_set_greeting(struct sw_channel *channel, struct sw_greeting *greeting) {
-    SW_ON_HOST_THREAD();
-    sw_channel_lock(channel);
-    struct sw_greeting *before = channel->greeting;
-    channel->greeting = greeting;
-    sw_channel_unlock(channel);
-    sw_greeting_unref(before);
-}
+/* --- copies --- */
 
 /* No loop looks after the channel: all there is lies in the outbox, which only the host touches then. */
 static void copy_here(struct sw_channel *channel) {
@@ -136,17 +123,17 @@ static void copy_here(struct sw_channel *channel) {
     copy.failed = !sw_pages_copy(channel->out.pages.head, 0, 0, &copy.pages);
     sw_channel_lock(channel);
     channel->copy = copy;
-    channel->copying = SW_COPY_IDLE;
+    channel->copy_awaited = false;
     sw_channel_unlock(channel);
 }
 
-void sw_channel_want_copy(struct sw_channel *channel) {
+void sw_channel_post_copy_wanted(struct sw_channel *channel) {
     sw_channel_drop_copy(channel); /* of a wait that an error of Lua's ended */
     sw_channel_lock(channel);
-    channel->copying = SW_COPY_WANTED;
-    bool tell = mark_dirty(channel);
+    channel->copy_awaited = true;
+    bool tell = post_slot(channel, SW_SLOT_COPY);
     sw_channel_unlock(channel);
-    if (tell) announce(channel);
+    if (tell) post_down(channel);
 }
 
 void sw_channel_drop_copy(struct sw_channel *channel) {
@@ -154,7 +141,8 @@ void sw_channel_drop_copy(struct sw_channel *channel) {
     sw_channel_lock(channel);
     struct sw_pages pages = channel->copy.pages;
     channel->copy.pages = (struct sw_pages){NULL, NULL};
-    channel->copying = SW_COPY_IDLE;
+    channel->copy_awaited = false;
+    channel->slots.posted &= ~(unsigned)SW_SLOT_COPY;
     sw_channel_unlock(channel);
     sw_pages_free(&pages);
 }
@@ -162,11 +150,11 @@ void sw_channel_drop_copy(struct sw_channel *channel) {
 bool sw_channel_take_copy(struct sw_channel *channel, struct sw_copy *copy) {
     SW_ON_HOST_THREAD();
     sw_channel_lock(channel);
-    bool orphaned = channel->copying != SW_COPY_IDLE && !channel->attached;
+    bool orphaned = channel->copy_awaited && !channel->attached;
     sw_channel_unlock(channel);
     if (orphaned) copy_here(channel);
     sw_channel_lock(channel);
-    bool is_there = channel->copying == SW_COPY_IDLE;
+    bool is_there = !channel->copy_awaited;
     if (is_there) {
         *copy = channel->copy;
         channel->copy.pages = (struct sw_pages){NULL, NULL};
@@ -185,7 +173,14 @@ struct sw_command *sw_channel_command(struct sw_channel *channel, enum sw_verb v
     return command;
 }
 
-bool sw_channel_order(struct sw_channel *channel, struct sw_command *command, enum sw_state state) {
+/* With the lock held: the channel has a loop from now on, which may not have known it. What the script posted to an
+ * earlier one counts for this one, too. */
+static void attach(struct sw_channel *channel) {
+    if (!channel->attached) channel->slots.posted |= SW_SLOT_CONFIRMED | SW_SLOT_CREDIT | SW_SLOT_INTEREST;
+    channel->attached = true;
+}
+
+bool sw_channel_post_command(struct sw_channel *channel, struct sw_command *command, enum sw_state state) {
     SW_ON_HOST_THREAD();
     sw_channel_lock(channel);
     command->next = NULL;
@@ -193,18 +188,18 @@ bool sw_channel_order(struct sw_channel *channel, struct sw_command *command, en
     command->fence = channel->out.last_id;
     *channel->commands_tail = command;
     channel->commands_tail = &command->next;
-    if (command->verb != SW_SERVER && command->verb != SW_RECONNECT) channel->state = state;
-    if (command->verb == SW_CONNECT) channel->attached = true;
-    bool tell = mark_dirty(channel), attached = channel->attached;
+    if (command->verb != SW_SERVER) channel->state = state;
+    if (command->verb == SW_CONNECT) attach(channel);
+    bool tell = mark_down(channel), attached = channel->attached;
     sw_channel_unlock(channel);
-    return tell ? announce(channel) : attached && sw_engine_alive(channel->engine);
+    return tell ? post_down(channel) : attached && sw_engine_alive(channel->engine);
 }
 
 bool sw_channel_announce(struct sw_channel *channel) {
     sw_channel_lock(channel);
-    bool tell = mark_dirty(channel);
+    bool tell = mark_down(channel);
     sw_channel_unlock(channel);
-    return tell ? announce(channel) : sw_engine_alive(channel->engine);
+    return tell ? post_down(channel) : sw_engine_alive(channel->engine);
 }
 
 void sw_channel_withdraw(struct sw_channel *channel) {
@@ -219,6 +214,72 @@ void sw_channel_withdraw(struct sw_channel *channel) {
     sw_commands_free(commands);
 }
 
+/* --- slots --- */
+
+bool sw_channel_post_confirmed(struct sw_channel *channel, uint64_t id) {
+    SW_ON_HOST_THREAD();
+    sw_channel_lock(channel);
+    bool reached = id <= channel->gauges.reached, newer = reached && id > channel->slots.confirmed;
+    if (newer) channel->slots.confirmed = id;
+    bool tell = newer && post_slot(channel, SW_SLOT_CONFIRMED);
+    sw_channel_unlock(channel);
+    if (tell) post_down(channel);
+    return reached;
+}
+
+void sw_channel_post_credit(struct sw_channel *channel, size_t bytes) {
+    sw_channel_lock(channel);
+    bool has_room = sw_inbox_release(&channel->in, bytes, channel->options->inbox_limit);
+    bool tell = has_room && post_slot(channel, SW_SLOT_CREDIT);
+    sw_channel_unlock(channel);
+    if (tell) post_down(channel);
+}
+
+void sw_channel_post_reserve_free(struct sw_channel *channel) {
+    sw_channel_lock(channel);
+    channel->in.reserve_used = channel->in.reserve_taken = false;
+    bool tell = post_slot(channel, SW_SLOT_CREDIT); /* the loop held back until the slot is free */
+    sw_channel_unlock(channel);
+    if (tell) post_down(channel);
+}
+
+void sw_channel_post_interest(struct sw_channel *channel, struct sw_interest interest) {
+    sw_channel_lock(channel);
+    bool changes = channel->slots.interest.messages != interest.messages; /* the rest is asked for at each report */
+    channel->slots.interest = interest;
+    bool tell = changes && post_slot(channel, SW_SLOT_INTEREST);
+    sw_channel_unlock(channel);
+    if (tell) post_down(channel);
+}
+
+void sw_channel_post_reconnect(struct sw_channel *channel, const struct sw_reconnect *reconnect) {
+    SW_ON_HOST_THREAD();
+    sw_channel_lock(channel);
+    channel->slots.reconnect = *reconnect;
+    channel->slots.reconnect_after = channel->command;
+    bool tell = post_slot(channel, SW_SLOT_RECONNECT);
+    sw_channel_unlock(channel);
+    if (tell) post_down(channel);
+}
+
+void sw_channel_set_greeting(struct sw_channel *channel, struct sw_greeting *greeting) {
+    SW_ON_HOST_THREAD();
+    sw_channel_lock(channel);
+    struct sw_greeting *before = channel->greeting;
+    channel->greeting = greeting;
+    sw_channel_unlock(channel);
+    sw_greeting_unref(before);
+}
+
+/* --- what came up --- */
+
+void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery) {
+    SW_ON_HOST_THREAD();
+    sw_channel_lock(channel);
+    sw_inbox_take(&channel->in, delivery);
+    sw_channel_unlock(channel);
+}
+
 void sw_channel_watch(struct sw_channel *channel, enum sw_watch watch) {
     sw_channel_lock(channel);
     channel->watch = watch;
@@ -231,79 +292,60 @@ void sw_channel_silence(struct sw_channel *channel) {
     sw_channel_unlock(channel);
 }
 
-void sw_channel_look(struct sw_channel *channel, struct sw_view *view) {
+void sw_channel_snapshot(struct sw_channel *channel, struct sw_snapshot *snapshot) {
     sw_channel_lock(channel);
-    view->state = channel->state;
-    view->attached = channel->attached;
-    view->gone = channel->gone;
-    view->paused = channel->in.paused || channel->in.reserve_used;
-    view->undelivered = channel->in.bytes > 0 || channel->in.reserve_used || channel->in.finished;
-    view->accepted = channel->out.last_id;
-    view->queue_bytes = channel->out.bytes;
-    view->inbox_bytes = channel->in.bytes;
-    view->ended = channel->ended;
-    view->gauges = channel->gauges;
+    snapshot->state = channel->state;
+    snapshot->attached = channel->attached;
+    snapshot->gone = channel->gone;
+    snapshot->paused = channel->in.paused || channel->in.reserve_used;
+    snapshot->undelivered = channel->in.bytes > 0 || channel->in.reserve_used || channel->in.finished;
+    snapshot->accepted = channel->out.last_id;
+    snapshot->queue_bytes = channel->out.bytes;
+    snapshot->inbox_bytes = channel->in.bytes;
+    snapshot->ended = channel->ended;
+    snapshot->gauges = channel->gauges;
     sw_channel_unlock(channel);
 }
 
-void sw_channel_set_wishes(struct sw_channel *channel, struct sw_wishes wishes) {
-    sw_channel_lock(channel);
-    bool tell = channel->discard != wishes.discard && mark_dirty(channel);
-    channel->discard = wishes.discard;
-    channel->wants_log = wishes.wants_log;
-    channel->wants_acked = wishes.wants_acked;
-    sw_channel_unlock(channel);
-    if (tell) announce(channel);
+/* --- closing without a loop --- */
+
+struct leftovers {
+    struct sw_pages unsent;
+    struct sw_stock spare;
+};
+
+/* With the lock held: empties the outbox, whose messages will never be sent; into the report. */
+static struct leftovers lose_queue(struct sw_channel *channel, struct sw_report *last) {
+    struct sw_outbox *out = &channel->out;
+    struct leftovers left = {out->pages, out->spare};
+    struct sw_gauges *gauges = &channel->gauges;
+    if (out->last_id > gauges->handed) last->lost_unsent = (struct sw_loss){gauges->handed + 1, out->last_id};
+    gauges->lost_unsent += out->last_id - gauges->handed;
+    gauges->handed = out->last_id;
+    out->pages = (struct sw_pages){NULL, NULL};
+    out->spare = (struct sw_stock){{NULL, NULL}, 0};
+    out->bytes = 0;
+    return left;
 }
 
-/* --- receiving --- */
-
-void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery) {
-    SW_ON_HOST_THREAD();
-    sw_channel_lock(channel);
-    sw_inbox_take(&channel->in, delivery);
-    sw_channel_unlock(channel);
-}
-
-void sw_channel_free_reserve(struct sw_channel *channel) {
-    sw_channel_lock(channel);
-    channel->in.reserve_used = channel->in.reserve_taken = false;
-    bool tell = mark_dirty(channel); /* the loop held back until the slot is free */
-    sw_channel_unlock(channel);
-    if (tell) announce(channel);
-}
-
-void sw_channel_delivered(struct sw_channel *channel, size_t bytes) {
-    sw_channel_lock(channel);
-    bool tell = sw_inbox_release(&channel->in, bytes, channel->options->inbox_limit) && mark_dirty(channel);
-    sw_channel_unlock(channel);
-    if (tell) announce(channel);
+/* With the lock held: the client's last event. True as sw_channel_mark_up. */
+static bool finish(struct sw_channel *channel, const struct sw_report *last) {
+    channel->state = SW_STATE_CLOSED;
+    sw_channel_mark_gone(channel);
+    sw_inbox_finish(&channel->in, last);
+    return sw_channel_mark_up(channel);
 }
 
 void sw_channel_close_here(struct sw_channel *channel) {
     SW_ON_HOST_THREAD();
     struct sw_report last = {.event = SW_EVENT_CLOSE};
+    struct leftovers left = {.spare.count = 0};
     sw_channel_lock(channel);
-    if (channel->gone) { /* the loop carried the close out, and ended then */
-        sw_channel_unlock(channel);
-        return;
-    }
-    struct sw_pages unsent = channel->out.pages;
-    channel->out.pages = (struct sw_pages){NULL, NULL};
-    struct sw_gauges *gauges = &channel->gauges;
-    uint64_t done = gauges->handed;
-    if (channel->out.last_id > done) last.lost_unsent = (struct sw_loss){done + 1, channel->out.last_id};
-    gauges->lost_unsent += channel->out.last_id - done;
-    gauges->handed = channel->out.last_id;
-    channel->out.bytes = 0;
-    struct sw_stock spare = channel->out.spare;
-    channel->out.spare = (struct sw_stock){{NULL, NULL}, 0};
-    channel->state = SW_STATE_CLOSED;
-    sw_channel_mark_gone(channel);
-    sw_inbox_finish(&channel->in, &last);
-    bool tell = sw_channel_mark_ready(channel);
+    bool is_done = channel->gone; /* the loop carried the close out, and ended then */
+    if (!is_done) left = lose_queue(channel, &last);
+    bool tell = !is_done && finish(channel, &last);
     sw_channel_unlock(channel);
-    sw_engine_give_back(channel->engine, &unsent);
-    sw_stock_free(&spare);
-    if (tell) sw_engine_tell_host(channel->engine, channel);
+    sw_engine_give_back(channel->engine, &left.unsent);
+    sw_stock_free(&left.spare);
+    if (tell) sw_channel_post_up(channel);
 }

@@ -1,9 +1,20 @@
 /* The host thread's end of a channel: what a client does with it.
+ *
+ * No function waits for the loop: each takes the channel's lock for a moment and, if the loop is to look at the channel,
+ * hands it to the engine after that. Where no loop looks after the channel, what is posted stays for the next one.
  */
 #ifndef SW_CHANNEL_HOST_END_H
 #define SW_CHANNEL_HOST_END_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
 #include "channel/channel.h"
+#include "channel/snapshot.h"
+
+/* --- messages --- */
 
 /* A message on its way out. */
 struct sw_outgoing {
@@ -19,70 +30,60 @@ struct sw_outgoing {
  * SW_FULL, SW_TOOBIG, SW_CLOSED, or SW_SYSTEM for no memory. */
 enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing *message, uint64_t *id);
 
-/* Messages up to `id` need no replay any more. False: one of them was never handed over. */
-bool sw_channel_confirm(struct sw_channel *channel, uint64_t id);
-
-/* Takes the reference; NULL: no greeting. */
-void sw_channel_set_greeting(struct sw_channel *channel, struct sw_greeting *greeting);
-
-/* Asks the loop for copies of all unfinished messages; where no loop looks after the channel, the host makes them. Then
- * sw_channel_take_copy until it says true, or sw_channel_drop_copy; channels that are watched wake the host. */
-void sw_channel_want_copy(struct sw_channel *channel);
-bool sw_channel_take_copy(struct sw_channel *channel, struct sw_copy *copy);
-void sw_channel_drop_copy(struct sw_channel *channel);
+/* --- commands --- */
 
 /* A command of that verb, or NULL: no memory. SW_CLOSE never fails. */
 struct sw_command *sw_channel_command(struct sw_channel *channel, enum sw_verb verb);
 
 /* Gives the command to the loop; connect, disconnect and close show `state` from now on. False: there is no loop to
  * carry it out; the command stays for the next one, to which the channel must be announced. */
-bool sw_channel_order(struct sw_channel *channel, struct sw_command *command, enum sw_state state);
-
-/* There is no loop, and none can or need be started: takes back the commands that wait; the client is idle. */
-void sw_channel_withdraw(struct sw_channel *channel);
+bool sw_channel_post_command(struct sw_channel *channel, struct sw_command *command, enum sw_state state);
 
 /* Has the loop look at the channel. False: there is none. */
 bool sw_channel_announce(struct sw_channel *channel);
 
-/* What the loop is to wake the host for, beside what it announces: see enum sw_watch. */
-void sw_channel_watch(struct sw_channel *channel, enum sw_watch watch);
+/* There is no loop, and none can or need be started: takes back the commands that wait; the client is idle. */
+void sw_channel_withdraw(struct sw_channel *channel);
 
-/* Nobody will take what comes from now on. */
-void sw_channel_silence(struct sw_channel *channel);
+/* Messages up to `id` need no replay any more. False: one of them was never handed over. */
+bool sw_channel_post_confirmed(struct sw_channel *channel, uint64_t id);
 
-/* What scripts may ask at any time, in one consistent look. */
-struct sw_view {
-    enum sw_state state;
-    bool attached, paused, undelivered;
-    bool gone; /* closed, and its socket too */
-    uint64_t accepted;
-    size_t queue_bytes, inbox_bytes;
-    struct sw_error ended;
-    struct sw_gauges gauges;
-};
-void sw_channel_look(struct sw_channel *channel, struct sw_view *view);
+/* Delivered bytes no longer count; the loop hears of it when it may read again. */
+void sw_channel_post_credit(struct sw_channel *channel, size_t bytes);
 
-/* Queued messages by the equation above. */
-static inline uint64_t sw_view_queued(const struct sw_view *view) {
-    return view->accepted - sw_gauges_not_queued(&view->gauges);
-}
+/* The report from the reserved slot of the inbox was delivered: the loop may read, and use the slot, again. */
+void sw_channel_post_reserve_free(struct sw_channel *channel);
 
-struct sw_wishes {
-    bool discard;                /* messages are thrown away */
-    bool wants_log, wants_acked; /* somebody listens */
-};
-void sw_channel_set_wishes(struct sw_channel *channel, struct sw_wishes wishes);
+/* What the script listens to from now on. */
+void sw_channel_post_interest(struct sw_channel *channel, struct sw_interest interest);
+
+/* The policy from now on: it applies after the commands that were posted before. */
+void sw_channel_post_reconnect(struct sw_channel *channel, const struct sw_reconnect *reconnect);
+
+/* Asks the loop for copies of all unfinished messages; where no loop looks after the channel, the host makes them. Then
+ * sw_channel_take_copy until it says true, or sw_channel_drop_copy; channels that are watched wake the host. */
+void sw_channel_post_copy_wanted(struct sw_channel *channel);
+bool sw_channel_take_copy(struct sw_channel *channel, struct sw_copy *copy);
+void sw_channel_drop_copy(struct sw_channel *channel);
+
+/* Takes the reference; NULL: no greeting. The loop fetches it when a connection opens. */
+void sw_channel_set_greeting(struct sw_channel *channel, struct sw_greeting *greeting);
+
+/* Closes a channel that no loop looks after: the host does what the loop would have done. */
+void sw_channel_close_here(struct sw_channel *channel);
+
+/* --- what came up --- */
 
 /* Moves what came in to *delivery. */
 void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery);
 
-/* The report from the reserved slot was delivered: the loop may use the slot again. */
-void sw_channel_free_reserve(struct sw_channel *channel);
+/* How things are at this moment. */
+void sw_channel_snapshot(struct sw_channel *channel, struct sw_snapshot *snapshot);
 
-/* Delivered bytes no longer count; wakes the loop when that lets it read again. */
-void sw_channel_delivered(struct sw_channel *channel, size_t bytes);
+/* What the loop is to wake the host for, beside what comes in. */
+void sw_channel_watch(struct sw_channel *channel, enum sw_watch watch);
 
-/* Closes a channel that no loop looks after: the host does what the loop would have done. */
-void sw_channel_close_here(struct sw_channel *channel);
+/* Nobody will take what comes from now on. */
+void sw_channel_silence(struct sw_channel *channel);
 
 #endif

@@ -4,21 +4,27 @@
 #include "channel/engine.h"
 #include "channel/thread.h"
 
-void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch) {
+/* Without the lock: puts the channel on the engine's list for the host, if `has_new`; wakes the host if either. */
+static void tell_host(struct sw_channel *channel, bool has_new, bool nudge) {
+    if (has_new)
+        sw_channel_post_up(channel);
+    else if (nudge)
+        sw_engine_post_up(channel->engine, NULL);
+}
+
+void sw_channel_take_batch(struct sw_channel *channel, struct sw_batch *batch) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
-    channel->dirty = false;
+    channel->posted = false;
     batch->commands = channel->commands;
     channel->commands = NULL;
     channel->commands_tail = &channel->commands;
     batch->attached = channel->attached;
-    batch->paused = channel->in.paused;
-    batch->reserve_free = !channel->in.reserve_used;
-    batch->discard = channel->discard;
-    batch->copy_wanted = channel->copying == SW_COPY_WANTED;
-    if (batch->copy_wanted) channel->copying = SW_COPY_MAKING;
-    batch->pages_wanted = sw_outbox_needs(&channel->out, channel->options->queue_limit);
-    batch->confirmed = channel->confirmed;
+    batch->slots = channel->slots;
+    batch->slots.has_room = !channel->in.paused && !channel->in.reserve_used;
+    batch->slots.pages = sw_outbox_needs(&channel->out, channel->options->queue_limit);
+    if (batch->slots.pages > 0) batch->slots.posted |= SW_SLOT_PAGES;
+    channel->slots.posted = 0;
     sw_channel_unlock(channel);
 }
 
@@ -37,16 +43,16 @@ static struct news note_progress(struct sw_channel *channel, const struct sw_pro
 }
 
 static void tell_news(struct sw_channel *channel, struct news news) {
-    if (news.nudge) sw_engine_tell_host(channel->engine, NULL);
+    tell_host(channel, false, news.nudge);
     if (!news.drain) return;
     const struct sw_report report = {.event = SW_EVENT_DRAIN};
-    if (sw_channel_report(channel, &report)) return;
+    if (sw_channel_post_report(channel, &report)) return;
     sw_channel_lock(channel); /* no memory: still owed */
     if (channel->out.refused == 0) channel->out.refused = 1;
     sw_channel_unlock(channel);
 }
 
-void sw_channel_account(struct sw_channel *channel, const struct sw_progress *progress) {
+void sw_channel_post_progress(struct sw_channel *channel, const struct sw_progress *progress) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
     struct news news = note_progress(channel, progress);
@@ -95,13 +101,14 @@ static void set_state(struct sw_channel *channel, uint64_t known, enum sw_state 
     if (ended != NULL) channel->ended = *ended;
 }
 
-void sw_channel_show(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended) {
+void sw_channel_post_state(struct sw_channel *channel, uint64_t known, enum sw_state state,
+                           const struct sw_error *ended) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
     set_state(channel, known, state, ended);
     bool nudge = channel->watch != SW_WATCH_NOTHING;
     sw_channel_unlock(channel);
-    if (nudge) sw_engine_tell_host(channel->engine, NULL);
+    tell_host(channel, false, nudge);
 }
 
 /* With the lock held. True: the inbox has just become full, and a host sleeps that is to hear of it. */
@@ -111,14 +118,14 @@ static bool note_full(struct sw_channel *channel) {
     return channel->watch != SW_WATCH_NOTHING;
 }
 
-bool sw_channel_put(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes) {
+bool sw_channel_post_messages(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
     sw_inbox_put(&channel->in, pages, count, bytes);
-    bool tell = sw_channel_mark_ready(channel), nudge = note_full(channel);
+    bool tell = sw_channel_mark_up(channel), nudge = note_full(channel);
     bool paused = channel->in.paused;
     sw_channel_unlock(channel);
-    if (tell || nudge) sw_engine_tell_host(channel->engine, tell ? channel : NULL);
+    tell_host(channel, tell, nudge);
     return paused;
 }
 
@@ -127,14 +134,14 @@ bool sw_channel_is_full(struct sw_channel *channel) {
     bool nudge = note_full(channel);
     bool full = channel->in.paused || channel->in.reserve_used;
     sw_channel_unlock(channel);
-    if (nudge) sw_engine_tell_host(channel->engine, NULL);
+    tell_host(channel, false, nudge);
     return full;
 }
 
 /* Logs are for who has a handler, and must not fill the inbox. */
 static bool wants_log(struct sw_channel *channel) {
     sw_channel_lock(channel);
-    bool wanted = channel->wants_log && !channel->in.paused;
+    bool wanted = channel->slots.interest.log && !channel->in.paused;
     sw_channel_unlock(channel);
     return wanted;
 }
@@ -145,18 +152,18 @@ static struct sw_report *copy_report(const struct sw_report *report) {
     return copy;
 }
 
-/* With the lock held: puts the copy, or does what can be done without. True as sw_channel_mark_ready. */
+/* With the lock held: puts the copy, or does what can be done without. True as sw_channel_mark_up. */
 static bool put_report(struct sw_channel *channel, struct sw_report *copy, const struct sw_report *report) {
     bool must_not_be_lost = report->event == SW_EVENT_DISCONNECT || report->event == SW_EVENT_ERROR;
     if (copy != NULL)
         sw_inbox_report(&channel->in, copy);
     else if (must_not_be_lost)
         sw_inbox_reserve(&channel->in, report);
-    return (copy != NULL || must_not_be_lost) && sw_channel_mark_ready(channel);
+    return (copy != NULL || must_not_be_lost) && sw_channel_mark_up(channel);
 }
 
-bool sw_channel_show_with(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended,
-                          const struct sw_report *report) {
+bool sw_channel_post_state_with(struct sw_channel *channel, uint64_t known, enum sw_state state,
+                                const struct sw_error *ended, const struct sw_report *report) {
     SW_ON_LOOP_THREAD();
     struct sw_report *copy = copy_report(report);
     sw_channel_lock(channel);
@@ -164,18 +171,18 @@ bool sw_channel_show_with(struct sw_channel *channel, uint64_t known, enum sw_st
     bool tell = put_report(channel, copy, report);
     bool nudge = tell || channel->watch != SW_WATCH_NOTHING;
     sw_channel_unlock(channel);
-    if (nudge) sw_engine_tell_host(channel->engine, tell ? channel : NULL);
+    tell_host(channel, tell, nudge);
     return copy != NULL;
 }
 
-bool sw_channel_report(struct sw_channel *channel, const struct sw_report *report) {
+bool sw_channel_post_report(struct sw_channel *channel, const struct sw_report *report) {
     if (report->event == SW_EVENT_LOG && !wants_log(channel)) return true;
     struct sw_report *copy = copy_report(report);
     sw_channel_lock(channel);
     bool tell = put_report(channel, copy, report);
     bool nudge = copy == NULL && channel->watch != SW_WATCH_NOTHING; /* the reserved slot stops reading, too */
     sw_channel_unlock(channel);
-    if (tell || nudge) sw_engine_tell_host(channel->engine, tell ? channel : NULL);
+    tell_host(channel, tell, nudge);
     return copy != NULL;
 }
 
@@ -188,14 +195,14 @@ static bool extend_acked(struct sw_channel *channel, uint64_t id) {
     return true;
 }
 
-bool sw_channel_acked(struct sw_channel *channel, uint64_t id) {
+bool sw_channel_post_acked(struct sw_channel *channel, uint64_t id) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
-    bool told = !channel->wants_acked || extend_acked(channel, id);
+    bool told = !channel->slots.interest.acked || extend_acked(channel, id);
     bool full = channel->in.paused || channel->in.bytes >= channel->options->inbox_limit;
     sw_channel_unlock(channel);
     const struct sw_report report = {.event = SW_EVENT_ACKED, .acked = id};
-    return told || (!full && sw_channel_report(channel, &report));
+    return told || (!full && sw_channel_post_report(channel, &report));
 }
 
 struct sw_greeting *sw_channel_greeting(struct sw_channel *channel) {
@@ -206,19 +213,20 @@ struct sw_greeting *sw_channel_greeting(struct sw_channel *channel) {
     return greeting;
 }
 
-void sw_channel_give_copy(struct sw_channel *channel, const struct sw_copy *copy) {
+void sw_channel_post_copy(struct sw_channel *channel, const struct sw_copy *copy) {
     sw_channel_lock(channel);
     struct sw_pages unwanted = copy->pages;
-    bool is_wanted = channel->copying == SW_COPY_MAKING;
+    bool is_asked_again = channel->slots.posted & SW_SLOT_COPY; /* since: this copy may lack what came meanwhile */
+    bool is_wanted = channel->copy_awaited && !is_asked_again;
     if (is_wanted) {
         unwanted = (struct sw_pages){NULL, NULL};
         channel->copy = *copy;
-        channel->copying = SW_COPY_IDLE;
+        channel->copy_awaited = false;
     }
     bool nudge = is_wanted && channel->watch != SW_WATCH_NOTHING;
     sw_channel_unlock(channel);
     sw_pages_free(&unwanted);
-    if (nudge) sw_engine_tell_host(channel->engine, NULL);
+    tell_host(channel, false, nudge);
 }
 
 void sw_channel_gauges(struct sw_channel *channel, struct sw_gauges *gauges) {
@@ -233,12 +241,12 @@ void sw_channel_detach(struct sw_channel *channel) {
     sw_channel_unlock(channel);
 }
 
-void sw_channel_finish(struct sw_channel *channel, const struct sw_report *report) {
+void sw_channel_post_last(struct sw_channel *channel, const struct sw_report *report) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
     sw_channel_mark_gone(channel);
     sw_inbox_finish(&channel->in, report);
-    bool tell = sw_channel_mark_ready(channel);
+    bool tell = sw_channel_mark_up(channel);
     sw_channel_unlock(channel);
-    sw_engine_tell_host(channel->engine, tell ? channel : NULL); /* a host that waits for the end has nothing to take */
+    tell_host(channel, tell, true); /* a host that waits for the end has nothing to take */
 }

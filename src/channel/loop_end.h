@@ -1,23 +1,29 @@
 /* The loop thread's end of a channel: what a connection does with it.
+ *
+ * The mirror image of host_end.h. The loop takes all that was posted down at once, when the engine hands it the channel;
+ * messages it also takes by itself while a connection sends, since a busy host posts many of them for each look.
  */
 #ifndef SW_CHANNEL_LOOP_END_H
 #define SW_CHANNEL_LOOP_END_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "channel/channel.h"
+#include "channel/snapshot.h"
+
+/* --- what came down --- */
 
 struct sw_batch {
-    struct sw_command *commands; /* for sw_commands_free */
+    struct sw_command *commands; /* in order; for sw_commands_free */
     bool attached;               /* the channel is to be looked after */
-    bool paused;                 /* the inbox is full: do not read, do not connect */
-    bool reserve_free;
-    bool discard;
-    bool copy_wanted;
-    unsigned pages_wanted; /* largest ones, to be made ready for the host */
-    uint64_t confirmed;
+    struct sw_slots slots;
 };
 
-/* Takes the commands; from now on the host may put the channel on the dirty list again. */
-void sw_channel_collect(struct sw_channel *channel, struct sw_batch *batch);
+/* Takes the commands, and the slots with what was posted to them; the next thing that the host posts has the engine list
+ * the channel again. */
+void sw_channel_take_batch(struct sw_channel *channel, struct sw_batch *batch);
 
 /* What the loop is done with. */
 struct sw_progress {
@@ -27,16 +33,21 @@ struct sw_progress {
 
 struct sw_intake {
     struct sw_pages pages; /* messages, if any */
-    uint64_t fence;        /* last id that was accepted before the commands that wait to be collected; UINT64_MAX: none
+    uint64_t fence;        /* last id that was accepted before the commands that wait to be taken; UINT64_MAX: none
                               wait. One of them may say that later messages are not meant for this connection */
 };
 
 /* Takes the messages, if any, and gives back pages that are spent, for the host to fill again; *spent is empty then,
- * unless the host still has some. When there are no messages, the next one will announce the channel again. With
- * progress, also does what sw_channel_account does: each time that the lock goes from core to core costs a busy host
+ * unless the host still has some. When there are no messages, the next one has the engine list the channel again. With
+ * progress, also does what sw_channel_post_progress does: each time that the lock goes from core to core costs a busy host
  * about as much as a message. */
 struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const struct sw_progress *progress,
                                           struct sw_stock *spent);
+
+/* A reference to the greeting; NULL: none. */
+struct sw_greeting *sw_channel_greeting(struct sw_channel *channel);
+
+/* --- what goes up --- */
 
 /* Gives the host empty pages; there are none here then. */
 void sw_channel_give_pages(struct sw_channel *channel, struct sw_stock *pages);
@@ -44,44 +55,44 @@ void sw_channel_give_pages(struct sw_channel *channel, struct sw_stock *pages);
 /* Frees the pages that the host has not filled again: the client is idle. */
 void sw_channel_trim(struct sw_channel *channel);
 
-/* Shows a state, if `known` is the newest command; *ended as well, if not NULL. */
-void sw_channel_show(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended);
+/* Posts a state, if `known` is the newest command; *ended as well, if not NULL. */
+void sw_channel_post_state(struct sw_channel *channel, uint64_t known, enum sw_state state,
+                           const struct sw_error *ended);
 
 /* The same together with the report of it: who has waited for the state finds the event queued, and a handler of the
- * event finds the state. False: as sw_channel_report. */
-bool sw_channel_show_with(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended,
-                          const struct sw_report *report);
+ * event finds the state. False: as sw_channel_post_report. */
+bool sw_channel_post_state_with(struct sw_channel *channel, uint64_t known, enum sw_state state,
+                                const struct sw_error *ended, const struct sw_report *report);
 
 /* Puts `count` whole messages of `bytes` bytes in all. True: the inbox is full now, stop reading. */
-bool sw_channel_put(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes);
+bool sw_channel_post_messages(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes);
 
 /* True when the inbox is full, be it with reports: nothing is to be begun that would add to it. */
 bool sw_channel_is_full(struct sw_channel *channel);
 
 /* Puts a copy of the report. False: there was no memory; the reserved slot has a disconnect or error then, anything
  * else is dropped. */
-bool sw_channel_report(struct sw_channel *channel, const struct sw_report *report);
+bool sw_channel_post_report(struct sw_channel *channel, const struct sw_report *report);
 
 /* Reports that messages up to `id` were acknowledged, if somebody listens; takes the place of such a report that is the
  * last and was not taken yet. False: still owed, for the inbox is full, or there was no memory. */
-bool sw_channel_acked(struct sw_channel *channel, uint64_t id);
+bool sw_channel_post_acked(struct sw_channel *channel, uint64_t id);
 
-/* A reference to the greeting; NULL: none. */
-struct sw_greeting *sw_channel_greeting(struct sw_channel *channel);
+/* Posts the gauges, subtracts bytes that are done with, reports a drain that is due, wakes a host that waits. */
+void sw_channel_post_progress(struct sw_channel *channel, const struct sw_progress *progress);
 
 /* Gives the host what it wanted; *copy is the channel's, and dropped if it is not wanted any more. */
-void sw_channel_give_copy(struct sw_channel *channel, const struct sw_copy *copy);
+void sw_channel_post_copy(struct sw_channel *channel, const struct sw_copy *copy);
 
-/* The gauges as they were published last. */
+/* Puts the last report ever; the channel is gone for the loop. */
+void sw_channel_post_last(struct sw_channel *channel, const struct sw_report *report);
+
+/* --- the channel --- */
+
+/* The gauges as they were posted last: what an earlier loop counted. */
 void sw_channel_gauges(struct sw_channel *channel, struct sw_gauges *gauges);
 
 /* The loop no longer looks after the channel; a connect command may change that. */
 void sw_channel_detach(struct sw_channel *channel);
-
-/* Puts the last report ever; the channel is gone for the loop. */
-void sw_channel_finish(struct sw_channel *channel, const struct sw_report *report);
-
-/* Publishes the gauges, subtracts bytes that are done with, reports a drain that is due, wakes a host that waits. */
-void sw_channel_account(struct sw_channel *channel, const struct sw_progress *progress);
 
 #endif

@@ -142,14 +142,14 @@ static int check_options(lua_State *L) {
 
 /* --- handlers --- */
 
-static void set_wishes(lua_State *L, struct client *client) {
-    const struct sw_wishes wishes = {
-        .discard = client->discards,
-        .wants_log = sw_client_hears(client, SW_EVENT_LOG),
-        .wants_acked = sw_client_hears(client, SW_EVENT_ACKED),
+static void post_interest(lua_State *L, struct client *client) {
+    const struct sw_interest interest = {
+        .messages = !client->discards,
+        .log = sw_client_hears(client, SW_EVENT_LOG),
+        .acked = sw_client_hears(client, SW_EVENT_ACKED),
     };
-    sw_channel_set_wishes(client->channel, wishes);
-    if (!wishes.discard) return;
+    sw_channel_post_interest(client->channel, interest);
+    if (interest.messages) return;
     sw_inflow_collect(L, client->host);
     sw_inflow_drop_messages(client);
 }
@@ -162,7 +162,7 @@ static void set_handler(lua_State *L, int index, struct client *client, enum sw_
     if (is_message && is_handler) client->is_pulled = false;
     client->handlers = is_handler ? client->handlers | bit : client->handlers & ~bit;
     lua_setiuservalue(L, index, (int)event + 1);
-    if (is_message || event == SW_EVENT_LOG || event == SW_EVENT_ACKED) set_wishes(L, client);
+    if (is_message || event == SW_EVENT_LOG || event == SW_EVENT_ACKED) post_interest(L, client);
     sw_inflow_recount(client);
     sw_client_anchor(L, index, client);
 }

@@ -15,11 +15,11 @@ void sw_client_close(struct client *client, double linger) {
     sw_inflow_drop_messages(client);
     sw_inflow_pass_end(client);
     sw_channel_set_greeting(client->channel, NULL); /* no connection follows */
-    struct sw_view view;
-    sw_channel_look(client->channel, &view);
+    struct sw_snapshot snapshot;
+    sw_channel_snapshot(client->channel, &snapshot);
     struct sw_command *command = sw_channel_command(client->channel, SW_CLOSE);
     command->linger = linger;
-    bool heard = view.attached && sw_channel_order(client->channel, command, SW_STATE_CLOSED);
+    bool heard = snapshot.attached && sw_channel_post_command(client->channel, command, SW_STATE_CLOSED);
     if (!heard) sw_channel_close_here(client->channel);
     sw_inflow_schedule(client);
 }

@@ -38,20 +38,20 @@ static bool is_busy(enum sw_state state) {
 }
 
 /* Starts the loop if need be, and again if it ended under our hands. */
-static struct sw_error order_connect(struct client *client, struct sw_command *command, enum sw_state state) {
+static struct sw_error post_connect(struct client *client, struct sw_command *command, enum sw_state state) {
     struct sw_error failed = sw_engine_start(client->host->engine);
     if (failed.err != SW_OK) {
         sw_commands_free(command);
         return failed;
     }
-    if (sw_channel_order(client->channel, command, state)) return failed;
+    if (sw_channel_post_command(client->channel, command, state)) return failed;
     failed = sw_engine_start(client->host->engine);
     if (failed.err == SW_OK && sw_channel_announce(client->channel)) return failed;
     sw_channel_withdraw(client->channel);
     return failed.err != SW_OK ? failed : sw_error_make(SW_CLOSED, SW_STAGE_START);
 }
 
-/* Has the client go to the server, unless it does already; the server is the client's only once that is ordered. */
+/* Has the client go to the server, unless it does already; the server is the client's only once that is posted. */
 static struct sw_error go_to(struct client *client, struct sw_server *server) {
     const struct sw_error none = {.err = SW_OK};
     bool is_same = !client->is_moved && sw_server_equal(server, client->server);
@@ -60,7 +60,7 @@ static struct sw_error go_to(struct client *client, struct sw_server *server) {
     if (command == NULL) return sw_error_system(ENOMEM, SW_STAGE_NONE);
     command->server = sw_server_ref(server);
     command->policy = client->reconnect;
-    struct sw_error failed = order_connect(client, command, first_state(server));
+    struct sw_error failed = post_connect(client, command, first_state(server));
     if (failed.err != SW_OK) return failed;
     sw_server_set(&client->server, server);
     client->is_moved = false;
@@ -114,16 +114,15 @@ static int client_connect(lua_State *L) {
 }
 
 /* A command that only matters to a loop that knows the client. False: no memory. */
-static bool order_if_attached(struct client *client, const struct sw_command *model, enum sw_state state) {
-    struct sw_view view;
-    sw_channel_look(client->channel, &view);
-    if (!view.attached) return true;
+static bool post_if_attached(struct client *client, const struct sw_command *model, enum sw_state state) {
+    struct sw_snapshot snapshot;
+    sw_channel_snapshot(client->channel, &snapshot);
+    if (!snapshot.attached) return true;
     struct sw_command *command = sw_channel_command(client->channel, model->verb);
     if (command == NULL) return false;
     command->server = sw_server_ref(model->server);
-    command->policy = model->policy;
     command->linger = model->linger;
-    bool heard = sw_channel_order(client->channel, command, state);
+    bool heard = sw_channel_post_command(client->channel, command, state);
     if (!heard) sw_channel_withdraw(client->channel); /* the loop has ended, or let go of the client, meanwhile */
     return true;
 }
@@ -147,7 +146,7 @@ static int client_disconnect(lua_State *L) {
     if (is_given && sw_policy_refuses_linger(L, &client->host->policy, "client:disconnect: linger", linger)) return 3;
     sw_host_note_linger(client->host, linger);
     const struct sw_command model = {.verb = SW_DISCONNECT, .linger = linger};
-    if (sw_client_state(client) != SW_STATE_IDLE && !order_if_attached(client, &model, SW_STATE_CLOSING))
+    if (sw_client_state(client) != SW_STATE_IDLE && !post_if_attached(client, &model, SW_STATE_CLOSING))
         return sw_push_no_memory(L);
     lua_pushboolean(L, true);
     return 1;
@@ -160,19 +159,19 @@ static int client_disconnect(lua_State *L) {
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ECLOSED, EFORKED, ENOMEM
+ * @treturn[2] string code: ECLOSED, EFORKED, or the saver's
  * @raise invalid spec
  */
 static int client_set_reconnect(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    struct sw_command model = {.verb = SW_RECONNECT};
+    struct sw_reconnect policy;
     lua_settop(L, 2);
-    sw_check_reconnect(L, (struct sw_spot){"client:set_reconnect", "spec"}, 2, &client->last_reconnect, &model.policy);
+    sw_check_reconnect(L, (struct sw_spot){"client:set_reconnect", "spec"}, 2, &client->last_reconnect, &policy);
     if (client->is_closed) return sw_push_closed(L, client->server);
-    if (!order_if_attached(client, &model, sw_client_state(client))) return sw_push_no_memory(L);
-    client->reconnect = model.policy;
-    if (model.policy.enabled) client->last_reconnect = model.policy;
+    sw_channel_post_reconnect(client->channel, &policy);
+    client->reconnect = policy;
+    if (policy.enabled) client->last_reconnect = policy;
     return sw_save_reconnect(L, 1, client);
 }
 
@@ -210,10 +209,10 @@ static int client_set_server(lua_State *L) {
     sw_check_port(L, (struct sw_spot){"client:set_server", "port"}, 3, &endpoint);
     if (client->is_closed) return sw_push_closed(L, client->server);
     model.server = sw_server_new(&endpoint);
-    bool ordered = model.server != NULL && order_if_attached(client, &model, sw_client_state(client));
-    if (ordered) sw_server_set(&client->server, model.server);
+    bool posted = model.server != NULL && post_if_attached(client, &model, sw_client_state(client));
+    if (posted) sw_server_set(&client->server, model.server);
     sw_server_unref(model.server);
-    if (!ordered) return sw_push_no_memory(L);
+    if (!posted) return sw_push_no_memory(L);
     client->is_moved = true;
     return sw_save_server(L, 1, client, 2, 3);
 }

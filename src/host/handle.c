@@ -57,9 +57,9 @@ static void unlink_from(struct client **list, struct client *client) {
 static bool must_live(const struct client *client) {
     if (client->is_over) return false;
     if (client->handlers == 0 && !client->discards) return sw_inflow_messages(client) > 0 || client->report_count > 0;
-    struct sw_view view;
-    sw_channel_look(client->channel, &view);
-    return view.state != SW_STATE_IDLE || view.undelivered || client->report_count > 0;
+    struct sw_snapshot snapshot;
+    sw_channel_snapshot(client->channel, &snapshot);
+    return snapshot.state != SW_STATE_IDLE || snapshot.undelivered || client->report_count > 0;
 }
 
 void sw_client_anchor(lua_State *L, int index, const struct client *client) {

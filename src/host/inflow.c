@@ -160,8 +160,9 @@ static void take(struct client *client) {
 /* Returns the pages of loans. */
 static struct sw_pages collect(struct host *host) {
     struct sw_arrivals arrivals = sw_engine_take_arrivals(host->engine);
-    for (struct sw_channel *channel = arrivals.ready, *next; channel != NULL; channel = next) {
-        next = channel->next_ready;
+    for (struct sw_link *link = arrivals.channels, *next; link != NULL; link = next) {
+        struct sw_channel *channel = sw_channel_of_up(link);
+        next = link->next;
         if (channel->owner != NULL) take(channel->owner);
         sw_channel_unref(channel);
     }
@@ -212,7 +213,7 @@ void sw_inflow_pass_report(struct client *client) {
     client->serial++;
     if (client->has_end && is_end(report)) client->has_end = has_later_end(client);
     struct sw_inbox *in = &client->channel->in;
-    if (report == &in->reserve) sw_channel_free_reserve(client->channel);
+    if (report == &in->reserve) sw_channel_post_reserve_free(client->channel);
     if (report == &in->reserve || report == &in->final) return;
     client->unsettled += sizeof *report;
     free(report);
@@ -260,7 +261,7 @@ void sw_inflow_settle(struct client *client) {
     if (client->unsettled == 0) return;
     size_t bytes = client->unsettled;
     client->unsettled = 0;
-    sw_channel_delivered(client->channel, bytes);
+    sw_channel_post_credit(client->channel, bytes);
 }
 
 void sw_inflow_drop_messages(struct client *client) {

@@ -13,7 +13,7 @@
 #include "host/host.h"
 
 /* Takes what the loop left for all clients of the host, and ends the loans that came back. There is no such thing for
- * one client: its channel would stay in the engine's ready list, and be put there once more. */
+ * one client: its channel would stay in the engine's list, and be put there once more. */
 void sw_inflow_collect(lua_State *L, struct host *host);
 
 /* The same while the Lua state closes, which ends all loans. */

@@ -15,9 +15,9 @@
 #include "host/usable.h"
 
 enum sw_state sw_client_state(const struct client *client) {
-    struct sw_view view;
-    sw_channel_look(client->channel, &view);
-    return view.state;
+    struct sw_snapshot snapshot;
+    sw_channel_snapshot(client->channel, &snapshot);
+    return snapshot.state;
 }
 
 /***
@@ -64,11 +64,11 @@ static int client_is_connected(lua_State *L) {
 static int client_pending(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    struct sw_view view;
-    sw_channel_look(client->channel, &view);
-    lua_pushinteger(L, (lua_Integer)view.queue_bytes);
+    struct sw_snapshot snapshot;
+    sw_channel_snapshot(client->channel, &snapshot);
+    lua_pushinteger(L, (lua_Integer)snapshot.queue_bytes);
     bool retains = client->channel->options->retain >= SW_RETAIN_UNACKED;
-    uint64_t messages = sw_view_queued(&view) + (retains ? view.gauges.in_flight : 0);
+    uint64_t messages = sw_snapshot_queued(&snapshot) + (retains ? snapshot.gauges.in_flight : 0);
     lua_pushinteger(L, (lua_Integer)messages);
     return 2;
 }
@@ -90,27 +90,27 @@ static void set_count(lua_State *L, const char *name, uint64_t count) {
 static int client_stats(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    struct sw_view view;
-    sw_channel_look(client->channel, &view);
-    const struct sw_gauges *gauges = &view.gauges;
+    struct sw_snapshot snapshot;
+    sw_channel_snapshot(client->channel, &snapshot);
+    const struct sw_gauges *gauges = &snapshot.gauges;
     lua_createtable(L, 0, 16);
-    lua_pushstring(L, sw_state_name(view.state));
+    lua_pushstring(L, sw_state_name(snapshot.state));
     lua_setfield(L, -2, "state");
-    set_count(L, "accepted", view.accepted);
-    set_count(L, "queued", sw_view_queued(&view));
+    set_count(L, "accepted", snapshot.accepted);
+    set_count(L, "queued", sw_snapshot_queued(&snapshot));
     set_count(L, "in_flight", gauges->in_flight);
     set_count(L, "finished", gauges->finished);
     set_count(L, "lost", gauges->lost_unsent + gauges->lost_unknown);
     set_count(L, "lost_unsent", gauges->lost_unsent);
     set_count(L, "lost_unknown", gauges->lost_unknown);
-    set_count(L, "queue_bytes", view.queue_bytes);
-    set_count(L, "inbox_bytes", view.inbox_bytes);
+    set_count(L, "queue_bytes", snapshot.queue_bytes);
+    set_count(L, "inbox_bytes", snapshot.inbox_bytes);
     set_count(L, "sent_bytes", gauges->sent_bytes);
     set_count(L, "received_bytes", gauges->received_bytes);
     set_count(L, "received", client->passed);
     set_count(L, "connects", gauges->connects);
     set_count(L, "failures", gauges->failures);
-    lua_pushboolean(L, view.paused);
+    lua_pushboolean(L, snapshot.paused);
     lua_setfield(L, -2, "paused");
     return 1;
 }

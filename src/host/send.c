@@ -213,7 +213,7 @@ static int client_confirm(lua_State *L) {
     if (client->channel->options->retain != SW_RETAIN_UNCONFIRMED)
         return luaL_error(L, "client:confirm: only for clients made with retain = \"unconfirmed\"");
     if (client->is_closed) return sw_push_closed(L, client->server);
-    if (id >= 0 && sw_channel_confirm(client->channel, (uint64_t)id)) return lua_pushboolean(L, true), 1;
+    if (id >= 0 && sw_channel_post_confirmed(client->channel, (uint64_t)id)) return lua_pushboolean(L, true), 1;
     lua_pushnil(L);
     lua_pushfstring(L, "message %I was never handed over, so it cannot be confirmed", (LUAI_UACINT)id);
     lua_pushliteral(L, "EINVAL");

@@ -187,7 +187,7 @@ static int client_unfinished(lua_State *L) {
     push_function(L, next);
     struct iterator *iterator = push_iterator(L);
     struct sw_copy copy;
-    sw_channel_want_copy(client->channel);
+    sw_channel_post_copy_wanted(client->channel);
     int values = sw_wait_until(L, client->host, client, -1, &copied, &copy);
     if (values != 1) { /* interrupted */
         sw_channel_drop_copy(client->channel);

@@ -33,11 +33,11 @@ static int push_true(lua_State *L) {
 static int inbox_full(lua_State *L) { return sw_push_refusal(L, SW_FULL, "inbox full: poll first"); }
 
 /* Why there is no connection. */
-static int push_end(lua_State *L, const struct client *client, const struct sw_view *view) {
-    if (view->state == SW_STATE_CLOSED) return sw_push_closed(L, client->server);
-    if (view->ended.err == SW_CLOSED)
+static int push_end(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot) {
+    if (snapshot->state == SW_STATE_CLOSED) return sw_push_closed(L, client->server);
+    if (snapshot->ended.err == SW_CLOSED)
         return sw_push_refusal(L, SW_CLOSED, "not connected: client:disconnect ended the connection");
-    if (view->ended.err != SW_OK) return sw_push_failure(L, &view->ended, client->server);
+    if (snapshot->ended.err != SW_OK) return sw_push_failure(L, &snapshot->ended, client->server);
     lua_pushnil(L);
     lua_pushliteral(L, "not connected: call client:connect first");
     lua_pushliteral(L, "ENOTCONN");
@@ -48,16 +48,16 @@ static int push_end(lua_State *L, const struct client *client, const struct sw_v
 
 static int look_connected(lua_State *L, struct client *client, void *context) {
     (void)context;
-    struct sw_view view;
-    sw_channel_look(client->channel, &view);
-    switch (view.state) {
+    struct sw_snapshot snapshot;
+    sw_channel_snapshot(client->channel, &snapshot);
+    switch (snapshot.state) {
     case SW_STATE_CONNECTED: return push_true(L);
     case SW_STATE_IDLE:
-    case SW_STATE_CLOSED: return push_end(L, client, &view);
+    case SW_STATE_CLOSED: return push_end(L, client, &snapshot);
     case SW_STATE_RESOLVING:
     case SW_STATE_CONNECTING:
     case SW_STATE_WAITING:
-    case SW_STATE_CLOSING: return view.paused ? inbox_full(L) : 0;
+    case SW_STATE_CLOSING: return snapshot.paused ? inbox_full(L) : 0;
     }
     return 0;
 }
@@ -66,12 +66,12 @@ static const struct sw_goal connected = {look_connected, "timed out: no connecti
 
 static int look_disconnected(lua_State *L, struct client *client, void *context) {
     (void)context;
-    struct sw_view view;
-    sw_channel_look(client->channel, &view);
-    if (view.state == SW_STATE_IDLE || view.gone) return push_true(L);
+    struct sw_snapshot snapshot;
+    sw_channel_snapshot(client->channel, &snapshot);
+    if (snapshot.state == SW_STATE_IDLE || snapshot.gone) return push_true(L);
     /* Our own end does not need the inbox; the peer's is not seen while reading is paused. */
-    bool ending = view.state == SW_STATE_CLOSING || view.state == SW_STATE_CLOSED;
-    return view.paused && !ending ? inbox_full(L) : 0;
+    bool ending = snapshot.state == SW_STATE_CLOSING || snapshot.state == SW_STATE_CLOSED;
+    return snapshot.paused && !ending ? inbox_full(L) : 0;
 }
 
 static const struct sw_goal disconnected = {look_disconnected, "timed out: the connection to %s has not ended yet",
@@ -116,16 +116,18 @@ struct flush {
     uint64_t lost_before; /* messages lost before the call that were not handed over whole */
 };
 
-static uint64_t lost_of(const struct sw_view *view) { return view->gauges.lost_unsent + view->gauges.lost_not_handed; }
+static uint64_t lost_of(const struct sw_snapshot *snapshot) {
+    return snapshot->gauges.lost_unsent + snapshot->gauges.lost_not_handed;
+}
 
 static int look_flushed(lua_State *L, struct client *client, void *context) {
     const struct flush *flush = context;
-    struct sw_view view;
-    sw_channel_look(client->channel, &view);
-    bool lost = lost_of(&view) > flush->lost_before;
-    if (view.gauges.handed >= flush->fence && !lost) return push_true(L);
-    if (lost || view.state == SW_STATE_IDLE || view.gone) return push_end(L, client, &view);
-    return view.paused ? inbox_full(L) : 0; /* a peer that waits for us to read may not read itself */
+    struct sw_snapshot snapshot;
+    sw_channel_snapshot(client->channel, &snapshot);
+    bool lost = lost_of(&snapshot) > flush->lost_before;
+    if (snapshot.gauges.handed >= flush->fence && !lost) return push_true(L);
+    if (lost || snapshot.state == SW_STATE_IDLE || snapshot.gone) return push_end(L, client, &snapshot);
+    return snapshot.paused ? inbox_full(L) : 0; /* a peer that waits for us to read may not read itself */
 }
 
 static const struct sw_goal flushed = {look_flushed, "timed out: not all of the queue is sent to %s yet",
@@ -146,9 +148,9 @@ static int client_flush(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     double deadline = read_deadline(L, "client:flush", 2);
-    struct sw_view view;
-    sw_channel_look(client->channel, &view);
-    struct flush flush = {view.accepted, lost_of(&view)};
+    struct sw_snapshot snapshot;
+    sw_channel_snapshot(client->channel, &snapshot);
+    struct flush flush = {snapshot.accepted, lost_of(&snapshot)};
     return sw_wait_until(L, client->host, client, deadline, &flushed, &flush);
 }
 
@@ -172,14 +174,14 @@ static bool take_message(lua_State *L, struct client *client) {
 
 static int look_message(lua_State *L, struct client *client, void *context) {
     (void)context;
-    struct sw_view view;
+    struct sw_snapshot snapshot;
     uint64_t ends = client->ends_taken;
-    sw_channel_look(client->channel, &view); /* first: what came before an end is there once the end is seen */
+    sw_channel_snapshot(client->channel, &snapshot); /* first: what came before an end is there once the end is seen */
     sw_inflow_collect(L, client->host);
     if (take_message(L, client)) return 1;
-    bool has_ended = view.state == SW_STATE_IDLE || view.state == SW_STATE_CLOSED;
+    bool has_ended = snapshot.state == SW_STATE_IDLE || snapshot.state == SW_STATE_CLOSED;
     if (has_ended || client->ends_taken == ends) sw_inflow_pass_end(client); /* what ended, began again since */
-    return has_ended ? push_end(L, client, &view) : 0;
+    return has_ended ? push_end(L, client, &snapshot) : 0;
 }
 
 static const struct sw_goal message = {look_message, "no message from %s yet", SW_WATCH_STATE};

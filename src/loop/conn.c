@@ -32,7 +32,9 @@ static const struct sw_error *last_cause(const struct conn *conn) {
     return conn->cause.err != SW_OK ? &conn->cause : NULL;
 }
 
-static void show(struct conn *conn) { sw_channel_show(conn->channel, conn->known, visible(conn), last_cause(conn)); }
+static void show(struct conn *conn) {
+    sw_channel_post_state(conn->channel, conn->known, visible(conn), last_cause(conn));
+}
 
 static void set_state(struct conn *conn, enum conn_state state) {
     ev_timer_stop(conn->loop->ev, &conn->timer);
@@ -46,7 +48,7 @@ void sw_conn_enter(struct conn *conn, enum conn_state state) {
 
 bool sw_conn_enter_with(struct conn *conn, enum conn_state state, const struct sw_report *report) {
     set_state(conn, state);
-    return sw_channel_show_with(conn->channel, conn->known, visible(conn), last_cause(conn), report);
+    return sw_channel_post_state_with(conn->channel, conn->known, visible(conn), last_cause(conn), report);
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
@@ -100,7 +102,7 @@ static void let_go(struct conn *conn, struct sw_report *last) {
     last->event = SW_EVENT_CLOSE;
     conn->channel->conn = NULL;
     sw_conn_enter(conn, CONN_CLOSED);
-    sw_channel_finish(conn->channel, last);
+    sw_channel_post_last(conn->channel, last);
     sw_loop_remove(conn->loop, conn);
 }
 
@@ -129,7 +131,7 @@ void sw_conn_log(struct conn *conn, enum sw_log log, double delay) {
     struct sw_report report = sw_conn_report(conn, SW_EVENT_LOG);
     report.log = log;
     report.seconds = delay;
-    sw_channel_report(conn->channel, &report);
+    sw_channel_post_report(conn->channel, &report);
 }
 
 static void give_loans_back(struct conn *conn) {
@@ -155,7 +157,7 @@ struct sw_progress sw_conn_progress(struct conn *conn) {
 
 void sw_conn_account(struct conn *conn) {
     const struct sw_progress progress = sw_conn_progress(conn);
-    sw_channel_account(conn->channel, &progress);
+    sw_channel_post_progress(conn->channel, &progress);
 }
 
 /* --- what comes next --- */
@@ -186,7 +188,7 @@ static struct sw_report error_report(const struct conn *conn) {
 
 static void tell_error(struct conn *conn) {
     struct sw_report report = error_report(conn);
-    sw_channel_report(conn->channel, &report);
+    sw_channel_post_report(conn->channel, &report);
     sw_conn_log(conn, SW_LOG_ERROR, 0);
 }
 
@@ -233,7 +235,7 @@ void sw_conn_ended(struct conn *conn, struct sw_report *report) {
     bool again = conn->goal == GOAL_RETRY && may_retry(conn);
     report->will_retry = again || conn->goal == GOAL_REDIAL;
     if (conn->goal == GOAL_REDIAL)
-        sw_channel_report(conn->channel, report);
+        sw_channel_post_report(conn->channel, report);
     else
         sw_conn_enter_with(conn, again ? CONN_WAITING : CONN_IDLE, report);
     sw_conn_log(conn, SW_LOG_DISCONNECTED, 0);
@@ -358,7 +360,6 @@ static void handle(struct conn *conn, const struct sw_command *command) {
     switch (command->verb) {
     case SW_CONNECT: handle_connect(conn, command); break;
     case SW_SERVER: sw_server_set(&conn->server, command->server); break;
-    case SW_RECONNECT: handle_policy(conn, &command->policy); break;
     case SW_DISCONNECT: handle_disconnect(conn, command); break;
     case SW_CLOSE: sw_conn_close(conn, command->linger); break;
     }
@@ -367,7 +368,7 @@ static void handle(struct conn *conn, const struct sw_command *command) {
 
 static void set_room(struct conn *conn, const struct sw_batch *batch) {
     bool was_full = conn->inbox_full;
-    conn->inbox_full = batch->paused || !batch->reserve_free;
+    conn->inbox_full = !batch->slots.has_room;
     if (!was_full || conn->inbox_full) return;
     sw_transfer_resume(conn);
     if (conn->attempt_due) sw_dial_start(conn);
@@ -379,16 +380,31 @@ static void confirm(struct conn *conn, uint64_t id) {
     if (sw_transfer_is_idle(conn)) sw_transfer_trim(conn); /* else the timer does it */
 }
 
+/* The commands, and the reconnect policy at its place among them. */
+static void handle_commands(struct conn *conn, const struct sw_batch *batch) {
+    const struct sw_slots *slots = &batch->slots;
+    bool has_policy = slots->posted & SW_SLOT_RECONNECT;
+    for (struct sw_command *command = batch->commands; command != NULL; command = command->next) {
+        if (has_policy && command->number > slots->reconnect_after) {
+            handle_policy(conn, &slots->reconnect);
+            has_policy = false;
+        }
+        handle(conn, command);
+    }
+    if (has_policy) handle_policy(conn, &slots->reconnect);
+}
+
 void sw_conn_attend(struct conn *conn, struct sw_batch *batch) {
     SW_ON_LOOP_THREAD();
-    conn->discard = batch->discard;
+    const struct sw_slots *slots = &batch->slots;
+    conn->discard = !slots->interest.messages;
     set_room(conn, batch);
-    if (batch->confirmed > conn->queue.confirmed) confirm(conn, batch->confirmed);
+    if (slots->confirmed > conn->queue.confirmed) confirm(conn, slots->confirmed);
     if (conn->state == CONN_CONNECTED) conn->fence = UINT64_MAX; /* the commands are seen now */
-    for (struct sw_command *command = batch->commands; command != NULL; command = command->next) handle(conn, command);
+    handle_commands(conn, batch);
     if (conn->state == CONN_CONNECTED || conn->state == CONN_FLUSHING) sw_transfer_send(conn);
-    if (batch->pages_wanted > 0) sw_transfer_make_ready(conn, batch->pages_wanted);
-    if (batch->copy_wanted && conn->state != CONN_CLOSED) sw_transfer_copy(conn);
+    if (slots->posted & SW_SLOT_PAGES) sw_transfer_make_ready(conn, slots->pages);
+    if (slots->posted & SW_SLOT_COPY && conn->state != CONN_CLOSED) sw_transfer_copy(conn);
 }
 
 void sw_conn_fail(struct conn *conn, struct sw_error fault) {
@@ -404,7 +420,7 @@ void sw_conn_fail(struct conn *conn, struct sw_error fault) {
     give_everything_up(conn, &report);
     bool loses = report.lost_unsent.first != 0 || report.lost_unknown.first != 0;
     sw_conn_enter(conn, CONN_IDLE);
-    if (!idle || loses) sw_channel_report(conn->channel, &report);
+    if (!idle || loses) sw_channel_post_report(conn->channel, &report);
     for (; conn->overtaken > 0; conn->overtaken--) tell_error(conn);
     conn->channel->conn = NULL;
     sw_channel_detach(conn->channel); /* from here on, close() puts the last event itself */

@@ -69,7 +69,7 @@ struct conn {
     struct sw_server *server;   /* of the next attempt; one reference; NULL before the first connect command */
     struct sw_server *dialled;  /* of the last: where it is connected, or connects, to; one reference or NULL */
     struct sw_reconnect reconnect;
-    struct sw_gauges gauges; /* the loop's copy: published by sw_channel_account */
+    struct sw_gauges gauges; /* the loop's copy: published by sw_channel_post_progress */
     ev_timer timer;
     uint32_t failures;  /* attempts and short connections that failed, in a row */
     bool inbox_full;    /* do not read, do not dial; set_room takes it back */

@@ -124,25 +124,22 @@ static struct conn *conn_of(struct loop *loop, struct sw_channel *channel) {
 }
 
 /* Gives each channel's batch to `handle`. One that was let go, and not taken up again by a connect, is passed over. */
-static void attend_all(struct loop *loop, struct sw_channel *channel,
-                       void (*handle)(struct conn *, struct sw_batch *)) {
-    while (channel != NULL) {
-        struct sw_channel *next = channel->next_dirty;
+static void attend_all(struct loop *loop, struct sw_link *link, void (*handle)(struct conn *, struct sw_batch *)) {
+    while (link != NULL) {
+        struct sw_channel *channel = sw_channel_of_down(link);
         struct sw_batch batch;
-        sw_channel_collect(channel, &batch);
+        link = link->next;
+        sw_channel_take_batch(channel, &batch);
         if (batch.attached) handle(conn_of(loop, channel), &batch);
         sw_commands_free(batch.commands);
         sw_channel_unref(channel);
-        channel = next;
     }
 }
 
 static void receive_posts(struct sw_post *post) {
     while (post != NULL) {
         struct sw_post *next = post->next;
-        struct sw_lookup *lookup = (struct sw_lookup *)post; /* its first member */
-        if (lookup->conn != NULL) sw_dial_resolved(lookup->conn, lookup);
-        sw_lookup_free(lookup);
+        post->handle(post);
         post = next;
     }
 }
@@ -182,9 +179,9 @@ enum outcome {
 static enum outcome work_once(struct loop *loop) {
     struct sw_work work;
     bool stays_awake = spins(loop) || loop->roused;
-    bool something = sw_engine_collect(loop->engine, &work, stays_awake);
+    bool something = sw_engine_take_work(loop->engine, &work, stays_awake);
     receive_posts(work.posts);
-    attend_all(loop, work.dirty, sw_conn_attend);
+    attend_all(loop, work.channels, sw_conn_attend);
     obey(loop, &work);
     free_removed(loop);
     if (something) return AGAIN;
@@ -196,7 +193,7 @@ static enum outcome work_round(struct loop *loop) {
     enum outcome outcome = work_once(loop);
     if (!loop->roused) return outcome;
     loop->roused = false;
-    sw_wakeup_drain(&loop->engine->loop_wakeup);
+    sw_waker_clear(&loop->engine->loop_waker);
     return AGAIN;
 }
 
@@ -222,7 +219,7 @@ void sw_loop_nap(struct loop *loop) { loop->nap = true; }
 static void after_sleep(struct ev_loop *ev, ev_check *watcher, int events) {
     (void)ev, (void)events;
     struct loop *loop = watcher->data;
-    sw_engine_awake(loop->engine);
+    sw_engine_note_awake(loop->engine);
 }
 
 static void on_wake(struct ev_loop *ev, ev_io *watcher, int events) {
@@ -240,7 +237,7 @@ static void on_idle(struct ev_loop *ev, ev_idle *watcher, int events) { (void)ev
 /* --- the thread --- */
 
 static void start_watchers(struct loop *loop) {
-    ev_io_init(&loop->wake, on_wake, loop->engine->loop_wakeup.read_fd, EV_READ);
+    ev_io_init(&loop->wake, on_wake, loop->engine->loop_waker.read_fd, EV_READ);
     ev_prepare_init(&loop->before_sleep, before_sleep);
     ev_check_init(&loop->after_sleep, after_sleep);
     ev_idle_init(&loop->unfinished, on_idle);
@@ -280,9 +277,9 @@ static void wind_up(struct loop *loop) {
     while (more) {
         for_each(loop, failed ? fail_one : abort_one);
         free_removed(loop);
-        more = sw_engine_collect_last(loop->engine, &work);
+        more = sw_engine_take_last_work(loop->engine, &work);
         receive_posts(work.posts);
-        attend_all(loop, work.dirty, refuse);
+        attend_all(loop, work.channels, refuse);
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "channel/thread.h"
+#include "loop/conn.h"
 
 enum { LOOKUPS_MAX = 4 };
 
@@ -74,11 +75,20 @@ static int spawn(struct sw_lookup *lookup) {
     return failed;
 }
 
+static void drop(struct sw_post *post) { sw_lookup_free(SW_HOLDER(post, struct sw_lookup, post)); }
+
+static void handle(struct sw_post *post) {
+    struct sw_lookup *lookup = SW_HOLDER(post, struct sw_lookup, post);
+    if (lookup->conn != NULL) sw_dial_resolved(lookup->conn, lookup);
+    sw_lookup_free(lookup);
+}
+
 int sw_resolver_start(struct sw_engine *engine, struct sw_server *server, struct conn *conn,
                       struct sw_lookup **lookup) {
     SW_ON_LOOP_THREAD();
     struct sw_lookup *job = sw_allocate_zeroed(sizeof *job);
     if (job == NULL) return ENOMEM;
+    job->post = (struct sw_post){NULL, handle, drop};
     job->engine = sw_engine_ref(engine);
     job->server = sw_server_ref(server);
     job->conn = conn;

@@ -26,7 +26,7 @@ struct sw_addresses {
 };
 
 struct sw_lookup {
-    struct sw_post post;      /* first: the loop gets it back as a post */
+    struct sw_post post;      /* set by whoever starts the lookup */
     struct conn *conn;        /* loop thread only: who waits, NULL when that ended first */
     struct sw_engine *engine; /* one reference */
     struct sw_server *server; /* one reference */

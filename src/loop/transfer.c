@@ -43,7 +43,7 @@ static bool owes_acked(const struct conn *conn) { return conn->acked_due > conn-
 void sw_transfer_sample(struct conn *conn) {
     sample(conn);
     sw_conn_account(conn); /* first: who is told finds it in stats() */
-    if (owes_acked(conn) && sw_channel_acked(conn->channel, conn->acked_due)) conn->acked_told = conn->acked_due;
+    if (owes_acked(conn) && sw_channel_post_acked(conn->channel, conn->acked_due)) conn->acked_told = conn->acked_due;
 }
 
 bool sw_transfer_is_idle(const struct conn *conn) { return conn->rests || !ev_is_active(&conn->ack_timer); }
@@ -278,7 +278,7 @@ static void put_messages(struct conn *conn) {
     uint64_t count = sw_assembly_take(&conn->in, &pages, &bytes);
     if (conn->discard || count == 0)
         sw_pages_free(&pages);
-    else if (sw_channel_put(conn->channel, &pages, count, bytes))
+    else if (sw_channel_post_messages(conn->channel, &pages, count, bytes))
         set_inbox_full(conn);
 }
 
@@ -381,7 +381,7 @@ void sw_transfer_copy(struct conn *conn) {
         copy.failed = !sw_sendq_copy(&conn->queue, &copy.pages);
         sw_engine_release_loans(conn->loop->engine);
     }
-    sw_channel_give_copy(conn->channel, &copy);
+    sw_channel_post_copy(conn->channel, &copy);
 }
 
 void sw_transfer_resume(struct conn *conn) {

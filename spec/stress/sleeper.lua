@@ -1,0 +1,30 @@
+-- Many clients that become ready while the script sleeps, for whoever counts what wakes it (spec/wake_spec.lua).
+--
+--     tools/run release lua spec/stress/sleeper.lua CLIENTS HOST PORT
+--
+-- Connects, prints "asleep", and sleeps until every client has received something. No client has a handler, so nothing
+-- that comes ends a sidewire.wait: the thread looks and sleeps on, as one does that a lot goes on around.
+
+local sidewire = require "sidewire.core"
+
+local count, host, port = math.tointeger(arg[1]), arg[2], math.tointeger(arg[3])
+
+local clients = {}
+for i = 1, count do
+  clients[i] = sidewire.new { host = host, port = port }
+  assert(clients[i]:connect())
+end
+
+-- Sleeps until `predicate` is true of every client.
+local function sleep_until(predicate)
+  for _, client in ipairs(clients) do
+    while not predicate(client) do sidewire.wait(0.1) end
+  end
+end
+
+sidewire.poll() -- from now on the script takes what has a handler
+sleep_until(function(client) return client:state() == "connected" end)
+print "asleep"
+io.stdout:flush()
+sleep_until(function(client) return client:stats().received_bytes > 0 end)
+os.exit(true) -- without a stop, which sleeps, too
