@@ -23,6 +23,7 @@
 #include "host/policy.h"
 #include "host/userdata.h"
 #include "loop/loop.h"
+#include "loop/reactor.h"
 
 #define SW_VERSION "0.1.0"
 
@@ -179,7 +180,7 @@ static void complete(lua_State *L) {
 /* The module; a second call in the same state gives the same one. */
 int luaopen_sidewire_core(lua_State *L) {
     luaL_checkversion(L);
-    const char *problem = sw_loop_check_library();
+    const char *problem = sw_reactor_check_library();
     if (problem != NULL) return luaL_error(L, "%s", problem);
     pin_once();
     lua_settop(L, 0);

@@ -223,7 +223,7 @@ static void copy(const struct sw_sendq *queue) {
     struct sw_pages pages;
     uint64_t id = kept_id() + 1;
     size_t at = 0;
-    MUST(sw_sendq_copy(queue, &pages));
+    MUST(sw_sendq_copy(queue, NULL, &pages));
     for (const struct sw_page *page = pages.head; page != NULL; page = page->next) {
         uint32_t done = 0;
         for (uint32_t i = 0; i < page->ends; i++, id++, at = 0) {

@@ -77,13 +77,51 @@ static void lending(void) {
     CHECK(sw_pages_append(&chain, bytes + TO, SIZE - TO, 0));
     CHECK(sw_pages_end(&chain, 0, SW_END_LOOSE));
     check_bytes(&chain, SIZE, 1);
-    CHECK(sw_pages_copy(chain.head, 0, 0, &copy));
+    CHECK(sw_pages_copy(chain.head, 0, 0, NULL, &copy));
     sw_pages_free(&chain);
     free(bytes); /* the copy has bytes of its own */
     check_bytes(&copy, SIZE, 1);
     CHECK(sw_page_loose_at(copy.tail, 0));
     for (const struct sw_page *page = copy.head; page != NULL; page = page->next) CHECK_EQ(page->loan, 0);
     sw_pages_free(&copy);
+}
+
+/* A guard that counts, and lets the bytes be gone at some time. */
+struct guarded {
+    int holds, releases, gone_after;
+};
+
+static bool hold(void *of) {
+    struct guarded *guarded = of;
+    CHECK_EQ(guarded->holds, guarded->releases);
+    if (guarded->holds == guarded->gone_after) return false;
+    guarded->holds++;
+    return true;
+}
+
+static void release(void *of) { ((struct guarded *)of)->releases++; }
+
+/* Lent bytes are held a page's worth at a time, so that their owner, who wants them back, waits for that only. */
+static void guarding(void) {
+    enum { SIZE = 1000000, OWN = 1000 };
+    unsigned char *bytes = some_bytes(SIZE);
+    struct sw_pages chain = {NULL, NULL}, copy;
+    CHECK(sw_pages_append(&chain, bytes, OWN, 0));
+    sw_pages_add(&chain, sw_page_new_lent(bytes + OWN, SIZE - OWN, 7));
+    CHECK(sw_pages_end(&chain, 0, 0));
+    struct guarded guarded = {.gone_after = -1};
+    const struct sw_pin_guard guard = {hold, release, &guarded};
+    CHECK(sw_pages_copy(chain.head, 0, 0, &guard, &copy));
+    CHECK_EQ(guarded.holds, (SIZE - OWN + SW_PAGE_ROOM - 1) / SW_PAGE_ROOM);
+    CHECK_EQ(guarded.releases, guarded.holds);
+    check_bytes(&copy, SIZE, 1);
+    sw_pages_free(&copy);
+    guarded = (struct guarded){.gone_after = 3};
+    CHECK(!sw_pages_copy(chain.head, 0, 0, &guard, &copy));
+    CHECK_EQ(guarded.releases, 3);
+    CHECK(copy.head == NULL && copy.tail == NULL);
+    sw_pages_free(&chain);
+    free(bytes);
 }
 
 /* Fills with messages of `size` bytes until no further fits; returns how many. */
@@ -160,6 +198,7 @@ static const struct unit_test tests[] = {
     {"has room for what was asked, and little more", sizes},
     {"makes as many pages as a message needs", appending},
     {"takes lent bytes where they lie, and copies them where a copy is wanted", lending},
+    {"holds lent bytes only while a page of them is copied, and copies nothing when they are gone", guarding},
     {"keeps bytes and boundaries apart until the page is full", boundaries},
     {"can end a message in a page that its bytes fill", full_page},
     {"joins chains in order", joining},

@@ -315,7 +315,7 @@ static void compare(struct sw_sendq *queue) {
 /* All that is unfinished, message by message. */
 static void copy(struct sw_sendq *queue) {
     struct sw_cursor cursor = {.offset = 0};
-    CHECK(sw_sendq_copy(queue, &cursor.pages));
+    CHECK(sw_sendq_copy(queue, NULL, &cursor.pages));
     for (uint64_t id = kept_id() + 1; id <= model.last_id && !unit_current.failed; id++) {
         static unsigned char bytes[4000];
         struct sw_message message = sw_cursor_message(&cursor);

@@ -26,7 +26,6 @@ static unsigned handled, dropped;
 
 typedef int create_fn(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
-/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the system's are not for programs */
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*thread_main)(void *), void *argument) {
     if (meanwhile.post != NULL) {
         meanwhile.taken = sw_engine_post(meanwhile.engine, meanwhile.post);

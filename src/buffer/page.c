@@ -129,11 +129,32 @@ bool sw_pages_end(struct sw_pages *chain, size_t expected, uint32_t flags) {
     return true;
 }
 
-/* What lies behind offset and index, at the end of the copy: a page's own bytes keep their boundaries in one page, lent
- * ones, which have none, may need more than the largest. */
-static bool copy_page(const struct sw_page *page, uint32_t offset, uint32_t index, struct sw_pages *copy) {
+static bool copy_guarded(struct sw_page *to, const unsigned char *bytes, size_t size,
+                         const struct sw_pin_guard *guard) {
+    if (guard != NULL && !guard->hold(guard->of)) return false;
+    sw_page_put(to, bytes, size);
+    if (guard != NULL) guard->release(guard->of);
+    return true;
+}
+
+/* Lent bytes have no boundaries, and may need more than the largest page. */
+static bool copy_lent(const unsigned char *bytes, size_t size, const struct sw_pin_guard *guard,
+                      struct sw_pages *copy) {
+    while (size > 0) {
+        struct sw_page *to = sw_page_new(size);
+        if (to == NULL) return false;
+        sw_pages_add(copy, to);
+        size_t room = sw_page_room(to), part = size < room ? size : room;
+        if (!copy_guarded(to, bytes, part, guard)) return false;
+        bytes += part;
+        size -= part;
+    }
+    return true;
+}
+
+/* What lies behind offset and index, at the end of the copy: in one page, with the boundaries. */
+static bool copy_own(const struct sw_page *page, uint32_t offset, uint32_t index, struct sw_pages *copy) {
     size_t size = page->used - offset;
-    if (page->loan != 0) return sw_pages_append(copy, page->bytes + offset, size, size);
     struct sw_page *to = sw_page_new(size + 4 * (size_t)(page->ends - index));
     if (to == NULL) return false;
     sw_page_put(to, page->bytes + offset, size);
@@ -142,10 +163,13 @@ static bool copy_page(const struct sw_page *page, uint32_t offset, uint32_t inde
     return true;
 }
 
-bool sw_pages_copy(const struct sw_page *page, uint32_t offset, uint32_t index, struct sw_pages *copy) {
+bool sw_pages_copy(const struct sw_page *page, uint32_t offset, uint32_t index, const struct sw_pin_guard *guard,
+                   struct sw_pages *copy) {
     *copy = (struct sw_pages){NULL, NULL};
     for (; page != NULL; page = page->next) {
-        if (!copy_page(page, offset, index, copy)) {
+        bool copied = page->loan != 0 ? copy_lent(page->bytes + offset, page->used - offset, guard, copy)
+                                      : copy_own(page, offset, index, copy);
+        if (!copied) {
             sw_pages_free(copy);
             return false;
         }

@@ -91,9 +91,18 @@ bool sw_pages_append(struct sw_pages *chain, const void *bytes, size_t size, siz
 /* Ends a message at the end of the chain. False: no memory. */
 bool sw_pages_end(struct sw_pages *chain, size_t expected, uint32_t flags);
 
-/* Copies a chain, of its first page what lies behind `offset` and the `index`-th boundary; lent bytes, too. False: no
- * memory, *copy is empty. */
-bool sw_pages_copy(const struct sw_page *page, uint32_t offset, uint32_t index, struct sw_pages *copy);
+/* For a thread that does not own the lent bytes: they may be read between hold (false: they are gone) and release. */
+struct sw_pin_guard {
+    bool (*hold)(void *of);
+    void (*release)(void *of);
+    void *of;
+};
+
+/* Copies a chain, of its first page what lies behind `offset` and the `index`-th boundary; lent bytes, too: under the
+ * guard, at most a page's worth at a time and nothing else meanwhile; guard NULL: they are the caller's. False: no
+ * memory, or the lent bytes are gone; *copy is empty. */
+bool sw_pages_copy(const struct sw_page *page, uint32_t offset, uint32_t index, const struct sw_pin_guard *guard,
+                   struct sw_pages *copy);
 
 /* Takes the first page out; the chain must not be empty. */
 struct sw_page *sw_pages_shift(struct sw_pages *chain);

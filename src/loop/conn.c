@@ -1,14 +1,16 @@
 #include "loop/conn.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "channel/engine.h"
+#include "base/list.h"
+#include "base/options.h"
+#include "channel/command.h"
+#include "channel/report.h"
 #include "channel/thread.h"
-#include "loop/loop.h"
-#include "loop/socket.h"
 
-/* A connection that held so long was good: the backoff starts anew. */
+/* A connection that held so long was good: the backoff starts anew. In seconds. */
 static const double HELD = 5;
 
 /* --- states --- */
@@ -17,11 +19,9 @@ static enum sw_state visible(const struct conn *conn) {
     if (sw_conn_is_closing(conn)) return SW_STATE_CLOSED; /* as it was when close() returned */
     switch (conn->state) {
     case CONN_IDLE: return SW_STATE_IDLE;
-    case CONN_RESOLVING: return SW_STATE_RESOLVING;
-    case CONN_CONNECTING: return SW_STATE_CONNECTING;
-    case CONN_CONNECTED: return SW_STATE_CONNECTED;
-    case CONN_FLUSHING:
-    case CONN_ENDING: return SW_STATE_CLOSING;
+    case CONN_DIALING: return conn->dialer.status == DIALER_RESOLVING ? SW_STATE_RESOLVING : SW_STATE_CONNECTING;
+    case CONN_OPEN: return SW_STATE_CONNECTED;
+    case CONN_CLOSING: return SW_STATE_CLOSING;
     case CONN_WAITING: return SW_STATE_WAITING;
     case CONN_CLOSED: return SW_STATE_CLOSED;
     }
@@ -37,300 +37,294 @@ static void show(struct conn *conn) {
 }
 
 static void set_state(struct conn *conn, enum conn_state state) {
-    ev_timer_stop(conn->loop->ev, &conn->timer);
+    ev_timer_stop(conn->reactor->ev, &conn->timer);
+    conn->is_held = false;
     conn->state = state;
 }
 
-void sw_conn_enter(struct conn *conn, enum conn_state state) {
+/* These two change the state and show it to the host; the second together with the report of it (false: no memory for
+ * that). */
+static void enter(struct conn *conn, enum conn_state state) {
     set_state(conn, state);
     show(conn);
 }
 
-bool sw_conn_enter_with(struct conn *conn, enum conn_state state, const struct sw_report *report) {
+static bool enter_with(struct conn *conn, enum conn_state state, const struct sw_report *report) {
     set_state(conn, state);
     return sw_channel_post_state_with(conn->channel, conn->known, visible(conn), last_cause(conn), report);
-}
-
-static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
-    (void)ev, (void)events;
-    struct conn *conn = timer->data;
-    switch (conn->state) {
-    case CONN_RESOLVING:
-    case CONN_CONNECTING: sw_dial_timeout(conn); break;
-    case CONN_FLUSHING:
-    case CONN_ENDING: sw_ending_timeout(conn); break;
-    case CONN_WAITING: sw_dial_start(conn); break;
-    case CONN_IDLE:
-    case CONN_CONNECTED:
-    case CONN_CLOSED: assert(!"a timer in a state without one");
-    }
-}
-
-void sw_conn_set_timer(struct conn *conn, double seconds) {
-    ev_timer_stop(conn->loop->ev, &conn->timer);
-    ev_timer_set(&conn->timer, seconds > 0 ? seconds : 0, 0);
-    ev_timer_start(conn->loop->ev, &conn->timer);
-}
-
-/* --- life --- */
-
-struct conn *sw_conn_new(struct loop *loop, struct sw_channel *channel) {
-    struct conn *conn = sw_loop_allocate(sizeof *conn);
-    conn->loop = loop;
-    conn->channel = sw_channel_ref(channel);
-    conn->fd = -1;
-    ev_init(&conn->timer, on_timer);
-    conn->timer.data = conn;
-    sw_channel_gauges(channel, &conn->gauges); /* an earlier loop may have counted */
-    sw_sendq_init(&conn->queue, channel->options->retain, conn->gauges.handed, conn->gauges.finished);
-    channel->conn = conn;
-    return conn;
-}
-
-void sw_conn_free(struct conn *conn) {
-    if (conn->lookup != NULL) conn->lookup->conn = NULL;
-    sw_sendq_fini(&conn->queue);
-    sw_greeting_unref(conn->greeting);
-    sw_server_unref(conn->server);
-    sw_server_unref(conn->dialled);
-    sw_channel_unref(conn->channel);
-    free(conn);
 }
 
 /* The last event, with what will never be sent; the channel has no connection from here on. */
 static void let_go(struct conn *conn, struct sw_report *last) {
     last->event = SW_EVENT_CLOSE;
     conn->channel->conn = NULL;
-    sw_conn_enter(conn, CONN_CLOSED);
+    enter(conn, CONN_CLOSED);
     sw_channel_post_last(conn->channel, last);
-    sw_loop_remove(conn->loop, conn);
+    conn->on_closed(conn);
 }
 
-void sw_conn_close_socket(struct conn *conn) {
-    sw_fork_hold();
-    atomic_store(&conn->channel->fd, -1);
-    sw_socket_close(conn->fd);
-    sw_fork_release();
-    conn->fd = -1;
-}
+/* --- reports --- */
 
-/* --- telling --- */
+static struct sw_error closed(void) { return sw_error_make(SW_CLOSED, SW_STAGE_CLOSE); }
 
-struct sw_report sw_conn_report(const struct conn *conn, enum sw_event event) {
-    struct sw_report report = {
+static struct sw_report make_report(const struct conn *conn, enum sw_event event) {
+    return (struct sw_report){
         .event = event,
         .error = conn->cause,
-        .address = conn->address,
-        .port = conn->port,
+        .address = conn->dialer.address,
+        .port = conn->dialer.port,
         .attempt = conn->failures + 1,
     };
-    return report;
 }
 
-void sw_conn_log(struct conn *conn, enum sw_log log, double delay) {
-    struct sw_report report = sw_conn_report(conn, SW_EVENT_LOG);
+static void post_log(struct conn *conn, enum sw_log log, double delay) {
+    struct sw_report report = make_report(conn, SW_EVENT_LOG);
     report.log = log;
     report.seconds = delay;
     sw_channel_post_report(conn->channel, &report);
 }
 
-static void give_loans_back(struct conn *conn) {
-    struct sw_pages lent = sw_sendq_take_lent(&conn->queue);
-    sw_engine_give_back(conn->loop->engine, &lent);
+/* A connect command came to nothing, for the cause given: its event. */
+static struct sw_report error_report(struct conn *conn) {
+    sw_tx_take(&conn->stream.tx); /* to be counted */
+    struct sw_report report = make_report(conn, SW_EVENT_ERROR);
+    report.unsent = sw_tx_unsent(&conn->stream.tx);
+    return report;
 }
 
-struct sw_progress sw_conn_progress(struct conn *conn) {
-    const struct sw_sendq *queue = &conn->queue;
-    struct sw_gauges *gauges = &conn->gauges;
-    gauges->in_flight = queue->handed.id - queue->kept.id;
-    gauges->finished = queue->finished;
-    gauges->handed = queue->handed.id;
-    gauges->reached = queue->reached;
-    gauges->failures = conn->failures;
-    /* The four groups, each counted on its own, make up what was taken in. */
-    assert(queue->last_id - queue->handed.id + sw_gauges_not_queued(gauges) == queue->last_id);
-    uint64_t before = conn->released;
-    conn->released = sw_sendq_released(queue);
-    give_loans_back(conn);
-    return (struct sw_progress){gauges, (size_t)(conn->released - before)};
+static void post_error(struct conn *conn) {
+    struct sw_report report = error_report(conn);
+    sw_channel_post_report(conn->channel, &report);
+    post_log(conn, SW_LOG_ERROR, 0);
 }
 
-void sw_conn_account(struct conn *conn) {
-    const struct sw_progress progress = sw_conn_progress(conn);
-    sw_channel_post_progress(conn->channel, &progress);
+static void post_superseded(struct conn *conn) {
+    if (conn->superseded > 0) conn->cause = closed();
+    for (; conn->superseded > 0; conn->superseded--) post_error(conn);
 }
 
-/* --- what comes next --- */
+/* --- what comes next: its steps --- */
 
 static bool may_retry(const struct conn *conn) { return sw_backoff_allows(&conn->reconnect, conn->failures); }
 
+static struct conn_facts facts(const struct conn *conn, const struct sw_server *server) {
+    return (struct conn_facts){
+        .is_same = sw_server_equal(conn->dialer.server, server),
+        .may_retry = may_retry(conn),
+        .has_room = !conn->stream.rx.is_paused,
+        .is_held = conn->is_held,
+    };
+}
+
+static enum conn_step next_step(const struct conn *conn, enum conn_event event) {
+    return sw_next(conn->state, conn->goal, event, facts(conn, conn->dialer.server));
+}
+
+static void look_at_dialer(struct conn *conn);
+static void look_at_stream(struct conn *conn);
+
+static void dial(struct conn *conn) {
+    sw_dialer_set_server(&conn->dialer, conn->server);
+    post_log(conn, conn->failures > 0 ? SW_LOG_RETRYING : SW_LOG_CONNECTING, 0);
+    set_state(conn, CONN_DIALING);
+    sw_dialer_start(&conn->dialer);
+    look_at_dialer(conn);
+}
+
+static void dial_or_hold(struct conn *conn, enum conn_step step) {
+    if (step == STEP_DIAL) {
+        dial(conn);
+    } else { /* what an attempt would tell has no room: handle_credit comes back to it */
+        enter(conn, CONN_WAITING);
+        conn->is_held = true;
+    }
+}
+
+/* An attempt is due. The step is asked for from WAITING, and no state is shown in between: it would be taken for the
+ * outcome of the command that is carried out. */
+static void attempt(struct conn *conn) {
+    if (!conn->stream.rx.is_paused && sw_channel_is_full(conn->channel)) sw_rx_set_room(&conn->stream.rx, false);
+    set_state(conn, CONN_WAITING);
+    dial_or_hold(conn, next_step(conn, EVENT_DUE));
+}
+
 static double next_delay(struct conn *conn) {
     uint32_t failures = conn->failures > 0 ? conn->failures : 1;
-    return sw_backoff_delay(&conn->reconnect, failures, sw_random(&conn->loop->seed));
+    return sw_backoff_delay(&conn->reconnect, failures, sw_reactor_random(conn->reactor));
 }
 
 static void wait_for_next(struct conn *conn) {
     double delay = next_delay(conn);
     conn->since = sw_clock();
-    struct sw_report report = sw_conn_report(conn, SW_EVENT_RETRY);
+    struct sw_report report = make_report(conn, SW_EVENT_RETRY);
     report.seconds = delay;
-    sw_conn_enter_with(conn, CONN_WAITING, &report);
-    sw_conn_set_timer(conn, delay);
-    sw_conn_log(conn, SW_LOG_WILL_RETRY, delay);
-}
-
-/* A connect command came to nothing, for the cause given: its event. */
-static struct sw_report error_report(const struct conn *conn) {
-    struct sw_report report = sw_conn_report(conn, SW_EVENT_ERROR);
-    report.unsent = conn->queue.last_id - conn->queue.handed.id;
-    return report;
-}
-
-static void tell_error(struct conn *conn) {
-    struct sw_report report = error_report(conn);
-    sw_channel_post_report(conn->channel, &report);
-    sw_conn_log(conn, SW_LOG_ERROR, 0);
+    enter_with(conn, CONN_WAITING, &report);
+    sw_reactor_set_timer(conn->reactor, &conn->timer, delay);
+    post_log(conn, SW_LOG_WILL_RETRY, delay);
 }
 
 /* No further attempt: the queue waits for the next connect command. */
-static void give_up(struct conn *conn, struct sw_error error) {
-    conn->cause = error;
+static void give_up(struct conn *conn, struct sw_error cause) {
+    sw_dialer_cancel(&conn->dialer);
+    conn->cause = cause;
     conn->failures = 0;
-    conn->attempt_due = false;
-    sw_transfer_take(conn); /* to be counted */
     struct sw_report report = error_report(conn);
-    sw_conn_enter_with(conn, CONN_IDLE, &report);
-    sw_conn_log(conn, SW_LOG_ERROR, 0);
+    enter_with(conn, CONN_IDLE, &report);
+    post_log(conn, SW_LOG_ERROR, 0);
 }
 
-void sw_conn_dial_failed(struct conn *conn, struct sw_error error) {
+static void redial(struct conn *conn) {
+    sw_dialer_cancel(&conn->dialer);
+    conn->cause = closed();
+    conn->failures = 0;
+    post_error(conn);
+    attempt(conn);
+}
+
+static void attempt_failed(struct conn *conn, struct sw_error error) {
+    sw_dialer_cancel(&conn->dialer);
+    conn->state = CONN_DIALING; /* also where the stream could not be opened */
     conn->cause = error;
     conn->failures++;
-    sw_conn_account(conn);
-    if (may_retry(conn))
+    sw_progress_count_failures(&conn->stream.progress, conn->failures);
+    sw_progress_publish(&conn->stream.progress);
+    if (next_step(conn, EVENT_FAILED) == STEP_WAIT)
         wait_for_next(conn);
     else
         give_up(conn, error);
 }
 
+static void open_stream(struct conn *conn) {
+    struct sw_transport transport;
+    struct stage_yield yield;
+    bool again = sw_progress_count_connect(&conn->stream.progress) > 1;
+    sw_progress_publish(&conn->stream.progress);
+    struct sw_report report = make_report(conn, SW_EVENT_CONNECT);
+    report.seconds = sw_clock() - conn->dialer.began;
+    conn->goal = GOAL_RETRY;
+    if (!enter_with(conn, CONN_OPEN, &report)) {
+        attempt_failed(conn, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
+        return;
+    }
+    conn->since = sw_clock();
+    post_log(conn, again ? SW_LOG_RECONNECTED : SW_LOG_CONNECTED, 0);
+    sw_dialer_take(&conn->dialer, &transport, &yield);
+    sw_stream_open(&conn->stream, &transport, yield.head);
+    look_at_stream(conn);
+}
+
+/* The dialer may have come to something. */
+static void look_at_dialer(struct conn *conn) {
+    switch (conn->dialer.status) {
+    case DIALER_IDLE: break;
+    case DIALER_RESOLVING:
+    case DIALER_CONNECTING: show(conn); break;
+    case DIALER_READY:
+        if (next_step(conn, EVENT_READY) == STEP_OPEN) open_stream(conn);
+        break;
+    case DIALER_FAILED: attempt_failed(conn, conn->dialer.error); break;
+    }
+}
+
 static void count_failure(struct conn *conn) {
     bool held = sw_clock() - conn->since >= HELD;
     conn->failures = held ? 0 : conn->failures + 1;
-    sw_conn_account(conn);
+    sw_progress_count_failures(&conn->stream.progress, conn->failures);
+    sw_progress_publish(&conn->stream.progress);
 }
 
-static struct sw_error closed(void) { return sw_error_make(SW_CLOSED, SW_STAGE_CLOSE); }
-
-static void tell_overtaken(struct conn *conn) {
-    if (conn->overtaken > 0) conn->cause = closed();
-    for (; conn->overtaken > 0; conn->overtaken--) tell_error(conn);
-}
-
-void sw_conn_ended(struct conn *conn, struct sw_report *report) {
-    if (conn->goal == GOAL_CLOSE) {
-        let_go(conn, report);
-        return;
-    }
-    if (conn->goal == GOAL_RETRY) count_failure(conn);
-    bool again = conn->goal == GOAL_RETRY && may_retry(conn);
-    report->will_retry = again || conn->goal == GOAL_REDIAL;
-    if (conn->goal == GOAL_REDIAL)
+/* The connection is over, its disconnect event made. */
+static void go_on(struct conn *conn, enum conn_step step, struct sw_report *report) {
+    report->will_retry = step != STEP_END_IDLE;
+    if (step == STEP_END_REDIAL)
         sw_channel_post_report(conn->channel, report);
     else
-        sw_conn_enter_with(conn, again ? CONN_WAITING : CONN_IDLE, report);
-    sw_conn_log(conn, SW_LOG_DISCONNECTED, 0);
-    tell_overtaken(conn);
-    if (again) {
+        enter_with(conn, step == STEP_END_WAIT ? CONN_WAITING : CONN_IDLE, report);
+    post_log(conn, SW_LOG_DISCONNECTED, 0);
+    post_superseded(conn);
+    if (step == STEP_END_WAIT) {
         wait_for_next(conn);
         return;
     }
     conn->failures = 0;
-    if (conn->goal == GOAL_REDIAL) sw_dial_start(conn);
+    if (step == STEP_END_REDIAL) attempt(conn);
+}
+
+static void finish_stream(struct conn *conn) {
+    struct sw_report report = make_report(conn, SW_EVENT_DISCONNECT);
+    enter(conn, CONN_CLOSING); /* a host that waits sees the cause before the losses */
+    sw_stream_close(&conn->stream, conn->goal == GOAL_CLOSE, &report);
+    if (conn->goal == GOAL_RETRY) count_failure(conn);
+    enum conn_step step = next_step(conn, EVENT_OVER);
+    if (step == STEP_LET_GO)
+        let_go(conn, &report);
+    else
+        go_on(conn, step, &report);
+}
+
+/* The stream may have come to something. */
+static void look_at_stream(struct conn *conn) {
+    enum closing_step step = sw_stream_step(&conn->stream);
+    if (!sw_stream_is_open(&conn->stream) || step == CLOSING_NOT) return;
+    conn->cause = conn->stream.cause;
+    if (step == CLOSING_OVER)
+        finish_stream(conn);
+    else if (next_step(conn, EVENT_ENDING) == STEP_SHOW_END)
+        enter(conn, CONN_CLOSING);
 }
 
 /* --- commands --- */
 
-/* Straight to the next attempt: a state in between would be taken for the outcome of the command that is carried out.
- */
-static void redial(struct conn *conn) {
-    sw_dial_cancel(conn);
-    conn->cause = closed();
-    conn->failures = 0;
-    sw_transfer_take(conn); /* to be counted */
-    tell_error(conn);
-    sw_dial_start(conn);
-}
-
 static void handle_connect(struct conn *conn, const struct sw_command *command) {
-    bool same = sw_server_equal(conn->dialled, command->server);
-    bool same_next = sw_server_equal(conn->server, command->server);
+    enum conn_step step = sw_next(conn->state, conn->goal, EVENT_CONNECT, facts(conn, command->server));
+    bool replaces = conn->goal == GOAL_REDIAL && !sw_server_equal(conn->server, command->server);
     sw_server_set(&conn->server, command->server);
     conn->reconnect = command->policy;
-    switch (conn->state) {
-    case CONN_IDLE:
-    case CONN_WAITING: sw_dial_start(conn); break;
-    case CONN_RESOLVING:
-    case CONN_CONNECTING:
-        if (!same) redial(conn);
-        break;
-    case CONN_CONNECTED:
-        if (same) break;
+    switch (step) {
+    case STEP_DIAL:
+    case STEP_HOLD: attempt(conn); break;
+    case STEP_REDIAL: redial(conn); break;
+    case STEP_SHUT_DOWN:
         conn->goal = GOAL_REDIAL;
-        conn->fence = command->fence;
-        conn->cause = closed();
-        sw_ending_start(conn, conn->channel->options->linger);
+        sw_stream_shut_down(&conn->stream, command->fence, conn->channel->options->linger);
+        look_at_stream(conn);
         break;
-    case CONN_FLUSHING:
-    case CONN_ENDING:
-        if (conn->goal == GOAL_CLOSE) break;
-        if (conn->goal == GOAL_REDIAL && !same_next) conn->overtaken++;
-        if (conn->fence > command->fence) conn->fence = command->fence;
+    case STEP_AIM_REDIAL:
+        if (replaces) conn->superseded++;
+        sw_tx_lower_fence(&conn->stream.tx, command->fence);
         conn->goal = GOAL_REDIAL;
         break;
-    case CONN_CLOSED: break;
+    default: break;
     }
-}
-
-static void handle_policy(struct conn *conn, const struct sw_reconnect *policy) {
-    conn->reconnect = *policy;
-    if (conn->state != CONN_WAITING) return;
-    if (!may_retry(conn))
-        give_up(conn, conn->cause);
-    else if (!conn->attempt_due)
-        sw_conn_set_timer(conn, conn->since + next_delay(conn) - sw_clock());
 }
 
 static void handle_disconnect(struct conn *conn, const struct sw_command *command) {
-    switch (conn->state) {
-    case CONN_RESOLVING:
-    case CONN_CONNECTING:
-        sw_dial_cancel(conn);
-        give_up(conn, closed());
+    switch (next_step(conn, EVENT_DISCONNECT)) {
+    case STEP_GIVE_UP: give_up(conn, closed()); break;
+    case STEP_FLUSH:
+        conn->goal = GOAL_REST;
+        conn->cause = closed();
+        enter(conn, CONN_CLOSING);
+        sw_stream_flush(&conn->stream, command->fence, command->linger, false);
+        look_at_stream(conn);
         break;
-    case CONN_WAITING: give_up(conn, closed()); break;
-    case CONN_CONNECTED: sw_ending_flush(conn, GOAL_REST, command->fence, command->linger); break;
-    case CONN_FLUSHING:
-    case CONN_ENDING:
-        if (conn->goal == GOAL_CLOSE) break;
-        if (conn->goal == GOAL_REDIAL) conn->overtaken++;
-        if (conn->fence > command->fence) conn->fence = command->fence;
+    case STEP_AIM_REST:
+        if (conn->goal == GOAL_REDIAL) conn->superseded++;
+        sw_tx_lower_fence(&conn->stream.tx, command->fence);
         conn->goal = GOAL_REST;
         break;
-    case CONN_IDLE:
-    case CONN_CLOSED: break;
+    default: break;
     }
 }
 
-bool sw_conn_is_closing(const struct conn *conn) {
-    return conn->goal == GOAL_CLOSE && (conn->state == CONN_FLUSHING || conn->state == CONN_ENDING);
-}
+bool sw_conn_is_closing(const struct conn *conn) { return conn->goal == GOAL_CLOSE && conn->state == CONN_CLOSING; }
 
 /* Whatever is under way ends, and all messages with it: into the report. What the host accepts from now on is not ours.
  */
 static void give_everything_up(struct conn *conn, struct sw_report *report) {
-    if (conn->state == CONN_RESOLVING || conn->state == CONN_CONNECTING) sw_dial_cancel(conn);
+    sw_dialer_cancel(&conn->dialer);
     conn->goal = GOAL_CLOSE;
-    sw_ending_account(conn, report);
+    sw_stream_close(&conn->stream, true, report);
 }
 
 void sw_conn_abort(struct conn *conn) {
@@ -340,22 +334,32 @@ void sw_conn_abort(struct conn *conn) {
 }
 
 void sw_conn_close(struct conn *conn, double linger) {
-    switch (conn->state) {
-    case CONN_IDLE:
-    case CONN_RESOLVING:
-    case CONN_CONNECTING:
-    case CONN_WAITING: sw_conn_abort(conn); break; /* nothing to flush to */
-    case CONN_CONNECTED:
-    case CONN_FLUSHING: sw_ending_flush(conn, GOAL_CLOSE, UINT64_MAX, linger); break;
-    case CONN_ENDING:
+    switch (next_step(conn, EVENT_CLOSE)) {
+    case STEP_LET_GO: sw_conn_abort(conn); break;
+    case STEP_FINAL:
         conn->goal = GOAL_CLOSE;
-        sw_ending_check(conn);
+        set_state(conn, CONN_CLOSING);
+        sw_stream_flush(&conn->stream, UINT64_MAX, linger, true);
+        conn->cause = conn->stream.cause;
+        show(conn);
+        look_at_stream(conn);
         break;
-    case CONN_CLOSED: break;
+    default: break;
     }
 }
 
-static void handle(struct conn *conn, const struct sw_command *command) {
+static void handle_reconnect(struct conn *conn, const struct sw_reconnect *reconnect) {
+    conn->reconnect = *reconnect;
+    switch (next_step(conn, EVENT_RECONNECT)) {
+    case STEP_GIVE_UP: give_up(conn, conn->cause); break;
+    case STEP_RESCHEDULE:
+        sw_reactor_set_timer(conn->reactor, &conn->timer, conn->since + next_delay(conn) - sw_clock());
+        break;
+    default: break;
+    }
+}
+
+static void handle_command(struct conn *conn, const struct sw_command *command) {
     conn->known = command->number;
     switch (command->verb) {
     case SW_CONNECT: handle_connect(conn, command); break;
@@ -366,65 +370,61 @@ static void handle(struct conn *conn, const struct sw_command *command) {
     if (conn->state != CONN_CLOSED) show(conn); /* the host shows its guess until the loop knows the command */
 }
 
-static void set_room(struct conn *conn, const struct sw_batch *batch) {
-    bool was_full = conn->inbox_full;
-    conn->inbox_full = !batch->slots.has_room;
-    if (!was_full || conn->inbox_full) return;
-    sw_transfer_resume(conn);
-    if (conn->attempt_due) sw_dial_start(conn);
-}
-
-static void confirm(struct conn *conn, uint64_t id) {
-    sw_sendq_confirm(&conn->queue, id);
-    sw_conn_account(conn);
-    if (sw_transfer_is_idle(conn)) sw_transfer_trim(conn); /* else the timer does it */
-}
-
-/* The commands, and the reconnect policy at its place among them. */
+/* In the order in which the host posted them. */
 static void handle_commands(struct conn *conn, const struct sw_batch *batch) {
-    const struct sw_slots *slots = &batch->slots;
-    bool has_policy = slots->posted & SW_SLOT_RECONNECT;
-    for (struct sw_command *command = batch->commands; command != NULL; command = command->next) {
-        if (has_policy && command->number > slots->reconnect_after) {
-            handle_policy(conn, &slots->reconnect);
-            has_policy = false;
+    bool is_posted = batch->slots.posted & SW_SLOT_RECONNECT;
+    for (const struct sw_command *command = batch->commands; command != NULL; command = command->next) {
+        if (is_posted && command->number > batch->slots.reconnect_after) {
+            handle_reconnect(conn, &batch->slots.reconnect);
+            is_posted = false;
         }
-        handle(conn, command);
+        handle_command(conn, command);
     }
-    if (has_policy) handle_policy(conn, &slots->reconnect);
+    if (is_posted) handle_reconnect(conn, &batch->slots.reconnect);
 }
 
-void sw_conn_attend(struct conn *conn, struct sw_batch *batch) {
+static void handle_credit(struct conn *conn, bool has_room) {
+    sw_rx_set_room(&conn->stream.rx, has_room);
+    if (has_room && conn->is_held) attempt(conn);
+}
+
+void sw_conn_handle_batch(struct conn *conn, const struct sw_batch *batch) {
     SW_ON_LOOP_THREAD();
     const struct sw_slots *slots = &batch->slots;
-    conn->discard = !slots->interest.messages;
-    set_room(conn, batch);
-    if (slots->confirmed > conn->queue.confirmed) confirm(conn, slots->confirmed);
-    if (conn->state == CONN_CONNECTED) conn->fence = UINT64_MAX; /* the commands are seen now */
+    struct tx *tx = &conn->stream.tx;
+    conn->stream.rx.discards = !slots->interest.messages;
+    handle_credit(conn, slots->has_room);
+    sw_tx_confirm(tx, slots->confirmed);
+    sw_tx_lift_fence(tx); /* the commands are seen now */
     handle_commands(conn, batch);
-    if (conn->state == CONN_CONNECTED || conn->state == CONN_FLUSHING) sw_transfer_send(conn);
-    if (slots->posted & SW_SLOT_PAGES) sw_transfer_make_ready(conn, slots->pages);
-    if (slots->posted & SW_SLOT_COPY && conn->state != CONN_CLOSED) sw_transfer_copy(conn);
+    if (sw_stream_is_open(&conn->stream)) {
+        sw_stream_send(&conn->stream);
+        look_at_stream(conn);
+    }
+    if (slots->pages > 0) sw_tx_make_ready(tx, slots->pages);
+    if (slots->posted & SW_SLOT_COPY && conn->state != CONN_CLOSED) sw_tx_copy(tx);
 }
+
+/* --- when the loop ends --- */
 
 void sw_conn_fail(struct conn *conn, struct sw_error fault) {
     if (sw_conn_is_closing(conn)) {
         sw_conn_abort(conn);
         return;
     }
-    bool idle = conn->state == CONN_IDLE, open = sw_conn_is_open(conn);
-    if (open && conn->goal == GOAL_REDIAL) conn->overtaken++;
+    bool was_idle = conn->state == CONN_IDLE, was_open = sw_stream_is_open(&conn->stream);
+    if (was_open && conn->goal == GOAL_REDIAL) conn->superseded++;
     conn->cause = fault;
-    show(conn); /* who waits sees the cause before the losses */
-    struct sw_report report = sw_conn_report(conn, open ? SW_EVENT_DISCONNECT : SW_EVENT_ERROR);
+    show(conn); /* a host that waits sees the cause before the losses */
+    struct sw_report report = make_report(conn, was_open ? SW_EVENT_DISCONNECT : SW_EVENT_ERROR);
     give_everything_up(conn, &report);
     bool loses = report.lost_unsent.first != 0 || report.lost_unknown.first != 0;
-    sw_conn_enter(conn, CONN_IDLE);
-    if (!idle || loses) sw_channel_post_report(conn->channel, &report);
-    for (; conn->overtaken > 0; conn->overtaken--) tell_error(conn);
+    enter(conn, CONN_IDLE);
+    if (!was_idle || loses) sw_channel_post_report(conn->channel, &report);
+    for (; conn->superseded > 0; conn->superseded--) post_error(conn);
     conn->channel->conn = NULL;
     sw_channel_detach(conn->channel); /* from here on, close() puts the last event itself */
-    sw_loop_remove(conn->loop, conn);
+    conn->on_closed(conn);
 }
 
 void sw_conn_refuse(struct conn *conn, const struct sw_batch *batch, struct sw_error fault) {
@@ -434,9 +434,43 @@ void sw_conn_refuse(struct conn *conn, const struct sw_batch *batch, struct sw_e
         closing = closing || command->verb == SW_CLOSE;
         connecting = connecting || command->verb == SW_CONNECT;
     }
-    sw_conn_enter(conn, connecting ? CONN_WAITING : CONN_IDLE); /* for what will not come */
+    enter(conn, connecting ? CONN_WAITING : CONN_IDLE); /* for what will not come */
     if (closing)
         sw_conn_abort(conn);
     else
         sw_conn_fail(conn, fault);
+}
+
+/* --- life --- */
+
+static void on_dialer(struct dialer *dialer) { look_at_dialer(SW_HOLDER(dialer, struct conn, dialer)); }
+
+static void on_stream(struct stream *stream) { look_at_stream(SW_HOLDER(stream, struct conn, stream)); }
+
+static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
+    (void)ev, (void)events;
+    attempt(timer->data);
+}
+
+struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel, void (*on_closed)(struct conn *conn),
+                         void *owner) {
+    struct conn *conn = sw_reactor_allocate(sizeof *conn);
+    conn->reactor = reactor;
+    conn->channel = sw_channel_ref(channel);
+    conn->on_closed = on_closed;
+    conn->owner = owner;
+    sw_dialer_init(&conn->dialer, reactor, channel, on_dialer);
+    sw_stream_init(&conn->stream, reactor, channel, on_stream);
+    ev_init(&conn->timer, on_timer);
+    conn->timer.data = conn;
+    channel->conn = conn;
+    return conn;
+}
+
+void sw_conn_free(struct conn *conn) {
+    sw_dialer_fini(&conn->dialer);
+    sw_stream_fini(&conn->stream);
+    sw_server_unref(conn->server);
+    sw_channel_unref(conn->channel);
+    free(conn);
 }

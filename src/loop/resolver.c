@@ -4,11 +4,13 @@
 #include <netdb.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/address.h"
+#include "base/list.h"
 #include "base/memory.h"
 #include "channel/thread.h"
-#include "loop/conn.h"
 
 enum { LOOKUPS_MAX = 4 };
 
@@ -52,6 +54,20 @@ static struct sw_error explain(int failed, int sys) {
     }
 }
 
+static void free_lookup(struct sw_lookup *lookup) {
+    sw_engine_unref(lookup->engine);
+    sw_server_unref(lookup->server);
+    free(lookup);
+}
+
+static void handle_answer(struct sw_post *post) {
+    struct sw_lookup *lookup = SW_HOLDER(post, struct sw_lookup, post);
+    if (lookup->owner != NULL) lookup->on_answer(lookup);
+    free_lookup(lookup);
+}
+
+static void drop_answer(struct sw_post *post) { free_lookup(SW_HOLDER(post, struct sw_lookup, post)); }
+
 static void *run(void *argument) {
     struct sw_lookup *lookup = argument;
     sw_thread_mark_ours();
@@ -59,7 +75,7 @@ static void *run(void *argument) {
     lookup->error = explain(failed, errno);
     atomic_fetch_sub(&lookups, 1);
     struct sw_engine *engine = sw_engine_ref(lookup->engine); /* once posted, the job is the loop's */
-    if (!sw_engine_post(engine, &lookup->post)) sw_lookup_free(lookup);
+    if (!sw_engine_post(engine, &lookup->post)) free_lookup(lookup);
     sw_engine_unref(engine);
     return NULL;
 }
@@ -75,34 +91,21 @@ static int spawn(struct sw_lookup *lookup) {
     return failed;
 }
 
-static void drop(struct sw_post *post) { sw_lookup_free(SW_HOLDER(post, struct sw_lookup, post)); }
-
-static void handle(struct sw_post *post) {
-    struct sw_lookup *lookup = SW_HOLDER(post, struct sw_lookup, post);
-    if (lookup->conn != NULL) sw_dial_resolved(lookup->conn, lookup);
-    sw_lookup_free(lookup);
-}
-
-int sw_resolver_start(struct sw_engine *engine, struct sw_server *server, struct conn *conn,
-                      struct sw_lookup **lookup) {
+int sw_resolver_start(struct sw_engine *engine, struct sw_server *server, void (*on_answer)(struct sw_lookup *lookup),
+                      void *owner, struct sw_lookup **lookup) {
     SW_ON_LOOP_THREAD();
     struct sw_lookup *job = sw_allocate_zeroed(sizeof *job);
     if (job == NULL) return ENOMEM;
-    job->post = (struct sw_post){NULL, handle, drop};
+    job->post = (struct sw_post){.handle = handle_answer, .drop = drop_answer};
+    job->on_answer = on_answer;
+    job->owner = owner;
     job->engine = sw_engine_ref(engine);
     job->server = sw_server_ref(server);
-    job->conn = conn;
     int failed = spawn(job);
     if (failed != 0) {
-        sw_lookup_free(job);
+        free_lookup(job);
         return failed;
     }
     *lookup = job;
     return 0;
-}
-
-void sw_lookup_free(struct sw_lookup *lookup) {
-    sw_engine_unref(lookup->engine);
-    sw_server_unref(lookup->server);
-    free(lookup);
 }

@@ -239,8 +239,8 @@ uint64_t sw_sendq_released(const struct sw_sendq *queue) {
     return 0;
 }
 
-bool sw_sendq_copy(const struct sw_sendq *queue, struct sw_pages *copy) {
-    return sw_pages_copy(queue->kept.page, queue->kept.offset, queue->kept.index, copy);
+bool sw_sendq_copy(const struct sw_sendq *queue, const struct sw_pin_guard *guard, struct sw_pages *copy) {
+    return sw_pages_copy(queue->kept.page, queue->kept.offset, queue->kept.index, guard, copy);
 }
 
 /* --- the end of a connection --- */

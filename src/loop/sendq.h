@@ -87,8 +87,9 @@ static inline bool sw_sendq_is_cut(const struct sw_sendq *queue) { return queue-
 /* Bytes, of all that were put, that count against queue_limit no longer. Never decreases. */
 uint64_t sw_sendq_released(const struct sw_sendq *queue);
 
-/* Copies every unfinished message, the first of which is kept.id + 1. False: no memory, *copy is empty. */
-bool sw_sendq_copy(const struct sw_sendq *queue, struct sw_pages *copy);
+/* Copies every unfinished message, the first of which is kept.id + 1; lent bytes under the guard. False: no memory, or
+ * the lent bytes are gone; *copy is empty. */
+bool sw_sendq_copy(const struct sw_sendq *queue, const struct sw_pin_guard *guard, struct sw_pages *copy);
 
 /* Moves the spent pages out. */
 struct sw_stock sw_sendq_take_spent(struct sw_sendq *queue);

@@ -14,6 +14,8 @@
 #include <linux/sockios.h>
 #endif
 
+#include "channel/thread.h"
+
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0 /* where it is missing there is SO_NOSIGPIPE */
 #endif
@@ -74,15 +76,29 @@ static int open_socket(int family) {
 #endif
 }
 
-int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, int *fd, bool *done) {
-    *fd = open_socket(address->any.sa_family);
-    if (*fd < 0) return errno;
-    set_options(*fd, options);
-    *done = connect(*fd, &address->any, address->size) == 0;
+/* 0, or an errno: the descriptor is closed then. */
+static int start_connect(int fd, const struct sw_address *address, bool *done) {
+    *done = connect(fd, &address->any, address->size) == 0;
     if (*done || errno == EINPROGRESS || errno == EINTR) return 0;
     int failed = errno;
-    close(*fd);
-    *fd = -1;
+    close(fd);
+    return failed;
+}
+
+int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, atomic_int *noted, int *fd,
+                      bool *done) {
+    int failed = 0;
+    sw_fork_hold();
+    *fd = open_socket(address->any.sa_family);
+    if (*fd < 0) {
+        failed = errno;
+    } else {
+        set_options(*fd, options);
+        failed = start_connect(*fd, address, done);
+    }
+    if (failed != 0) *fd = -1;
+    atomic_store(noted, *fd);
+    sw_fork_release();
     return failed;
 }
 
@@ -134,7 +150,7 @@ ptrdiff_t sw_socket_receive(int fd, void *buffer, size_t size) {
     return got < 0 ? -errno : got;
 }
 
-bool sw_socket_finish(int fd) { return shutdown(fd, SHUT_WR) == 0; }
+bool sw_socket_shut_down(int fd) { return shutdown(fd, SHUT_WR) == 0; }
 
 uint64_t sw_socket_acked(int fd, uint64_t written, bool fin) {
     int queued = 0;
@@ -158,7 +174,12 @@ void sw_socket_set_abort(int fd) {
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
-void sw_socket_close(int fd) { close(fd); /* not again on EINTR: the descriptor is gone (close(2), Linux) */ }
+void sw_socket_close(int fd, atomic_int *noted) {
+    sw_fork_hold();
+    atomic_store(noted, -1);
+    close(fd); /* not again on EINTR: the descriptor is gone (close(2), Linux) */
+    sw_fork_release();
+}
 
 struct sw_ip sw_address_ip(const struct sw_address *address) {
     struct sw_ip ip = {.version = 0};

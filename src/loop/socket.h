@@ -1,12 +1,14 @@
 /* The socket calls, each once, with what is not portable about them.
  *
  * Every descriptor is non-blocking and close-on-exec; no call here waits, none raises SIGPIPE (MSG_NOSIGNAL,
- * SO_NOSIGPIPE). Failures are errno values.
+ * SO_NOSIGPIPE). Failures are errno values. While a connection is open, a transport (loop/transport.h) stands between
+ * these calls and all that sends and receives.
  */
 #ifndef SW_LOOP_SOCKET_H
 #define SW_LOOP_SOCKET_H
 
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,9 +27,10 @@ struct sw_address {
     };
 };
 
-/* A socket set up for the address and the options, connecting. *fd is -1 on failure. 0 (*done: connected at once, else
- * wait until it is writable) or an errno. */
-int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, int *fd, bool *done);
+/* A socket set up for the address and the options, connecting. *fd is -1 on failure, and *noted what *fd is: there a
+ * forked child finds the descriptor to close. 0 (*done: connected at once, else wait until it is writable) or an errno. */
+int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, atomic_int *noted, int *fd,
+                      bool *done);
 
 /* The outcome of a connect whose socket has become writable: 0, an errno, or -1 for "not yet". Looks for data first:
  * after a reset the kernel still has what came before it, and SO_ERROR would throw that away. */
@@ -43,10 +46,10 @@ ptrdiff_t sw_socket_send(int fd, struct iovec *iov, size_t count);
 ptrdiff_t sw_socket_receive(int fd, void *buffer, size_t size);
 
 /* Our FIN: after all that was sent. True when the kernel accepted it. */
-bool sw_socket_finish(int fd);
+bool sw_socket_shut_down(int fd);
 
 /* Of `written` bytes that the kernel took, those that the peer's TCP has acknowledged; `fin` tells that
- * sw_socket_finish succeeded, since an unacknowledged FIN counts as one byte. Also right after a reset, until the
+ * sw_socket_shut_down succeeded, since an unacknowledged FIN counts as one byte. Also right after a reset, until the
  * close. */
 uint64_t sw_socket_acked(int fd, uint64_t written, bool fin);
 
@@ -58,7 +61,8 @@ void sw_socket_set_stall(int fd, double seconds);
 /* Makes the close a reset: nothing lingers in the kernel, no TIME-WAIT. */
 void sw_socket_set_abort(int fd);
 
-void sw_socket_close(int fd);
+/* The one place where a socket is closed; takes the note back. */
+void sw_socket_close(int fd, atomic_int *noted);
 
 struct sw_ip sw_address_ip(const struct sw_address *address);
 

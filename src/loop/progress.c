@@ -1,0 +1,43 @@
+#include "loop/progress.h"
+
+#include <assert.h>
+
+void sw_progress_init(struct progress *progress, struct sw_channel *channel, struct sw_sendq *queue) {
+    progress->channel = channel;
+    progress->queue = queue;
+    progress->released = 0;
+    sw_channel_gauges(channel, &progress->gauges);
+}
+
+static void give_loans_back(struct progress *progress) {
+    struct sw_pages lent = sw_sendq_take_lent(progress->queue);
+    sw_engine_give_back(progress->channel->engine, &lent);
+}
+
+struct sw_progress sw_progress_now(struct progress *progress) {
+    const struct sw_sendq *queue = progress->queue;
+    struct sw_gauges *gauges = &progress->gauges;
+    gauges->in_flight = queue->handed.id - queue->kept.id;
+    gauges->finished = queue->finished;
+    gauges->handed = queue->handed.id;
+    gauges->reached = queue->reached;
+    /* The four groups, each counted on its own, make up what was taken in. */
+    assert(queue->last_id - queue->handed.id + sw_gauges_not_queued(gauges) == queue->last_id);
+    uint64_t before = progress->released;
+    progress->released = sw_sendq_released(queue);
+    give_loans_back(progress);
+    return (struct sw_progress){gauges, (size_t)(progress->released - before)};
+}
+
+void sw_progress_publish(struct progress *progress) {
+    const struct sw_progress now = sw_progress_now(progress);
+    sw_channel_post_progress(progress->channel, &now);
+}
+
+static uint64_t size_of(struct sw_loss loss) { return loss.first == 0 ? 0 : loss.last - loss.first + 1; }
+
+void sw_progress_count_losses(struct progress *progress, const struct sw_toll *losses) {
+    progress->gauges.lost_unknown += size_of(losses->unknown);
+    progress->gauges.lost_unsent += size_of(losses->unsent);
+    progress->gauges.lost_not_handed += losses->not_handed;
+}

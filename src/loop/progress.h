@@ -1,0 +1,48 @@
+/* Publishes how far one client's messages have come: what was acknowledged, kept and given up.
+ *
+ * The counters lie here, beside the send queue that they follow, and are copied to the channel at the moments that the
+ * host may ask about: after a batch was handed over, after messages were put into the inbox, at each end. What counts
+ * against queue_limit no longer goes the same way, and the pages of lent bytes that are done with go back to the host.
+ */
+#ifndef SW_LOOP_PROGRESS_H
+#define SW_LOOP_PROGRESS_H
+
+#include <stdint.h>
+
+#include "channel/channel.h"
+#include "channel/loop_end.h"
+#include "loop/sendq.h"
+
+struct progress {
+    struct sw_channel *channel;
+    struct sw_sendq *queue;
+    struct sw_gauges gauges;
+    uint64_t released; /* bytes of the queue that the channel knows to count no longer */
+};
+
+/* For the channel's client, whose send queue is `queue`: goes on from what an earlier loop has published. */
+void sw_progress_init(struct progress *progress, struct sw_channel *channel, struct sw_sendq *queue);
+
+/* What to publish now. It must be published: the bytes that it says to be released are said once. */
+struct sw_progress sw_progress_now(struct progress *progress);
+
+/* Publishes that. */
+void sw_progress_publish(struct progress *progress);
+
+/* These count; a publication follows. */
+static inline void sw_progress_count_sent(struct progress *progress, uint64_t bytes) {
+    progress->gauges.sent_bytes += bytes;
+}
+static inline void sw_progress_count_received(struct progress *progress, uint64_t bytes) {
+    progress->gauges.received_bytes += bytes;
+}
+static inline void sw_progress_count_failures(struct progress *progress, uint64_t in_a_row) {
+    progress->gauges.failures = in_a_row;
+}
+
+/* Returns the number of connections that were ready, this one among them. */
+static inline uint64_t sw_progress_count_connect(struct progress *progress) { return ++progress->gauges.connects; }
+
+void sw_progress_count_losses(struct progress *progress, const struct sw_toll *losses);
+
+#endif

@@ -1,0 +1,205 @@
+#include "loop/reactor.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/timerfd.h>
+#endif
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "channel/thread.h"
+
+/* --- libev's process-wide hooks --- */
+
+static _Thread_local struct sw_reactor *this_reactor;
+
+static void wait_for_memory(void) {
+    const struct timespec moment = {.tv_nsec = 10000000}; /* 10 ms */
+    nanosleep(&moment, NULL);
+}
+
+void *sw_reactor_allocate(size_t size) {
+    void *block;
+    while ((block = sw_allocate_zeroed(size)) == NULL) wait_for_memory();
+    return block;
+}
+
+static void *reallocate(void *block, long size) {
+    if (size == 0) {
+        free(block);
+        return NULL;
+    }
+    if (!sw_thread_is_ours()) return realloc(block, (size_t)size); /* NULL: libev does what it always does */
+    void *moved;
+    while ((moved = sw_resize(block, (size_t)size)) == NULL) wait_for_memory(); /* libev would abort the host */
+    return moved;
+}
+
+static void system_failed(const char *text) EV_NOEXCEPT {
+    if (this_reactor != NULL) { /* ev_break has no effect here: the loop looks at the fault before it sleeps */
+        this_reactor->fault = sw_error_system(errno, SW_STAGE_START);
+        return;
+    }
+    perror(text); /* libev's own behaviour for the host's own loops */
+    abort();
+}
+
+static void install_hooks(void) {
+    ev_set_allocator(reallocate);
+    ev_set_syserr_cb(system_failed);
+}
+
+const char *sw_reactor_check_library(void) {
+    if (ev_version_major() == EV_VERSION_MAJOR && ev_version_minor() >= EV_VERSION_MINOR) return NULL;
+    return "sidewire: this process brings another libev than the one sidewire was built for; build sidewire with libev "
+           "embedded, or against the host's libev";
+}
+
+/* --- "soon" --- */
+
+void sw_reactor_cancel_soon(struct sw_soon *soon) {
+    if (soon->link == NULL) return;
+    *soon->link = soon->next;
+    if (soon->next != NULL) soon->next->link = soon->link;
+    soon->link = NULL;
+}
+
+static void set_alarm(struct sw_reactor *reactor, double seconds);
+
+/* Runs what waited when the time was over; what these ask for anew waits for the next alarm. Setting the alarm, or
+ * taking it back, also makes the descriptor unreadable (timerfd_settime(2)). */
+static void run_all(struct sw_reactor *reactor) {
+    struct sw_soon *due = reactor->soon;
+    if (due != NULL) due->link = &due;
+    reactor->soon = NULL;
+    while (due != NULL) {
+        struct sw_soon *soon = due;
+        sw_reactor_cancel_soon(soon);
+        soon->run(soon);
+    }
+    set_alarm(reactor, reactor->soon != NULL ? SW_SOON : 0);
+}
+
+static void on_soon_timer(struct ev_loop *ev, ev_timer *timer, int events) {
+    (void)ev, (void)events;
+    run_all(timer->data);
+}
+
+#ifdef __linux__
+
+/* epoll_wait counts milliseconds, so a finer time needs a descriptor of its own. */
+static void on_soon_fd(struct ev_loop *ev, ev_io *watcher, int events) {
+    (void)ev;
+    struct sw_reactor *reactor = watcher->data;
+    if (events & EV_ERROR) { /* epoll_ctl failed: ENOSPC, ENOMEM */
+        close(watcher->fd);
+        watcher->fd = -1;
+        reactor->is_coarse = true;
+    }
+    run_all(reactor);
+}
+
+static bool open_alarm(struct sw_reactor *reactor) {
+    if (reactor->soon_fd.fd >= 0 || reactor->is_coarse) return !reactor->is_coarse;
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    reactor->is_coarse = fd < 0;
+    if (fd < 0) return false;
+    ev_io_init(&reactor->soon_fd, on_soon_fd, fd, EV_READ);
+    reactor->soon_fd.data = reactor;
+    ev_io_start(reactor->ev, &reactor->soon_fd);
+    sw_reactor_run_again(reactor);
+    return true;
+}
+
+static bool set_alarm_fd(struct sw_reactor *reactor, double seconds) {
+    const struct itimerspec when = {.it_value = {.tv_nsec = (long)(seconds * 1e9)}};
+    return open_alarm(reactor) && timerfd_settime(reactor->soon_fd.fd, 0, &when, NULL) == 0;
+}
+
+#else
+
+static bool set_alarm_fd(struct sw_reactor *reactor, double seconds) {
+    (void)reactor, (void)seconds;
+    return false;
+}
+
+#endif
+
+/* 0: none is needed. */
+static void set_alarm(struct sw_reactor *reactor, double seconds) {
+    if (set_alarm_fd(reactor, seconds)) return;
+    if (seconds > 0) sw_reactor_set_timer(reactor, &reactor->soon_timer, seconds);
+}
+
+void sw_reactor_run_soon(struct sw_reactor *reactor, struct sw_soon *soon) {
+    if (soon->link != NULL) return;
+    if (reactor->soon == NULL) set_alarm(reactor, SW_SOON);
+    soon->next = reactor->soon;
+    soon->link = &reactor->soon;
+    if (soon->next != NULL) soon->next->link = &soon->next;
+    reactor->soon = soon;
+}
+
+/* --- the rest --- */
+
+void sw_reactor_run_again(struct sw_reactor *reactor) { reactor->run_again = true; }
+
+void sw_reactor_stay_awake(struct sw_reactor *reactor, double seconds) {
+    double until = sw_clock() + seconds;
+    if (reactor->awake_until < until) reactor->awake_until = until;
+}
+
+bool sw_reactor_stays_awake(struct sw_reactor *reactor) {
+    if (reactor->awake_until == 0) return false;
+    if (sw_clock() < reactor->awake_until) return true;
+    reactor->awake_until = 0;
+    return false;
+}
+
+void sw_reactor_set_timer(struct sw_reactor *reactor, ev_timer *timer, double seconds) {
+    ev_timer_stop(reactor->ev, timer);
+    ev_timer_set(timer, seconds > 0 ? seconds : 0, 0);
+    ev_timer_start(reactor->ev, timer);
+}
+
+double sw_reactor_random(struct sw_reactor *reactor) { return sw_random(&reactor->seed); }
+
+static uint64_t fresh_seed(const struct sw_reactor *reactor) {
+    double time = sw_clock();
+    uint64_t bits;
+    memcpy(&bits, &time, sizeof bits);
+    bits ^= (uint64_t)(uintptr_t)reactor ^ (uint64_t)getpid() << 32;
+    return bits != 0 ? bits : 1;
+}
+
+struct sw_reactor *sw_reactor_new(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct sw_reactor *reactor = sw_reactor_allocate(sizeof *reactor);
+    pthread_once(&once, install_hooks);
+    this_reactor = reactor;
+    reactor->seed = fresh_seed(reactor);
+    reactor->soon_fd.fd = -1;
+    ev_init(&reactor->soon_timer, on_soon_timer);
+    reactor->soon_timer.data = reactor;
+    reactor->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+    if (reactor->ev == NULL) reactor->fault = sw_error_system(errno != 0 ? errno : EIO, SW_STAGE_START);
+    return reactor;
+}
+
+void sw_reactor_free(struct sw_reactor *reactor) {
+    if (reactor->soon_fd.fd >= 0) {
+        ev_io_stop(reactor->ev, &reactor->soon_fd);
+        close(reactor->soon_fd.fd);
+    }
+    if (reactor->ev != NULL) ev_loop_destroy(reactor->ev);
+    this_reactor = NULL;
+    free(reactor);
+}

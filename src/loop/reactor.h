@@ -1,0 +1,72 @@
+/* What every part of the loop room needs of libev: the loop itself, timers, "run again soon". At the bottom of the room.
+ *
+ * One reactor belongs to one loop thread. It also holds what the parts share for the length of one event: the buffer for
+ * reading, the random numbers of the backoff.
+ *
+ * Parts of this room keep one rule: a public function returns its outcome, or leaves it in its part's status, and never
+ * calls back. Only a libev event handler calls the function that its part was made with, as its last act. So no caller
+ * finds its own struct changed behind its back.
+ *
+ * libev aborts the process when epoll_wait or memory fails. On our threads hooks turn the first into `fault`, which ends
+ * the loop in an orderly way, and the second into waiting for memory.
+ */
+#ifndef SW_LOOP_REACTOR_H
+#define SW_LOOP_REACTOR_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum { SW_READ_BUFFER = 256 * 1024 };
+
+/* Something to be run about a tenth of a millisecond from now; embedded in the part that asks for it. */
+struct sw_soon {
+    struct sw_soon *next, **link; /* link is NULL while it does not wait */
+    void (*run)(struct sw_soon *soon);
+};
+
+struct sw_reactor {
+    struct ev_loop *ev;
+    struct sw_error fault;                /* why libev cannot go on; SW_OK: it can */
+    struct sw_soon *soon;                 /* all that wait; linked by next */
+    ev_io soon_fd;                        /* of a timerfd, made at the first use; fd < 0: none */
+    ev_timer soon_timer;                  /* where there is no timerfd */
+    bool is_coarse;                       /* there is none: "soon" may take a millisecond (libev's epoll) */
+    double awake_until;                   /* sw_clock; 0: the loop may sleep */
+    bool run_again;                       /* the next sleep must not last */
+    uint64_t seed;                        /* of sw_reactor_random */
+    unsigned char buffer[SW_READ_BUFFER]; /* for one read at a time */
+};
+
+/* NULL when the libev that this process brings is the one this was built for; else a sentence that says what to do. */
+const char *sw_reactor_check_library(void);
+
+/* A new reactor for the calling thread. On failure `fault` says why; it is to be closed all the same. */
+struct sw_reactor *sw_reactor_new(void);
+void sw_reactor_free(struct sw_reactor *reactor);
+
+/* Zeroed memory for what the loop cannot do without: waits for it, as libev's allocator does on our threads. */
+void *sw_reactor_allocate(size_t size);
+
+/* The next sleep does not last. libev tells that the system refused a watcher only after its next sleep. */
+void sw_reactor_run_again(struct sw_reactor *reactor);
+
+/* The loop does not sleep within the next `seconds`: to be woken takes a thread longer than to see for itself. */
+void sw_reactor_stay_awake(struct sw_reactor *reactor, double seconds);
+bool sw_reactor_stays_awake(struct sw_reactor *reactor);
+
+/* Starts a timer that was stopped, or starts it anew: its callback runs once, in `seconds`. */
+void sw_reactor_set_timer(struct sw_reactor *reactor, ev_timer *timer, double seconds);
+
+/* Runs `soon` in SW_SOON seconds, unless it waits already; the loop sleeps or works for others meanwhile. */
+#define SW_SOON 1e-4
+void sw_reactor_run_soon(struct sw_reactor *reactor, struct sw_soon *soon);
+void sw_reactor_cancel_soon(struct sw_soon *soon);
+
+/* Uniform in [0, 1); not for secrets. */
+double sw_reactor_random(struct sw_reactor *reactor);
+
+#endif

@@ -1,0 +1,105 @@
+#include "loop/rx.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/options.h"
+#include "channel/loop_end.h"
+
+enum { ROUNDS = 4 }; /* reads for one connection before others have their turn */
+
+void sw_rx_set_room(struct rx *rx, bool has_room) {
+    rx->is_paused = !has_room;
+    if (rx->status != RX_OPEN || rx->drops) return;
+    if (has_room)
+        ev_io_start(rx->reactor->ev, &rx->reader);
+    else
+        ev_io_stop(rx->reactor->ev, &rx->reader);
+}
+
+void sw_rx_drop(struct rx *rx) {
+    rx->drops = true;
+    if (rx->status == RX_OPEN) ev_io_start(rx->reactor->ev, &rx->reader);
+}
+
+static void end(struct rx *rx, enum rx_status status, struct sw_error error) {
+    rx->status = status;
+    rx->error = error;
+    ev_io_stop(rx->reactor->ev, &rx->reader);
+}
+
+static void put_messages(struct rx *rx) {
+    struct sw_pages pages;
+    size_t bytes;
+    uint64_t count = sw_assembly_take(&rx->in, &pages, &bytes);
+    if (rx->discards || count == 0)
+        sw_pages_free(&pages);
+    else if (sw_channel_post_messages(rx->channel, &pages, count, bytes))
+        sw_rx_set_room(rx, false);
+}
+
+static void digest(struct rx *rx, size_t size) {
+    sw_progress_count_received(rx->progress, size);
+    if (rx->channel->options->spin > 0) sw_reactor_stay_awake(rx->reactor, rx->channel->options->spin);
+    if (rx->drops) return;
+    enum sw_err failed = sw_assembly_feed(&rx->in, &rx->channel->options->framing, rx->reactor->buffer, size);
+    put_messages(rx);
+    sw_progress_publish(rx->progress); /* after the messages: whoever sees the bytes counted can have them */
+    if (failed == SW_FRAME) end(rx, RX_BROKEN, sw_error_make(SW_FRAME, SW_STAGE_RECEIVE));
+    if (failed == SW_SYSTEM) end(rx, RX_BROKEN, sw_error_system(ENOMEM, SW_STAGE_RECEIVE));
+}
+
+/* False: that was all for now, or for good. */
+static bool receive_some(struct rx *rx) {
+    unsigned char *buffer = rx->reactor->buffer;
+    ptrdiff_t got = rx->transport->table->receive(rx->transport, buffer, sizeof rx->reactor->buffer);
+    if (got == -EAGAIN || got == -EWOULDBLOCK) return false;
+    if (got > 0)
+        digest(rx, (size_t)got);
+    else if (got == 0)
+        end(rx, RX_ENDED, sw_error_make(SW_PEER, SW_STAGE_RECEIVE));
+    else
+        end(rx, RX_BROKEN, sw_error_system((int)-got, SW_STAGE_RECEIVE));
+    return got == (ptrdiff_t)sizeof rx->reactor->buffer && ev_is_active(&rx->reader);
+}
+
+static void on_readable(struct ev_loop *ev, ev_io *reader, int events) {
+    (void)ev;
+    struct rx *rx = reader->data;
+    if (events & EV_ERROR) { /* libev gave the watcher up: epoll_ctl failed (ENOSPC, ENOMEM) */
+        end(rx, RX_BROKEN, sw_error_system(EIO, SW_STAGE_START));
+    } else {
+        for (int round = 0; round < ROUNDS; round++)
+            if (!receive_some(rx)) break;
+    }
+    rx->on_change(rx);
+}
+
+void sw_rx_init(struct rx *rx, struct sw_reactor *reactor, struct sw_channel *channel, struct progress *progress,
+                void (*on_change)(struct rx *rx)) {
+    memset(rx, 0, sizeof *rx);
+    rx->reactor = reactor;
+    rx->channel = channel;
+    rx->progress = progress;
+    rx->on_change = on_change;
+    ev_init(&rx->reader, on_readable);
+    rx->reader.data = rx;
+}
+
+void sw_rx_start(struct rx *rx, struct sw_transport *transport) {
+    rx->status = RX_OPEN;
+    rx->transport = transport;
+    rx->drops = false;
+    sw_assembly_reset(&rx->in);
+    ev_io_set(&rx->reader, transport->fd, EV_READ);
+    if (!rx->is_paused) ev_io_start(rx->reactor->ev, &rx->reader);
+}
+
+size_t sw_rx_stop(struct rx *rx) {
+    size_t partial = sw_assembly_partial(&rx->in);
+    rx->status = RX_IDLE;
+    rx->transport = NULL;
+    ev_io_stop(rx->reactor->ev, &rx->reader);
+    sw_assembly_reset(&rx->in);
+    return partial;
+}

@@ -1,0 +1,125 @@
+#include "loop/stream.h"
+
+#include "base/list.h"
+
+/* --- how it ends --- */
+
+static struct closing_facts facts(struct stream *stream) {
+    if (sw_stream_step(stream) == CLOSING_DRAIN) sw_tx_sample(&stream->tx);
+    return (struct closing_facts){
+        .all_sent = stream->tx.status == TX_SENT,
+        .peer_ended = stream->rx.status == RX_ENDED,
+        .all_acked = sw_tx_is_acked(&stream->tx),
+    };
+}
+
+/* Our FIN. The reader goes on by itself. */
+static void shut_down(struct stream *stream) {
+    sw_tx_shut_down(&stream->tx);
+    stream->transport.table->shut_down(&stream->transport);
+}
+
+/* The kernel refuses our bytes, or the peer has ended: what it sent before is still to be read. */
+static void begin_drain(struct stream *stream, struct sw_error cause) {
+    stream->cause = cause;
+    sw_closing_drain(&stream->closing, SW_DRAIN_MAX);
+    shut_down(stream);
+}
+
+/* What tx and rx have come to. */
+static void look(struct stream *stream) {
+    enum closing_step step = sw_stream_step(stream);
+    if (stream->rx.status == RX_BROKEN) {
+        if (step != CLOSING_DRAIN) stream->cause = stream->rx.error; /* while draining, the first cause counts */
+        sw_closing_end(&stream->closing);
+    } else if (stream->tx.status == TX_BROKEN) {
+        begin_drain(stream, stream->tx.error);
+    } else if (stream->rx.status == RX_ENDED && step == CLOSING_NOT) {
+        begin_drain(stream, stream->rx.error);
+    }
+}
+
+/* Goes on as far as it can. */
+static void advance(struct stream *stream) {
+    if (sw_stream_step(stream) == CLOSING_OVER) return;
+    look(stream);
+    for (enum closing_step step = sw_stream_step(stream), next; step == CLOSING_FLUSH || step == CLOSING_DRAIN;
+         step = next) {
+        next = sw_closing_next(&stream->closing, facts(stream));
+        if (next == step) break;
+        if (next == CLOSING_DRAIN) shut_down(stream);
+    }
+}
+
+/* --- events --- */
+
+static void handle_event(struct stream *stream) {
+    enum closing_step before = sw_stream_step(stream);
+    advance(stream);
+    if (sw_stream_step(stream) != before) stream->on_change(stream);
+}
+
+static void on_tx(struct tx *tx) { handle_event(SW_HOLDER(tx, struct stream, tx)); }
+
+static void on_rx(struct rx *rx) { handle_event(SW_HOLDER(rx, struct stream, rx)); }
+
+static void on_closing(struct closing *closing) { handle_event(SW_HOLDER(closing, struct stream, closing)); }
+
+/* --- for the owner --- */
+
+void sw_stream_init(struct stream *stream, struct sw_reactor *reactor, struct sw_channel *channel,
+                    void (*on_change)(struct stream *stream)) {
+    stream->on_change = on_change;
+    stream->transport = (struct sw_transport){.table = NULL};
+    stream->cause = sw_error_make(SW_OK, SW_STAGE_NONE);
+    sw_tx_init(&stream->tx, reactor, channel, &stream->progress, on_tx);
+    sw_rx_init(&stream->rx, reactor, channel, &stream->progress, on_rx);
+    sw_closing_init(&stream->closing, reactor, on_closing);
+}
+
+void sw_stream_fini(struct stream *stream) { sw_tx_fini(&stream->tx); }
+
+void sw_stream_open(struct stream *stream, const struct sw_transport *transport, struct sw_greeting *head) {
+    stream->transport = *transport;
+    sw_closing_reset(&stream->closing);
+    sw_rx_start(&stream->rx, &stream->transport);
+    sw_tx_start(&stream->tx, &stream->transport, head);
+    sw_stream_send(stream);
+}
+
+void sw_stream_send(struct stream *stream) {
+    sw_tx_send(&stream->tx);
+    advance(stream);
+}
+
+static struct sw_error closed(void) { return sw_error_make(SW_CLOSED, SW_STAGE_CLOSE); }
+
+void sw_stream_flush(struct stream *stream, uint64_t fence, double linger, bool is_final) {
+    if (is_final) sw_rx_drop(&stream->rx);
+    if (sw_stream_step(stream) == CLOSING_NOT || sw_stream_step(stream) == CLOSING_FLUSH) {
+        stream->cause = closed();
+        sw_tx_flush(&stream->tx, fence, is_final);
+        sw_closing_flush(&stream->closing, linger);
+        if (sw_stream_step(stream) == CLOSING_FLUSH) sw_tx_send(&stream->tx);
+    }
+    advance(stream);
+}
+
+void sw_stream_shut_down(struct stream *stream, uint64_t fence, double linger) {
+    stream->cause = closed();
+    sw_tx_lower_fence(&stream->tx, fence);
+    sw_closing_drain(&stream->closing, linger);
+    shut_down(stream);
+    advance(stream);
+}
+
+void sw_stream_close(struct stream *stream, bool is_final, struct sw_report *report) {
+    const struct tx_end end = sw_tx_stop(&stream->tx, is_final);
+    report->unsent = end.unsent;
+    report->unacked = end.losses.in_flight;
+    report->lost_unknown = end.losses.unknown;
+    report->lost_unsent = end.losses.unsent;
+    report->partial = sw_rx_stop(&stream->rx);
+    sw_closing_reset(&stream->closing);
+    if (sw_stream_is_open(stream)) stream->transport.table->close(&stream->transport);
+}

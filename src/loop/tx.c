@@ -1,0 +1,373 @@
+#include "loop/tx.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "base/list.h"
+#include "base/options.h"
+#include "channel/engine.h"
+#include "channel/loop_end.h"
+
+enum {
+    ROUNDS = 4,                 /* writes for one connection before others have their turn */
+    IOVECS = 64,                /* pages a sendmsg; far below IOV_MAX (1024) */
+    SEND_LIMIT = 1024 * 1024,   /* bytes a sendmsg */
+    STREAK = 16,                /* messages in a row that make a host one that goes on sending */
+    COALESCE_BYTES = 32 * 1024, /* so much is worth a sendmsg at once */
+    ASK_BYTES = 64 * 1024, /* not known to be acknowledged, that are worth a system call before the timer makes it */
+};
+
+/* How often to ask for acknowledgements when nothing else gives a reason to: soon while they come, rarely when the peer
+ * is stuck. Where they make room in the queue, soon is sooner: a queue_limit of 1 MiB still allows 200 MB/s then. */
+static const double ACK_INTERVAL = 0.02, ACK_INTERVAL_FOR_ROOM = 0.005, ACK_INTERVAL_MAX = 0.5;
+
+/* So long after the last acknowledgement was seen a connection is idle, and stall_timeout is taken off: traffic now and
+ * then, a message a frame, does not pay for two system calls each time. With ACK_INTERVAL_MAX it must be less than the
+ * shortest keepalive, idle 1 s and interval 1 s, which the stall would cut short: see sw_socket_set_stall. */
+static const double REST = 1.0;
+
+/* --- what there is to send --- */
+
+static size_t head_left(const struct tx *tx) { return tx->head != NULL ? tx->head->size - tx->head_sent : 0; }
+
+static void drop_head(struct tx *tx) {
+    sw_greeting_unref(tx->head);
+    tx->head = NULL;
+}
+
+/* Of what was taken in, something is not handed over. */
+static bool has_rest(const struct tx *tx) { return head_left(tx) > 0 || tx->queue.handed.byte != tx->queue.end; }
+
+static bool is_sending(const struct tx *tx) { return tx->status == TX_OPEN || tx->status == TX_SENT; }
+
+static bool is_coalescing(const struct tx *tx) { return tx->soon.link != NULL; }
+
+/* There is something to send, and no event will say when: see STARVED. */
+static bool is_starved(const struct tx *tx) {
+    return is_sending(tx) && has_rest(tx) && !ev_is_active(&tx->writer) && !is_coalescing(tx);
+}
+
+/* What the host sends next can only wait: no connection takes it now. */
+static bool is_stuck(const struct tx *tx) { return !is_sending(tx) || tx->flushes || ev_is_active(&tx->writer); }
+
+static void take(struct tx *tx, const struct sw_progress *progress) {
+    struct sw_stock spent = sw_sendq_take_spent(&tx->queue);
+    struct sw_intake intake = sw_channel_take_messages(tx->channel, progress, &spent);
+    if (!tx->is_final) sw_tx_lower_fence(tx, intake.fence);
+    sw_stock_free(&spent); /* the host has enough */
+    if (intake.pages.head != NULL) sw_sendq_put(&tx->queue, &intake.pages);
+}
+
+void sw_tx_take(struct tx *tx) { take(tx, NULL); }
+
+void sw_tx_lift_fence(struct tx *tx) {
+    if (!tx->flushes) tx->fence = UINT64_MAX;
+}
+
+void sw_tx_lower_fence(struct tx *tx, uint64_t fence) {
+    if (tx->fence > fence) tx->fence = fence;
+}
+
+/* --- pages --- */
+
+/* Gives back the pages that a busy client would fill again. */
+static void trim(struct tx *tx) {
+    struct sw_stock spent = sw_sendq_take_spent(&tx->queue);
+    sw_stock_free(&spent);
+    sw_channel_trim(tx->channel);
+}
+
+void sw_tx_make_ready(struct tx *tx, unsigned count) {
+    struct sw_stock pages = sw_sendq_take_spent(&tx->queue);
+    if (pages.count > 0 || !is_stuck(tx)) count = 0; /* what goes round is enough */
+    sw_channel_give_pages(tx->channel, &pages);
+    for (struct sw_page *page; count > 0 && (page = sw_page_new_ready()) != NULL; count--) {
+        sw_stock_add(&pages, page);
+        sw_channel_give_pages(tx->channel, &pages); /* each at once: the host may need it now */
+    }
+}
+
+/* --- acknowledgements --- */
+
+static double ack_interval(const struct tx *tx) {
+    return tx->queue.mode == SW_RETAIN_UNACKED ? ACK_INTERVAL_FOR_ROOM : ACK_INTERVAL;
+}
+
+static void ask(struct tx *tx) {
+    struct sw_sendq *queue = &tx->queue;
+    uint64_t before = queue->acked.id;
+    tx->acked = tx->transport->table->acked(tx->transport);
+    sw_sendq_acked(queue, sw_written_acked(&tx->written, tx->acked));
+    /* A replay repeats nothing that was told. */
+    if (queue->acked.id > before && queue->acked.id > tx->acked_due) tx->acked_due = queue->acked.id;
+}
+
+static bool owes_acked(const struct tx *tx) { return tx->acked_due > tx->acked_told; }
+
+void sw_tx_sample(struct tx *tx) {
+    ask(tx);
+    sw_progress_publish(tx->progress); /* first: a script that is told finds it in stats() */
+    if (owes_acked(tx) && sw_channel_post_acked(tx->channel, tx->acked_due)) tx->acked_told = tx->acked_due;
+}
+
+/* Nothing is under way, and nothing was for a moment. */
+static bool is_idle(const struct tx *tx) { return tx->is_resting || !ev_is_active(&tx->ack_timer); }
+
+/* The timer asks from the first byte handed over until all are acknowledged, which the host knows, and the pages are
+ * given back; then it rests. */
+static void watch_acks(struct tx *tx) {
+    if (!is_idle(tx)) return;
+    if (!ev_is_active(&tx->ack_timer))
+        tx->transport->table->set_stall(tx->transport, tx->channel->options->stall_timeout);
+    tx->is_resting = false;
+    tx->ack_timer.repeat = ack_interval(tx);
+    ev_timer_again(tx->reactor->ev, &tx->ack_timer);
+}
+
+static void watch_no_more(struct tx *tx) {
+    tx->transport->table->set_stall(tx->transport, 0);
+    ev_timer_stop(tx->reactor->ev, &tx->ack_timer);
+}
+
+static void ask_again(struct tx *tx) {
+    ev_timer *timer = &tx->ack_timer;
+    uint64_t before = tx->queue.acked.id;
+    sw_tx_sample(tx);
+    bool advanced = tx->queue.acked.id > before;
+    double longer = timer->repeat * 2 < ACK_INTERVAL_MAX ? timer->repeat * 2 : ACK_INTERVAL_MAX;
+    timer->repeat = advanced ? ack_interval(tx) : longer;
+    bool starved = is_starved(tx);
+    if (sw_tx_is_acked(tx) && !owes_acked(tx) && !starved) {
+        tx->is_resting = true;
+        timer->repeat = REST;
+        trim(tx);
+    }
+    ev_timer_again(tx->reactor->ev, timer);
+    if (starved) sw_tx_send(tx);
+}
+
+static void on_ack_timer(struct ev_loop *ev, ev_timer *timer, int events) {
+    (void)ev, (void)events;
+    struct tx *tx = timer->data;
+    if (tx->is_resting)
+        watch_no_more(tx);
+    else
+        ask_again(tx);
+    tx->on_change(tx);
+}
+
+/* --- handing over --- */
+
+enum outcome {
+    ALL_SENT,
+    COALESCING, /* more comes all the time: let some come together */
+    BLOCKED,    /* until the socket is writable */
+    STARVED,    /* it may be writable, but the system has no buffers: ask again by the timer */
+    MORE,
+    BROKEN,
+};
+
+/* If nothing is left to send, takes what there is, and publishes what was sent. */
+static enum outcome look(struct tx *tx) {
+    if (has_rest(tx)) return MORE;
+    uint64_t last_id = tx->queue.last_id;
+    const struct sw_progress progress = sw_progress_now(tx->progress);
+    take(tx, &progress);
+    bool goes_on = tx->streak >= STREAK && !tx->flushes;
+    tx->streak += tx->queue.last_id - last_id;
+    if (!has_rest(tx)) {
+        tx->streak = 0;
+        return ALL_SENT;
+    }
+    return goes_on && tx->queue.end - tx->queue.handed.byte < COALESCE_BYTES ? COALESCING : MORE;
+}
+
+/* The next bytes: what is left of the head, then messages. */
+static size_t fill(struct tx *tx, struct iovec *iov) {
+    size_t left = head_left(tx), count = left > 0;
+    if (left > 0) iov[0] = (struct iovec){tx->head->bytes + tx->head_sent, left};
+    return count + sw_sendq_fill(&tx->queue, tx->fence, SEND_LIMIT, iov + count, IOVECS - count);
+}
+
+/* The bytes of lent pages are held meanwhile. They are gone only when the loop is to end, which it sees before it
+ * sleeps: until then, nothing more can be handed over. */
+static ptrdiff_t give(struct tx *tx, struct iovec *iov, size_t count) {
+    struct sw_engine *engine = tx->channel->engine;
+    if (tx->queue.loans == 0) return tx->transport->table->send(tx->transport, iov, count);
+    if (!sw_engine_hold_loans(engine)) return -EAGAIN;
+    ptrdiff_t taken = tx->transport->table->send(tx->transport, iov, count);
+    sw_engine_release_loans(engine);
+    return taken;
+}
+
+/* `taken` bytes of the head and then of the queue became `written` bytes on the wire. */
+static void note_taken(struct tx *tx, uint64_t taken, uint64_t written) {
+    size_t left = head_left(tx), of_head = taken < left ? (size_t)taken : left;
+    uint64_t of_queue = taken - of_head;
+    if (written != taken) {
+        sw_written_add(&tx->written, written, of_queue);
+    } else {
+        if (of_head > 0) sw_written_add(&tx->written, of_head, 0);
+        if (of_queue > 0) sw_written_add(&tx->written, of_queue, of_queue);
+    }
+    tx->head_sent += of_head;
+    if (of_head > 0 && of_head == left) drop_head(tx);
+    sw_sendq_handed(&tx->queue, of_queue);
+    sw_progress_count_sent(tx->progress, written);
+    if (tx->channel->options->spin > 0) sw_reactor_stay_awake(tx->reactor, tx->channel->options->spin);
+}
+
+static enum outcome send_some(struct tx *tx) {
+    struct iovec iov[IOVECS];
+    enum outcome outcome = look(tx);
+    if (outcome != MORE) return outcome;
+    size_t count = fill(tx, iov);
+    if (count == 0) { /* up to the fence */
+        sw_progress_publish(tx->progress);
+        return ALL_SENT;
+    }
+    uint64_t before = tx->transport->written;
+    ptrdiff_t taken = give(tx, iov, count);
+    if (taken == -EAGAIN || taken == -EWOULDBLOCK) return BLOCKED;
+    if (taken == -ENOBUFS) return STARVED;
+    if (taken < 0) {
+        sw_progress_publish(tx->progress);
+        tx->error = sw_error_system((int)-taken, SW_STAGE_SEND);
+        return BROKEN;
+    }
+    note_taken(tx, (uint64_t)taken, tx->transport->written - before);
+    if (tx->transport->written - tx->acked >= ASK_BYTES) sw_tx_sample(tx);
+    return MORE;
+}
+
+void sw_tx_send(struct tx *tx) {
+    enum outcome outcome = MORE;
+    if (!is_sending(tx)) return;
+    uint64_t before = tx->transport->written;
+    if (is_coalescing(tx)) sw_tx_take(tx);
+    sw_reactor_cancel_soon(&tx->soon);
+    for (int round = 0; round < ROUNDS && outcome == MORE; round++) outcome = send_some(tx);
+    tx->status = outcome == BROKEN ? TX_BROKEN : outcome == ALL_SENT ? TX_SENT : TX_OPEN;
+    if (outcome == BROKEN) {
+        ev_io_stop(tx->reactor->ev, &tx->writer);
+        return;
+    }
+    if (outcome != ALL_SENT && outcome != COALESCING) sw_progress_publish(tx->progress); /* else it is done */
+    if (tx->transport->written != before || outcome == STARVED) watch_acks(tx);
+    if (outcome == COALESCING) sw_reactor_run_soon(tx->reactor, &tx->soon);
+    if (outcome == BLOCKED || outcome == MORE)
+        ev_io_start(tx->reactor->ev, &tx->writer);
+    else
+        ev_io_stop(tx->reactor->ev, &tx->writer); /* STARVED: it is writable, and would only spin */
+}
+
+static void run_soon(struct sw_soon *soon) {
+    struct tx *tx = SW_HOLDER(soon, struct tx, soon);
+    sw_tx_take(tx);
+    sw_tx_send(tx);
+    tx->on_change(tx);
+}
+
+static void on_writable(struct ev_loop *ev, ev_io *writer, int events) {
+    (void)ev;
+    struct tx *tx = writer->data;
+    if (events & EV_ERROR) { /* libev gave the watcher up: epoll_ctl failed (ENOSPC, ENOMEM) */
+        tx->error = sw_error_system(EIO, SW_STAGE_START);
+        tx->status = TX_BROKEN;
+    } else {
+        sw_tx_send(tx);
+    }
+    tx->on_change(tx);
+}
+
+/* --- a connection --- */
+
+void sw_tx_init(struct tx *tx, struct sw_reactor *reactor, struct sw_channel *channel, struct progress *progress,
+                void (*on_change)(struct tx *tx)) {
+    memset(tx, 0, sizeof *tx);
+    tx->reactor = reactor;
+    tx->channel = channel;
+    tx->progress = progress;
+    tx->on_change = on_change;
+    sw_progress_init(progress, channel, &tx->queue);
+    sw_sendq_init(&tx->queue, channel->options->retain, progress->gauges.handed, progress->gauges.finished);
+    sw_written_init(&tx->written);
+    ev_init(&tx->writer, on_writable);
+    ev_init(&tx->ack_timer, on_ack_timer);
+    tx->writer.data = tx->ack_timer.data = tx;
+    tx->soon.run = run_soon;
+}
+
+void sw_tx_fini(struct tx *tx) {
+    sw_written_fini(&tx->written);
+    sw_sendq_fini(&tx->queue);
+}
+
+void sw_tx_start(struct tx *tx, struct sw_transport *transport, struct sw_greeting *head) {
+    tx->status = TX_OPEN;
+    tx->transport = transport;
+    tx->head = head;
+    tx->head_sent = 0;
+    tx->acked = tx->streak = 0;
+    tx->fence = UINT64_MAX;
+    tx->flushes = tx->is_final = tx->is_resting = false;
+    ev_io_set(&tx->writer, transport->fd, EV_WRITE);
+    transport->table->set_stall(transport, 0);
+}
+
+void sw_tx_flush(struct tx *tx, uint64_t fence, bool is_final) {
+    tx->fence = fence;
+    tx->flushes = true;
+    tx->is_final = is_final;
+}
+
+void sw_tx_shut_down(struct tx *tx) {
+    tx->status = TX_IDLE;
+    tx->flushes = true;
+    sw_reactor_cancel_soon(&tx->soon);
+    ev_io_stop(tx->reactor->ev, &tx->writer);
+}
+
+static void leave(struct tx *tx) {
+    sw_tx_sample(tx);
+    sw_tx_shut_down(tx);
+    ev_timer_stop(tx->reactor->ev, &tx->ack_timer);
+    drop_head(tx);
+    sw_written_fini(&tx->written);
+    tx->transport = NULL;
+}
+
+struct tx_end sw_tx_stop(struct tx *tx, bool is_final) {
+    if (tx->transport != NULL) leave(tx);
+    tx->is_final = tx->is_final || is_final;
+    sw_tx_take(tx); /* also to be counted and, where nothing is replayed, given up, up to the fence */
+    struct tx_end end = {.unsent = sw_tx_unsent(tx)};
+    end.losses = is_final ? sw_sendq_abandon(&tx->queue) : sw_sendq_rewind(&tx->queue, tx->fence);
+    sw_progress_count_losses(tx->progress, &end.losses);
+    sw_progress_publish(tx->progress);
+    trim(tx);
+    return end;
+}
+
+/* --- what the host wants beside --- */
+
+void sw_tx_confirm(struct tx *tx, uint64_t id) {
+    if (id <= tx->queue.confirmed) return;
+    sw_sendq_confirm(&tx->queue, id);
+    sw_progress_publish(tx->progress);
+    if (is_idle(tx)) trim(tx); /* else the timer does it */
+}
+
+static bool hold(void *engine) { return sw_engine_hold_loans(engine); }
+
+static void release(void *engine) { sw_engine_release_loans(engine); }
+
+void sw_tx_copy(struct tx *tx) {
+    const struct sw_pin_guard guard = {hold, release, tx->channel->engine};
+    if (tx->transport != NULL) sw_tx_sample(tx);
+    sw_tx_take(tx);
+    struct sw_copy copy = {.first = tx->queue.kept.id + 1};
+    copy.failed = !sw_sendq_copy(&tx->queue, &guard, &copy.pages);
+    sw_channel_post_copy(tx->channel, &copy);
+}

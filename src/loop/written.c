@@ -1,0 +1,64 @@
+#include "loop/written.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+void sw_written_init(struct sw_written *list) {
+    list->list = list->own;
+    list->count = 0;
+    list->capacity = SW_STRETCHES;
+    list->gone_written = list->gone_carried = 0;
+}
+
+void sw_written_fini(struct sw_written *list) {
+    if (list->list != list->own) free(list->list);
+    sw_written_init(list);
+}
+
+/* Two stretches that are one: nothing is lost when only the sum is kept. */
+static bool is_alike(const struct sw_stretch *a, const struct sw_stretch *b) {
+    bool as_they_are = a->written == a->carried && b->written == b->carried;
+    return as_they_are || (a->carried == 0 && b->carried == 0);
+}
+
+static bool make_room(struct sw_written *list) {
+    if (list->count < list->capacity) return true;
+    size_t capacity = list->capacity * 2;
+    struct sw_stretch *block = sw_allocate(capacity * sizeof *block);
+    if (block == NULL) return false;
+    memcpy(block, list->list, list->count * sizeof *block);
+    if (list->list != list->own) free(list->list);
+    list->list = block;
+    list->capacity = capacity;
+    return true;
+}
+
+void sw_written_add(struct sw_written *list, uint64_t written, uint64_t carried) {
+    const struct sw_stretch next = {written, carried};
+    struct sw_stretch *last = list->count > 0 ? &list->list[list->count - 1] : NULL;
+    /* Without memory the last two become one record, which counts only as a whole: late, never too early. */
+    if (last != NULL && (is_alike(last, &next) || !make_room(list))) {
+        last->written += written;
+        last->carried += carried;
+        return;
+    }
+    list->list[list->count++] = next;
+}
+
+uint64_t sw_written_acked(struct sw_written *list, uint64_t written) {
+    size_t whole = 0;
+    if (written < list->gone_written) return list->gone_carried; /* the kernel did not say */
+    for (; whole < list->count; whole++) {
+        const struct sw_stretch *stretch = &list->list[whole];
+        if (written - list->gone_written < stretch->written) break;
+        list->gone_written += stretch->written;
+        list->gone_carried += stretch->carried;
+    }
+    list->count -= whole;
+    memmove(list->list, list->list + whole, list->count * sizeof *list->list);
+    if (list->count == 0 || list->list->written != list->list->carried) return list->gone_carried;
+    return list->gone_carried + (written - list->gone_written);
+}
