@@ -42,7 +42,7 @@ build = {
         "src/channel/loop_end.c",
         "src/channel/outbox.c",
         "src/channel/thread.c",
-        "src/channel/wakeup.c",
+        "src/channel/waker.c",
         "src/codec/codec.c",
         "src/host/check.c",
         "src/host/client.c",
