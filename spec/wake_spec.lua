@@ -15,7 +15,8 @@ local LIMIT = 100 -- seconds, for what hangs
 local function trace_sleeper(dir, peer)
   local calls = "-e 'trace=write,?poll,ppoll' -e 'inject=?poll,ppoll:delay_exit=20000'"
   local command = ("unset LD_PRELOAD; exec 2>&1; ulimit -n %d && exec timeout -k 5 %d strace -f -qq -o %s/trace %s "
-    .. "%s spec/stress/sleeper.lua %d %s %d"):format(CLIENTS + 100, LIMIT, dir, calls, lua, CLIENTS, peer.host, peer.port)
+    .. "%s spec/stress/sleeper.lua %d %s %d"):format(CLIENTS + 100, LIMIT, dir, calls, lua, CLIENTS, peer.host,
+    peer.port)
   local pipe = assert(io.popen(command))
   local said = pipe:read "l"
   if said == "asleep" then
