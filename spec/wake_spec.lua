@@ -13,9 +13,10 @@ local LIMIT = 100 -- seconds, for what hangs
 -- Runs spec/stress/sleeper.lua, sends all of its clients something once they are connected and it sleeps, and returns
 -- its trace. Each poll(2) takes 20 ms longer than it would: a thread that gets no core at once, while the loop goes on.
 local function trace_sleeper(dir, peer)
-  local command = ("unset LD_PRELOAD; exec 2>&1; ulimit -n %d && exec timeout -k 5 %d strace -f -qq -o %s/trace "
-    .. "-e trace=write,poll -e inject=poll:delay_exit=20000 %s spec/stress/sleeper.lua %d %s %d"):format(CLIENTS + 100,
-    LIMIT, dir, lua, CLIENTS, peer.host, peer.port)
+  local calls = "-e 'trace=write,?poll,ppoll' -e 'inject=?poll,ppoll:delay_exit=20000'"
+  local command = ("unset LD_PRELOAD; exec 2>&1; ulimit -n %d && exec timeout -k 5 %d strace -f -qq -o %s/trace %s "
+    .. "%s spec/stress/sleeper.lua %d %s %d"):format(CLIENTS + 100, LIMIT, dir, calls, lua, CLIENTS, peer.host,
+    peer.port)
   local pipe = assert(io.popen(command))
   local said = pipe:read "l"
   if said == "asleep" then

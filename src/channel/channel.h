@@ -45,8 +45,8 @@ struct sw_channel {
     void *owner;                /* host thread only: the client, NULL once that is collected */
     void *conn;                 /* loop thread only: the connection, NULL before the first command and after the last */
 
-    struct sw_link down; /* in the engine's list for the loop, where it holds a reference; set by the engine */
-    struct sw_link up;   /* and in the one for the host */
+    /* Guarded by the engine's lock: places in its lists for the loop and for the host. Each list holds a reference. */
+    struct sw_link down, up;
 
     struct sw_lock lock; /* guards what follows; what a send looks at comes first */
     bool attached; /* host sets with the first connect, loop clears when it drops the connection: the loop knows it */
