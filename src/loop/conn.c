@@ -85,8 +85,7 @@ static void post_log(struct conn *conn, enum sw_log log, double delay) {
 }
 
 /* A connect command came to nothing, for the cause given: its event. */
-static struct sw_report error_report(struct conn *conn) {
-    sw_tx_take(&conn->stream.tx); /* to be counted */
+static struct sw_report error_report(const struct conn *conn) {
     struct sw_report report = make_report(conn, SW_EVENT_ERROR);
     report.unsent = sw_tx_unsent(&conn->stream.tx);
     return report;
@@ -168,6 +167,7 @@ static void give_up(struct conn *conn, struct sw_error cause) {
     sw_dialer_cancel(&conn->dialer);
     conn->cause = cause;
     conn->failures = 0;
+    sw_tx_take(&conn->stream.tx); /* to be counted */
     struct sw_report report = error_report(conn);
     enter_with(conn, CONN_IDLE, &report);
     post_log(conn, SW_LOG_ERROR, 0);
@@ -177,6 +177,7 @@ static void redial(struct conn *conn) {
     sw_dialer_cancel(&conn->dialer);
     conn->cause = closed();
     conn->failures = 0;
+    sw_tx_take(&conn->stream.tx); /* to be counted */
     post_error(conn);
     attempt(conn);
 }
