@@ -44,3 +44,11 @@ void sw_channel_unref(struct sw_channel *channel) {
 void sw_channel_post_up(struct sw_channel *channel) {
     sw_engine_post_up(channel->engine, &sw_channel_ref(channel)->up);
 }
+
+void sw_channel_drop_greeting(struct sw_channel *channel) {
+    sw_channel_lock(channel);
+    struct sw_greeting *greeting = channel->greeting;
+    channel->greeting = NULL;
+    sw_channel_unlock(channel);
+    sw_greeting_unref(greeting);
+}

@@ -96,6 +96,10 @@ static inline void sw_channel_mark_gone(struct sw_channel *channel) {
     atomic_fetch_sub_explicit(&channel->engine->open, 1, memory_order_relaxed);
 }
 
+/* Without the lock, once the channel is gone: no connection follows that could send it. Not before: a connection may
+ * become ready while the close command waits to be taken. */
+void sw_channel_drop_greeting(struct sw_channel *channel);
+
 /* With the lock held: must sw_channel_post_up follow, so that the host takes what is in the inbox? */
 static inline bool sw_channel_mark_up(struct sw_channel *channel) {
     if (channel->in.announced || channel->silent) return false;

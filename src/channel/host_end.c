@@ -347,5 +347,6 @@ void sw_channel_close_here(struct sw_channel *channel) {
     sw_channel_unlock(channel);
     sw_engine_give_back(channel->engine, &left.unsent);
     sw_stock_free(&left.spare);
+    sw_channel_drop_greeting(channel);
     if (tell) sw_channel_post_up(channel);
 }

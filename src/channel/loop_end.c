@@ -248,5 +248,6 @@ void sw_channel_post_last(struct sw_channel *channel, const struct sw_report *re
     sw_inbox_finish(&channel->in, report);
     bool tell = sw_channel_mark_up(channel);
     sw_channel_unlock(channel);
+    sw_channel_drop_greeting(channel);
     tell_host(channel, tell, true); /* a host that waits for the end has nothing to take */
 }

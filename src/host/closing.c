@@ -1,7 +1,6 @@
 #include "host/closing.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "base/state.h"
 #include "channel/command.h"
@@ -14,7 +13,6 @@ void sw_client_close(struct client *client, double linger) {
     sw_host_note_linger(client->host, linger);
     sw_inflow_drop_messages(client);
     sw_inflow_pass_end(client);
-    sw_channel_set_greeting(client->channel, NULL); /* no connection follows */
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
     struct sw_command *command = sw_channel_command(client->channel, SW_CLOSE);

@@ -384,6 +384,12 @@ static void handle_commands(struct conn *conn, const struct sw_batch *batch) {
     if (is_posted) handle_reconnect(conn, &batch->slots.reconnect);
 }
 
+static void handle_interest(struct conn *conn, struct sw_interest interest) {
+    conn->stream.rx.discards = !interest.messages;
+}
+
+static void handle_confirmed(struct conn *conn, uint64_t id) { sw_tx_confirm(&conn->stream.tx, id); }
+
 static void handle_credit(struct conn *conn, bool has_room) {
     sw_rx_set_room(&conn->stream.rx, has_room);
     if (has_room && conn->is_held) attempt(conn);
@@ -393,16 +399,16 @@ void sw_conn_handle_batch(struct conn *conn, const struct sw_batch *batch) {
     SW_ON_LOOP_THREAD();
     const struct sw_slots *slots = &batch->slots;
     struct tx *tx = &conn->stream.tx;
-    conn->stream.rx.discards = !slots->interest.messages;
-    handle_credit(conn, slots->has_room);
-    sw_tx_confirm(tx, slots->confirmed);
-    sw_tx_lift_fence(tx); /* the commands are seen now */
+    if (slots->posted & SW_SLOT_INTEREST) handle_interest(conn, slots->interest);
+    if (slots->posted & SW_SLOT_CREDIT) handle_credit(conn, slots->has_room);
+    if (slots->posted & SW_SLOT_CONFIRMED) handle_confirmed(conn, slots->confirmed);
+    sw_tx_lift_fence(tx);
     handle_commands(conn, batch);
     if (sw_stream_is_open(&conn->stream)) {
         sw_stream_send(&conn->stream);
         look_at_stream(conn);
     }
-    if (slots->pages > 0) sw_tx_make_ready(tx, slots->pages);
+    if (slots->posted & SW_SLOT_PAGES) sw_tx_make_ready(tx, slots->pages);
     if (slots->posted & SW_SLOT_COPY && conn->state != CONN_CLOSED) sw_tx_copy(tx);
 }
 

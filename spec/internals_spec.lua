@@ -1,0 +1,92 @@
+-- docs/internals.md against the sources: every file and every function that it names is there.
+
+local function read(path)
+  local file = io.open(path)
+  if not file then return nil end
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+-- Does the text of a C file define the function, or a header declare it?
+local function has_function(text, name) return text:find("[%s%*]" .. name .. "%(") ~= nil end
+
+local function all_sources()
+  local texts = {}
+  local paths <close> = assert(io.popen "ls src/*.c src/*/*.[ch]")
+  for path in paths:lines() do texts[#texts + 1] = read(path) end
+  return table.concat(texts, "\n")
+end
+
+-- The complaints about a page.
+local function judge(page)
+  local wrong, rows, files = {}, 0, 0
+  local function want(held, ...)
+    if not held then wrong[#wrong + 1] = string.format(...) end
+  end
+  for path in page:gmatch "`([%w_]+/[%w_/]+%.[chlua]+)`" do
+    files = files + 1
+    want(read(path), "%s is not there", path)
+  end
+  for path, name in page:gmatch "\n| `(src/[%w_/%.]+)` | `([%w_]+)` |" do
+    rows = rows + 1
+    want(has_function(read(path) or "", name), "%s has no function %s", path, name)
+  end
+  local sources = all_sources()
+  for name in page:gmatch "`(sw_[%w_]+)`" do want(has_function(sources, name), "there is no function %s", name) end
+  for name in page:gmatch "`struct ([%w_]+)`" do
+    want(sources:find("struct " .. name .. " {", 1, true), "there is no struct %s", name)
+  end
+  -- The stack, as it is drawn: names of files in the loop's folder.
+  for name in (page:match "\n## The loop room.-\n```\n(.-)```" or ""):gmatch "([%w_]+%.[ch])" do
+    want(read("src/loop/" .. name), "the stack has no %s", name)
+  end
+  return wrong, rows, files
+end
+
+-- Every part of the loop room has its place in the drawing.
+local function missing_parts(page)
+  local stack = page:match "\n## The loop room.-\n```\n(.-)```"
+  local missing = {}
+  local paths <close> = assert(io.popen "ls src/loop/*.c")
+  for path in paths:lines() do
+    local name = path:match "([%w_]+%.c)$"
+    if not stack:find(name, 1, true) then missing[#missing + 1] = name end
+  end
+  return missing
+end
+
+describe("docs/internals.md", function()
+  local page = assert(read "docs/internals.md")
+
+  it("names only files, functions and structs that exist", function()
+    local wrong, rows, files = judge(page)
+    assert.same({}, wrong)
+    assert(rows > 30 and files > 60, rows .. " rows, " .. files .. " files")
+  end)
+
+  it("shows every part of the loop room", function() assert.same({}, missing_parts(page)) end)
+
+  it("is found out when it does not", function()
+    local wrong = judge [[
+
+| `src/loop/tx.c` | `sw_tx_sing` | x |
+| `src/loop/tz.c` | `sw_tx_send` | x |
+`sw_no_such_thing` in `struct no_such_thing`
+## The loop room is a stack
+
+```
+src/loop/loopy.c
+```
+]]
+    assert.same({
+      "src/loop/tz.c is not there",
+      "src/loop/tx.c has no function sw_tx_sing",
+      "src/loop/tz.c has no function sw_tx_send",
+      "there is no function sw_tx_sing",
+      "there is no function sw_no_such_thing",
+      "there is no struct no_such_thing",
+      "the stack has no loopy.c",
+    }, wrong)
+  end)
+end)
