@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
-
 static bool same_framing(const struct sw_framing *a, const struct sw_framing *b) {
     return a->kind == b->kind && a->size == b->size && a->max == b->max &&
            memcmp(a->delimiter, b->delimiter, sizeof a->delimiter) == 0;
@@ -28,7 +26,7 @@ static struct sw_options *ref(struct sw_options *options) {
 
 struct sw_options *sw_options_share(struct sw_options **last, const struct sw_options *wanted) {
     if (*last != NULL && are_equal(*last, wanted)) return ref(*last);
-    struct sw_options *options = sw_allocate(sizeof *options);
+    struct sw_options *options = malloc(sizeof *options);
     if (options == NULL) return NULL;
     memcpy(options, wanted, sizeof *options);
     atomic_init(&options->refs, 1);

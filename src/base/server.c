@@ -3,11 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
-
 struct sw_server *sw_server_new(const struct sw_endpoint *endpoint) {
     size_t size = strlen(endpoint->host) + 1;
-    struct sw_server *server = sw_allocate(sizeof *server + size);
+    struct sw_server *server = malloc(sizeof *server + size);
     if (server == NULL) return NULL;
     atomic_init(&server->refs, 1);
     server->port = endpoint->port;

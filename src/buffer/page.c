@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#include "base/memory.h"
-
 /* Blocks are multiples of GRAIN, of which malloc has WORD for itself: few sizes, which it can use again and again. */
 enum { GRAIN = 64, WORD = sizeof(size_t) };
 
@@ -11,7 +9,7 @@ enum { GRAIN = 64, WORD = sizeof(size_t) };
 enum { SMALLEST_PAGE_OF_MEMORY = 4096 };
 
 static struct sw_page *new_page(size_t allocation) {
-    struct sw_page *page = sw_allocate(allocation);
+    struct sw_page *page = malloc(allocation);
     if (page == NULL) return NULL;
     page->next = NULL;
     page->bytes = page->data;

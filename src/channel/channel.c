@@ -1,11 +1,12 @@
 #include "channel/channel.h"
 
-#include "base/memory.h"
+#include <stdlib.h>
+
 #include "channel/engine.h"
 #include "channel/thread.h"
 
 struct sw_channel *sw_channel_new(struct sw_engine *engine, struct sw_options *options) {
-    struct sw_channel *channel = options != NULL ? sw_allocate_zeroed(sizeof *channel) : NULL;
+    struct sw_channel *channel = options != NULL ? calloc(1, sizeof *channel) : NULL;
     if (channel == NULL) {
         sw_options_unref(options);
         return NULL;

@@ -3,15 +3,15 @@
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/memory.h"
 #include "channel/thread.h"
 
 /* --- life --- */
 
 struct sw_engine *sw_engine_new(void *(*thread_main)(void *engine)) {
-    struct sw_engine *engine = sw_allocate_zeroed(sizeof *engine);
+    struct sw_engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL) return NULL;
     sw_lock_init(&engine->lock);
     pthread_mutex_init(&engine->loans_lock, NULL);

@@ -1,9 +1,9 @@
 #include "channel/greeting.h"
 
-#include "base/memory.h"
+#include <stdlib.h>
 
 struct sw_greeting *sw_greeting_new(size_t size) {
-    struct sw_greeting *greeting = sw_allocate(sizeof *greeting + size);
+    struct sw_greeting *greeting = malloc(sizeof *greeting + size);
     if (greeting == NULL) return NULL;
     atomic_init(&greeting->refs, 1);
     greeting->size = size;

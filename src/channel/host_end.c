@@ -1,6 +1,7 @@
 #include "channel/host_end.h"
 
-#include "base/memory.h"
+#include <stdlib.h>
+
 #include "channel/engine.h"
 #include "channel/thread.h"
 
@@ -166,7 +167,7 @@ bool sw_channel_take_copy(struct sw_channel *channel, struct sw_copy *copy) {
 /* --- commands --- */
 
 struct sw_command *sw_channel_command(struct sw_channel *channel, enum sw_verb verb) {
-    struct sw_command *command = verb == SW_CLOSE ? &channel->close_command : sw_allocate_zeroed(sizeof *command);
+    struct sw_command *command = verb == SW_CLOSE ? &channel->close_command : calloc(1, sizeof *command);
     if (command == NULL) return NULL;
     command->verb = verb;
     command->embedded = verb == SW_CLOSE;

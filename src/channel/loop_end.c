@@ -1,6 +1,7 @@
 #include "channel/loop_end.h"
 
-#include "base/memory.h"
+#include <stdlib.h>
+
 #include "channel/engine.h"
 #include "channel/thread.h"
 
@@ -147,7 +148,7 @@ static bool wants_log(struct sw_channel *channel) {
 }
 
 static struct sw_report *copy_report(const struct sw_report *report) {
-    struct sw_report *copy = sw_allocate(sizeof *copy);
+    struct sw_report *copy = malloc(sizeof *copy);
     if (copy != NULL) *copy = *report;
     return copy;
 }

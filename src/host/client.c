@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/address.h"
-#include "base/memory.h"
 #include "base/options.h"
 #include "base/server.h"
 #include "base/state.h"
@@ -33,7 +32,7 @@ static void set_handlers(lua_State *L, const char *where, int index, struct clie
 
 /* A complete client, which belongs to no handle yet. NULL: no memory. */
 static struct client *make(struct host *host, const struct sw_options *options, const struct sw_start *start) {
-    struct client *client = sw_allocate_zeroed(sizeof *client);
+    struct client *client = calloc(1, sizeof *client);
     struct sw_server *server = client != NULL ? sw_server_new(&start->server) : NULL;
     struct sw_channel *channel = NULL;
     if (server != NULL) channel = sw_channel_new(host->engine, sw_options_share(&host->options, options));

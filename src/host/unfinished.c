@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "base/framing.h"
-#include "base/memory.h"
 #include "base/options.h"
 #include "buffer/cursor.h"
 #include "buffer/page.h"
@@ -97,7 +96,7 @@ static struct iterator *push_iterator(lua_State *L) {
 
 /* NULL: no memory. */
 static struct sw_unfinished *keep(struct host *host, const struct sw_framing *framing, const struct sw_copy *copy) {
-    struct sw_unfinished *left = sw_allocate_zeroed(sizeof *left);
+    struct sw_unfinished *left = calloc(1, sizeof *left);
     if (left == NULL) return NULL;
     left->cursor.pages = copy->pages;
     left->id = copy->first;

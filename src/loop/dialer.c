@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/memory.h"
 #include "base/options.h"
 #include "loop/socket.h"
 
@@ -121,7 +120,7 @@ static void try_next(struct dialer *dialer) {
 }
 
 static void connect_to(struct dialer *dialer, const struct sw_addresses *addresses) {
-    dialer->addresses = sw_allocate(sizeof *addresses);
+    dialer->addresses = malloc(sizeof *addresses);
     if (dialer->addresses == NULL) {
         fail(dialer, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
         return;

@@ -14,7 +14,6 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
-#include "base/memory.h"
 #include "channel/thread.h"
 
 /* --- libev's process-wide hooks --- */
@@ -28,7 +27,7 @@ static void wait_for_memory(void) {
 
 void *sw_reactor_allocate(size_t size) {
     void *block;
-    while ((block = sw_allocate_zeroed(size)) == NULL) wait_for_memory();
+    while ((block = calloc(1, size)) == NULL) wait_for_memory();
     return block;
 }
 
@@ -39,7 +38,7 @@ static void *reallocate(void *block, long size) {
     }
     if (!sw_thread_is_ours()) return realloc(block, (size_t)size); /* NULL: libev does what it always does */
     void *moved;
-    while ((moved = sw_resize(block, (size_t)size)) == NULL) wait_for_memory(); /* libev would abort the host */
+    while ((moved = realloc(block, (size_t)size)) == NULL) wait_for_memory(); /* libev would abort the host */
     return moved;
 }
 

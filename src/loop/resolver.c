@@ -9,7 +9,6 @@
 
 #include "base/address.h"
 #include "base/list.h"
-#include "base/memory.h"
 #include "channel/thread.h"
 
 enum { LOOKUPS_MAX = 4 };
@@ -94,7 +93,7 @@ static int spawn(struct sw_lookup *lookup) {
 int sw_resolver_start(struct sw_engine *engine, struct sw_server *server, void (*on_answer)(struct sw_lookup *lookup),
                       void *owner, struct sw_lookup **lookup) {
     SW_ON_LOOP_THREAD();
-    struct sw_lookup *job = sw_allocate_zeroed(sizeof *job);
+    struct sw_lookup *job = calloc(1, sizeof *job);
     if (job == NULL) return ENOMEM;
     job->post = (struct sw_post){.handle = handle_answer, .drop = drop_answer};
     job->on_answer = on_answer;

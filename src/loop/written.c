@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
-
 void sw_written_init(struct sw_written *list) {
     list->list = list->own;
     list->count = 0;
@@ -27,7 +25,7 @@ static bool is_alike(const struct sw_stretch *a, const struct sw_stretch *b) {
 static bool make_room(struct sw_written *list) {
     if (list->count < list->capacity) return true;
     size_t capacity = list->capacity * 2;
-    struct sw_stretch *block = sw_allocate(capacity * sizeof *block);
+    struct sw_stretch *block = malloc(capacity * sizeof *block);
     if (block == NULL) return false;
     memcpy(block, list->list, list->count * sizeof *block);
     if (list->list != list->own) free(list->list);
