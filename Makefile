@@ -71,8 +71,9 @@ FEATURES += -D_DARWIN_C_SOURCE
 MODULE_FLAGS = -bundle -undefined dynamic_lookup
 endif
 LANGUAGE = -std=c11 $(FEATURES) $(WARNINGS) -pthread
-# With FAULTS=1, the linker sends each call of a function F to spec/injector, if that has a __wrap_F. It does not see the
-# calls that link-time optimization has inlined, and does not know those that fortified headers rename.
+# With FAULTS=1, the linker sends each call of a function F to spec/injector, if that has a __wrap_F. It does not see
+# the calls in F's own file and those that link-time optimization has inlined, and does not know those that fortified
+# headers rename.
 ifneq ($(FAULTS),)
 CALLS_STAY = -fno-lto -U_FORTIFY_SOURCE
 WRAPPED = $(shell grep -Eoh '__wrap_[a-z0-9_]+' $(INJECTOR_SOURCES) | sort -u | sed 's/^__wrap_//')

@@ -39,18 +39,18 @@ describe("the injector", function()
       names = names + 1
       assert(called == "true", name .. " is called, and nothing counts it")
     end
-    assert.equal(14, names)
+    assert.equal(17, names)
   end)
 
   it("makes calls fail whose failures the module passes over", function()
-    local counts = faults.during("setsockopt EINVAL @1+; ioctl EINVAL @1+; shutdown ENOTCONN @1+", function()
+    local counts = faults.during("setsockopt EINVAL @1+; acked EINVAL @1+; shut_down ENOTCONN @1+", function()
       local client = util.connected(Peer.start { mode = "echo" }, { retain = "unacked" })
       client:send "answered"
       assert(client:receive(util.DEADLINE))
       assert(client:disconnect())
       assert(client:wait("disconnected", util.DEADLINE))
     end)
-    for _, name in ipairs { "setsockopt", "ioctl", "shutdown" } do
+    for _, name in ipairs { "setsockopt", "acked", "shut_down" } do
       assert(counts[name].faults > 0, name)
       assert.equal(counts[name].calls, counts[name].faults)
     end
@@ -58,8 +58,9 @@ describe("the injector", function()
 
   it("refuses rules that it cannot read, or that could do nothing", function()
     for _, rules in ipairs {
-      "send EAGAIN 0.5", "recv EWHAT 0.5", "recv EAGAIN", "recv EAGAIN 1.5", "recv EAGAIN @0", "recv EAGAIN 0.5 0.5",
-      "seed x", "socket cut 0.5", "malloc cut @1", "recv EAI_AGAIN 0.5", "recv EAGAIN 0.5, recv cut 0.5",
+      "ioctl EAGAIN 0.5", "recv EWHAT 0.5", "recv EAGAIN", "recv EAGAIN 1.5", "recv EAGAIN @0", "recv EAGAIN 0.5 0.5",
+      "seed x", "socket cut 0.5", "malloc cut @1", "recv EAI_AGAIN 0.5", "send EAGAIN 0.5, send cut 0.5",
+      "sendmsg cut 0.5", "acked cut 0.5", "open EAGAIN 0.5", "open delay 0.5", "send record 0.5",
     } do
       assert.has_error(function() faults.set(rules) end, "cannot read these rules: " .. rules)
     end

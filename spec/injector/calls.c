@@ -1,4 +1,4 @@
-/* What stands in front of the system calls, other than those of a connection's traffic (transport.c). */
+/* What stands in front of the system calls. */
 #include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -10,6 +10,8 @@
 
 __typeof__(socket) __wrap_socket, __real_socket;
 __typeof__(connect) __wrap_connect, __real_connect;
+__typeof__(sendmsg) __wrap_sendmsg, __real_sendmsg;
+__typeof__(recv) __wrap_recv, __real_recv;
 __typeof__(getsockopt) __wrap_getsockopt, __real_getsockopt;
 __typeof__(setsockopt) __wrap_setsockopt, __real_setsockopt;
 __typeof__(eventfd) __wrap_eventfd, __real_eventfd;
@@ -19,31 +21,37 @@ __typeof__(pthread_create) __wrap_pthread_create, __real_pthread_create;
 __typeof__(getaddrinfo) __wrap_getaddrinfo, __real_getaddrinfo;
 
 int __wrap_socket(int family, int type, int protocol) {
-    return rules_refuse(CALL_SOCKET, NULL) ? -1 : __real_socket(family, type, protocol);
+    return rules_refuse(CALL_SOCKET) ? -1 : __real_socket(family, type, protocol);
 }
 
 int __wrap_connect(int fd, const struct sockaddr *address, socklen_t size) {
-    return rules_refuse(CALL_CONNECT, NULL) ? -1 : __real_connect(fd, address, size);
+    return rules_refuse(CALL_CONNECT) ? -1 : __real_connect(fd, address, size);
+}
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags) {
+    return rules_refuse(CALL_SENDMSG) ? -1 : __real_sendmsg(fd, message, flags);
+}
+
+ssize_t __wrap_recv(int fd, void *buffer, size_t size, int flags) {
+    return rules_refuse(CALL_RECV) ? -1 : __real_recv(fd, buffer, size, flags);
 }
 
 int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *size) {
-    return rules_refuse(CALL_GETSOCKOPT, NULL) ? -1 : __real_getsockopt(fd, level, name, value, size);
+    return rules_refuse(CALL_GETSOCKOPT) ? -1 : __real_getsockopt(fd, level, name, value, size);
 }
 
 int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t size) {
-    return rules_refuse(CALL_SETSOCKOPT, NULL) ? -1 : __real_setsockopt(fd, level, name, value, size);
+    return rules_refuse(CALL_SETSOCKOPT) ? -1 : __real_setsockopt(fd, level, name, value, size);
 }
 
-int __wrap_eventfd(unsigned count, int flags) {
-    return rules_refuse(CALL_EVENTFD, NULL) ? -1 : __real_eventfd(count, flags);
-}
+int __wrap_eventfd(unsigned count, int flags) { return rules_refuse(CALL_EVENTFD) ? -1 : __real_eventfd(count, flags); }
 
 ssize_t __wrap_read(int fd, void *buffer, size_t size) {
-    return rules_refuse(CALL_READ, NULL) ? -1 : __real_read(fd, buffer, size);
+    return rules_refuse(CALL_READ) ? -1 : __real_read(fd, buffer, size);
 }
 
 ssize_t __wrap_write(int fd, const void *buffer, size_t size) {
-    return rules_refuse(CALL_WRITE, NULL) ? -1 : __real_write(fd, buffer, size);
+    return rules_refuse(CALL_WRITE) ? -1 : __real_write(fd, buffer, size);
 }
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*thread_main)(void *),

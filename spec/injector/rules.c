@@ -13,11 +13,11 @@
 enum { RULES_MAX = 16, ERRNO_MAX = 255, WORD = 24 };
 
 /* What a rule does, where it is not the number of an error. */
-enum { CUT = 1 << 16, DELAY };
+enum { CUT = 1 << 16, DELAY, RECORD };
 
 struct rule {
     enum call call;
-    int what;             /* CUT, DELAY, or what the call fails with */
+    int what;             /* CUT, DELAY, RECORD, or what the call fails with */
     double chance;        /* of each call, if `first` is 0 */
     uint64_t first, last; /* calls of this kind, counted from 1 */
 };
@@ -33,16 +33,19 @@ static const char *const names[CALLS] = {
     [CALL_CONNECT] = "connect",
     [CALL_SENDMSG] = "sendmsg",
     [CALL_RECV] = "recv",
-    [CALL_SHUTDOWN] = "shutdown",
     [CALL_GETSOCKOPT] = "getsockopt",
     [CALL_SETSOCKOPT] = "setsockopt",
-    [CALL_IOCTL] = "ioctl",
     [CALL_EVENTFD] = "eventfd",
     [CALL_READ] = "read",
     [CALL_WRITE] = "write",
     [CALL_PTHREAD_CREATE] = "pthread_create",
     [CALL_GETADDRINFO] = "getaddrinfo",
     [CALL_MALLOC] = "malloc",
+    [CALL_OPEN] = "open",
+    [CALL_SEND] = "send",
+    [CALL_RECEIVE] = "receive",
+    [CALL_SHUT_DOWN] = "shut_down",
+    [CALL_ACKED] = "acked",
 };
 
 const char *rules_call_name(enum call call) { return names[call]; }
@@ -72,6 +75,7 @@ static bool read_what(const char *word, int *what) {
     } others[] = {
         {"cut", CUT},
         {"delay", DELAY},
+        {"record", RECORD},
         {"EAI_AGAIN", EAI_AGAIN},
         {"EAI_MEMORY", EAI_MEMORY},
         {"EAI_NONAME", EAI_NONAME},
@@ -85,7 +89,8 @@ static bool read_what(const char *word, int *what) {
 
 /* Is that something that can happen to this call? */
 static bool fits(const struct rule *rule) {
-    if (rule->what == CUT) return rule->call == CALL_SENDMSG || rule->call == CALL_RECV;
+    if (rule->what == CUT) return rule->call == CALL_SEND || rule->call == CALL_RECEIVE;
+    if (rule->what == RECORD || rule->call == CALL_OPEN) return rule->what == RECORD && rule->call == CALL_OPEN;
     return rule->what > 0 || rule->call == CALL_GETADDRINFO;
 }
 
@@ -193,8 +198,8 @@ int rules_judge(enum call call, size_t *size) {
     return failed;
 }
 
-bool rules_refuse(enum call call, size_t *size) {
-    int failed = rules_judge(call, size);
+bool rules_refuse(enum call call) {
+    int failed = rules_judge(call, NULL);
     if (failed != 0) errno = failed;
     return failed != 0;
 }

@@ -1,53 +1,101 @@
-/* What stands in front of the system calls of a connection's traffic. */
-#include <stdarg.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
+/* A transport that stands in front of the plain one: it judges what the module asks of an open connection. */
+#include "loop/transport.h"
 
 #include "rules.h"
 
-__typeof__(sendmsg) __wrap_sendmsg, __real_sendmsg;
-__typeof__(recv) __wrap_recv, __real_recv;
-__typeof__(shutdown) __wrap_shutdown, __real_shutdown;
-__typeof__(ioctl) __wrap_ioctl, __real_ioctl;
+__typeof__(sw_plain_open) __wrap_sw_plain_open, __real_sw_plain_open;
 
-static size_t size_of(const struct msghdr *message) {
+static const struct sw_transport_table *_Atomic plain; /* of every connection; loops of several hosts set it */
+
+static size_t size_of(const struct iovec *iov, size_t count) {
     size_t size = 0;
-    for (size_t i = 0; i < message->msg_iovlen; i++) size += message->msg_iov[i].iov_len;
+    for (size_t i = 0; i < count; i++) size += iov[i].iov_len;
     return size;
 }
 
-/* Hands over the first `size` bytes; fewer when they are in very many pieces. */
-static ssize_t send_some(int fd, const struct msghdr *message, size_t size, int flags) {
-    struct iovec pieces[64];
-    struct msghdr some = *message;
-    some.msg_iov = pieces;
-    some.msg_iovlen = 0;
-    while (size > 0 && some.msg_iovlen < sizeof pieces / sizeof pieces[0]) {
-        struct iovec *piece = &pieces[some.msg_iovlen];
-        *piece = message->msg_iov[some.msg_iovlen++];
-        if (piece->iov_len > size) piece->iov_len = size;
-        size -= piece->iov_len;
-    }
-    return __real_sendmsg(fd, &some, flags);
+/* Leaves the first `size` bytes (> 0) in iov; returns the new count. */
+static size_t shorten(struct iovec *iov, size_t size) {
+    size_t last = 0;
+    for (; iov[last].iov_len < size; last++) size -= iov[last].iov_len;
+    iov[last].iov_len = size;
+    return last + 1;
 }
 
-ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags) {
-    size_t whole = size_of(message), size = whole;
-    if (rules_refuse(CALL_SENDMSG, &size)) return -1;
-    return size < whole ? send_some(fd, message, size, flags) : __real_sendmsg(fd, message, flags);
+static ptrdiff_t send_at_most(struct sw_transport *transport, struct iovec *iov, size_t count, size_t limit) {
+    size_t whole = size_of(iov, count), size = whole < limit ? whole : limit;
+    int failed = rules_judge(CALL_SEND, &size);
+    if (failed != 0) return -failed;
+    return plain->send(transport, iov, size < whole ? shorten(iov, size) : count);
 }
 
-ssize_t __wrap_recv(int fd, void *buffer, size_t size, int flags) {
-    return rules_refuse(CALL_RECV, &size) ? -1 : __real_recv(fd, buffer, size, flags);
+static ptrdiff_t judged_send(struct sw_transport *transport, struct iovec *iov, size_t count) {
+    return send_at_most(transport, iov, count, SIZE_MAX);
 }
 
-int __wrap_shutdown(int fd, int how) { return rules_refuse(CALL_SHUTDOWN, NULL) ? -1 : __real_shutdown(fd, how); }
+static ptrdiff_t judged_receive(struct sw_transport *transport, void *buffer, size_t size) {
+    int failed = rules_judge(CALL_RECEIVE, &size);
+    return failed != 0 ? -failed : plain->receive(transport, buffer, size);
+}
 
-/* With one more argument, a pointer, as the module calls it. */
-int __wrap_ioctl(int fd, unsigned long request, ...) {
-    va_list arguments;
-    va_start(arguments, request);
-    void *value = va_arg(arguments, void *);
-    va_end(arguments);
-    return rules_refuse(CALL_IOCTL, NULL) ? -1 : __real_ioctl(fd, request, value);
+/* A failure: the kernel does not accept our FIN. */
+static void judged_shut_down(struct sw_transport *transport) {
+    if (rules_judge(CALL_SHUT_DOWN, NULL) == 0) plain->shut_down(transport);
+}
+
+/* A failure: the kernel does not say. */
+static uint64_t judged_acked(struct sw_transport *transport) {
+    return rules_judge(CALL_ACKED, NULL) != 0 ? 0 : plain->acked(transport);
+}
+
+static void set_stall(struct sw_transport *transport, double seconds) { plain->set_stall(transport, seconds); }
+
+static void close_plain(struct sw_transport *transport) { plain->close(transport); }
+
+static const struct sw_transport_table judged = {
+    .send = judged_send,
+    .receive = judged_receive,
+    .shut_down = judged_shut_down,
+    .acked = judged_acked,
+    .set_stall = set_stall,
+    .close = close_plain,
+};
+
+/* --- records --- */
+
+/* A connection of this kind says that EXTRA more bytes follow each EVERY bytes. They do not exist: the peer gets the
+ * plain bytes. A send that reports such bytes is a record; a shorter one may report none. */
+enum { EVERY = 1024, EXTRA = 1024, RECORD_MAX = 16384 };
+
+static uint64_t with_extra(uint64_t bytes) { return bytes + bytes / EVERY * EXTRA; }
+
+static uint64_t without_extra(uint64_t written) { return written - written / (EVERY + EXTRA) * EXTRA; }
+
+static ptrdiff_t record_send(struct sw_transport *transport, struct iovec *iov, size_t count) {
+    transport->written = without_extra(transport->written);
+    ptrdiff_t taken = send_at_most(transport, iov, count, RECORD_MAX);
+    transport->written = with_extra(transport->written);
+    return taken;
+}
+
+static uint64_t record_acked(struct sw_transport *transport) {
+    uint64_t written = transport->written;
+    transport->written = without_extra(written);
+    uint64_t acked = judged_acked(transport);
+    transport->written = written;
+    return with_extra(acked);
+}
+
+static const struct sw_transport_table records = {
+    .send = record_send,
+    .receive = judged_receive,
+    .shut_down = judged_shut_down,
+    .acked = record_acked,
+    .set_stall = set_stall,
+    .close = close_plain,
+};
+
+void __wrap_sw_plain_open(struct sw_transport *transport, int fd, atomic_int *noted) {
+    __real_sw_plain_open(transport, fd, noted);
+    plain = transport->table;
+    transport->table = rules_judge(CALL_OPEN, NULL) != 0 ? &records : &judged;
 }

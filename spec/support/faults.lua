@@ -1,8 +1,8 @@
 -- Faults on purpose, in builds with FAULTS=1 (spec/injector/rules.h says what rules are).
 --
 --     local faults = require "spec.support.faults"
---     local counts = faults.during("seed 7; sendmsg cut 0.5", function() ... end)   -- then there are none again
---     assert(counts.sendmsg.faults > 0)
+--     local counts = faults.during("seed 7; send cut 0.5", function() ... end)   -- then there are none again
+--     assert(counts.send.faults > 0)
 --
 -- A failure in there names the rules, and so the seed.
 
