@@ -8,8 +8,10 @@ local function read(path)
   return text
 end
 
--- Does the text of a C file define the function, or a header declare it?
-local function has_function(text, name) return text:find("[%s%*]" .. name .. "%(") ~= nil end
+-- Does the text of a C file define the function, or a header declare it? A line that begins with a type, not a call.
+local function has_function(text, name)
+  return ("\n" .. text):find("\n[%a][^\n=;%(]*[%s%*]" .. name .. "%(") ~= nil
+end
 
 local function all_sources()
   local texts = {}
@@ -30,6 +32,9 @@ local function judge(page)
   end
   for path, name in page:gmatch "\n| `(src/[%w_/%.]+)` | `([%w_]+)` |" do
     rows = rows + 1
+    want(has_function(read(path) or "", name), "%s has no function %s", path, name)
+  end
+  for name, path in page:gmatch "`([%w_]+)`%s+in%s+`(src/[%w_/%.]+)`" do
     want(has_function(read(path) or "", name), "%s has no function %s", path, name)
   end
   local sources = all_sources()
@@ -72,7 +77,8 @@ describe("docs/internals.md", function()
 
 | `src/loop/tx.c` | `sw_tx_sing` | x |
 | `src/loop/tz.c` | `sw_tx_send` | x |
-`sw_no_such_thing` in `struct no_such_thing`
+`sw_no_such_thing` of `struct no_such_thing`, `dawdle` in
+`src/loop/tx.c`
 ## The loop room is a stack
 
 ```
@@ -83,6 +89,7 @@ src/loop/loopy.c
       "src/loop/tz.c is not there",
       "src/loop/tx.c has no function sw_tx_sing",
       "src/loop/tz.c has no function sw_tx_send",
+      "src/loop/tx.c has no function dawdle",
       "there is no function sw_tx_sing",
       "there is no function sw_no_such_thing",
       "there is no struct no_such_thing",

@@ -1,5 +1,5 @@
 /* A transport that stands in front of the plain one: it judges what the module asks of an open connection. */
-#include "loop/transport.h"
+#include "loop/plain.h"
 
 #include "rules.h"
 

@@ -457,6 +457,19 @@ static void copies(void) {
     sw_engine_unref(engine);
 }
 
+/* What the host has copied itself, for there was no loop, is not asked of one that comes later. */
+static void copies_here(void) {
+    struct sw_engine *engine = sw_engine_new(no_loop);
+    struct sw_channel *channel = new_channel(engine, 100);
+    struct sw_copy copy;
+    sw_channel_post_copy_wanted(channel);
+    CHECK(sw_channel_take_copy(channel, &copy));
+    CHECK_EQ(copy.first, 1);
+    CHECK(!loop_sees_wish(channel));
+    sw_channel_unref(channel);
+    sw_engine_unref(engine);
+}
+
 /* --- slots --- */
 
 enum { FOR_A_NEW_LOOP = SW_SLOT_CONFIRMED | SW_SLOT_CREDIT | SW_SLOT_INTEREST };
@@ -515,7 +528,11 @@ static void keeps_values(void) {
     sw_channel_post_reserve_free(channel);
     batch = take_batch(channel);
     CHECK(batch.slots.posted == SW_SLOT_CREDIT && batch.slots.has_room);
-    sw_channel_withdraw(channel); /* the loop ends; the next one has to learn all */
+    post(channel, SW_CONNECT); /* the loop may have ended, without a word: the next one has to learn all */
+    batch = take_batch(channel);
+    sw_commands_free(batch.commands);
+    CHECK_EQ(batch.slots.posted, FOR_A_NEW_LOOP);
+    sw_channel_withdraw(channel);
     post(channel, SW_CONNECT);
     batch = take_batch(channel);
     sw_commands_free(batch.commands);
@@ -821,6 +838,7 @@ static const struct unit_test tests[] = {
     {"copies messages of any size, whole, into pages", sends},
     {"refuses what is too big, too much or too late, and says what closing loses", refuses},
     {"gives a host that wants a copy again one that is not older", copies},
+    {"does not ask a loop for copies that the host has made", copies_here},
     {"keeps only the newest of what is posted to a slot, and its place among the commands", coalesces},
     {"posts what changed, and all to a loop that did not know the channel", keeps_values},
     {"loses no message and no wake-up between two threads", hammers},

@@ -24,7 +24,7 @@ static struct sw_reactor *begin(struct closing *closing) {
 
 static void end(struct closing *closing, struct sw_reactor *reactor) {
     sw_closing_reset(closing);
-    CHECK_EQ(closing->step, CLOSING_NOT);
+    CHECK_EQ(closing->phase, CLOSING_NOT);
     CHECK(!ev_is_active(&closing->timer));
     sw_reactor_free(reactor);
 }
@@ -49,7 +49,7 @@ static void at_once(void) {
     struct closing closing;
     struct sw_reactor *reactor = begin(&closing);
     sw_closing_flush(&closing, 0);
-    CHECK_EQ(closing.step, CLOSING_OVER);
+    CHECK_EQ(closing.phase, CLOSING_OVER);
     sw_closing_drain(&closing, 0);
     CHECK_EQ(sw_closing_next(&closing, nothing), CLOSING_OVER);
     end(&closing, reactor);
@@ -61,11 +61,11 @@ static void by_time(void) {
     struct sw_reactor *reactor = begin(&closing);
     double began = sw_clock();
     sw_closing_flush(&closing, 0.02);
-    while (closing.step == CLOSING_FLUSH) ev_run(reactor->ev, EVRUN_ONCE);
-    CHECK_EQ(closing.step, CLOSING_DRAIN);
+    while (closing.phase == CLOSING_FLUSH) ev_run(reactor->ev, EVRUN_ONCE);
+    CHECK_EQ(closing.phase, CLOSING_DRAIN);
     CHECK_EQ(changes, 1);
-    while (closing.step == CLOSING_DRAIN) ev_run(reactor->ev, EVRUN_ONCE);
-    CHECK_EQ(closing.step, CLOSING_OVER);
+    while (closing.phase == CLOSING_DRAIN) ev_run(reactor->ev, EVRUN_ONCE);
+    CHECK_EQ(closing.phase, CLOSING_OVER);
     CHECK(sw_clock() - began >= 0.02); /* the drain's; the flush may end a moment early */
     CHECK(changes > 1);
     end(&closing, reactor);
@@ -85,7 +85,7 @@ static void no_longer_than(void) {
 static const struct unit_test tests[] = {
     {"flushes until all is sent, then drains until the peer has ended and has everything", flushes},
     {"is over at once when no time is given", at_once},
-    {"goes from step to step by time alone", by_time},
+    {"goes from phase to phase by time alone", by_time},
     {"drains for a bounded time, however long it may flush", no_longer_than},
 };
 

@@ -13,7 +13,7 @@
  *       +---------------------------+--------------------------------+
  *
  * From waiting, and from closing after a connect() to another server, the next attempt starts at resolving. close()
- * leads from everywhere to closed. The loop room's connection (loop/conn.h) has a finer enum of its own.
+ * leads from everywhere to closed. The loop room's connection has an enum of its own (loop/next.h).
  */
 #ifndef SW_BASE_STATE_H
 #define SW_BASE_STATE_H

@@ -114,8 +114,8 @@ struct sw_pages sw_engine_take_returned(struct sw_engine *engine);
 void sw_engine_set_waiting(struct sw_engine *engine, bool waiting);
 
 /* Sleeps until the loop wakes the host or the deadline (sw_clock, < 0: none) passes. 0, ETIMEDOUT, EINTR or why poll(2)
- * failed. After 0 the host looks again: it may also mean that there was no sleep, but that the descriptor was cleared
- * after the last one, and the loop wakes the host from now on. */
+ * failed. After 0 the host looks again, and sleeps again if there is nothing: 0 may also mean that this did not sleep, but
+ * only cleared the descriptor after an earlier wake-up. */
 int sw_engine_sleep(struct sw_engine *engine, double deadline);
 
 /* --- loop thread --- */
@@ -139,7 +139,7 @@ void sw_engine_note_awake(struct sw_engine *engine);
 /* Puts the link, if not NULL, on the list for the host; wakes the host if it sleeps. The link stands in no list. */
 void sw_engine_post_up(struct sw_engine *engine, struct sw_link *link);
 
-/* Between these two, lent bytes can be read. False: they are gone, and so will be the loop, as soon as it looks. */
+/* Between these two, lent bytes can be read. False: they are gone, for the Lua state closes; the loop ends soon. */
 bool sw_engine_hold_loans(struct sw_engine *engine);
 void sw_engine_release_loans(struct sw_engine *engine);
 

@@ -125,6 +125,7 @@ static void copy_here(struct sw_channel *channel) {
     sw_channel_lock(channel);
     channel->copy = copy;
     channel->copy_awaited = false;
+    channel->slots.posted &= ~(unsigned)SW_SLOT_COPY; /* a loop that comes later need not make another */
     sw_channel_unlock(channel);
 }
 
@@ -177,7 +178,7 @@ struct sw_command *sw_channel_command(struct sw_channel *channel, enum sw_verb v
 /* With the lock held: the channel has a loop from now on, which may not have known it. What the script posted to an
  * earlier one counts for this one, too. */
 static void attach(struct sw_channel *channel) {
-    if (!channel->attached) channel->slots.posted |= SW_SLOT_CONFIRMED | SW_SLOT_CREDIT | SW_SLOT_INTEREST;
+    channel->slots.posted |= SW_SLOT_CONFIRMED | SW_SLOT_CREDIT | SW_SLOT_INTEREST;
     channel->attached = true;
 }
 

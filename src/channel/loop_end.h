@@ -33,8 +33,8 @@ struct sw_progress {
 
 struct sw_intake {
     struct sw_pages pages; /* messages, if any */
-    uint64_t fence;        /* last id that was accepted before the commands that wait to be taken; UINT64_MAX: none
-                              wait. One of them may say that later messages are not meant for this connection */
+    uint64_t fence;        /* last id that was accepted before the commands that wait to be taken, one of which may end
+                              the connection; UINT64_MAX: none wait */
 };
 
 /* Takes the messages, if any, and gives back pages that are spent, for the host to fill again; *spent is empty then,
@@ -49,7 +49,7 @@ struct sw_greeting *sw_channel_greeting(struct sw_channel *channel);
 
 /* --- what goes up --- */
 
-/* Gives the host empty pages; there are none here then. */
+/* Gives the host empty pages; *pages is empty afterwards. */
 void sw_channel_give_pages(struct sw_channel *channel, struct sw_stock *pages);
 
 /* Frees the pages that the host has not filled again: the client is idle. */
@@ -59,8 +59,7 @@ void sw_channel_trim(struct sw_channel *channel);
 void sw_channel_post_state(struct sw_channel *channel, uint64_t known, enum sw_state state,
                            const struct sw_error *ended);
 
-/* The same together with the report of it: who has waited for the state finds the event queued, and a handler of the
- * event finds the state. False: as sw_channel_post_report. */
+/* The same together with the report of it: state and report become visible at once. False: as sw_channel_post_report. */
 bool sw_channel_post_state_with(struct sw_channel *channel, uint64_t known, enum sw_state state,
                                 const struct sw_error *ended, const struct sw_report *report);
 

@@ -20,9 +20,9 @@ struct sw_outbox {
     struct sw_stock spare; /* loop returns, host uses again: empty large pages of a busy client */
     uint64_t last_id;      /* host: newest accepted id */
     size_t bytes;          /* host adds, loop subtracts: accepted and not finished with */
-    size_t run;            /* host: bytes copied into pages since a message was lent: ever, if none was */
+    size_t run;            /* host: bytes copied into pages since the last lent message, or since the start */
     size_t refused;   /* host sets, loop clears: size of the refused message that a drain event is owed for; 0 = none */
-    bool announced;   /* the loop was told, or comes by itself: a further message need not wake it */
+    bool announced;   /* the loop was told, or looks without being told: a further message need not wake it */
     bool wants_pages; /* host sets, loop clears: spare pages would be of use */
 };
 
@@ -37,7 +37,7 @@ size_t sw_outbox_room(const struct sw_outbox *outbox);
 bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size, size_t limit);
 
 /* Room worth adding for `size` bytes of a message: what is queued already, up to one page, so that an idle client's
- * first page is small and a busy one's are large; but between messages that are lent, what these leave to fill. */
+ * first page is small and a busy one's are large; but after a lent message, only what was queued since. */
 size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size);
 
 /* Appends a message that fits into the last page; returns its id. */

@@ -1,8 +1,8 @@
 /* What the loop tells about one client beside its messages: one record per event, plain data.
  *
  * Made by the loop thread, put into the client's inbox, taken by the host thread, which turns it into handler arguments
- * and texts and frees it. Its place among the messages is a number, so that the two need not share a queue: order is
- * exact for who wants both, and each can be had without the other.
+ * and texts and frees it. `after` says behind which message it belongs, so that messages and reports can be read
+ * together in order, or each without the other.
  */
 #ifndef SW_CHANNEL_REPORT_H
 #define SW_CHANNEL_REPORT_H

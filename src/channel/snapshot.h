@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "base/state.h"
 
-/* Counters that the loop keeps (sw_channel_close_here, where there is none) and the host reads. accepted = queued +
+/* Counters that the loop writes, or sw_channel_close_here where there is no loop, and the host reads. accepted = queued +
  * in_flight + finished + lost, where accepted is the outbox's last_id. */
 struct sw_gauges {
     uint64_t in_flight;   /* messages handed to the kernel whole, neither finished nor given up */

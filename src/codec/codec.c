@@ -127,8 +127,6 @@ void sw_framing_margins(const struct sw_framing *framing, size_t *before, size_t
 
 void sw_decoder_init(struct sw_decoder *decoder) { *decoder = (struct sw_decoder){.length = 0}; }
 
-bool sw_decoder_partial(const struct sw_decoder *decoder) { return decoder->length > 0 || decoder->header > 0; }
-
 static size_t least(size_t a, uint64_t b) { return a < b ? a : (size_t)b; }
 
 static struct sw_frame bad(void) { return (struct sw_frame){.status = SW_FRAME_BAD}; }

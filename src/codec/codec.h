@@ -72,7 +72,4 @@ void sw_decoder_init(struct sw_decoder *decoder);
 struct sw_frame sw_decode(struct sw_decoder *decoder, const struct sw_framing *framing, const unsigned char *bytes,
                           size_t size);
 
-/* True in the middle of a message: bytes were seen that belong to no whole one. */
-bool sw_decoder_partial(const struct sw_decoder *decoder);
-
 #endif

@@ -10,7 +10,7 @@ static const double DRAIN_STEP = 0.005;
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     (void)ev, (void)events;
     struct closing *closing = timer->data;
-    if (closing->step == CLOSING_DRAIN)
+    if (closing->phase == CLOSING_DRAIN)
         sw_reactor_set_timer(closing->reactor, timer, DRAIN_STEP);
     else
         closing->deadline = 0; /* libev counts from the beginning of its round, so it may be a moment early */
@@ -25,8 +25,8 @@ void sw_closing_init(struct closing *closing, struct sw_reactor *reactor, void (
     closing->timer.data = closing;
 }
 
-static void rest(struct closing *closing, enum closing_step step) {
-    closing->step = step;
+static void rest(struct closing *closing, enum closing_phase phase) {
+    closing->phase = phase;
     ev_timer_stop(closing->reactor->ev, &closing->timer);
 }
 
@@ -34,8 +34,8 @@ void sw_closing_reset(struct closing *closing) { rest(closing, CLOSING_NOT); }
 
 void sw_closing_end(struct closing *closing) { rest(closing, CLOSING_OVER); }
 
-static void begin(struct closing *closing, enum closing_step step, double seconds, double wake) {
-    closing->step = step;
+static void begin(struct closing *closing, enum closing_phase phase, double seconds, double wake) {
+    closing->phase = phase;
     closing->deadline = sw_clock() + seconds;
     sw_reactor_set_timer(closing->reactor, &closing->timer, wake);
 }
@@ -53,11 +53,11 @@ void sw_closing_drain(struct closing *closing, double linger) {
     begin(closing, CLOSING_DRAIN, seconds, DRAIN_STEP);
 }
 
-enum closing_step sw_closing_next(struct closing *closing, struct closing_facts facts) {
+enum closing_phase sw_closing_next(struct closing *closing, struct closing_facts facts) {
     bool is_late = sw_clock() >= closing->deadline;
-    if (closing->step == CLOSING_FLUSH && (facts.all_sent || is_late))
+    if (closing->phase == CLOSING_FLUSH && (facts.all_sent || is_late))
         sw_closing_drain(closing, closing->linger);
-    else if (closing->step == CLOSING_DRAIN && (is_late || (facts.peer_ended && facts.all_acked)))
+    else if (closing->phase == CLOSING_DRAIN && (is_late || (facts.peer_ended && facts.all_acked)))
         sw_closing_end(closing);
-    return closing->step;
+    return closing->phase;
 }

@@ -1,4 +1,4 @@
-/* The end of a connection that is still open, in two steps: flush what is to go out, then drain: our FIN is out, or the
+/* The end of a connection that is still open, in two phases: flush what is to go out, then drain: our FIN is out, or the
  * peer's is in, and what is left is to read to the peer's end and to see everything acknowledged.
  *
  * close() with unread input sends a reset that destroys what the kernel has not delivered; so the socket is closed only
@@ -18,7 +18,7 @@
  * that 600 restarts of a draining server lost nothing (measured). */
 #define SW_DRAIN_MAX 0.2
 
-enum closing_step {
+enum closing_phase {
     CLOSING_NOT,   /* the connection is not to end */
     CLOSING_FLUSH, /* what is queued goes out first */
     CLOSING_DRAIN, /* nothing more is sent */
@@ -28,18 +28,18 @@ enum closing_step {
 struct closing {
     struct sw_reactor *reactor;
     void (*on_change)(struct closing *closing); /* time has passed: call sw_closing_next */
-    enum closing_step step;
-    double linger;   /* seconds that each of the two steps may take */
-    double deadline; /* sw_clock: of this step */
+    enum closing_phase phase;
+    double linger;   /* seconds for the flush, and then for the drain, which takes SW_DRAIN_MAX at most */
+    double deadline; /* sw_clock: of this phase */
     ev_timer timer;
 };
 
 void sw_closing_init(struct closing *closing, struct sw_reactor *reactor, void (*on_change)(struct closing *closing));
 
-/* Not closing, for a new connection; the timer stands. */
+/* Not closing, for a new connection; the timer is stopped. */
 void sw_closing_reset(struct closing *closing);
 
-/* Flush for `linger` seconds at most, then drain; also when it flushes already. 0: over. */
+/* Flush for `linger` seconds at most, then drain. If it flushes already, the time begins anew. 0: over at once. */
 void sw_closing_flush(struct closing *closing, double linger);
 
 /* Drain for `linger` seconds at most, and never longer than SW_DRAIN_MAX. */
@@ -54,7 +54,7 @@ struct closing_facts {
     bool all_acked;  /* the peer's TCP has everything */
 };
 
-/* Goes on as far as the facts and the time allow; returns the step that it is at now. */
-enum closing_step sw_closing_next(struct closing *closing, struct closing_facts facts);
+/* Goes on as far as the facts and the time allow; returns the phase that it is at now. */
+enum closing_phase sw_closing_next(struct closing *closing, struct closing_facts facts);
 
 #endif

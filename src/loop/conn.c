@@ -11,7 +11,7 @@
 #include "channel/thread.h"
 
 /* A connection that held so long was good: the backoff starts anew. In seconds. */
-static const double HELD = 5;
+static const double GOOD_AFTER = 5;
 
 /* --- states --- */
 
@@ -36,14 +36,14 @@ static void show(struct conn *conn) {
     sw_channel_post_state(conn->channel, conn->known, visible(conn), last_cause(conn));
 }
 
+/* The only place where the state changes. */
 static void set_state(struct conn *conn, enum conn_state state) {
     ev_timer_stop(conn->reactor->ev, &conn->timer);
-    conn->is_held = false;
+    conn->needs_room = false;
     conn->state = state;
 }
 
-/* These two change the state and show it to the host; the second together with the report of it (false: no memory for
- * that). */
+/* These two also show it to the host; the second together with the report of it (false: no memory for that). */
 static void enter(struct conn *conn, enum conn_state state) {
     set_state(conn, state);
     show(conn);
@@ -60,7 +60,7 @@ static void let_go(struct conn *conn, struct sw_report *last) {
     conn->channel->conn = NULL;
     enter(conn, CONN_CLOSED);
     sw_channel_post_last(conn->channel, last);
-    conn->on_closed(conn);
+    conn->is_over = true;
 }
 
 /* --- reports --- */
@@ -104,6 +104,12 @@ static void post_superseded(struct conn *conn) {
 
 /* --- what comes next: its steps --- */
 
+static void set_failures(struct conn *conn, uint32_t failures) {
+    conn->failures = failures;
+    sw_progress_count_failures(&conn->stream.progress, failures);
+    sw_progress_publish(&conn->stream.progress);
+}
+
 static bool may_retry(const struct conn *conn) { return sw_backoff_allows(&conn->reconnect, conn->failures); }
 
 static struct conn_facts facts(const struct conn *conn, const struct sw_server *server) {
@@ -111,7 +117,7 @@ static struct conn_facts facts(const struct conn *conn, const struct sw_server *
         .is_same = sw_server_equal(conn->dialer.server, server),
         .may_retry = may_retry(conn),
         .has_room = !conn->stream.rx.is_paused,
-        .is_held = conn->is_held,
+        .needs_room = conn->needs_room,
     };
 }
 
@@ -130,21 +136,26 @@ static void dial(struct conn *conn) {
     look_at_dialer(conn);
 }
 
-static void dial_or_hold(struct conn *conn, enum conn_step step) {
-    if (step == STEP_DIAL) {
-        dial(conn);
-    } else { /* what an attempt would tell has no room: handle_credit comes back to it */
-        enter(conn, CONN_WAITING);
-        conn->is_held = true;
-    }
+/* What an attempt would tell has no room: handle_credit comes back to it. */
+static void await_room(struct conn *conn) {
+    enter(conn, CONN_WAITING);
+    conn->needs_room = true;
 }
 
-/* An attempt is due. The step is asked for from WAITING, and no state is shown in between: it would be taken for the
- * outcome of the command that is carried out. */
-static void attempt(struct conn *conn) {
+/* Reports fill the inbox, too, which rx does not see. */
+static void look_for_room(struct conn *conn) {
     if (!conn->stream.rx.is_paused && sw_channel_is_full(conn->channel)) sw_rx_set_room(&conn->stream.rx, false);
+}
+
+/* An attempt is due, from whatever state. None is shown in between: it would be taken for the outcome of the command that
+ * is carried out. */
+static void attempt(struct conn *conn) {
+    look_for_room(conn);
     set_state(conn, CONN_WAITING);
-    dial_or_hold(conn, next_step(conn, EVENT_DUE));
+    if (next_step(conn, EVENT_DUE) == STEP_DIAL)
+        dial(conn);
+    else
+        await_room(conn);
 }
 
 static double next_delay(struct conn *conn) {
@@ -166,7 +177,7 @@ static void wait_for_next(struct conn *conn) {
 static void give_up(struct conn *conn, struct sw_error cause) {
     sw_dialer_cancel(&conn->dialer);
     conn->cause = cause;
-    conn->failures = 0;
+    set_failures(conn, 0);
     sw_tx_take(&conn->stream.tx); /* to be counted */
     struct sw_report report = error_report(conn);
     enter_with(conn, CONN_IDLE, &report);
@@ -176,7 +187,7 @@ static void give_up(struct conn *conn, struct sw_error cause) {
 static void redial(struct conn *conn) {
     sw_dialer_cancel(&conn->dialer);
     conn->cause = closed();
-    conn->failures = 0;
+    set_failures(conn, 0);
     sw_tx_take(&conn->stream.tx); /* to be counted */
     post_error(conn);
     attempt(conn);
@@ -184,11 +195,9 @@ static void redial(struct conn *conn) {
 
 static void attempt_failed(struct conn *conn, struct sw_error error) {
     sw_dialer_cancel(&conn->dialer);
-    conn->state = CONN_DIALING; /* also where the stream could not be opened */
+    set_state(conn, CONN_DIALING); /* also where the stream could not be opened */
     conn->cause = error;
-    conn->failures++;
-    sw_progress_count_failures(&conn->stream.progress, conn->failures);
-    sw_progress_publish(&conn->stream.progress);
+    set_failures(conn, conn->failures + 1);
     if (next_step(conn, EVENT_FAILED) == STEP_WAIT)
         wait_for_next(conn);
     else
@@ -228,10 +237,8 @@ static void look_at_dialer(struct conn *conn) {
 }
 
 static void count_failure(struct conn *conn) {
-    bool held = sw_clock() - conn->since >= HELD;
-    conn->failures = held ? 0 : conn->failures + 1;
-    sw_progress_count_failures(&conn->stream.progress, conn->failures);
-    sw_progress_publish(&conn->stream.progress);
+    bool held = sw_clock() - conn->since >= GOOD_AFTER;
+    set_failures(conn, held ? 0 : conn->failures + 1);
 }
 
 /* The connection is over, its disconnect event made. */
@@ -247,7 +254,7 @@ static void go_on(struct conn *conn, enum conn_step step, struct sw_report *repo
         wait_for_next(conn);
         return;
     }
-    conn->failures = 0;
+    set_failures(conn, 0);
     if (step == STEP_END_REDIAL) attempt(conn);
 }
 
@@ -265,25 +272,31 @@ static void finish_stream(struct conn *conn) {
 
 /* The stream may have come to something. */
 static void look_at_stream(struct conn *conn) {
-    enum closing_step step = sw_stream_step(&conn->stream);
-    if (!sw_stream_is_open(&conn->stream) || step == CLOSING_NOT) return;
+    enum closing_phase phase = sw_stream_phase(&conn->stream);
+    if (!sw_stream_is_open(&conn->stream) || phase == CLOSING_NOT) return;
+    bool is_new = conn->state == CONN_OPEN || conn->cause.err != conn->stream.cause.err;
     conn->cause = conn->stream.cause;
-    if (step == CLOSING_OVER)
+    if (phase == CLOSING_OVER)
         finish_stream(conn);
-    else if (next_step(conn, EVENT_ENDING) == STEP_SHOW_END)
+    else if (is_new && next_step(conn, EVENT_ENDING) == STEP_SHOW_END)
         enter(conn, CONN_CLOSING);
 }
 
 /* --- commands --- */
 
 static void handle_connect(struct conn *conn, const struct sw_command *command) {
+    look_for_room(conn);
     enum conn_step step = sw_next(conn->state, conn->goal, EVENT_CONNECT, facts(conn, command->server));
     bool replaces = conn->goal == GOAL_REDIAL && !sw_server_equal(conn->server, command->server);
+    bool begins_anew = !sw_server_equal(conn->dialer.server, command->server);
     sw_server_set(&conn->server, command->server);
     conn->reconnect = command->policy;
     switch (step) {
     case STEP_DIAL:
-    case STEP_HOLD: attempt(conn); break;
+        if (begins_anew) set_failures(conn, 0);
+        dial(conn);
+        break;
+    case STEP_AWAIT_ROOM: await_room(conn); break;
     case STEP_REDIAL: redial(conn); break;
     case STEP_SHUT_DOWN:
         conn->goal = GOAL_REDIAL;
@@ -392,7 +405,7 @@ static void handle_confirmed(struct conn *conn, uint64_t id) { sw_tx_confirm(&co
 
 static void handle_credit(struct conn *conn, bool has_room) {
     sw_rx_set_room(&conn->stream.rx, has_room);
-    if (has_room && conn->is_held) attempt(conn);
+    if (has_room && conn->needs_room) attempt(conn);
 }
 
 void sw_conn_handle_batch(struct conn *conn, const struct sw_batch *batch) {
@@ -404,7 +417,8 @@ void sw_conn_handle_batch(struct conn *conn, const struct sw_batch *batch) {
     if (slots->posted & SW_SLOT_CONFIRMED) handle_confirmed(conn, slots->confirmed);
     sw_tx_lift_fence(tx);
     handle_commands(conn, batch);
-    if (sw_stream_is_open(&conn->stream)) {
+    bool can_wait = batch->commands == NULL && sw_tx_is_coalescing(tx);
+    if (sw_stream_is_open(&conn->stream) && !can_wait) {
         sw_stream_send(&conn->stream);
         look_at_stream(conn);
     }
@@ -431,7 +445,7 @@ void sw_conn_fail(struct conn *conn, struct sw_error fault) {
     for (; conn->superseded > 0; conn->superseded--) post_error(conn);
     conn->channel->conn = NULL;
     sw_channel_detach(conn->channel); /* from here on, close() puts the last event itself */
-    conn->on_closed(conn);
+    conn->is_over = true;
 }
 
 void sw_conn_refuse(struct conn *conn, const struct sw_batch *batch, struct sw_error fault) {
@@ -450,21 +464,34 @@ void sw_conn_refuse(struct conn *conn, const struct sw_batch *batch, struct sw_e
 
 /* --- life --- */
 
-static void on_dialer(struct dialer *dialer) { look_at_dialer(SW_HOLDER(dialer, struct conn, dialer)); }
+static void finish_event(struct conn *conn) {
+    if (conn->is_over) conn->on_over(conn);
+}
 
-static void on_stream(struct stream *stream) { look_at_stream(SW_HOLDER(stream, struct conn, stream)); }
+static void on_dialer(struct dialer *dialer) {
+    struct conn *conn = SW_HOLDER(dialer, struct conn, dialer);
+    look_at_dialer(conn);
+    finish_event(conn);
+}
+
+static void on_stream(struct stream *stream) {
+    struct conn *conn = SW_HOLDER(stream, struct conn, stream);
+    look_at_stream(conn);
+    finish_event(conn);
+}
 
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     (void)ev, (void)events;
     attempt(timer->data);
+    finish_event(timer->data);
 }
 
-struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel, void (*on_closed)(struct conn *conn),
+struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel, void (*on_over)(struct conn *conn),
                          void *owner) {
     struct conn *conn = sw_reactor_allocate(sizeof *conn);
     conn->reactor = reactor;
     conn->channel = sw_channel_ref(channel);
-    conn->on_closed = on_closed;
+    conn->on_over = on_over;
     conn->owner = owner;
     sw_dialer_init(&conn->dialer, reactor, channel, on_dialer);
     sw_stream_init(&conn->stream, reactor, channel, on_stream);

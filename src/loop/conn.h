@@ -24,9 +24,10 @@
 struct conn {
     struct conn *next, **link; /* the loop's: in its list of all, or of those that have ended */
     struct sw_reactor *reactor;
-    struct sw_channel *channel;           /* one reference */
-    void (*on_closed)(struct conn *conn); /* it is CLOSED, and has no channel: to be freed when no caller uses it */
-    void *owner;                          /* for on_closed */
+    struct sw_channel *channel;         /* one reference */
+    void (*on_over)(struct conn *conn); /* after an event, by which it is over */
+    void *owner;                        /* for on_over */
+    bool is_over;                       /* nothing is left to do, and the channel has no connection: to be freed */
     enum conn_state state;
     enum conn_goal goal;
     uint64_t known;           /* number of the newest command handled */
@@ -35,7 +36,7 @@ struct conn {
     struct sw_error cause; /* why the connection, or attempt, ended */
     uint32_t failures;     /* attempts and short connections that failed, in a row */
     uint32_t superseded;   /* connect commands that a later command took the place of: each is owed an error */
-    bool is_held;          /* WAITING: for room in the inbox only */
+    bool needs_room;       /* WAITING: for room in the inbox only */
     double since;          /* sw_clock: OPEN: when it was ready; WAITING: when the last attempt failed */
     ev_timer timer;        /* WAITING: until the next attempt */
     struct dialer dialer;
@@ -43,27 +44,29 @@ struct conn {
 };
 
 /* A connection for the channel; waits for memory. */
-struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel, void (*on_closed)(struct conn *conn),
+struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel, void (*on_over)(struct conn *conn),
                          void *owner);
 void sw_conn_free(struct conn *conn);
+
+/* After each of the following it may be over. */
 
 /* The host left something on the channel: handles all of it. */
 void sw_conn_handle_batch(struct conn *conn, const struct sw_batch *batch);
 
-/* Ends it within `linger` seconds at most, as the close command does. */
+/* Ends it as the close command does: flushes for `linger` seconds at most, then drains for SW_DRAIN_MAX at most. */
 void sw_conn_close(struct conn *conn, double linger);
 
-/* True while a close is carried out. */
+/* True while a close command is carried out, which no other command can change. */
 bool sw_conn_is_closing(const struct conn *conn);
 
-/* The same at once. */
+/* Ends it at once, without flushing. */
 void sw_conn_abort(struct conn *conn);
 
 /* The loop cannot go on: gives everything up for the reason given; a later connect command may start anew, on another
  * loop. */
 void sw_conn_fail(struct conn *conn, struct sw_error fault);
 
-/* There is no loop that could do what the batch asks: tells so. */
+/* The loop is ending: answers the batch's commands with the fault. */
 void sw_conn_refuse(struct conn *conn, const struct sw_batch *batch, struct sw_error fault);
 
 #endif

@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 #include "base/options.h"
+#include "loop/greeting.h"
+#include "loop/plain.h"
 #include "loop/socket.h"
 
 /* When other lookups of this process fill all places, look again so soon. */

@@ -19,7 +19,7 @@ struct loop {
     struct sw_reactor *reactor;
     struct sw_engine *engine; /* one reference */
     struct conn *conns;       /* every connection; linked by next */
-    struct conn *closed;      /* ended in this round, to be freed at its end; linked by next */
+    struct conn *over;        /* those that are over, to be freed at the end of the round; linked by next */
     ev_io wake;               /* the engine's waker is readable */
     ev_prepare before_sleep;
     ev_check after_sleep;
@@ -38,28 +38,29 @@ static void add(struct loop *loop, struct conn *conn) {
     loop->conns = conn;
 }
 
-/* Callers up the stack may still use it: free_closed frees it when none can. */
-static void on_closed(struct conn *conn) {
+/* An event handler of libev's may still use it: free_over frees it when none can. */
+static void on_over(struct conn *conn) {
     struct loop *loop = conn->owner;
     *conn->link = conn->next;
     if (conn->next != NULL) conn->next->link = conn->link;
-    conn->next = loop->closed;
-    loop->closed = conn;
+    conn->next = loop->over;
+    loop->over = conn;
 }
 
-static void free_closed(struct loop *loop) {
-    while (loop->closed != NULL) {
-        struct conn *conn = loop->closed;
-        loop->closed = conn->next;
+static void free_over(struct loop *loop) {
+    while (loop->over != NULL) {
+        struct conn *conn = loop->over;
+        loop->over = conn->next;
         sw_conn_free(conn);
     }
 }
 
-/* Does `end` to all connections, any of which it may remove. */
+/* Does `end` to all connections, any of which may be over then. */
 static void for_each(struct loop *loop, void (*end)(struct loop *, struct conn *)) {
     for (struct conn *conn = loop->conns, *next; conn != NULL; conn = next) {
         next = conn->next;
         end(loop, conn);
+        if (conn->is_over) on_over(conn);
     }
 }
 
@@ -80,7 +81,7 @@ static void fail_one(struct loop *loop, struct conn *conn) { sw_conn_fail(conn, 
 static struct conn *conn_of(struct loop *loop, struct sw_channel *channel) {
     struct conn *conn = channel->conn;
     if (conn != NULL) return conn;
-    conn = sw_conn_new(loop->reactor, channel, on_closed, loop);
+    conn = sw_conn_new(loop->reactor, channel, on_over, loop);
     add(loop, conn);
     return conn;
 }
@@ -103,7 +104,11 @@ static void handle_channels(struct loop *loop, struct sw_link *link,
         struct sw_batch batch;
         link = link->next;
         sw_channel_take_batch(channel, &batch);
-        if (batch.attached) handle(loop, conn_of(loop, channel), &batch);
+        if (batch.attached) {
+            struct conn *conn = conn_of(loop, channel);
+            handle(loop, conn, &batch);
+            if (conn->is_over) on_over(conn);
+        }
         sw_commands_free(batch.commands);
         sw_channel_unref(channel);
     }
@@ -144,7 +149,7 @@ static enum outcome work_once(struct loop *loop) {
     handle_posts(work.posts);
     handle_channels(loop, work.channels, handle_batch);
     obey(loop, &work);
-    free_closed(loop);
+    free_over(loop);
     if (something) return AGAIN;
     return stays_awake ? STAYS_AWAKE : SLEEPS;
 }
@@ -212,7 +217,7 @@ static void wind_up(struct loop *loop) {
     if (!failed) loop->reactor->fault = sw_error_make(SW_CLOSED, SW_STAGE_CLOSE);
     while (more) {
         for_each(loop, failed ? fail_one : abort_one);
-        free_closed(loop);
+        free_over(loop);
         more = sw_engine_take_last_work(loop->engine, &work);
         handle_posts(work.posts);
         handle_channels(loop, work.channels, refuse_batch);

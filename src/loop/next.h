@@ -50,16 +50,16 @@ enum conn_event {
 };
 
 struct conn_facts {
-    bool is_same;   /* CONNECT: to the server of this connection or attempt */
-    bool may_retry; /* the reconnect options allow a further attempt */
-    bool has_room;  /* the inbox has room for what an attempt brings */
-    bool is_held;   /* WAITING: only for that room, no more for the time */
+    bool is_same;    /* CONNECT: to the server of this connection or attempt */
+    bool may_retry;  /* the reconnect options allow a further attempt */
+    bool has_room;   /* the inbox has room for what an attempt brings */
+    bool needs_room; /* WAITING: the delay is over, and it waits only for that room */
 };
 
 enum conn_step {
     STEP_NONE,
     STEP_DIAL,       /* begin an attempt */
-    STEP_HOLD,       /* wait until the inbox has room, then begin it */
+    STEP_AWAIT_ROOM, /* wait until the inbox has room, then begin it */
     STEP_REDIAL,     /* end the attempt, which is owed an error event; another is due */
     STEP_WAIT,       /* wait for the time of the next attempt */
     STEP_RESCHEDULE, /* the same, by other options */

@@ -1,5 +1,6 @@
+#include "loop/plain.h"
+
 #include "loop/socket.h"
-#include "loop/transport.h"
 
 static ptrdiff_t plain_send(struct sw_transport *transport, struct iovec *iov, size_t count) {
     ptrdiff_t taken = sw_socket_send(transport->fd, iov, count);

@@ -1,8 +1,9 @@
 /* Publishes how far one client's messages have come: what was acknowledged, kept and given up.
  *
  * The counters lie here, beside the send queue that they follow, and are copied to the channel at the moments that the
- * host may ask about: after a batch was handed over, after messages were put into the inbox, at each end. What counts
- * against queue_limit no longer goes the same way, and the pages of lent bytes that are done with go back to the host.
+ * host may ask about: after a batch was handed over, after messages were put into the inbox, at each end. A publication
+ * also tells how many bytes count against queue_limit no longer, and the pages of lent bytes that are done with go back
+ * to the host.
  */
 #ifndef SW_LOOP_PROGRESS_H
 #define SW_LOOP_PROGRESS_H
@@ -23,7 +24,7 @@ struct progress {
 /* For the channel's client, whose send queue is `queue`: goes on from what an earlier loop has published. */
 void sw_progress_init(struct progress *progress, struct sw_channel *channel, struct sw_sendq *queue);
 
-/* What to publish now. It must be published: the bytes that it says to be released are said once. */
+/* What to publish now. It must be published: each call has only the bytes released since the last one. */
 struct sw_progress sw_progress_now(struct progress *progress);
 
 /* Publishes that. */

@@ -79,11 +79,13 @@ static void run_all(struct sw_reactor *reactor) {
     struct sw_soon *due = reactor->soon;
     if (due != NULL) due->link = &due;
     reactor->soon = NULL;
+    reactor->runs_soon = true;
     while (due != NULL) {
         struct sw_soon *soon = due;
         sw_reactor_cancel_soon(soon);
         soon->run(soon);
     }
+    reactor->runs_soon = false;
     set_alarm(reactor, reactor->soon != NULL ? SW_SOON : 0);
 }
 
@@ -109,8 +111,7 @@ static void on_soon_fd(struct ev_loop *ev, ev_io *watcher, int events) {
 static bool open_alarm(struct sw_reactor *reactor) {
     if (reactor->soon_fd.fd >= 0 || reactor->is_coarse) return !reactor->is_coarse;
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    reactor->is_coarse = fd < 0;
-    if (fd < 0) return false;
+    if (fd < 0) return false; /* of descriptors there may be some the next time */
     ev_io_init(&reactor->soon_fd, on_soon_fd, fd, EV_READ);
     reactor->soon_fd.data = reactor;
     ev_io_start(reactor->ev, &reactor->soon_fd);
@@ -140,7 +141,7 @@ static void set_alarm(struct sw_reactor *reactor, double seconds) {
 
 void sw_reactor_run_soon(struct sw_reactor *reactor, struct sw_soon *soon) {
     if (soon->link != NULL) return;
-    if (reactor->soon == NULL) set_alarm(reactor, SW_SOON);
+    if (reactor->soon == NULL && !reactor->runs_soon) set_alarm(reactor, SW_SOON);
     soon->next = reactor->soon;
     soon->link = &reactor->soon;
     if (soon->next != NULL) soon->next->link = &soon->next;

@@ -4,8 +4,8 @@
  * reading, the random numbers of the backoff.
  *
  * Parts of this room keep one rule: a public function returns its outcome, or leaves it in its part's status, and never
- * calls back. Only a libev event handler calls the function that its part was made with, as its last act. So no caller
- * finds its own struct changed behind its back.
+ * calls back. Only what handles an event (libev's, or the answer to a lookup) calls the function that its part was made
+ * with, as its last act. So no caller finds its own struct changed behind its back.
  *
  * libev aborts the process when epoll_wait or memory fails. On our threads hooks turn the first into `fault`, which ends
  * the loop in an orderly way, and the second into waiting for memory.
@@ -34,7 +34,8 @@ struct sw_reactor {
     struct sw_soon *soon;                 /* all that wait; linked by next */
     ev_io soon_fd;                        /* of a timerfd, made at the first use; fd < 0: none */
     ev_timer soon_timer;                  /* where there is no timerfd */
-    bool is_coarse;                       /* there is none: "soon" may take a millisecond (libev's epoll) */
+    bool runs_soon;                       /* is running what waited: sets the alarm when that is done */
+    bool is_coarse;                       /* libev refused it: "soon" may take a millisecond (epoll_wait(2)) */
     double awake_until;                   /* sw_clock; 0: the loop may sleep */
     bool run_again;                       /* the next sleep must not last */
     uint64_t seed;                        /* of sw_reactor_random */
@@ -44,7 +45,7 @@ struct sw_reactor {
 /* NULL when the libev that this process brings is the one this was built for; else a sentence that says what to do. */
 const char *sw_reactor_check_library(void);
 
-/* A new reactor for the calling thread. On failure `fault` says why; it is to be closed all the same. */
+/* A new reactor for the calling thread. On failure `fault` says why; it is to be freed all the same. */
 struct sw_reactor *sw_reactor_new(void);
 void sw_reactor_free(struct sw_reactor *reactor);
 
@@ -54,7 +55,8 @@ void *sw_reactor_allocate(size_t size);
 /* The next sleep does not last. libev tells that the system refused a watcher only after its next sleep. */
 void sw_reactor_run_again(struct sw_reactor *reactor);
 
-/* The loop does not sleep within the next `seconds`: to be woken takes a thread longer than to see for itself. */
+/* The loop does not sleep within the next `seconds`: to wake a sleeping thread takes longer than to let it look again and
+ * again. */
 void sw_reactor_stay_awake(struct sw_reactor *reactor, double seconds);
 bool sw_reactor_stays_awake(struct sw_reactor *reactor);
 

@@ -10,7 +10,7 @@ enum { ROUNDS = 4 }; /* reads for one connection before others have their turn *
 
 void sw_rx_set_room(struct rx *rx, bool has_room) {
     rx->is_paused = !has_room;
-    if (rx->status != RX_OPEN || rx->drops) return;
+    if (rx->status != RX_OPEN || rx->is_closed) return;
     if (has_room)
         ev_io_start(rx->reactor->ev, &rx->reader);
     else
@@ -18,7 +18,7 @@ void sw_rx_set_room(struct rx *rx, bool has_room) {
 }
 
 void sw_rx_drop(struct rx *rx) {
-    rx->drops = true;
+    rx->is_closed = true;
     if (rx->status == RX_OPEN) ev_io_start(rx->reactor->ev, &rx->reader);
 }
 
@@ -41,7 +41,7 @@ static void put_messages(struct rx *rx) {
 static void digest(struct rx *rx, size_t size) {
     sw_progress_count_received(rx->progress, size);
     if (rx->channel->options->spin > 0) sw_reactor_stay_awake(rx->reactor, rx->channel->options->spin);
-    if (rx->drops) return;
+    if (rx->is_closed) return;
     enum sw_err failed = sw_assembly_feed(&rx->in, &rx->channel->options->framing, rx->reactor->buffer, size);
     put_messages(rx);
     sw_progress_publish(rx->progress); /* after the messages: whoever sees the bytes counted can have them */
@@ -89,7 +89,7 @@ void sw_rx_init(struct rx *rx, struct sw_reactor *reactor, struct sw_channel *ch
 void sw_rx_start(struct rx *rx, struct sw_transport *transport) {
     rx->status = RX_OPEN;
     rx->transport = transport;
-    rx->drops = false;
+    rx->is_closed = false;
     sw_assembly_reset(&rx->in);
     ev_io_set(&rx->reader, transport->fd, EV_READ);
     if (!rx->is_paused) ev_io_start(rx->reactor->ev, &rx->reader);

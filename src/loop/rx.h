@@ -37,7 +37,7 @@ struct rx {
     enum rx_status status;
     struct sw_error error;
     struct sw_transport *transport; /* NULL: none is open */
-    bool drops;                     /* the client is closed: bytes are read only so that the peer can end */
+    bool is_closed;                 /* the client is: bytes are read only so that the peer can end, and dropped */
     struct sw_assembly in;
     ev_io reader;
 };

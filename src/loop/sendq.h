@@ -51,7 +51,7 @@ struct sw_sendq {
     struct sw_place kept, acked, handed;
     uint64_t last_id;   /* newest message that was put */
     uint64_t end;       /* bytes put since the queue was made */
-    uint64_t connected; /* where the current connection started; moves on with messages that it skips */
+    uint64_t connected; /* `handed.byte` when this connection began, and the bytes that were skipped since */
     uint64_t confirmed; /* newest message that the script confirmed; ahead of `kept` while that one is half sent */
     uint64_t reached;   /* newest that was given up, or given to any connection, whole or (a loose one) in part */
     uint64_t finished;  /* messages so far */
@@ -77,9 +77,6 @@ void sw_sendq_acked(struct sw_sendq *queue, uint64_t bytes);
 /* The script needs no replay of messages up to `id`, which is at most `reached`. Those that wait to be sent again are
  * skipped; one that is half sent is sent to its end first. */
 void sw_sendq_confirm(struct sw_sendq *queue, uint64_t id);
-
-/* Bytes handed over on this connection. */
-static inline uint64_t sw_sendq_written(const struct sw_sendq *queue) { return queue->handed.byte - queue->connected; }
 
 /* True in the middle of a message. */
 static inline bool sw_sendq_is_cut(const struct sw_sendq *queue) { return queue->handed.byte != queue->handed.start; }

@@ -19,10 +19,8 @@ struct stage_yield {
 };
 
 struct stage {
-    const char *name;
+    /* Begins on a connection that was just made. */
     void (*start)(struct sw_channel *channel, struct stage_yield *yield);
 };
-
-extern const struct stage sw_greeting_stage; /* greeting.c */
 
 #endif

@@ -4,8 +4,9 @@
 
 /* --- how it ends --- */
 
-static struct closing_facts facts(struct stream *stream) {
-    if (sw_stream_step(stream) == CLOSING_DRAIN) sw_tx_sample(&stream->tx);
+/* While it drains, the kernel is asked for them. */
+static struct closing_facts gather_facts(struct stream *stream) {
+    if (sw_stream_phase(stream) == CLOSING_DRAIN) sw_tx_sample(&stream->tx);
     return (struct closing_facts){
         .all_sent = stream->tx.status == TX_SENT,
         .peer_ended = stream->rx.status == RX_ENDED,
@@ -28,25 +29,25 @@ static void begin_drain(struct stream *stream, struct sw_error cause) {
 
 /* What tx and rx have come to. */
 static void look(struct stream *stream) {
-    enum closing_step step = sw_stream_step(stream);
+    enum closing_phase phase = sw_stream_phase(stream);
     if (stream->rx.status == RX_BROKEN) {
-        if (step != CLOSING_DRAIN) stream->cause = stream->rx.error; /* while draining, the first cause counts */
+        if (phase != CLOSING_DRAIN) stream->cause = stream->rx.error; /* while draining, the first cause counts */
         sw_closing_end(&stream->closing);
     } else if (stream->tx.status == TX_BROKEN) {
         begin_drain(stream, stream->tx.error);
-    } else if (stream->rx.status == RX_ENDED && step == CLOSING_NOT) {
+    } else if (stream->rx.status == RX_ENDED && phase == CLOSING_NOT) {
         begin_drain(stream, stream->rx.error);
     }
 }
 
 /* Goes on as far as it can. */
 static void advance(struct stream *stream) {
-    if (sw_stream_step(stream) == CLOSING_OVER) return;
+    if (sw_stream_phase(stream) == CLOSING_OVER) return;
     look(stream);
-    for (enum closing_step step = sw_stream_step(stream), next; step == CLOSING_FLUSH || step == CLOSING_DRAIN;
-         step = next) {
-        next = sw_closing_next(&stream->closing, facts(stream));
-        if (next == step) break;
+    for (enum closing_phase phase = sw_stream_phase(stream), next; phase == CLOSING_FLUSH || phase == CLOSING_DRAIN;
+         phase = next) {
+        next = sw_closing_next(&stream->closing, gather_facts(stream));
+        if (next == phase) break;
         if (next == CLOSING_DRAIN) shut_down(stream);
     }
 }
@@ -54,9 +55,9 @@ static void advance(struct stream *stream) {
 /* --- events --- */
 
 static void handle_event(struct stream *stream) {
-    enum closing_step before = sw_stream_step(stream);
+    enum closing_phase before = sw_stream_phase(stream);
     advance(stream);
-    if (sw_stream_step(stream) != before) stream->on_change(stream);
+    if (sw_stream_phase(stream) != before) stream->on_change(stream);
 }
 
 static void on_tx(struct tx *tx) { handle_event(SW_HOLDER(tx, struct stream, tx)); }
@@ -72,6 +73,7 @@ void sw_stream_init(struct stream *stream, struct sw_reactor *reactor, struct sw
     stream->on_change = on_change;
     stream->transport = (struct sw_transport){.table = NULL};
     stream->cause = sw_error_make(SW_OK, SW_STAGE_NONE);
+    sw_progress_init(&stream->progress, channel, &stream->tx.queue);
     sw_tx_init(&stream->tx, reactor, channel, &stream->progress, on_tx);
     sw_rx_init(&stream->rx, reactor, channel, &stream->progress, on_rx);
     sw_closing_init(&stream->closing, reactor, on_closing);
@@ -96,11 +98,11 @@ static struct sw_error closed(void) { return sw_error_make(SW_CLOSED, SW_STAGE_C
 
 void sw_stream_flush(struct stream *stream, uint64_t fence, double linger, bool is_final) {
     if (is_final) sw_rx_drop(&stream->rx);
-    if (sw_stream_step(stream) == CLOSING_NOT || sw_stream_step(stream) == CLOSING_FLUSH) {
+    if (sw_stream_phase(stream) == CLOSING_NOT || sw_stream_phase(stream) == CLOSING_FLUSH) {
         stream->cause = closed();
         sw_tx_flush(&stream->tx, fence, is_final);
         sw_closing_flush(&stream->closing, linger);
-        if (sw_stream_step(stream) == CLOSING_FLUSH) sw_tx_send(&stream->tx);
+        if (sw_stream_phase(stream) == CLOSING_FLUSH) sw_tx_send(&stream->tx);
     }
     advance(stream);
 }

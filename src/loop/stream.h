@@ -1,10 +1,9 @@
 /* One open connection of a client: what sends (tx), what receives (rx), how it ends (closing), over one transport.
  *
- * It hears of no command but those to end it, and knows nothing of what comes after. Its owner looks at sw_stream_step
- * after each call of a function that may change it, and when it is told by on_change.
- *
- * The send queue and the inbox outlive the connection, so the stream exists as long as its client, and is opened and
- * closed once for each connection.
+ * A stream exists as long as its client, and is opened and closed once for each connection: the send queue (in tx) and
+ * what is known of the inbox (in rx) outlive connections. Its owner uses tx and rx directly for these two. Of the
+ * connection it tells the stream only how to end it, and looks at sw_stream_phase after each call of a function that may
+ * change it, and when it is told by on_change.
  */
 #ifndef SW_LOOP_STREAM_H
 #define SW_LOOP_STREAM_H
@@ -24,7 +23,7 @@
 #include "loop/tx.h"
 
 struct stream {
-    void (*on_change)(struct stream *stream); /* after an event that changed the step */
+    void (*on_change)(struct stream *stream); /* after an event that changed the phase */
     struct sw_transport transport;
     struct progress progress;
     struct tx tx;
@@ -44,7 +43,7 @@ void sw_stream_open(struct stream *stream, const struct sw_transport *transport,
 static inline bool sw_stream_is_open(const struct stream *stream) { return sw_transport_is_open(&stream->transport); }
 
 /* How far its end has come. CLOSING_OVER: it is to be closed. */
-static inline enum closing_step sw_stream_step(const struct stream *stream) { return stream->closing.step; }
+static inline enum closing_phase sw_stream_phase(const struct stream *stream) { return stream->closing.phase; }
 
 /* The host has accepted messages. */
 void sw_stream_send(struct stream *stream);

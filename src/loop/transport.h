@@ -46,7 +46,4 @@ struct sw_transport {
 
 static inline bool sw_transport_is_open(const struct sw_transport *transport) { return transport->table != NULL; }
 
-/* plain.c: a transport over a socket that is connected, whose bytes are those of the wire. */
-void sw_plain_open(struct sw_transport *transport, int fd, atomic_int *noted);
-
 #endif

@@ -41,15 +41,13 @@ static bool has_rest(const struct tx *tx) { return head_left(tx) > 0 || tx->queu
 
 static bool is_sending(const struct tx *tx) { return tx->status == TX_OPEN || tx->status == TX_SENT; }
 
-static bool is_coalescing(const struct tx *tx) { return tx->soon.link != NULL; }
-
 /* There is something to send, and no event will say when: see STARVED. */
 static bool is_starved(const struct tx *tx) {
-    return is_sending(tx) && has_rest(tx) && !ev_is_active(&tx->writer) && !is_coalescing(tx);
+    return is_sending(tx) && has_rest(tx) && !ev_is_active(&tx->writer) && !sw_tx_is_coalescing(tx);
 }
 
 /* What the host sends next can only wait: no connection takes it now. */
-static bool is_stuck(const struct tx *tx) { return !is_sending(tx) || tx->flushes || ev_is_active(&tx->writer); }
+static bool is_stuck(const struct tx *tx) { return !is_sending(tx) || tx->is_fenced || ev_is_active(&tx->writer); }
 
 static void take(struct tx *tx, const struct sw_progress *progress) {
     struct sw_stock spent = sw_sendq_take_spent(&tx->queue);
@@ -62,7 +60,7 @@ static void take(struct tx *tx, const struct sw_progress *progress) {
 void sw_tx_take(struct tx *tx) { take(tx, NULL); }
 
 void sw_tx_lift_fence(struct tx *tx) {
-    if (!tx->flushes) tx->fence = UINT64_MAX;
+    if (!tx->is_fenced) tx->fence = UINT64_MAX;
 }
 
 void sw_tx_lower_fence(struct tx *tx, uint64_t fence) {
@@ -174,7 +172,7 @@ static enum outcome look(struct tx *tx) {
     uint64_t last_id = tx->queue.last_id;
     const struct sw_progress progress = sw_progress_now(tx->progress);
     take(tx, &progress);
-    bool goes_on = tx->streak >= STREAK && !tx->flushes;
+    bool goes_on = tx->streak >= STREAK && !tx->is_fenced;
     tx->streak += tx->queue.last_id - last_id;
     if (!has_rest(tx)) {
         tx->streak = 0;
@@ -245,7 +243,7 @@ void sw_tx_send(struct tx *tx) {
     enum outcome outcome = MORE;
     if (!is_sending(tx)) return;
     uint64_t before = tx->transport->written;
-    if (is_coalescing(tx)) sw_tx_take(tx);
+    if (sw_tx_is_coalescing(tx)) sw_tx_take(tx);
     sw_reactor_cancel_soon(&tx->soon);
     for (int round = 0; round < ROUNDS && outcome == MORE; round++) outcome = send_some(tx);
     tx->status = outcome == BROKEN ? TX_BROKEN : outcome == ALL_SENT ? TX_SENT : TX_OPEN;
@@ -290,7 +288,6 @@ void sw_tx_init(struct tx *tx, struct sw_reactor *reactor, struct sw_channel *ch
     tx->channel = channel;
     tx->progress = progress;
     tx->on_change = on_change;
-    sw_progress_init(progress, channel, &tx->queue);
     sw_sendq_init(&tx->queue, channel->options->retain, progress->gauges.handed, progress->gauges.finished);
     sw_written_init(&tx->written);
     ev_init(&tx->writer, on_writable);
@@ -311,20 +308,20 @@ void sw_tx_start(struct tx *tx, struct sw_transport *transport, struct sw_greeti
     tx->head_sent = 0;
     tx->acked = tx->streak = 0;
     tx->fence = UINT64_MAX;
-    tx->flushes = tx->is_final = tx->is_resting = false;
+    tx->is_fenced = tx->is_final = tx->is_resting = false;
     ev_io_set(&tx->writer, transport->fd, EV_WRITE);
     transport->table->set_stall(transport, 0);
 }
 
 void sw_tx_flush(struct tx *tx, uint64_t fence, bool is_final) {
     tx->fence = fence;
-    tx->flushes = true;
+    tx->is_fenced = true;
     tx->is_final = is_final;
 }
 
 void sw_tx_shut_down(struct tx *tx) {
     tx->status = TX_IDLE;
-    tx->flushes = true;
+    tx->is_fenced = true;
     sw_reactor_cancel_soon(&tx->soon);
     ev_io_stop(tx->reactor->ev, &tx->writer);
 }

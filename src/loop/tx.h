@@ -49,17 +49,18 @@ struct tx {
     size_t head_sent;               /* bytes of it */
     struct sw_written written;
     uint64_t acked; /* bytes written that the peer's TCP has, when last asked */
-    uint64_t fence; /* last message meant for this connection, or that a command not yet seen may say so of; UINT64_MAX:
-                       all */
+    uint64_t fence; /* no message after this one is sent; lowered also as a precaution, while commands wait that may end
+                        the connection; UINT64_MAX: no limit */
     uint64_t streak; /* messages taken since the host had none for us */
-    bool flushes;    /* the connection is to end when all up to the fence is sent: nothing is to be waited for */
-    bool is_final;   /* and no command after it can change the fence */
+    bool is_fenced;  /* the connection is to end: the fence stays, and nothing is waited for to come together */
+    bool is_final;   /* the client is closed: no command can change the fence any more */
     bool is_resting; /* ack_timer only waits to see whether more is sent */
     ev_io writer;
     ev_timer ack_timer; /* runs while something is not acknowledged, and a while longer */
     struct sw_soon soon;
 };
 
+/* `progress`, which counts for this send queue, is there already. */
 void sw_tx_init(struct tx *tx, struct sw_reactor *reactor, struct sw_channel *channel, struct progress *progress,
                 void (*on_change)(struct tx *tx));
 void sw_tx_fini(struct tx *tx);
@@ -71,7 +72,10 @@ void sw_tx_start(struct tx *tx, struct sw_transport *transport, struct sw_greeti
 /* Hands over what there is, as far as the kernel takes it now; watchers do the rest. */
 void sw_tx_send(struct tx *tx);
 
-/* The host's commands were seen: no message is held back, unless the connection is to end. */
+/* It lets messages come together, and will send by itself. */
+static inline bool sw_tx_is_coalescing(const struct tx *tx) { return tx->soon.link != NULL; }
+
+/* All commands that waited are handled: takes the precaution back, unless the connection is to end. */
 void sw_tx_lift_fence(struct tx *tx);
 
 /* No message after `fence` is meant for this connection. */

@@ -20,7 +20,7 @@ struct sw_stretch {
     uint64_t written, carried; /* bytes */
 };
 
-enum { SW_STRETCHES = 4 };
+enum { SW_STRETCHES = 2 }; /* a greeting and messages: all that a plain connection needs */
 
 struct sw_written {
     struct sw_stretch own[SW_STRETCHES], *list; /* oldest first; list is `own`, or a larger block */

@@ -1,0 +1,9 @@
+/* The stage that has the client's greeting go out first: see channel/greeting.h for what that is. */
+#ifndef SW_LOOP_GREETING_H
+#define SW_LOOP_GREETING_H
+
+#include "loop/stage.h"
+
+extern const struct stage sw_greeting_stage;
+
+#endif
