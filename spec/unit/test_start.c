@@ -26,7 +26,7 @@ static unsigned handled, dropped;
 
 typedef int create_fn(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*thread_main)(void *), void *argument) {
+int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start_routine)(void *), void *arg) {
     if (meanwhile.post != NULL) {
         meanwhile.taken = sw_engine_post(meanwhile.engine, meanwhile.post);
         meanwhile.post = NULL;
@@ -34,7 +34,7 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     }
     create_fn *create;
     *(void **)&create = dlsym(RTLD_NEXT, "pthread_create");
-    return create(thread, attributes, thread_main, argument);
+    return create(thread, attr, start_routine, arg);
 }
 
 static void handle(struct sw_post *post) {

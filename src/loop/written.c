@@ -36,12 +36,14 @@ static bool make_room(struct sw_written *list) {
 
 void sw_written_add(struct sw_written *list, uint64_t written, uint64_t carried) {
     const struct sw_stretch next = {written, carried};
-    struct sw_stretch *last = list->count > 0 ? &list->list[list->count - 1] : NULL;
-    /* Without memory the last two become one record, which counts only as a whole: late, never too early. */
-    if (last != NULL && (is_alike(last, &next) || !make_room(list))) {
-        last->written += written;
-        last->carried += carried;
-        return;
+    if (list->count > 0) {
+        struct sw_stretch *last = &list->list[list->count - 1];
+        /* Without memory the last two become one record, which counts only as a whole: late, never too early. */
+        if (is_alike(last, &next) || !make_room(list)) {
+            last->written += written;
+            last->carried += carried;
+            return;
+        }
     }
     list->list[list->count++] = next;
 }
