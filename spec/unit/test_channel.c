@@ -561,6 +561,43 @@ static void handle_posts(struct sw_post *post) {
     }
 }
 
+/* What messages of `size` bytes, which come a few at a time and are not taken, have as pages. */
+static size_t drip(struct sw_channel *channel, size_t size, size_t count) {
+    static const char bytes[4096];
+    for (size_t i = 0; i < count; i++) {
+        size_t at_once = size < 50 ? 1 + i % 30 : 1;
+        struct sw_pages pages = {NULL, NULL};
+        for (size_t k = 0; k < at_once; k++)
+            CHECK(sw_pages_append(&pages, bytes, size, size + 1) && sw_pages_end(&pages, 0, 0));
+        sw_channel_post_messages(channel, &pages, at_once, at_once * (size + SW_MESSAGE_OVERHEAD));
+    }
+    size_t memory = 0;
+    for (const struct sw_page *page = channel->in.pages.head; page != NULL; page = page->next) memory += page->size;
+    return memory;
+}
+
+/* As on the loop thread. */
+static void *drip_all(void *argument) {
+    static const size_t sizes[] = {0, 1, 100, 1000, 2040};
+    sw_thread_mark_ours();
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct sw_channel *channel = new_channel(argument, 100);
+        size_t memory = drip(channel, sizes[i], 3000), counted = channel->in.bytes;
+        if (!CHECK(memory <= counted + counted / 4)) printf("# %zu bytes: %zu for %zu\n", sizes[i], memory, counted);
+        sw_channel_unref(channel);
+    }
+    return NULL;
+}
+
+static void drips(void) {
+    struct sw_engine *engine = sw_engine_new(no_loop);
+    pthread_t loop;
+    CHECK_EQ(pthread_create(&loop, NULL, drip_all, engine), 0);
+    pthread_join(loop, NULL);
+    while (sw_engine_take_arrivals(engine).channels != NULL) continue;
+    sw_engine_unref(engine);
+}
+
 /* Gives the pages back as they came. False: nothing was there, and the next message will announce the channel. */
 static bool echo_some(struct sw_channel *channel) {
     struct sw_stock spent = {{NULL, NULL}, 0};
@@ -838,6 +875,7 @@ static const struct unit_test tests[] = {
     {"copies messages of any size, whole, into pages", sends},
     {"refuses what is too big, too much or too late, and says what closing loses", refuses},
     {"gives a host that wants a copy again one that is not older", copies},
+    {"keeps what comes a little at a time, and is not taken, in little more memory than it counts", drips},
     {"does not ask a loop for copies that the host has made", copies_here},
     {"keeps only the newest of what is posted to a slot, and its place among the commands", coalesces},
     {"posts what changed, and all to a loop that did not know the channel", keeps_values},

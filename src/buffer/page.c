@@ -5,6 +5,10 @@
 /* Blocks are multiples of GRAIN, of which malloc has WORD for itself: few sizes, which it can use again and again. */
 enum { GRAIN = 64, WORD = sizeof(size_t) };
 
+/* Bytes and boundaries, as sw_page_is_little says: copied in less than a tenth of a microsecond, and less than four
+ * hundredths of the largest page, which may stay unused at its end. */
+enum { LITTLE = 2048 };
+
 /* In bytes, what systems map memory by: 4 KiB on most, and never less. */
 enum { SMALLEST_PAGE_OF_MEMORY = 4096 };
 
@@ -65,6 +69,44 @@ void sw_pages_join(struct sw_pages *chain, struct sw_pages *other) {
         chain->head = other->head;
     chain->tail = other->tail;
     other->head = other->tail = NULL;
+}
+
+bool sw_page_absorb(struct sw_page *page, const struct sw_page *other) {
+    if (page->loan != 0 || other->loan != 0) return false;
+    size_t taken = page->used + 4 * (size_t)page->ends;
+    if (other->used + 4 * (size_t)other->ends > page->size - taken) return false;
+    uint32_t before = page->used;
+    sw_page_put(page, other->data, other->used);
+    for (uint32_t i = 0; i < other->ends; i++) *sw_page_slot(page, page->ends++) = *sw_page_slot(other, i) + before;
+    return true;
+}
+
+bool sw_page_is_little(const struct sw_page *page) {
+    return page->loan == 0 && page->used + 4 * (size_t)page->ends <= LITTLE;
+}
+
+void sw_pages_gather(struct sw_pages *chain) {
+    size_t size = 0;
+    if (chain->head == chain->tail) return;
+    for (const struct sw_page *page = chain->head; page != NULL; page = page->next) {
+        size += page->used + 4 * (size_t)page->ends;
+        if (page->loan != 0 || size > LITTLE) return;
+    }
+    struct sw_page *one = sw_page_new(size);
+    if (one == NULL) return;
+    for (const struct sw_page *page = chain->head; page != NULL; page = page->next) sw_page_absorb(one, page);
+    sw_pages_free(chain);
+    sw_pages_add(chain, one);
+}
+
+void sw_pages_join_merged(struct sw_pages *chain, struct sw_pages *other) {
+    while (other->head != NULL) {
+        struct sw_page *page = sw_pages_shift(other);
+        if (chain->tail != NULL && sw_page_is_little(page) && sw_page_absorb(chain->tail, page))
+            free(page);
+        else
+            sw_pages_add(chain, page);
+    }
 }
 
 struct sw_page *sw_pages_shift(struct sw_pages *chain) {

@@ -84,6 +84,20 @@ void sw_stock_join(struct sw_stock *stock, struct sw_stock *other);
 struct sw_page *sw_stock_shift(struct sw_stock *stock);
 void sw_stock_free(struct sw_stock *stock);
 
+/* Puts what the second page holds, bytes of its own with their boundaries, behind what the first holds. False: there is
+ * no room, and nothing was done. */
+bool sw_page_absorb(struct sw_page *page, const struct sw_page *other);
+
+/* So little is in the page (lent bytes are never little) that to copy it costs less than to keep a page for it. */
+bool sw_page_is_little(const struct sw_page *page);
+
+/* Makes one page of several that have little in them all together. Without memory they stay as they are. */
+void sw_pages_gather(struct sw_pages *chain);
+
+/* As sw_pages_join, but pages with little in them go into the last page of the chain where they fit, and are freed: for
+ * what comes a little at a time and stays. */
+void sw_pages_join_merged(struct sw_pages *chain, struct sw_pages *other);
+
 /* Copies `size` bytes to the end of the chain, into new pages (each for `expected` bytes, if it may be so large) where
  * the last has no room. False: no memory; the chain holds some of them. */
 bool sw_pages_append(struct sw_pages *chain, const void *bytes, size_t size, size_t expected);

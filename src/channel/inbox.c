@@ -24,6 +24,13 @@ void sw_inbox_put(struct sw_inbox *inbox, struct sw_pages *pages, uint64_t count
     inbox->bytes += bytes;
 }
 
+bool sw_inbox_merge(struct sw_inbox *inbox, const struct sw_page *page, uint64_t count, size_t bytes) {
+    if (inbox->pages.tail == NULL || !sw_page_absorb(inbox->pages.tail, page)) return false;
+    inbox->messages += count;
+    inbox->bytes += bytes;
+    return true;
+}
+
 void sw_inbox_report(struct sw_inbox *inbox, struct sw_report *report) {
     report->next = NULL;
     report->after = inbox->messages;

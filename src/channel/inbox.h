@@ -49,6 +49,10 @@ void sw_inbox_drop(struct sw_inbox *inbox);
 /* Appends pages that hold `count` whole messages. */
 void sw_inbox_put(struct sw_inbox *inbox, struct sw_pages *pages, uint64_t count, size_t bytes);
 
+/* The same for one page with little in it, if the last page of the inbox, which the host has not taken, has room. False:
+ * it has not, and nothing was done. True: the page was copied. */
+bool sw_inbox_merge(struct sw_inbox *inbox, const struct sw_page *page, uint64_t count, size_t bytes);
+
 /* Appends a report, which the inbox owns from now on. */
 void sw_inbox_report(struct sw_inbox *inbox, struct sw_report *report);
 

@@ -119,10 +119,30 @@ static bool note_full(struct sw_channel *channel) {
     return channel->watch != SW_WATCH_NOTHING;
 }
 
+/* A script that does not take what comes a little at a time would soon have a page for each message. True: the page's
+ * messages are in the inbox, and it is freed. Else it may have been replaced by one that has room for what comes next: the
+ * more, the more the script has not taken. */
+static bool merge(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes) {
+    sw_pages_gather(pages);
+    struct sw_page *page = pages->head;
+    if (page != pages->tail || !sw_page_is_little(page)) return false;
+    sw_channel_lock(channel);
+    size_t backlog = channel->in.bytes;
+    bool is_merged = sw_inbox_merge(&channel->in, page, count, bytes);
+    sw_channel_unlock(channel);
+    if (!is_merged && backlog < page->size) return false;
+    struct sw_page *larger = is_merged ? NULL : sw_page_new(backlog);
+    if (!is_merged && (larger == NULL || !sw_page_absorb(larger, page))) return free(larger), false;
+    *pages = (struct sw_pages){larger, larger};
+    free(page);
+    return is_merged;
+}
+
 bool sw_channel_post_messages(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes) {
     SW_ON_LOOP_THREAD();
+    bool is_merged = merge(channel, pages, count, bytes);
     sw_channel_lock(channel);
-    sw_inbox_put(&channel->in, pages, count, bytes);
+    if (!is_merged) sw_inbox_put(&channel->in, pages, count, bytes);
     bool tell = sw_channel_mark_up(channel), nudge = note_full(channel);
     bool paused = channel->in.paused;
     sw_channel_unlock(channel);

@@ -145,7 +145,7 @@ void sw_inflow_recount(struct client *client) {
 static void take(struct client *client) {
     struct sw_delivery delivery;
     sw_channel_take(client->channel, &delivery);
-    sw_pages_join(&client->messages.pages, &delivery.pages);
+    sw_pages_join_merged(&client->messages.pages, &delivery.pages);
     client->taken = delivery.messages;
     for (struct sw_report *report = delivery.reports, *next; report != NULL; report = next) {
         next = report->next;

@@ -6,7 +6,10 @@
 #include "base/options.h"
 #include "channel/loop_end.h"
 
-enum { ROUNDS = 4 }; /* reads for one connection before others have their turn */
+enum {
+    ROUNDS = 4,     /* reads for one connection before others have their turn */
+    READ_MIN = 256, /* bytes: less is not worth a system call */
+};
 
 void sw_rx_set_room(struct rx *rx, bool has_room) {
     rx->is_paused = !has_room;
@@ -49,10 +52,20 @@ static void digest(struct rx *rx, size_t size) {
     if (failed == SW_SYSTEM) end(rx, RX_BROKEN, sw_error_system(ENOMEM, SW_STAGE_RECEIVE));
 }
 
+/* Bytes to read at once. What one read brings is taken in, full as the inbox may be by then. Its messages, empty ones of
+ * a byte each at worst, take four times as much memory (their boundaries): that is to stay within a quarter of
+ * inbox_limit and one message of the largest size. */
+static size_t read_size(const struct rx *rx) {
+    const struct sw_options *options = rx->channel->options;
+    size_t most = options->inbox_limit / 16 + options->framing.max / 4;
+    if (most < READ_MIN) return READ_MIN;
+    return most < SW_READ_BUFFER ? most : SW_READ_BUFFER;
+}
+
 /* False: that was all for now, or for good. */
 static bool receive_some(struct rx *rx) {
-    unsigned char *buffer = rx->reactor->buffer;
-    ptrdiff_t got = rx->transport->table->receive(rx->transport, buffer, sizeof rx->reactor->buffer);
+    size_t size = read_size(rx);
+    ptrdiff_t got = rx->transport->table->receive(rx->transport, rx->reactor->buffer, size);
     if (got == -EAGAIN || got == -EWOULDBLOCK) return false;
     if (got > 0)
         digest(rx, (size_t)got);
@@ -60,7 +73,7 @@ static bool receive_some(struct rx *rx) {
         end(rx, RX_ENDED, sw_error_make(SW_PEER, SW_STAGE_RECEIVE));
     else
         end(rx, RX_BROKEN, sw_error_system((int)-got, SW_STAGE_RECEIVE));
-    return got == (ptrdiff_t)sizeof rx->reactor->buffer && ev_is_active(&rx->reader);
+    return got == (ptrdiff_t)size && ev_is_active(&rx->reader);
 }
 
 static void on_readable(struct ev_loop *ev, ev_io *reader, int events) {

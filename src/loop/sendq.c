@@ -123,31 +123,15 @@ static void free_pages(struct sw_sendq *queue) {
     enter_page(&queue->handed, NULL);
 }
 
-static bool fits_behind(const struct sw_page *tail, const struct sw_page *page) {
-    if (page->loan != 0 || tail->loan != 0) return false;
-    size_t size = page->used + 4 * (size_t)page->ends;
-    size_t free_space = tail->size - tail->used - 4 * (size_t)tail->ends;
-    return size <= free_space;
-}
-
-/* A slow sender's messages arrive one to a page, and may stay here for long: they share one. */
-static void merge_page(struct sw_page *tail, const struct sw_page *page) {
-    uint32_t before = tail->used;
-    sw_page_put(tail, page->data, page->used);
-    for (uint32_t i = 0; i < page->ends; i++) *sw_page_slot(tail, tail->ends++) = *sw_page_slot(page, i) + before;
-}
-
 void sw_sendq_put(struct sw_sendq *queue, struct sw_pages *pages) {
     for (const struct sw_page *page = pages->head; page != NULL; page = page->next) {
         queue->end += page->used;
         queue->last_id += page->ends;
         queue->loans += page->loan != 0;
     }
-    if (queue->pages.tail != NULL && pages->head != NULL && fits_behind(queue->pages.tail, pages->head)) {
-        struct sw_page *page = sw_pages_shift(pages);
-        merge_page(queue->pages.tail, page);
-        drop_page(queue, page);
-    }
+    /* A slow sender's messages arrive one to a page, and may stay here for long: they share one. */
+    if (queue->pages.tail != NULL && pages->head != NULL && sw_page_absorb(queue->pages.tail, pages->head))
+        drop_page(queue, sw_pages_shift(pages));
     sw_pages_join(&queue->pages, pages);
     if (queue->kept.page == NULL) { /* it was empty */
         enter_page(&queue->kept, queue->pages.head);
