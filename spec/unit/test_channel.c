@@ -100,6 +100,23 @@ static void pages_between_lent(void) {
     sw_pages_free(&outbox.pages);
 }
 
+static void keeps_pages(void) {
+    struct sw_outbox outbox = {0};
+    struct sw_stock spent = {{NULL, NULL}, 0};
+    for (int i = 0; i < 10; i++) sw_stock_add(&spent, sw_page_new_ready());
+    sw_outbox_keep(&outbox, &spent, 16 * (size_t)SW_PAGE_MAX);
+    CHECK(outbox.spare.count == 4 && spent.count == 6); /* a quarter */
+    sw_outbox_keep(&outbox, &spent, 64 * (size_t)SW_PAGE_MAX);
+    CHECK(outbox.spare.count == 10 && spent.count == 0 && count_pages(&outbox.spare.pages) == 10);
+    sw_stock_add(&spent, sw_stock_shift(&outbox.spare));
+    sw_outbox_keep(&outbox, &spent, 1);
+    CHECK_EQ(spent.count, 1);
+    sw_stock_free(&outbox.spare);
+    sw_outbox_keep(&outbox, &spent, 1); /* one, of however small a queue */
+    CHECK(outbox.spare.count == 1 && spent.count == 0);
+    sw_stock_free(&outbox.spare);
+}
+
 static void spare_pages(void) {
     struct sw_outbox outbox = {.run = SIZE_MAX};
     CHECK(!sw_outbox_use_spare(&outbox, 1, LIMIT));
@@ -864,6 +881,7 @@ static const struct unit_test tests[] = {
     {"appends messages and chains, and counts ids and bytes", appends},
     {"asks for one page at most, however much is queued", page_sizes},
     {"asks for little between lent messages", pages_between_lent},
+    {"keeps pages to be filled again, a quarter of its limit at most", keeps_pages},
     {"takes a spare page that is large enough", spare_pages},
     {"asks the loop for pages when much is queued and none is spare", needs},
     {"[F7] owes a drain when half is free, and room for what was refused", drains},

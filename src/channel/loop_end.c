@@ -72,7 +72,7 @@ struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const stru
         .fence = channel->commands != NULL ? channel->commands->fence : UINT64_MAX,
     };
     channel->out.pages = (struct sw_pages){NULL, NULL};
-    if (channel->out.spare.count == 0) sw_stock_join(&channel->out.spare, spent);
+    sw_outbox_keep(&channel->out, spent, channel->options->queue_limit);
     if (intake.pages.head == NULL) channel->out.announced = false;
     sw_channel_unlock(channel);
     tell_news(channel, news);

@@ -37,8 +37,8 @@ struct sw_intake {
                               the connection; UINT64_MAX: none wait */
 };
 
-/* Takes the messages, if any, and gives back pages that are spent, for the host to fill again; *spent is empty then,
- * unless the host still has some. When there are no messages, the next one has the engine list the channel again. With
+/* Takes the messages, if any, and gives back pages that are spent, for the host to fill again; those that it has
+ * no use for stay in *spent. When there are no messages, the next one has the engine list the channel again. With
  * progress, also does what sw_channel_post_progress does: each time that the lock goes from core to core costs a busy host
  * about as much as a message. */
 struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const struct sw_progress *progress,

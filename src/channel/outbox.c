@@ -5,6 +5,7 @@ enum {
     READY_MAX = 16,  /* 1 MiB */
     READY_SHARE = 8, /* an eighth of what is queued; a burst is seldom more */
     READY_TURN = 8,  /* pages made at once, which takes the loop some 0.3 ms */
+    KEPT_SHARE = 4,  /* a quarter of the limit */
 };
 
 enum sw_err sw_outbox_admit(struct sw_outbox *outbox, size_t size, size_t limit) {
@@ -26,9 +27,19 @@ static size_t backlog(const struct sw_outbox *outbox) {
 bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size, size_t limit) {
     if (outbox->spare.count == 0 || size > sw_page_room(outbox->spare.pages.head)) return false;
     if (outbox->run < SW_PAGE_MAX / 2) return false;
-    sw_pages_add(&outbox->pages, sw_stock_shift(&outbox->spare));
+    struct sw_page *page = sw_stock_shift(&outbox->spare);
+    sw_page_fetch(page);
+    if (outbox->spare.count > 0) sw_fetch_to_write(outbox->spare.pages.head);
+    sw_pages_add(&outbox->pages, page);
     sw_outbox_note_need(outbox, limit);
     return true;
+}
+
+void sw_outbox_keep(struct sw_outbox *outbox, struct sw_stock *spent, size_t limit) {
+    size_t most = limit / KEPT_SHARE / SW_PAGE_MAX;
+    if (most == 0) most = 1;
+    if (outbox->spare.count + spent->count <= most) sw_stock_join(&outbox->spare, spent);
+    while (spent->count > 0 && outbox->spare.count < most) sw_stock_add(&outbox->spare, sw_stock_shift(spent));
 }
 
 size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size) {
@@ -39,7 +50,7 @@ size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size) {
 uint64_t sw_outbox_append(struct sw_outbox *outbox, const struct sw_slice *pieces, size_t count, uint32_t flags) {
     struct sw_page *page = outbox->pages.tail;
     uint32_t before = page->used;
-    for (size_t i = 0; i < count; i++) sw_page_put(page, pieces[i].data, pieces[i].size);
+    for (size_t i = 0; i < count; i++) sw_page_put_ahead(page, pieces[i].data, pieces[i].size);
     sw_page_end(page, flags);
     outbox->bytes += page->used - before;
     outbox->run += page->used - before;

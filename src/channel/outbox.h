@@ -36,6 +36,10 @@ size_t sw_outbox_room(const struct sw_outbox *outbox);
  * The limit is for sw_outbox_note_need, which it calls. */
 bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size, size_t limit);
 
+/* Keeps spent pages to be filled again: as long as a host goes on sending, memory that it has touched is better than new.
+ * Of no more than a quarter of the limit; what is above that stays in *spent. */
+void sw_outbox_keep(struct sw_outbox *outbox, struct sw_stock *spent, size_t limit);
+
 /* Room worth adding for `size` bytes of a message: what is queued already, up to one page, so that an idle client's
  * first page is small and a busy one's are large; but after a lent message, only what was queued since. */
 size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size);
