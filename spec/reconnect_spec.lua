@@ -61,6 +61,31 @@ local function settle() -- every event that is on its way has come, when a later
   client:close()
 end
 
+describe("a script that does not poll", function()
+  before_each(util.begin)
+  after_each(util.finish)
+
+  -- 64 KiB of inbox_limit have room for some 400 reports.
+  for _, logs in ipairs { false, true } do
+    it("does not stop the attempts, whose reports need no more memory" .. (logs and ", with a log handler" or ""), function()
+      local port, retries = closed_port(), {}
+      local client = sidewire.new { host = "127.0.0.1", port = port, reconnect = 0.001, inbox_limit = 65536 }
+      client:on("retry", function(_, attempt) retries[#retries + 1] = attempt end)
+      if logs then client:on("log", function() end) end
+      assert(client:connect())
+      assert(util.wait_until(function() return client:stats().failures > 1500 end))
+      assert(client:stats().inbox_bytes < 65536)
+      local server = assert(socket.bind("127.0.0.1", port))
+      assert(client:wait("connected", util.DEADLINE))
+      server:close()
+      client:set_reconnect(false)
+      sidewire.poll()
+      assert(#retries <= 256 and retries[1] == 2 and retries[#retries] > 1500, #retries .. " retries")
+      client:close()
+    end)
+  end
+end)
+
 describe("a refused connection", function()
   before_each(util.begin)
   after_each(util.finish_without_peers)

@@ -36,12 +36,25 @@ void sw_inbox_report(struct sw_inbox *inbox, struct sw_report *report) {
     report->after = inbox->messages;
     *inbox->tail = report;
     inbox->tail = &report->next;
+    inbox->waiting++;
     inbox->bytes += sizeof *report;
 }
 
 struct sw_report *sw_inbox_newest(const struct sw_inbox *inbox) {
     if (inbox->reports == NULL) return NULL;
     return (struct sw_report *)(void *)((char *)inbox->tail - offsetof(struct sw_report, next));
+}
+
+bool sw_inbox_supersede(struct sw_inbox *inbox, const struct sw_report *report) {
+    struct sw_report *newest = sw_inbox_newest(inbox);
+    if (inbox->waiting < SW_REPORTS_EACH || newest->event != SW_EVENT_RETRY || report->event != SW_EVENT_RETRY)
+        return false;
+    struct sw_report *next = newest->next;
+    uint64_t after = newest->after;
+    *newest = *report;
+    newest->next = next;
+    newest->after = after;
+    return true;
 }
 
 static void fill(struct sw_report *slot, const struct sw_report *report, uint64_t after) {
@@ -75,6 +88,7 @@ void sw_inbox_take(struct sw_inbox *inbox, struct sw_delivery *delivery) {
     inbox->pages = (struct sw_pages){NULL, NULL};
     inbox->reports = NULL;
     inbox->tail = &inbox->reports;
+    inbox->waiting = 0;
     inbox->finished = inbox->announced = false;
 }
 

@@ -162,7 +162,7 @@ bool sw_channel_is_full(struct sw_channel *channel) {
 /* Logs are for who has a handler, and must not fill the inbox. */
 static bool wants_log(struct sw_channel *channel) {
     sw_channel_lock(channel);
-    bool wanted = channel->slots.interest.log && !channel->in.paused;
+    bool wanted = channel->slots.interest.log && !channel->in.paused && channel->in.waiting < SW_REPORTS_EACH;
     sw_channel_unlock(channel);
     return wanted;
 }
@@ -173,38 +173,48 @@ static struct sw_report *copy_report(const struct sw_report *report) {
     return copy;
 }
 
-/* With the lock held: puts the copy, or does what can be done without. True as sw_channel_mark_up. */
-static bool put_report(struct sw_channel *channel, struct sw_report *copy, const struct sw_report *report) {
+/* With the lock held: puts the copy, which is the inbox's then, or does what can be done without. True as
+ * sw_channel_mark_up. */
+static bool put_report(struct sw_channel *channel, struct sw_report **copy, const struct sw_report *report) {
     bool must_not_be_lost = report->event == SW_EVENT_DISCONNECT || report->event == SW_EVENT_ERROR;
-    if (copy != NULL)
-        sw_inbox_report(&channel->in, copy);
-    else if (must_not_be_lost)
+    if (sw_inbox_supersede(&channel->in, report)) return sw_channel_mark_up(channel);
+    if (*copy != NULL) {
+        sw_inbox_report(&channel->in, *copy);
+        *copy = NULL;
+    } else if (must_not_be_lost) {
         sw_inbox_reserve(&channel->in, report);
-    return (copy != NULL || must_not_be_lost) && sw_channel_mark_up(channel);
+    } else {
+        return false;
+    }
+    return sw_channel_mark_up(channel);
 }
 
 bool sw_channel_post_state_with(struct sw_channel *channel, uint64_t known, enum sw_state state,
                                 const struct sw_error *ended, const struct sw_report *report) {
     SW_ON_LOOP_THREAD();
     struct sw_report *copy = copy_report(report);
+    bool has_memory = copy != NULL;
     sw_channel_lock(channel);
     set_state(channel, known, state, ended);
-    bool tell = put_report(channel, copy, report);
+    bool tell = put_report(channel, &copy, report);
     bool nudge = tell || channel->watch != SW_WATCH_NOTHING;
     sw_channel_unlock(channel);
+    free(copy);
     tell_host(channel, tell, nudge);
-    return copy != NULL;
+    return has_memory;
 }
 
 bool sw_channel_post_report(struct sw_channel *channel, const struct sw_report *report) {
     if (report->event == SW_EVENT_LOG && !wants_log(channel)) return true;
     struct sw_report *copy = copy_report(report);
+    bool has_memory = copy != NULL;
     sw_channel_lock(channel);
-    bool tell = put_report(channel, copy, report);
-    bool nudge = copy == NULL && channel->watch != SW_WATCH_NOTHING; /* the reserved slot stops reading, too */
+    bool tell = put_report(channel, &copy, report);
+    bool nudge = !has_memory && channel->watch != SW_WATCH_NOTHING; /* the reserved slot stops reading, too */
     sw_channel_unlock(channel);
+    free(copy);
     tell_host(channel, tell, nudge);
-    return copy != NULL;
+    return has_memory;
 }
 
 /* With the lock held: makes the newest report say more. False: it is another one, or taken. */
