@@ -197,6 +197,7 @@ describe("a large message", function()
       }
       assert(client:connect() and client:wait("connected", tonumber(seconds)))
       for _ = 1, 1000 do assert(client:send(("m"):rep(2^16))) end
+      repeat sidewire.wait(0.001) until client:stats().sent_bytes > 0
       frail.hold()
       repeat client:send "m" until frail.is_held()
     ]], peer.port, util.DEADLINE)
