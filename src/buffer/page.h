@@ -152,11 +152,11 @@ enum { SW_LINE = 64, SW_PREFETCH = 8 * SW_LINE };
 /* For a page that the other thread has emptied and that is to be filled next: its header, its first bytes, its first
  * boundaries. */
 static inline void sw_page_fetch(const struct sw_page *page) {
-    const unsigned char *end = page->data + page->size;
+    const unsigned char *boundaries = page->data + page->size - 1;
     sw_fetch_to_write(page);
     for (size_t at = 0; at < SW_PREFETCH; at += SW_LINE) sw_fetch_to_write(page->data + at);
-    sw_fetch_to_write(end - 1);
-    sw_fetch_to_write(end - 1 - SW_LINE);
+    sw_fetch_to_write(boundaries);
+    sw_fetch_to_write(boundaries - SW_LINE);
 }
 
 static inline void sw_page_put(struct sw_page *page, const void *bytes, size_t size) {
@@ -167,8 +167,8 @@ static inline void sw_page_put(struct sw_page *page, const void *bytes, size_t s
 
 /* The same for a page that is filled by many small messages: asks for what the next ones will be written to. */
 static inline void sw_page_put_ahead(struct sw_page *page, const void *bytes, size_t size) {
-    const unsigned char *next = page->data + page->used + SW_PREFETCH;
-    for (size_t at = 0; at < size && at < SW_PREFETCH; at += SW_LINE) sw_fetch_to_write(next + size + at);
+    const unsigned char *ahead = page->data + page->used + SW_PREFETCH;
+    for (size_t at = 0; at < size && at < SW_PREFETCH; at += SW_LINE) sw_fetch_to_write(ahead + size + at);
     sw_fetch_to_write(page->data + page->size - 4 * (size_t)page->ends - 3 * SW_LINE / 2);
     sw_page_put(page, bytes, size);
 }

@@ -124,18 +124,24 @@ static bool note_full(struct sw_channel *channel) {
  * more, the more the script has not taken. */
 static bool merge(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes) {
     sw_pages_gather(pages);
-    struct sw_page *page = pages->head;
-    if (page != pages->tail || !sw_page_is_little(page)) return false;
+    struct sw_page *few = pages->head;
+    if (few != pages->tail || !sw_page_is_little(few)) return false;
     sw_channel_lock(channel);
     size_t backlog = channel->in.bytes;
-    bool is_merged = sw_inbox_merge(&channel->in, page, count, bytes);
+    bool is_merged = sw_inbox_merge(&channel->in, few, count, bytes);
     sw_channel_unlock(channel);
-    if (!is_merged && backlog < page->size) return false;
-    struct sw_page *larger = is_merged ? NULL : sw_page_new(backlog);
-    if (!is_merged && (larger == NULL || !sw_page_absorb(larger, page))) return free(larger), false;
-    *pages = (struct sw_pages){larger, larger};
-    free(page);
-    return is_merged;
+    if (is_merged) {
+        sw_pages_free(pages);
+        return true;
+    }
+    struct sw_page *roomy = backlog < few->size ? NULL : sw_page_new(backlog);
+    if (roomy != NULL && sw_page_absorb(roomy, few)) {
+        sw_pages_free(pages);
+        sw_pages_add(pages, roomy);
+    } else {
+        free(roomy);
+    }
+    return false;
 }
 
 bool sw_channel_post_messages(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes) {
