@@ -611,7 +611,10 @@ static void drips(void) {
     pthread_t loop;
     CHECK_EQ(pthread_create(&loop, NULL, drip_all, engine), 0);
     pthread_join(loop, NULL);
-    while (sw_engine_take_arrivals(engine).channels != NULL) continue;
+    for (struct sw_link *link = sw_engine_take_arrivals(engine).channels, *next; link != NULL; link = next) {
+        next = link->next;
+        sw_channel_unref(sw_channel_of_up(link)); /* the list's reference, the last */
+    }
     sw_engine_unref(engine);
 }
 
