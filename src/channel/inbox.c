@@ -45,22 +45,18 @@ struct sw_report *sw_inbox_newest(const struct sw_inbox *inbox) {
     return (struct sw_report *)(void *)((char *)inbox->tail - offsetof(struct sw_report, next));
 }
 
-bool sw_inbox_supersede(struct sw_inbox *inbox, const struct sw_report *report) {
-    struct sw_report *newest = sw_inbox_newest(inbox);
-    if (inbox->waiting < SW_REPORTS_EACH || newest->event != SW_EVENT_RETRY || report->event != SW_EVENT_RETRY)
-        return false;
-    struct sw_report *next = newest->next;
-    uint64_t after = newest->after;
-    *newest = *report;
-    newest->next = next;
-    newest->after = after;
-    return true;
-}
-
 static void fill(struct sw_report *slot, const struct sw_report *report, uint64_t after) {
     *slot = *report;
     slot->next = NULL;
     slot->after = after;
+}
+
+bool sw_inbox_supersede(struct sw_inbox *inbox, const struct sw_report *report) {
+    struct sw_report *newest = sw_inbox_newest(inbox);
+    if (inbox->waiting < SW_REPORTS_EACH || newest->event != SW_EVENT_RETRY || report->event != SW_EVENT_RETRY)
+        return false;
+    fill(newest, report, newest->after);
+    return true;
 }
 
 void sw_inbox_reserve(struct sw_inbox *inbox, const struct sw_report *report) {

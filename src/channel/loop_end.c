@@ -119,39 +119,36 @@ static bool note_full(struct sw_channel *channel) {
     return channel->watch != SW_WATCH_NOTHING;
 }
 
-/* A script that does not take what comes a little at a time would soon have a page for each message. True: the page's
- * messages are in the inbox, and it is freed. Else it may have been replaced by one that has room for what comes next: the
- * more, the more the script has not taken. */
-static bool merge(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes) {
-    sw_pages_gather(pages);
-    struct sw_page *few = pages->head;
-    if (few != pages->tail || !sw_page_is_little(few)) return false;
-    sw_channel_lock(channel);
-    size_t backlog = channel->in.bytes;
-    bool is_merged = sw_inbox_merge(&channel->in, few, count, bytes);
-    sw_channel_unlock(channel);
-    if (is_merged) {
-        sw_pages_free(pages);
-        return true;
-    }
-    struct sw_page *roomy = backlog < few->size ? NULL : sw_page_new(backlog);
-    if (roomy != NULL && sw_page_absorb(roomy, few)) {
-        sw_pages_free(pages);
-        sw_pages_add(pages, roomy);
-    } else {
+/* One page with little in it becomes one of `size` bytes, which has room for what comes next. Without memory it stays. */
+static void make_roomy(struct sw_pages *pages, size_t size) {
+    struct sw_page *roomy = sw_page_new(size);
+    if (roomy == NULL || !sw_page_absorb(roomy, pages->head)) {
         free(roomy);
+        return;
     }
-    return false;
+    sw_pages_free(pages);
+    sw_pages_add(pages, roomy);
 }
 
 bool sw_channel_post_messages(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes) {
     SW_ON_LOOP_THREAD();
-    bool is_merged = merge(channel, pages, count, bytes);
+    sw_pages_gather(pages);
+    bool is_little = pages->head == pages->tail && sw_page_is_little(pages->head);
     sw_channel_lock(channel);
+    bool is_merged = is_little && sw_inbox_merge(&channel->in, pages->head, count, bytes);
+    size_t backlog = channel->in.bytes;
+    /* A script that does not take what comes a little at a time would soon have a page for each message: it gets a page
+     * with room, the more, the more it has not taken. */
+    if (is_little && !is_merged && backlog >= pages->head->size) {
+        sw_channel_unlock(channel);
+        make_roomy(pages, backlog);
+        sw_channel_lock(channel);
+    }
     if (!is_merged) sw_inbox_put(&channel->in, pages, count, bytes);
     bool tell = sw_channel_mark_up(channel), nudge = note_full(channel);
     bool paused = channel->in.paused;
     sw_channel_unlock(channel);
+    if (is_merged) sw_pages_free(pages);
     tell_host(channel, tell, nudge);
     return paused;
 }
