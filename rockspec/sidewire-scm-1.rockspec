@@ -32,6 +32,7 @@ build = {
         "src/base/server.c",
         "src/buffer/cursor.c",
         "src/buffer/page.c",
+        "src/buffer/pool.c",
         "src/channel/channel.c",
         "src/channel/command.c",
         "src/channel/engine.c",

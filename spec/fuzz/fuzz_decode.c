@@ -58,7 +58,7 @@ static enum sw_err feed(struct sw_assembly *assembly, const struct sw_framing *f
     unsigned char *copy = malloc(size);
     MUST(copy != NULL);
     memcpy(copy, bytes, size);
-    enum sw_err err = sw_assembly_feed(assembly, framing, copy, size);
+    enum sw_err err = sw_assembly_feed(assembly, framing, copy, size, NULL);
     free(copy);
     MUST(err == SW_OK || err == SW_FRAME);
     check_memory(assembly);

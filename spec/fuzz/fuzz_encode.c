@@ -69,7 +69,7 @@ static void check_envelope(const struct sw_envelope *got, const struct sw_envelo
 
 static bool feed(struct sw_assembly *assembly, const struct sw_framing *framing, const unsigned char *bytes,
                  size_t size) {
-    return size == 0 || sw_assembly_feed(assembly, framing, bytes, size) == SW_OK;
+    return size == 0 || sw_assembly_feed(assembly, framing, bytes, size, NULL) == SW_OK;
 }
 
 /* Does the decoder make two messages of two, and nothing else? */

@@ -206,10 +206,7 @@ static void abandon(struct sw_sendq *queue) {
     check_end(&toll, list.last_id + 1);
 }
 
-static void take_spent(struct sw_sendq *queue) {
-    struct sw_stock spent = sw_sendq_take_spent(queue);
-    sw_stock_free(&spent);
-}
+static void free_emptied(struct sw_sendq *queue) { sw_pages_free(&queue->emptied); }
 
 /* Compares a part of message `id`, from *at on. */
 static void check_part(uint64_t id, size_t *at, const unsigned char *bytes, size_t size) {
@@ -246,7 +243,7 @@ static void step(struct sw_sendq *queue, struct fuzz_input *input) {
     case 2: ack(queue, input); break;
     case 3: rewind_queue(queue, input); break;
     case 4: abandon(queue); break;
-    case 5: take_spent(queue); break;
+    case 5: free_emptied(queue); break;
     case 6: confirm(queue, input); break;
     case 7: copy(queue); break;
     }

@@ -128,7 +128,7 @@ static void feed_in_parts(struct sw_assembly *assembly, size_t mean) {
     for (size_t at = 0; at < stream_size && !unit_current.failed;) {
         size_t part = 1 + draw(2 * mean);
         if (part > stream_size - at) part = stream_size - at;
-        CHECK_EQ(sw_assembly_feed(assembly, &framing, stream + at, part), SW_OK);
+        CHECK_EQ(sw_assembly_feed(assembly, &framing, stream + at, part, NULL), SW_OK);
         at += part;
         size_t whole = whole_before(at);
         CHECK_EQ(assembly->count, whole - got_count);
@@ -165,7 +165,7 @@ static void starts_anew(void) {
     sw_assembly_reset(&assembly);
     for (int i = 0; i < 3; i++) {
         memset(bytes, 'x', sizeof bytes);
-        CHECK_EQ(sw_assembly_feed(&assembly, &framing, bytes, sizeof bytes), SW_OK);
+        CHECK_EQ(sw_assembly_feed(&assembly, &framing, bytes, sizeof bytes, NULL), SW_OK);
         CHECK_EQ(sw_assembly_partial(&assembly), sizeof bytes);
         CHECK_EQ(assembly.count, 0);
         sw_assembly_reset(&assembly); /* a new connection: nothing of the old one is left */
@@ -184,8 +184,8 @@ static void bad_frame(void) {
     for (size_t split = 1; split < 110; split++) {
         struct sw_assembly assembly = {0};
         sw_assembly_reset(&assembly);
-        enum sw_err err = sw_assembly_feed(&assembly, &framing, bytes, split);
-        if (err == SW_OK) err = sw_assembly_feed(&assembly, &framing, bytes + split, sizeof bytes - split);
+        enum sw_err err = sw_assembly_feed(&assembly, &framing, bytes, split, NULL);
+        if (err == SW_OK) err = sw_assembly_feed(&assembly, &framing, bytes + split, sizeof bytes - split, NULL);
         CHECK_EQ(err, SW_FRAME);
         struct sw_pages pages;
         size_t size;
@@ -202,7 +202,7 @@ static void claimed_lengths(void) {
     framing = (struct sw_framing){.kind = SW_FRAMING_U32LE, .max = 1 << 24};
     sw_framing_init(&framing);
     sw_assembly_reset(&assembly);
-    CHECK_EQ(sw_assembly_feed(&assembly, &framing, claim, sizeof claim), SW_OK);
+    CHECK_EQ(sw_assembly_feed(&assembly, &framing, claim, sizeof claim, NULL), SW_OK);
     CHECK(assembly.partial.head != NULL && assembly.partial.head->next == NULL && assembly.partial.head->size < 1024);
     CHECK_EQ(sw_assembly_partial(&assembly), sizeof claim);
     sw_assembly_reset(&assembly);

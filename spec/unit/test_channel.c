@@ -12,6 +12,7 @@
 #include "channel/engine.h"
 #include "channel/thread.h"
 #include "channel/waker.h"
+#include "pages.h"
 #include "unit.h"
 
 #if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__ || defined UNDER_VALGRIND
@@ -22,10 +23,19 @@ enum { HAMMER = 300000, ROUNDS = 200 };
 
 #define LONG 60.0 /* seconds; met only by what hangs */
 
-static size_t count_pages(const struct sw_pages *chain) {
-    size_t count = 0;
-    for (const struct sw_page *page = chain->head; page != NULL; page = page->next) count++;
-    return count;
+static const struct sw_source SMALL = {.expected = 0};
+static struct sw_pages none;
+
+static struct sw_pool full_pool(unsigned count) {
+    struct sw_pool pool = {.is_open = true};
+    struct sw_pages pages = sw_pages_prefault(count);
+    sw_pool_put(&pool, &pages, count);
+    return pool;
+}
+
+static void empty_pool(struct sw_pool *pool) {
+    struct sw_pages pages = sw_pool_close(pool);
+    sw_pages_free(&pages);
 }
 
 /* --- outbox --- */
@@ -51,8 +61,8 @@ static void appends(void) {
     const struct sw_slice pieces[] = {{"a", 1}, {"", 0}, {"bcd", 3}};
     CHECK_EQ(sw_outbox_room(&outbox), 0);
     struct sw_pages chain = {NULL, NULL};
-    sw_pages_append(&chain, "first", 5, 10);
-    sw_pages_end(&chain, 0, SW_END_LOOSE);
+    sw_pages_append(&chain, "first", 5, &(struct sw_source){.expected = 10});
+    sw_pages_end(&chain, &SMALL, SW_END_LOOSE);
     CHECK_EQ(sw_outbox_join(&outbox, &chain, 5, false), 42);
     CHECK(sw_outbox_room(&outbox) >= 4);
     CHECK_EQ(sw_outbox_append(&outbox, pieces, 3, 0), 43);
@@ -82,73 +92,56 @@ static void pages_between_lent(void) {
     struct sw_outbox outbox = {.bytes = 1u << 25, .run = 1u << 25};
     struct sw_pages chain = {NULL, NULL};
     CHECK_EQ(sw_outbox_page_size(&outbox, 10), SW_PAGE_ROOM);
-    sw_pages_append(&chain, "lent", 4, 0);
+    sw_pages_append(&chain, "lent", 4, &SMALL);
     sw_outbox_join(&outbox, &chain, 4, true);
     CHECK(sw_outbox_page_size(&outbox, 10) <= 128);
-    sw_stock_add(&outbox.spare, sw_page_new_ready());
-    CHECK(!sw_outbox_use_spare(&outbox, 10, LIMIT));
-    sw_stock_free(&outbox.spare);
-    sw_outbox_note_need(&outbox, LIMIT);
+    struct sw_pool pool = full_pool(1);
+    CHECK(!sw_outbox_add_page(&outbox, &pool, 10, LIMIT));
+    empty_pool(&pool);
+    sw_outbox_note_need(&outbox, &pool, LIMIT);
     CHECK(!outbox.wants_pages);
     for (int i = 0; i < 100; i++) { /* no large message any more */
-        sw_pages_append(&chain, "a few bytes", 11, 0);
+        sw_pages_append(&chain, "a few bytes", 11, &SMALL);
         sw_outbox_join(&outbox, &chain, 1000, false);
     }
     CHECK_EQ(sw_outbox_page_size(&outbox, 10), SW_PAGE_ROOM);
-    sw_outbox_note_need(&outbox, LIMIT);
+    sw_outbox_note_need(&outbox, &pool, LIMIT);
     CHECK(outbox.wants_pages);
     sw_pages_free(&outbox.pages);
 }
 
-static void keeps_pages(void) {
-    struct sw_outbox outbox = {0};
-    struct sw_stock spent = {{NULL, NULL}, 0};
-    for (int i = 0; i < 10; i++) sw_stock_add(&spent, sw_page_new_ready());
-    sw_outbox_keep(&outbox, &spent, 16 * (size_t)SW_PAGE_MAX);
-    CHECK(outbox.spare.count == 4 && spent.count == 6); /* a quarter */
-    sw_outbox_keep(&outbox, &spent, 64 * (size_t)SW_PAGE_MAX);
-    CHECK(outbox.spare.count == 10 && spent.count == 0 && count_pages(&outbox.spare.pages) == 10);
-    sw_stock_add(&spent, sw_stock_shift(&outbox.spare));
-    sw_outbox_keep(&outbox, &spent, 1);
-    CHECK_EQ(spent.count, 1);
-    sw_stock_free(&outbox.spare);
-    sw_outbox_keep(&outbox, &spent, 1); /* one, of however small a queue */
-    CHECK(outbox.spare.count == 1 && spent.count == 0);
-    sw_stock_free(&outbox.spare);
-}
-
-static void spare_pages(void) {
+static void pooled_pages(void) {
     struct sw_outbox outbox = {.run = SIZE_MAX};
-    CHECK(!sw_outbox_use_spare(&outbox, 1, LIMIT));
-    struct sw_page *page = sw_page_new(100);
-    size_t room = sw_page_room(page);
-    sw_stock_add(&outbox.spare, page);
-    CHECK(!sw_outbox_use_spare(&outbox, room + 1, LIMIT));
-    CHECK(sw_outbox_use_spare(&outbox, room, LIMIT));
-    CHECK(outbox.pages.tail == page && outbox.spare.count == 0);
+    struct sw_pool pool = full_pool(1);
+    const struct sw_page *page = pool.free.head;
+    CHECK(!sw_outbox_add_page(&outbox, &pool, SW_PAGE_ROOM + 1, LIMIT));
+    CHECK(sw_outbox_add_page(&outbox, &pool, SW_PAGE_ROOM, LIMIT));
+    CHECK(outbox.pages.tail == page && pool.count == 0);
+    CHECK(!sw_outbox_add_page(&outbox, &pool, 1, LIMIT));
     sw_pages_free(&outbox.pages);
 }
 
-static unsigned wanted(struct sw_outbox *outbox, size_t bytes) {
+static unsigned wanted(struct sw_outbox *outbox, const struct sw_pool *pool, size_t bytes) {
     outbox->bytes = bytes;
-    sw_outbox_note_need(outbox, LIMIT);
-    return sw_outbox_needs(outbox, LIMIT);
+    sw_outbox_note_need(outbox, pool, LIMIT);
+    return sw_outbox_needs(outbox, pool, LIMIT);
 }
 
 static void needs(void) {
     struct sw_outbox outbox = {.run = SIZE_MAX};
-    CHECK_EQ(wanted(&outbox, SW_PAGE_MAX - 1), 0); /* little is queued */
-    CHECK_EQ(wanted(&outbox, SW_PAGE_MAX), 4);
-    CHECK_EQ(sw_outbox_needs(&outbox, LIMIT), 0);              /* asked once */
-    CHECK_EQ(wanted(&outbox, LIMIT - 2 * SW_PAGE_MAX - 1), 2); /* more could not be filled */
-    CHECK_EQ(wanted(&outbox, LIMIT), 0);
-    CHECK_EQ(wanted(&outbox, 48 * SW_PAGE_MAX), 6);  /* the more is queued, the more */
-    CHECK_EQ(wanted(&outbox, 200 * SW_PAGE_MAX), 8); /* not too long at once */
-    for (int i = 0; i < 3; i++) sw_stock_add(&outbox.spare, sw_page_new_ready());
-    CHECK_EQ(wanted(&outbox, 48 * SW_PAGE_MAX), 0); /* half of it is there */
-    CHECK(sw_outbox_use_spare(&outbox, 100, LIMIT));
-    CHECK_EQ(sw_outbox_needs(&outbox, LIMIT), 4);
-    sw_stock_free(&outbox.spare);
+    struct sw_pool pool = {.count = 0};
+    CHECK_EQ(wanted(&outbox, &pool, SW_PAGE_MAX - 1), 0); /* little is queued */
+    CHECK_EQ(wanted(&outbox, &pool, SW_PAGE_MAX), 4);
+    CHECK_EQ(sw_outbox_needs(&outbox, &pool, LIMIT), 0);              /* asked once */
+    CHECK_EQ(wanted(&outbox, &pool, LIMIT - 2 * SW_PAGE_MAX - 1), 2); /* more could not be filled */
+    CHECK_EQ(wanted(&outbox, &pool, LIMIT), 0);
+    CHECK_EQ(wanted(&outbox, &pool, 48 * SW_PAGE_MAX), 6);  /* the more is queued, the more */
+    CHECK_EQ(wanted(&outbox, &pool, 200 * SW_PAGE_MAX), 8); /* not too long at once */
+    pool = full_pool(3);
+    CHECK_EQ(wanted(&outbox, &pool, 48 * SW_PAGE_MAX), 0); /* half of it is there */
+    CHECK(sw_outbox_add_page(&outbox, &pool, 100, LIMIT));
+    CHECK_EQ(sw_outbox_needs(&outbox, &pool, LIMIT), 4);
+    empty_pool(&pool);
     sw_pages_free(&outbox.pages);
 }
 
@@ -176,8 +169,8 @@ static struct sw_report *new_report(enum sw_event event) {
 
 static void put_message(struct sw_inbox *inbox, const char *text) {
     struct sw_pages chain = {NULL, NULL};
-    sw_pages_append(&chain, text, strlen(text), 0);
-    sw_pages_end(&chain, 0, 0);
+    sw_pages_append(&chain, text, strlen(text), &SMALL);
+    sw_pages_end(&chain, &SMALL, 0);
     sw_inbox_put(inbox, &chain, 1, strlen(text) + SW_MESSAGE_OVERHEAD);
 }
 
@@ -445,7 +438,7 @@ static bool loop_sees_wish(struct sw_channel *channel) { return take_batch(chann
 
 static void give_copy(struct sw_channel *channel, uint64_t first) {
     struct sw_copy copy = {.first = first};
-    CHECK(sw_pages_append(&copy.pages, "x", 1, 0));
+    CHECK(sw_pages_append(&copy.pages, "x", 1, &SMALL));
     sw_channel_post_copy(channel, &copy);
 }
 
@@ -538,7 +531,7 @@ static void keeps_values(void) {
     channel->in.bytes = 10;
     channel->in.paused = true;
     CHECK(!take_batch(channel).slots.has_room);
-    sw_channel_post_credit(channel, 10);
+    sw_channel_post_credit(channel, 10, &none);
     batch = take_batch(channel);
     CHECK(batch.slots.posted == SW_SLOT_CREDIT && batch.slots.has_room);
     channel->in.reserve_used = channel->in.reserve_taken = true;
@@ -585,7 +578,8 @@ static size_t drip(struct sw_channel *channel, size_t size, size_t count) {
         size_t at_once = size < 50 ? 1 + i % 30 : 1;
         struct sw_pages pages = {NULL, NULL};
         for (size_t k = 0; k < at_once; k++)
-            CHECK(sw_pages_append(&pages, bytes, size, size + 1) && sw_pages_end(&pages, 0, 0));
+            CHECK(sw_pages_append(&pages, bytes, size, &(struct sw_source){.expected = size + 1}) &&
+                  sw_pages_end(&pages, &SMALL, 0));
         sw_channel_post_messages(channel, &pages, at_once, at_once * (size + SW_MESSAGE_OVERHEAD));
     }
     size_t memory = 0;
@@ -620,8 +614,7 @@ static void drips(void) {
 
 /* Gives the pages back as they came. False: nothing was there, and the next message will announce the channel. */
 static bool echo_some(struct sw_channel *channel) {
-    struct sw_stock spent = {{NULL, NULL}, 0};
-    struct sw_pages pages = sw_channel_take_messages(channel, NULL, &spent).pages;
+    struct sw_pages pages = sw_channel_take_messages(channel, NULL).pages;
     if (pages.head == NULL) return false;
     uint64_t count = 0;
     size_t bytes = 0;
@@ -633,7 +626,7 @@ static bool echo_some(struct sw_channel *channel) {
     sw_channel_gauges(channel, &gauges);
     gauges.handed += count;
     gauges.finished += count;
-    sw_channel_post_progress(channel, &(struct sw_progress){&gauges, bytes});
+    sw_channel_post_progress(channel, &(struct sw_progress){&gauges, bytes, &none});
     sw_channel_post_messages(channel, &pages, count, bytes + count * SW_MESSAGE_OVERHEAD);
     return true;
 }
@@ -703,7 +696,7 @@ static bool take_from(struct sw_channel *channel) {
     }
     CHECK_EQ(delivery.messages, got[index]);
     sw_pages_free(&delivery.pages);
-    sw_channel_post_credit(channel, bytes);
+    sw_channel_post_credit(channel, bytes, &none);
     return some;
 }
 
@@ -884,8 +877,7 @@ static const struct unit_test tests[] = {
     {"appends messages and chains, and counts ids and bytes", appends},
     {"asks for one page at most, however much is queued", page_sizes},
     {"asks for little between lent messages", pages_between_lent},
-    {"keeps pages to be filled again, a quarter of its limit at most", keeps_pages},
-    {"takes a spare page that is large enough", spare_pages},
+    {"takes a page of the pool that is large enough", pooled_pages},
     {"asks the loop for pages when much is queued and none is spare", needs},
     {"[F7] owes a drain when half is free, and room for what was refused", drains},
     {"hands over messages and reports once, with the reports' places", takes},

@@ -1,26 +1,23 @@
 /* Pages and chains of them. */
 #include "buffer/page.h"
 
+#include "pages.h"
 #include "unit.h"
 
-static size_t count_pages(const struct sw_pages *chain) {
-    size_t count = 0;
-    for (const struct sw_page *page = chain->head; page != NULL; page = page->next) count++;
-    return count;
-}
+static const struct sw_source SMALL = {.expected = 0};
 
 static void sizes(void) {
     for (size_t bytes = 0; bytes <= SW_PAGE_ROOM; bytes += bytes < 2000 ? 1 : 997) {
         struct sw_page *page = sw_page_new(bytes);
         CHECK(sw_page_room(page) >= bytes);
-        CHECK(sw_page_room(page) < bytes + 512);
+        CHECK(sw_page_room(page) < bytes + 512 || (bytes > SW_PAGE_SMALL_MAX && sw_page_is_large(page)));
         CHECK(page->size % 4 == 0);
-        free(page);
+        sw_page_free(page);
     }
     struct sw_page *largest = sw_page_new(SIZE_MAX);
     CHECK_EQ(sw_page_room(largest), SW_PAGE_ROOM);
     CHECK(largest->size + sizeof *largest <= SW_PAGE_MAX);
-    free(largest);
+    sw_page_free(largest);
 }
 
 static unsigned char byte_of(size_t at) { return (unsigned char)(at * 7 + at / 251); }
@@ -52,9 +49,10 @@ static void appending(void) {
         size_t size = sizes_and_pages[i][0];
         unsigned char *bytes = some_bytes(size);
         struct sw_pages chain = {NULL, NULL};
-        CHECK(sw_pages_append(&chain, bytes, size / 3, size));
-        CHECK(sw_pages_append(&chain, bytes + size / 3, size - size / 3, size));
-        CHECK(sw_pages_end(&chain, size, 0));
+        const struct sw_source source = {.expected = size};
+        CHECK(sw_pages_append(&chain, bytes, size / 3, &source));
+        CHECK(sw_pages_append(&chain, bytes + size / 3, size - size / 3, &source));
+        CHECK(sw_pages_end(&chain, &source, 0));
         CHECK_EQ(count_pages(&chain), sizes_and_pages[i][1]);
         check_bytes(&chain, size, 1);
         sw_pages_free(&chain);
@@ -68,14 +66,14 @@ static void lending(void) {
     enum { SIZE = 300000, FROM = 1000, TO = 299000 };
     unsigned char *bytes = some_bytes(SIZE);
     struct sw_pages chain = {NULL, NULL}, copy;
-    CHECK(sw_pages_append(&chain, bytes, FROM, 0));
+    CHECK(sw_pages_append(&chain, bytes, FROM, &SMALL));
     struct sw_page *lent = sw_page_new_lent(bytes + FROM, TO - FROM, 7);
     sw_pages_add(&chain, lent);
     CHECK(lent->bytes == bytes + FROM && lent->loan == 7);
     CHECK_EQ(sw_page_room(lent), 0);
     CHECK(!sw_page_can_end(lent));
-    CHECK(sw_pages_append(&chain, bytes + TO, SIZE - TO, 0));
-    CHECK(sw_pages_end(&chain, 0, SW_END_LOOSE));
+    CHECK(sw_pages_append(&chain, bytes + TO, SIZE - TO, &SMALL));
+    CHECK(sw_pages_end(&chain, &SMALL, SW_END_LOOSE));
     check_bytes(&chain, SIZE, 1);
     CHECK(sw_pages_copy(chain.head, 0, 0, NULL, &copy));
     sw_pages_free(&chain);
@@ -106,9 +104,9 @@ static void guarding(void) {
     enum { SIZE = 1000000, OWN = 1000 };
     unsigned char *bytes = some_bytes(SIZE);
     struct sw_pages chain = {NULL, NULL}, copy;
-    CHECK(sw_pages_append(&chain, bytes, OWN, 0));
+    CHECK(sw_pages_append(&chain, bytes, OWN, &SMALL));
     sw_pages_add(&chain, sw_page_new_lent(bytes + OWN, SIZE - OWN, 7));
-    CHECK(sw_pages_end(&chain, 0, 0));
+    CHECK(sw_pages_end(&chain, &SMALL, 0));
     struct guarded guarded = {.gone_after = -1};
     const struct sw_pin_guard guard = {hold, release, &guarded};
     CHECK(sw_pages_copy(chain.head, 0, 0, &guard, &copy));
@@ -149,7 +147,7 @@ static void boundaries(void) {
             CHECK_EQ(sw_page_loose_at(page, i), i % 3 == 0);
             if (size > 0) CHECK_EQ(page->data[i * size], i & 0xff); /* no boundary overwrote it */
         }
-        free(page);
+        sw_page_free(page);
     }
 }
 
@@ -162,14 +160,48 @@ static void full_page(void) {
     sw_page_end(page, 0);
     CHECK(!sw_page_can_end(page));
     CHECK_EQ(sw_page_room(page), 0);
-    free(page);
+    sw_page_free(page);
 }
 
-static void ready(void) {
-    struct sw_page *page = sw_page_new_ready();
-    CHECK(page->used == 0 && page->ends == 0 && page->next == NULL);
-    CHECK_EQ(sw_page_room(page), SW_PAGE_ROOM);
-    free(page);
+static size_t used(const struct sw_pages *chain) {
+    size_t size = 0;
+    for (const struct sw_page *page = chain->head; page != NULL; page = page->next) size += page->used;
+    return size;
+}
+
+static size_t allocated(const struct sw_pages *chain) {
+    size_t size = 0;
+    for (const struct sw_page *page = chain->head; page != NULL; page = page->next) size += page->size;
+    return size;
+}
+
+/* Of a read, whatever its size, no more than a quarter of the memory stays unused; and large pages are those given. */
+static void fitting(void) {
+    for (size_t size = 2000; size < 400000; size += 1777) {
+        unsigned count = sw_pages_count_large(size);
+        struct sw_pages empty = sw_pages_prefault(count), chain = {NULL, NULL};
+        const struct sw_source source = {size, &empty};
+        unsigned char *bytes = some_bytes(size);
+        CHECK(sw_pages_append(&chain, bytes, size, &source));
+        CHECK_EQ(used(&chain), size);
+        CHECK(allocated(&chain) <= size + size / 4 + 512 || count == 1);
+        CHECK(empty.head == NULL);
+        sw_pages_free(&chain);
+        free(bytes);
+    }
+}
+
+static void prefaulting(void) {
+    struct sw_pages pages = sw_pages_prefault(3);
+    CHECK_EQ(count_pages(&pages), 3);
+    for (const struct sw_page *page = pages.head; page != NULL; page = page->next) {
+        CHECK(page->used == 0 && page->ends == 0 && sw_page_is_large(page));
+        CHECK_EQ(sw_page_room(page), SW_PAGE_ROOM);
+    }
+    struct sw_page *middle = pages.head->next; /* each is freed for itself */
+    pages.head->next = middle->next;
+    sw_page_free(middle);
+    sw_pages_free(&pages);
 }
 
 static void joining(void) {
@@ -189,7 +221,7 @@ static void joining(void) {
     for (int i = 0; i < 4; i++) {
         struct sw_page *page = sw_pages_shift(&a);
         CHECK(page == pages[i] && page->next == NULL);
-        free(page);
+        sw_page_free(page);
     }
     CHECK(a.head == NULL && a.tail == NULL);
 }
@@ -202,7 +234,8 @@ static const struct unit_test tests[] = {
     {"keeps bytes and boundaries apart until the page is full", boundaries},
     {"can end a message in a page that its bytes fill", full_page},
     {"joins chains in order", joining},
-    {"can be made ready before it is used", ready},
+    {"is prefaulted, and freed one by one", prefaulting},
+    {"leaves little of a read's pages unused", fitting},
 };
 
 UNIT_MAIN(tests)

@@ -99,7 +99,44 @@ static void others_go_on(void) {
     close(ends[1]);
 }
 
+/* Counts its sweeps, and how often it was told that it is idle. */
+struct swept {
+    struct sw_sweep sweep; /* first */
+    int runs, idles;
+};
+
+static void count_sweep(struct sw_sweep *sweep, bool is_idle) {
+    struct swept *swept = (struct swept *)(void *)sweep;
+    swept->runs++;
+    swept->idles += is_idle;
+}
+
+static void sweep_now(struct sw_reactor *reactor) { ev_invoke(reactor->ev, &reactor->sweep_timer, EV_TIMER); }
+
+static void sweeps(void) {
+    struct sw_reactor *reactor = sw_reactor_new();
+    struct swept a = {.sweep.run = count_sweep}, b = a, c = a;
+    sw_reactor_touch(reactor, &a.sweep);
+    sw_reactor_touch(reactor, &b.sweep);
+    sw_reactor_touch(reactor, &c.sweep);
+    sw_reactor_touch(reactor, &a.sweep);
+    sw_reactor_cancel_sweep(&c.sweep);
+    sw_reactor_cancel_sweep(&c.sweep);
+    CHECK(ev_is_active(&reactor->sweep_timer));
+    sweep_now(reactor);
+    CHECK(a.runs == 1 && a.idles == 0 && b.runs == 1 && b.idles == 0 && c.runs == 0);
+    sw_reactor_touch(reactor, &a.sweep);
+    sweep_now(reactor);
+    CHECK(a.runs == 2 && a.idles == 0 && b.runs == 2 && b.idles == 1);
+    sweep_now(reactor);
+    sweep_now(reactor);
+    CHECK(a.runs == 3 && a.idles == 1 && b.runs == 2 && b.idles == 1);
+    CHECK(reactor->sweeps == NULL);
+    sw_reactor_free(reactor);
+}
+
 static const struct unit_test tests[] = {
+    {"sweeps what is busy, and tells it once that it is idle", sweeps},
     {"runs what waits for \"soon\" once, and again when it asks again", soon},
     {"does so by a timer where there is no timerfd", coarse},
     {"runs nothing that was taken back, also by what runs before it", cancelled},

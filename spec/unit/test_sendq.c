@@ -303,12 +303,8 @@ static void compare(struct sw_sendq *queue) {
         CHECK(head == NULL);
     else
         CHECK(head != NULL && (held - left < head->used || head->used == 0));
-    unsigned spent = 0;
-    for (const struct sw_page *page = queue->spent.pages.head; page != NULL; page = page->next) {
-        CHECK(page->used == 0 && page->ends == 0 && page->size >= SW_SPENT_SIZE);
-        spent++;
-    }
-    CHECK(spent == queue->spent.count && spent <= SW_SPENT_MAX);
+    for (const struct sw_page *page = queue->emptied.head; page != NULL; page = page->next)
+        CHECK(page->used == 0 && page->ends == 0 && sw_page_is_large(page));
     take_lent(queue);
 }
 
@@ -329,12 +325,6 @@ static void copy(struct sw_sendq *queue) {
     sw_cursor_drop(&cursor);
 }
 
-static void take_spent(struct sw_sendq *queue) {
-    struct sw_stock spent = sw_sendq_take_spent(queue);
-    CHECK(queue->spent.count == 0);
-    sw_stock_free(&spent);
-}
-
 static void step(struct sw_sendq *queue) {
     switch (draw(18)) {
     case 0: end_connection(queue); break;
@@ -342,7 +332,7 @@ static void step(struct sw_sendq *queue) {
         if (draw(4) == 0)
             abandon(queue);
         else
-            take_spent(queue);
+            sw_pages_free(&queue->emptied);
         break;
     case 2:
     case 3:
@@ -384,8 +374,9 @@ static void put_one(struct sw_sendq *queue, size_t size, uint32_t flags) {
     struct sw_pages chain = {NULL, NULL};
     unsigned char *bytes = malloc(size);
     memset(bytes, 'x', size);
-    sw_pages_append(&chain, bytes, size, size);
-    sw_pages_end(&chain, size, flags);
+    const struct sw_source source = {.expected = size};
+    sw_pages_append(&chain, bytes, size, &source);
+    sw_pages_end(&chain, &source, flags);
     sw_sendq_put(queue, &chain);
     free(bytes);
 }
@@ -393,7 +384,7 @@ static void put_one(struct sw_sendq *queue, size_t size, uint32_t flags) {
 static size_t allocated(const struct sw_sendq *queue) {
     size_t bytes = 0;
     for (const struct sw_page *page = queue->pages.head; page != NULL; page = page->next) bytes += page->size;
-    for (const struct sw_page *page = queue->spent.pages.head; page != NULL; page = page->next) bytes += page->size;
+    for (const struct sw_page *page = queue->emptied.head; page != NULL; page = page->next) bytes += page->size;
     return bytes;
 }
 
@@ -415,7 +406,8 @@ static void long_run(void) {
         put_one(&queue, 10000, 0);
         sw_sendq_handed(&queue, 10000);
         sw_sendq_acked(&queue, (uint64_t)i * 10000 - 1); /* all but the last byte */
-        CHECK(allocated(&queue) < (SW_SPENT_MAX + 3) * SW_PAGE_MAX);
+        CHECK(allocated(&queue) < 3 * SW_PAGE_MAX);
+        sw_pages_free(&queue.emptied);
         CHECK_EQ(queue.acked.id, i - 1);
     }
     sw_sendq_acked(&queue, 2000 * 10000);

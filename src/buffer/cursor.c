@@ -1,6 +1,5 @@
 #include "buffer/cursor.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct sw_message sw_cursor_spread_message(const struct sw_cursor *cursor) {
@@ -26,7 +25,13 @@ void sw_cursor_copy(const struct sw_cursor *cursor, size_t from, size_t size, vo
 }
 
 static void leave_page(struct sw_cursor *cursor) {
-    free(sw_pages_shift(&cursor->pages));
+    struct sw_page *page = sw_pages_shift(&cursor->pages);
+    if (sw_page_is_large(page)) {
+        sw_page_clear(page);
+        sw_pages_add(&cursor->emptied, page);
+    } else {
+        sw_page_free(page);
+    }
     cursor->offset = cursor->index = 0;
 }
 
@@ -43,5 +48,6 @@ size_t sw_cursor_pass(struct sw_cursor *cursor) {
 
 void sw_cursor_drop(struct sw_cursor *cursor) {
     sw_pages_free(&cursor->pages);
+    sw_pages_free(&cursor->emptied);
     cursor->offset = cursor->index = 0;
 }

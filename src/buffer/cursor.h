@@ -1,6 +1,6 @@
 /* A place in a chain of pages from which messages are taken one by one.
  *
- * The cursor owns the pages and frees those it has left. Reading and passing are two steps, so that a reader may look
+ * The cursor owns the pages. It frees those it has left, and keeps the large ones of them for whoever asks. Reading and passing are two steps, so that a reader may look
  * at a message as often as it needs before it lets go of it.
  */
 #ifndef SW_BUFFER_CURSOR_H
@@ -14,7 +14,8 @@
 
 struct sw_cursor {
     struct sw_pages pages;
-    uint32_t offset, index; /* in pages.head: the next message starts here */
+    struct sw_pages emptied; /* large pages that were left */
+    uint32_t offset, index;  /* in pages.head: the next message starts here */
 };
 
 struct sw_message {
@@ -40,7 +41,7 @@ static inline struct sw_message sw_cursor_message(const struct sw_cursor *cursor
 /* Copies `size` bytes of it, from the `from`-th on. */
 void sw_cursor_copy(const struct sw_cursor *cursor, size_t from, size_t size, void *to);
 
-/* Goes behind it. Returns its size. */
+/* Goes behind it, and frees the pages that it leaves, but the large ones. Returns its size. */
 size_t sw_cursor_pass(struct sw_cursor *cursor);
 
 /* Frees everything. */

@@ -1,6 +1,8 @@
 #include "buffer/page.h"
 
+#include <limits.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 /* Blocks are multiples of GRAIN, of which malloc has WORD for itself: few sizes, which it can use again and again. */
 enum { GRAIN = 64, WORD = sizeof(size_t) };
@@ -12,35 +14,88 @@ enum { LITTLE = 2048 };
 /* In bytes, what systems map memory by: 4 KiB on most, and never less. */
 enum { SMALLEST_PAGE_OF_MEMORY = 4096 };
 
-static struct sw_page *new_page(size_t allocation) {
-    struct sw_page *page = malloc(allocation);
+/* --- memory --- */
+
+/* AddressSanitizer sees where a block of malloc's ends, and that it was not freed; of mappings it knows nothing. */
+#if defined __SANITIZE_ADDRESS__
+enum { MAPS = 0 };
+#else
+enum { MAPS = 1 };
+#endif
+
+#ifndef MAP_ANONYMOUS
+#define MAP_ANONYMOUS MAP_ANON /* BSD's name for it */
+#endif
+
+/* NULL: no memory. */
+static void *map(size_t size) {
+    void *memory = MAPS ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
+    return memory != MAP_FAILED ? memory : NULL;
+}
+
+/* The process may have so many mappings already that the system cannot split one: then at least the memory goes back, if
+ * not the addresses (munmap(2), ENOMEM). */
+static void unmap(void *memory) {
+    if (munmap(memory, SW_PAGE_MAX) != 0) madvise(memory, SW_PAGE_MAX, MADV_DONTNEED);
+}
+
+static void touch(unsigned char *memory, size_t size) {
+#ifdef MADV_POPULATE_WRITE /* one system call instead of a fault for each page of memory: Linux 5.14 */
+    if (madvise(memory, size, MADV_POPULATE_WRITE) == 0) return;
+#endif
+    for (size_t at = 0; at < size; at += SMALLEST_PAGE_OF_MEMORY) ((volatile unsigned char *)memory)[at] = 0;
+}
+
+/* --- pages --- */
+
+static struct sw_page *make_page(void *memory, size_t allocation, bool is_mapped) {
+    struct sw_page *page = memory;
     if (page == NULL) return NULL;
     page->next = NULL;
     page->bytes = page->data;
     page->size = (uint32_t)(allocation - sizeof *page) & ~3u;
+    page->is_mapped = is_mapped;
     page->used = 0;
     page->ends = 0;
     page->loan = 0;
     return page;
 }
 
-struct sw_page *sw_page_new(size_t bytes) {
-    if (bytes > SW_PAGE_MAX) return new_page(SW_PAGE_MAX);
-    size_t allocation = (sizeof(struct sw_page) + bytes + 4 + WORD + GRAIN - 1) / GRAIN * GRAIN - WORD;
-    return new_page(allocation < SW_PAGE_MAX ? allocation : SW_PAGE_MAX);
+static struct sw_page *new_large(void) {
+    void *memory = map(SW_PAGE_MAX);
+    if (memory != NULL) return make_page(memory, SW_PAGE_MAX, true);
+    return make_page(malloc(SW_PAGE_MAX), SW_PAGE_MAX, false);
 }
 
-struct sw_page *sw_page_new_ready(void) {
-    struct sw_page *page = new_page(SW_PAGE_MAX);
-    if (page == NULL) return NULL;
-    volatile unsigned char *data = page->data;
-    for (uint32_t at = 0; at < page->size; at += SMALLEST_PAGE_OF_MEMORY) data[at] = 0;
-    return page;
+struct sw_page *sw_page_new(size_t bytes) {
+    if (bytes > SW_PAGE_SMALL_MAX) return new_large();
+    size_t allocation = (sizeof(struct sw_page) + bytes + 4 + WORD + GRAIN - 1) / GRAIN * GRAIN - WORD;
+    return make_page(malloc(allocation), allocation, false);
+}
+
+struct sw_pages sw_pages_prefault(unsigned count) {
+    struct sw_pages pages = {NULL, NULL};
+    unsigned char *memory = map(count * (size_t)SW_PAGE_MAX);
+    if (memory != NULL) touch(memory, count * (size_t)SW_PAGE_MAX);
+    for (unsigned i = 0; i < count; i++) {
+        struct sw_page *page =
+            memory != NULL ? make_page(memory + i * (size_t)SW_PAGE_MAX, SW_PAGE_MAX, true) : new_large();
+        if (page == NULL) break;
+        sw_pages_add(&pages, page);
+    }
+    return pages;
+}
+
+void sw_page_free(struct sw_page *page) {
+    if (page->is_mapped)
+        unmap(page);
+    else
+        free(page);
 }
 
 struct sw_page *sw_page_new_lent(const void *bytes, uint32_t size, int loan) {
     assert(loan != 0);
-    struct sw_page *page = new_page(sizeof *page);
+    struct sw_page *page = make_page(malloc(sizeof *page), sizeof *page, false);
     if (page == NULL) return NULL;
     page->bytes = bytes;
     page->used = size;
@@ -49,7 +104,7 @@ struct sw_page *sw_page_new_lent(const void *bytes, uint32_t size, int loan) {
 }
 
 void sw_pages_free(struct sw_pages *chain) {
-    while (chain->head != NULL) free(sw_pages_shift(chain));
+    while (chain->head != NULL) sw_page_free(sw_pages_shift(chain));
 }
 
 void sw_pages_add(struct sw_pages *chain, struct sw_page *page) {
@@ -103,7 +158,7 @@ void sw_pages_join_merged(struct sw_pages *chain, struct sw_pages *other) {
     while (other->head != NULL) {
         struct sw_page *page = sw_pages_shift(other);
         if (chain->tail != NULL && sw_page_is_little(page) && sw_page_absorb(chain->tail, page))
-            free(page);
+            sw_page_free(page);
         else
             sw_pages_add(chain, page);
     }
@@ -118,52 +173,44 @@ struct sw_page *sw_pages_shift(struct sw_pages *chain) {
     return page;
 }
 
-void sw_stock_add(struct sw_stock *stock, struct sw_page *page) {
-    sw_pages_add(&stock->pages, page);
-    stock->count++;
+unsigned sw_pages_count_large(size_t bytes) {
+    size_t count = bytes / SW_PAGE_ROOM;
+    if (bytes % SW_PAGE_ROOM > SW_PAGE_SMALL_MAX) count++;
+    return count < UINT_MAX ? (unsigned)count : UINT_MAX;
 }
 
-void sw_stock_join(struct sw_stock *stock, struct sw_stock *other) {
-    sw_pages_join(&stock->pages, &other->pages);
-    stock->count += other->count;
-    other->count = 0;
+static struct sw_page *next_page(size_t expected, struct sw_pages *empty) {
+    if (expected > SW_PAGE_SMALL_MAX && empty != NULL && empty->head != NULL) return sw_pages_shift(empty);
+    return sw_page_new(expected > SW_PAGE_SMALLEST ? expected : SW_PAGE_SMALLEST);
 }
 
-struct sw_page *sw_stock_shift(struct sw_stock *stock) {
-    stock->count--;
-    return sw_pages_shift(&stock->pages);
-}
-
-void sw_stock_free(struct sw_stock *stock) {
-    sw_pages_free(&stock->pages);
-    stock->count = 0;
-}
-
-/* A page at the end that takes a byte and a boundary. NULL: no memory. */
-static struct sw_page *page_with_room(struct sw_pages *chain, size_t expected) {
+/* A page at the end that takes a byte and a boundary, and is made for what is expected. NULL: no memory. */
+static struct sw_page *page_with_room(struct sw_pages *chain, size_t expected, struct sw_pages *empty) {
     struct sw_page *page = chain->tail;
     if (page != NULL && sw_page_room(page) > 0) return page;
-    page = sw_page_new(expected > SW_PAGE_SMALLEST ? expected : SW_PAGE_SMALLEST);
+    page = next_page(expected, empty);
     if (page != NULL) sw_pages_add(chain, page);
     return page;
 }
 
-bool sw_pages_append(struct sw_pages *chain, const void *bytes, size_t size, size_t expected) {
+bool sw_pages_append(struct sw_pages *chain, const void *bytes, size_t size, const struct sw_source *source) {
     const unsigned char *from = bytes;
+    size_t expected = source->expected;
     while (size > 0) {
-        struct sw_page *page = page_with_room(chain, expected);
+        struct sw_page *page = page_with_room(chain, expected, source->empty);
         if (page == NULL) return false;
         size_t room = sw_page_room(page), part = size < room ? size : room;
         sw_page_put(page, from, part);
         from += part;
         size -= part;
+        expected -= part < expected ? part : expected;
     }
     return true;
 }
 
-bool sw_pages_end(struct sw_pages *chain, size_t expected, uint32_t flags) {
+bool sw_pages_end(struct sw_pages *chain, const struct sw_source *source, uint32_t flags) {
     struct sw_page *page = chain->tail;
-    if (page == NULL || !sw_page_can_end(page)) page = page_with_room(chain, expected);
+    if (page == NULL || !sw_page_can_end(page)) page = page_with_room(chain, source->expected, source->empty);
     if (page == NULL) return false;
     sw_page_end(page, flags);
     return true;

@@ -12,8 +12,11 @@
  * A page may also stand for bytes that lie elsewhere, lent under a number that their owner knows them by. Such a page
  * has no room and no boundary: the message ends in a page behind it.
  *
- * A page belongs to one thread at a time; handing it over is the business of the channel room. Pages are plain malloc
- * memory.
+ * A page belongs to one thread at a time; handing it over is the business of the channel room. Small pages are plain
+ * malloc memory. The largest are mapped: what is not touched of them takes no memory, and what is given back goes back
+ * to the system at once, wherever it lies. (malloc keeps a free page as long as a block behind it is in use: after a
+ * burst of 64 KB each, 10,000 idle clients held 90 KB each.) Mapping, touching and unmapping cost some 100 us a page on
+ * a virtual machine (docs/performance.md), so busy clients keep them: buffer/pool.h.
  */
 #ifndef SW_BUFFER_PAGE_H
 #define SW_BUFFER_PAGE_H
@@ -24,9 +27,11 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The largest page as allocated, header included. Below glibc's mmap threshold of 128 KiB (mallopt(3)), so that
- * a page costs no system call. */
+/* The largest page as allocated, header included: a multiple of what systems map memory by (4 to 64 KiB). */
 enum { SW_PAGE_MAX = 65536 };
+
+/* A page that would be larger than this is one of the largest size: so no more than a quarter of it stays unused. */
+enum { SW_PAGE_SMALL_MAX = SW_PAGE_MAX / 4 * 3 };
 
 /* Bytes that a page is made for at least: a small message, in a block of 128 bytes. */
 enum { SW_PAGE_SMALLEST = 84 };
@@ -38,32 +43,39 @@ enum { SW_PAGE_SMALLEST = 84 };
 struct sw_page {
     struct sw_page *next;
     const unsigned char *bytes; /* data, or what was lent */
-    uint32_t size;              /* of data, a multiple of 4 */
+    uint32_t size : 31;         /* of data, a multiple of 4 */
+    uint32_t is_mapped : 1;     /* of the largest size, and not malloc's */
     uint32_t used;              /* bytes filled */
     uint32_t ends;              /* messages that end here */
     int loan;                   /* number of the loan; 0: the bytes are the page's own */
     unsigned char data[];
 };
 
-/* Bytes of one message that the largest page takes. */
-#define SW_PAGE_ROOM (((SW_PAGE_MAX - sizeof(struct sw_page)) & ~(size_t)3) - 4)
+/* `size` of the largest page, and bytes of one message that it takes. */
+#define SW_PAGE_LARGE_SIZE ((SW_PAGE_MAX - (uint32_t)sizeof(struct sw_page)) & ~3u)
+#define SW_PAGE_ROOM ((size_t)SW_PAGE_LARGE_SIZE - 4)
 
 /* A chain: its owner appends at the tail. */
 struct sw_pages {
     struct sw_page *head, *tail;
 };
 
-/* Empty pages that wait to be filled again. */
-struct sw_stock {
-    struct sw_pages pages;
-    unsigned count;
-};
-
 /* A page with room for `bytes` bytes and one boundary, or the largest there is. NULL: no memory. */
 struct sw_page *sw_page_new(size_t bytes);
 
-/* The largest page, every part of which was touched: its first user need not wait for the system to find the memory. */
-struct sw_page *sw_page_new_ready(void);
+/* Up to `count` pages of the largest size, every part of which was touched: their first user need not wait for the system
+ * to find the memory. Fewer, or none, without memory. */
+struct sw_pages sw_pages_prefault(unsigned count);
+
+void sw_page_free(struct sw_page *page);
+
+/* Of the largest size. */
+static inline bool sw_page_is_large(const struct sw_page *page) {
+    return page->loan == 0 && page->size == SW_PAGE_LARGE_SIZE;
+}
+
+/* Empty again. */
+static inline void sw_page_clear(struct sw_page *page) { page->used = page->ends = 0; }
 
 /* The longest stretch that may be lent. */
 #define SW_LOAN_MAX ((size_t)1 << 30)
@@ -76,13 +88,6 @@ void sw_pages_free(struct sw_pages *chain);
 /* Puts a page, or all of another chain (which is empty then), at the end. */
 void sw_pages_add(struct sw_pages *chain, struct sw_page *page);
 void sw_pages_join(struct sw_pages *chain, struct sw_pages *other);
-
-/* As for chains: puts a page, or all of another stock, at the end; takes the first out, which there must be; frees all.
- */
-void sw_stock_add(struct sw_stock *stock, struct sw_page *page);
-void sw_stock_join(struct sw_stock *stock, struct sw_stock *other);
-struct sw_page *sw_stock_shift(struct sw_stock *stock);
-void sw_stock_free(struct sw_stock *stock);
 
 /* Puts what the second page holds, bytes of its own with their boundaries, behind what the first holds. False: there is
  * no room, and nothing was done. */
@@ -98,12 +103,22 @@ void sw_pages_gather(struct sw_pages *chain);
  * what comes a little at a time and stays. */
 void sw_pages_join_merged(struct sw_pages *chain, struct sw_pages *other);
 
-/* Copies `size` bytes to the end of the chain, into new pages (each for `expected` bytes, if it may be so large) where
- * the last has no room. False: no memory; the chain holds some of them. */
-bool sw_pages_append(struct sw_pages *chain, const void *bytes, size_t size, size_t expected);
+/* Where a chain that grows has its pages from. */
+struct sw_source {
+    size_t expected; /* bytes still to come: what a page is made for, if it may be so large */
+    struct sw_pages
+        *empty; /* large pages, which are used first where such a page would be made; NULL: there are none */
+};
+
+/* How many large pages so many bytes would be put in. The rest goes into a page that fits, so that little is unused. */
+unsigned sw_pages_count_large(size_t bytes);
+
+/* Copies `size` bytes to the end of the chain, into further pages where the last has no room. False: no memory; the chain
+ * holds some of them. */
+bool sw_pages_append(struct sw_pages *chain, const void *bytes, size_t size, const struct sw_source *source);
 
 /* Ends a message at the end of the chain. False: no memory. */
-bool sw_pages_end(struct sw_pages *chain, size_t expected, uint32_t flags);
+bool sw_pages_end(struct sw_pages *chain, const struct sw_source *source, uint32_t flags);
 
 /* For a thread that does not own the lent bytes: they may be read between hold (false: they are gone) and release. */
 struct sw_pin_guard {

@@ -22,6 +22,7 @@
 #include "base/options.h"
 #include "base/state.h"
 #include "buffer/page.h"
+#include "buffer/pool.h"
 #include "channel/command.h"
 #include "channel/engine.h"
 #include "channel/greeting.h"
@@ -55,6 +56,7 @@ struct sw_channel {
     bool gone; /* closed, and its socket too: the last report is there; loop sets, or the host where there is no loop */
     enum sw_state state; /* what scripts see: host at a command, loop when it knows the newest command */
     struct sw_outbox out;
+    struct sw_pool pool; /* of both directions; loop opens and closes it */
     struct sw_inbox in;
     struct sw_command *commands, **commands_tail; /* host adds, loop takes and frees */
     struct sw_command close_command;              /* so that closing needs no memory */

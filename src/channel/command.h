@@ -64,7 +64,7 @@ struct sw_slots {
     struct sw_reconnect reconnect;
     uint64_t reconnect_after; /* number of the newest command when it was posted: it applies after that one, and before
                                  the next */
-    unsigned pages;           /* how many pages, of the largest size, to make ready for the host */
+    unsigned pages;           /* how many pages to prefault for the host */
 };
 
 #endif

@@ -331,7 +331,7 @@ void sw_engine_give_back(struct sw_engine *engine, struct sw_pages *pages) {
         if (page->loan != 0)
             sw_pages_add(&lent, page);
         else
-            free(page);
+            sw_page_free(page);
     }
     if (lent.head == NULL) return;
     lock(engine);

@@ -62,12 +62,12 @@ static bool add_lent(struct sw_pages *pages, const struct sw_slice *lent, int lo
 static bool build(struct sw_pages *pages, const struct sw_outgoing *message, size_t expected) {
     for (size_t i = 0; i < message->count; i++) {
         const struct sw_slice *piece = &message->pieces[i];
-        size_t most = piece->size > expected ? piece->size : expected;
+        const struct sw_source source = {piece->size > expected ? piece->size : expected, NULL};
         bool added = piece == message->lent ? add_lent(pages, piece, message->loan)
-                                            : sw_pages_append(pages, piece->data, piece->size, most);
+                                            : sw_pages_append(pages, piece->data, piece->size, &source);
         if (!added) return false;
     }
-    return sw_pages_end(pages, expected, message->flags);
+    return sw_pages_end(pages, &(struct sw_source){expected, NULL}, message->flags);
 }
 
 /* Puts a message of `size` bytes into pages of its own, each for `expected` bytes. They are made and filled without the
@@ -88,8 +88,8 @@ static enum sw_err send_in_pages(struct sw_channel *channel, const struct sw_out
 }
 
 /* With the lock held: is there, or comes, a page at the end that it can be copied into? */
-static bool find_room(struct sw_outbox *outbox, size_t size, size_t limit) {
-    return size <= sw_outbox_room(outbox) || sw_outbox_use_spare(outbox, size, limit);
+static bool find_room(struct sw_channel *channel, size_t size, size_t limit) {
+    return size <= sw_outbox_room(&channel->out) || sw_outbox_add_page(&channel->out, &channel->pool, size, limit);
 }
 
 enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing *message, uint64_t *id) {
@@ -99,13 +99,13 @@ enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing
     if (!measure(message, &size)) return SW_TOOBIG;
     sw_channel_lock(channel);
     enum sw_err refused = admit(channel, size);
-    bool fits = refused == SW_OK && message->lent == NULL && find_room(&channel->out, size, limit);
+    bool fits = refused == SW_OK && message->lent == NULL && find_room(channel, size, limit);
     if (fits) {
         *id = sw_outbox_append(&channel->out, message->pieces, message->count, message->flags);
         tell = mark_filled(channel);
     } else if (refused == SW_OK && message->lent == NULL) {
         expected = sw_outbox_page_size(&channel->out, size); /* others may follow */
-        sw_outbox_note_need(&channel->out, limit);
+        sw_outbox_note_need(&channel->out, &channel->pool, limit);
     }
     sw_channel_unlock(channel);
     if (refused != SW_OK) return refused;
@@ -229,11 +229,14 @@ bool sw_channel_post_confirmed(struct sw_channel *channel, uint64_t id) {
     return reached;
 }
 
-void sw_channel_post_credit(struct sw_channel *channel, size_t bytes) {
+void sw_channel_post_credit(struct sw_channel *channel, size_t bytes, struct sw_pages *emptied) {
+    size_t limit = channel->options->inbox_limit;
     sw_channel_lock(channel);
-    bool has_room = sw_inbox_release(&channel->in, bytes, channel->options->inbox_limit);
+    bool has_room = sw_inbox_release(&channel->in, bytes, limit);
     bool tell = has_room && post_slot(channel, SW_SLOT_CREDIT);
+    sw_pool_put(&channel->pool, emptied, sw_pool_room(limit, channel->in.bytes));
     sw_channel_unlock(channel);
+    sw_pages_free(emptied);
     if (tell) post_down(channel);
 }
 
@@ -311,21 +314,15 @@ void sw_channel_snapshot(struct sw_channel *channel, struct sw_snapshot *snapsho
 
 /* --- closing without a loop --- */
 
-struct leftovers {
-    struct sw_pages unsent;
-    struct sw_stock spare;
-};
-
-/* With the lock held: empties the outbox, whose messages will never be sent; into the report. */
-static struct leftovers lose_queue(struct sw_channel *channel, struct sw_report *last) {
+/* With the lock held: empties the outbox, whose messages will never be sent; into the report. Returns their pages. */
+static struct sw_pages lose_queue(struct sw_channel *channel, struct sw_report *last) {
     struct sw_outbox *out = &channel->out;
-    struct leftovers left = {out->pages, out->spare};
+    struct sw_pages left = out->pages;
     struct sw_gauges *gauges = &channel->gauges;
     if (out->last_id > gauges->handed) last->lost_unsent = (struct sw_loss){gauges->handed + 1, out->last_id};
     gauges->lost_unsent += out->last_id - gauges->handed;
     gauges->handed = out->last_id;
     out->pages = (struct sw_pages){NULL, NULL};
-    out->spare = (struct sw_stock){{NULL, NULL}, 0};
     out->bytes = 0;
     return left;
 }
@@ -341,14 +338,13 @@ static bool finish(struct sw_channel *channel, const struct sw_report *last) {
 void sw_channel_close_here(struct sw_channel *channel) {
     SW_ON_HOST_THREAD();
     struct sw_report last = {.event = SW_EVENT_CLOSE};
-    struct leftovers left = {.spare.count = 0};
+    struct sw_pages left = {NULL, NULL};
     sw_channel_lock(channel);
     bool is_done = channel->gone; /* the loop carried the close out, and ended then */
     if (!is_done) left = lose_queue(channel, &last);
     bool tell = !is_done && finish(channel, &last);
     sw_channel_unlock(channel);
-    sw_engine_give_back(channel->engine, &left.unsent);
-    sw_stock_free(&left.spare);
+    sw_engine_give_back(channel->engine, &left);
     sw_channel_drop_greeting(channel);
     if (tell) sw_channel_post_up(channel);
 }

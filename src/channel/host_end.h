@@ -48,8 +48,9 @@ void sw_channel_withdraw(struct sw_channel *channel);
 /* Messages up to `id` need no replay any more. False: one of them was never handed over. */
 bool sw_channel_post_confirmed(struct sw_channel *channel, uint64_t id);
 
-/* Delivered bytes no longer count; the loop hears of it when it may read again. */
-void sw_channel_post_credit(struct sw_channel *channel, size_t bytes);
+/* Delivered bytes no longer count; the loop hears of it when it may read again. Large pages that they have left empty go
+ * to the pool, or are freed. */
+void sw_channel_post_credit(struct sw_channel *channel, size_t bytes, struct sw_pages *emptied);
 
 /* The report from the reserved slot of the inbox was delivered: the loop may read, and use the slot, again. */
 void sw_channel_post_reserve_free(struct sw_channel *channel);

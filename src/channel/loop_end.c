@@ -23,10 +23,16 @@ void sw_channel_take_batch(struct sw_channel *channel, struct sw_batch *batch) {
     batch->attached = channel->attached;
     batch->slots = channel->slots;
     batch->slots.has_room = !channel->in.paused && !channel->in.reserve_used;
-    batch->slots.pages = sw_outbox_needs(&channel->out, channel->options->queue_limit);
+    batch->slots.pages = sw_outbox_needs(&channel->out, &channel->pool, channel->options->queue_limit);
     if (batch->slots.pages > 0) batch->slots.posted |= SW_SLOT_PAGES;
     channel->slots.posted = 0;
     sw_channel_unlock(channel);
+}
+
+/* With the lock held; what remains is to be freed without it. */
+static void put_pages(struct sw_channel *channel, struct sw_pages *pages) {
+    sw_pool_open(&channel->pool);
+    sw_pool_put(&channel->pool, pages, sw_pool_room(channel->options->queue_limit, channel->out.bytes));
 }
 
 /* What a host is to be told of progress. */
@@ -37,10 +43,9 @@ struct news {
 /* With the lock held. */
 static struct news note_progress(struct sw_channel *channel, const struct sw_progress *progress) {
     channel->gauges = *progress->gauges;
-    return (struct news){
-        .drain = sw_outbox_release(&channel->out, progress->released, channel->options->queue_limit),
-        .nudge = channel->watch == SW_WATCH_GAUGES,
-    };
+    bool drain = sw_outbox_release(&channel->out, progress->released, channel->options->queue_limit);
+    put_pages(channel, progress->emptied);
+    return (struct news){drain, channel->watch == SW_WATCH_GAUGES};
 }
 
 static void tell_news(struct sw_channel *channel, struct news news) {
@@ -58,11 +63,11 @@ void sw_channel_post_progress(struct sw_channel *channel, const struct sw_progre
     sw_channel_lock(channel);
     struct news news = note_progress(channel, progress);
     sw_channel_unlock(channel);
+    sw_pages_free(progress->emptied);
     tell_news(channel, news);
 }
 
-struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const struct sw_progress *progress,
-                                          struct sw_stock *spent) {
+struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const struct sw_progress *progress) {
     SW_ON_LOOP_THREAD();
     struct news news = {false, false};
     sw_channel_lock(channel);
@@ -72,27 +77,44 @@ struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const stru
         .fence = channel->commands != NULL ? channel->commands->fence : UINT64_MAX,
     };
     channel->out.pages = (struct sw_pages){NULL, NULL};
-    sw_outbox_keep(&channel->out, spent, channel->options->queue_limit);
     if (intake.pages.head == NULL) channel->out.announced = false;
     sw_channel_unlock(channel);
+    if (progress != NULL) sw_pages_free(progress->emptied);
     tell_news(channel, news);
     return intake;
 }
 
-void sw_channel_give_pages(struct sw_channel *channel, struct sw_stock *pages) {
+struct sw_pages sw_channel_get_pages(struct sw_channel *channel, unsigned count) {
     SW_ON_LOOP_THREAD();
+    struct sw_pages pages = {NULL, NULL};
     sw_channel_lock(channel);
-    sw_stock_join(&channel->out.spare, pages);
+    for (; count > 0 && channel->pool.count > 0; count--) sw_pages_add(&pages, sw_pool_get(&channel->pool));
     sw_channel_unlock(channel);
+    return pages;
 }
 
-void sw_channel_trim(struct sw_channel *channel) {
+void sw_channel_put_pages(struct sw_channel *channel, struct sw_pages *pages) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
-    struct sw_stock spare = channel->out.spare;
-    channel->out.spare = (struct sw_stock){{NULL, NULL}, 0};
+    put_pages(channel, pages);
     sw_channel_unlock(channel);
-    sw_stock_free(&spare);
+    sw_pages_free(pages);
+}
+
+void sw_channel_trim_pool(struct sw_channel *channel) {
+    SW_ON_LOOP_THREAD();
+    sw_channel_lock(channel);
+    struct sw_pages unneeded = sw_pool_trim(&channel->pool);
+    sw_channel_unlock(channel);
+    sw_pages_free(&unneeded);
+}
+
+void sw_channel_close_pool(struct sw_channel *channel) {
+    SW_ON_LOOP_THREAD();
+    sw_channel_lock(channel);
+    struct sw_pages pages = sw_pool_close(&channel->pool);
+    sw_channel_unlock(channel);
+    sw_pages_free(&pages);
 }
 
 /* With the lock held. */
@@ -122,8 +144,9 @@ static bool note_full(struct sw_channel *channel) {
 /* One page with little in it becomes one of `size` bytes, which has room for what comes next. Without memory it stays. */
 static void make_roomy(struct sw_pages *pages, size_t size) {
     struct sw_page *roomy = sw_page_new(size);
-    if (roomy == NULL || !sw_page_absorb(roomy, pages->head)) {
-        free(roomy);
+    if (roomy == NULL) return;
+    if (!sw_page_absorb(roomy, pages->head)) {
+        sw_page_free(roomy);
         return;
     }
     sw_pages_free(pages);

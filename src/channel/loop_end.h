@@ -29,6 +29,8 @@ void sw_channel_take_batch(struct sw_channel *channel, struct sw_batch *batch);
 struct sw_progress {
     const struct sw_gauges *gauges; /* how things stand now */
     size_t released;                /* bytes that count no longer */
+    struct sw_pages
+        *emptied; /* large pages: for the pool, which is open from then on; what it does not keep is freed */
 };
 
 struct sw_intake {
@@ -37,23 +39,15 @@ struct sw_intake {
                               the connection; UINT64_MAX: none wait */
 };
 
-/* Takes the messages, if any, and gives back pages that are spent, for the host to fill again; those that it has
- * no use for stay in *spent. When there are no messages, the next one has the engine list the channel again. With
- * progress, also does what sw_channel_post_progress does: each time that the lock goes from core to core costs a busy host
- * about as much as a message. */
-struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const struct sw_progress *progress,
-                                          struct sw_stock *spent);
+/* Takes the messages, if any. When there are none, the next one has the engine list the channel again. With progress, also
+ * does what sw_channel_post_progress does: each time that the lock goes from core to core costs a busy host about as much
+ * as a message. */
+struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const struct sw_progress *progress);
 
 /* A reference to the greeting; NULL: none. */
 struct sw_greeting *sw_channel_greeting(struct sw_channel *channel);
 
 /* --- what goes up --- */
-
-/* Gives the host empty pages; *pages is empty afterwards. */
-void sw_channel_give_pages(struct sw_channel *channel, struct sw_stock *pages);
-
-/* Frees the pages that the host has not filled again: the client is idle. */
-void sw_channel_trim(struct sw_channel *channel);
 
 /* Posts a state, if `known` is the newest command; *ended as well, if not NULL. */
 void sw_channel_post_state(struct sw_channel *channel, uint64_t known, enum sw_state state,
@@ -77,7 +71,8 @@ bool sw_channel_post_report(struct sw_channel *channel, const struct sw_report *
  * last and was not taken yet. False: still owed, for the inbox is full, or there was no memory. */
 bool sw_channel_post_acked(struct sw_channel *channel, uint64_t id);
 
-/* Posts the gauges, subtracts bytes that are done with, reports a drain that is due, wakes a host that waits. */
+/* Posts the gauges, subtracts bytes and gives back pages that are done with, reports a drain that is due, wakes a host that
+ * waits. */
 void sw_channel_post_progress(struct sw_channel *channel, const struct sw_progress *progress);
 
 /* Gives the host what it wanted; *copy is the channel's, and dropped if it is not wanted any more. */
@@ -85,6 +80,20 @@ void sw_channel_post_copy(struct sw_channel *channel, const struct sw_copy *copy
 
 /* Puts the last report ever; the channel is gone for the loop. */
 void sw_channel_post_last(struct sw_channel *channel, const struct sw_report *report);
+
+/* --- the page pool --- */
+
+/* Up to `count` pages of the pool. */
+struct sw_pages sw_channel_get_pages(struct sw_channel *channel, unsigned count);
+
+/* Puts large pages into the pool, which is open from then on; frees those that it does not keep. */
+void sw_channel_put_pages(struct sw_channel *channel, struct sw_pages *pages);
+
+/* From time to time: frees the pages that were not needed since the last time. */
+void sw_channel_trim_pool(struct sw_channel *channel);
+
+/* The client is idle: frees all of them. */
+void sw_channel_close_pool(struct sw_channel *channel);
 
 /* --- the channel --- */
 

@@ -1,11 +1,11 @@
 #include "channel/outbox.h"
 
 enum {
-    READY_MIN = 4,   /* pages: a frame's worth, 256 KiB */
-    READY_MAX = 16,  /* 1 MiB */
-    READY_SHARE = 8, /* an eighth of what is queued; a burst is seldom more */
-    READY_TURN = 8,  /* pages made at once, which takes the loop some 0.3 ms */
-    KEPT_SHARE = 4,  /* a quarter of the limit */
+    READY_MIN = 4,    /* pages: a frame's worth, 256 KiB */
+    READY_MAX = 16,   /* 1 MiB */
+    READY_SHARE = 8,  /* an eighth of what is queued; a burst is seldom more */
+    READY_TURN = 8,   /* pages made at once, which takes the loop some 0.3 ms */
+    SMALL_MAX = 2048, /* bytes: of what is queued beyond that, the largest page wastes little */
 };
 
 enum sw_err sw_outbox_admit(struct sw_outbox *outbox, size_t size, size_t limit) {
@@ -24,26 +24,18 @@ static size_t backlog(const struct sw_outbox *outbox) {
     return outbox->bytes < outbox->run ? outbox->bytes : outbox->run;
 }
 
-bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size, size_t limit) {
-    if (outbox->spare.count == 0 || size > sw_page_room(outbox->spare.pages.head)) return false;
-    if (outbox->run < SW_PAGE_MAX / 2) return false;
-    struct sw_page *page = sw_stock_shift(&outbox->spare);
+bool sw_outbox_add_page(struct sw_outbox *outbox, struct sw_pool *pool, size_t size, size_t limit) {
+    if (pool->count == 0 || size > SW_PAGE_ROOM || outbox->run < SMALL_MAX) return false;
+    struct sw_page *page = sw_pool_get(pool);
     sw_page_fetch(page);
-    if (outbox->spare.count > 0) sw_fetch_to_write(outbox->spare.pages.head);
+    if (pool->count > 0) sw_fetch_to_write(pool->free.head);
     sw_pages_add(&outbox->pages, page);
-    sw_outbox_note_need(outbox, limit);
+    sw_outbox_note_need(outbox, pool, limit);
     return true;
 }
 
-void sw_outbox_keep(struct sw_outbox *outbox, struct sw_stock *spent, size_t limit) {
-    size_t most = limit / KEPT_SHARE / SW_PAGE_MAX;
-    if (most == 0) most = 1;
-    if (outbox->spare.count + spent->count <= most) sw_stock_join(&outbox->spare, spent);
-    while (spent->count > 0 && outbox->spare.count < most) sw_stock_add(&outbox->spare, sw_stock_shift(spent));
-}
-
 size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size) {
-    size_t wanted = backlog(outbox) < SW_PAGE_ROOM ? backlog(outbox) : SW_PAGE_ROOM;
+    size_t wanted = backlog(outbox) < SMALL_MAX ? backlog(outbox) : SW_PAGE_ROOM;
     return wanted > size ? wanted : size;
 }
 
@@ -64,23 +56,23 @@ uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t
     return ++outbox->last_id;
 }
 
-/* Spare pages that are of use: no more than queue_limit has room for. */
+/* Free pages that are of use: no more than queue_limit has room for, which the pool may keep in any case. */
 static size_t ready_goal(const struct sw_outbox *outbox, size_t limit) {
-    size_t queued = outbox->bytes / SW_PAGE_MAX, room = (limit - outbox->bytes) / SW_PAGE_MAX;
+    size_t queued = outbox->bytes / SW_PAGE_MAX, most = (limit - outbox->bytes) / SW_PAGE_MAX;
     size_t goal = queued / READY_SHARE;
     if (goal < READY_MIN) goal = READY_MIN;
     if (goal > READY_MAX) goal = READY_MAX;
-    return goal < room ? goal : room;
+    return goal < most ? goal : most;
 }
 
-void sw_outbox_note_need(struct sw_outbox *outbox, size_t limit) {
+void sw_outbox_note_need(struct sw_outbox *outbox, const struct sw_pool *pool, size_t limit) {
     if (backlog(outbox) < SW_PAGE_MAX) return;
-    if (outbox->spare.count < (ready_goal(outbox, limit) + 1) / 2) outbox->wants_pages = true;
+    if (pool->count < (ready_goal(outbox, limit) + 1) / 2) outbox->wants_pages = true;
 }
 
-unsigned sw_outbox_needs(struct sw_outbox *outbox, size_t limit) {
+unsigned sw_outbox_needs(struct sw_outbox *outbox, const struct sw_pool *pool, size_t limit) {
     size_t goal = outbox->wants_pages ? ready_goal(outbox, limit) : 0;
-    size_t missing = goal > outbox->spare.count ? goal - outbox->spare.count : 0;
+    size_t missing = goal > pool->count ? goal - pool->count : 0;
     outbox->wants_pages = false;
     return missing < READY_TURN ? (unsigned)missing : READY_TURN;
 }

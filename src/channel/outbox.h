@@ -14,16 +14,16 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "buffer/page.h"
+#include "buffer/pool.h"
 
 struct sw_outbox {
     struct sw_pages pages; /* host fills, loop takes */
-    struct sw_stock spare; /* loop returns, host uses again: empty large pages of a busy client */
     uint64_t last_id;      /* host: newest accepted id */
     size_t bytes;          /* host adds, loop subtracts: accepted and not finished with */
     size_t run;            /* host: bytes copied into pages since the last lent message, or since the start */
     size_t refused;   /* host sets, loop clears: size of the refused message that a drain event is owed for; 0 = none */
     bool announced;   /* the loop was told, or looks without being told: a further message need not wake it */
-    bool wants_pages; /* host sets, loop clears: spare pages would be of use */
+    bool wants_pages; /* host sets, loop clears: prefaulted pages would be of use */
 };
 
 /* Would the message be accepted? SW_TOOBIG: never. SW_FULL: not now, and a drain is owed. */
@@ -32,16 +32,13 @@ enum sw_err sw_outbox_admit(struct sw_outbox *outbox, size_t size, size_t limit)
 /* Bytes of a further message that fit without a new page. */
 size_t sw_outbox_room(const struct sw_outbox *outbox);
 
-/* Puts a spare page at the end that takes a message of `size` bytes. False: there is none, or it would hold little.
+/* Puts a page of the pool at the end that takes a message of `size` bytes. False: there is none, or it would hold little.
  * The limit is for sw_outbox_note_need, which it calls. */
-bool sw_outbox_use_spare(struct sw_outbox *outbox, size_t size, size_t limit);
+bool sw_outbox_add_page(struct sw_outbox *outbox, struct sw_pool *pool, size_t size, size_t limit);
 
-/* Keeps spent pages to be filled again: as long as a host goes on sending, memory that it has touched is better than new.
- * Of no more than a quarter of the limit; what is above that stays in *spent. */
-void sw_outbox_keep(struct sw_outbox *outbox, struct sw_stock *spent, size_t limit);
-
-/* Room worth adding for `size` bytes of a message: what is queued already, up to one page, so that an idle client's
- * first page is small and a busy one's are large; but after a lent message, only what was queued since. */
+/* Room worth adding for `size` bytes of a message: what is queued already, so that an idle client's first pages are small,
+ * and soon the largest page, of which only what is used takes memory; but after a lent message, only what was queued
+ * since counts. */
 size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size);
 
 /* Appends a message that fits into the last page; returns its id. */
@@ -50,13 +47,12 @@ uint64_t sw_outbox_append(struct sw_outbox *outbox, const struct sw_slice *piece
 /* Appends a chain that holds exactly one message of `size` bytes, some of them lent or none; returns its id. */
 uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t size, bool lent);
 
-/* When a page is added: from the second large page on, a host wants spare ones, the more the longer the queue is.
- * Memory that is touched for the first time costs a virtual machine 0.6 us a KiB (docs/performance.md), which better the
- * loop pays. */
-void sw_outbox_note_need(struct sw_outbox *outbox, size_t limit);
+/* When a page is added: from the second large page on, the pool should have some, the more, the longer the queue is.
+ * Memory that is touched for the first time costs more than the copy (docs/performance.md), which better the loop pays. */
+void sw_outbox_note_need(struct sw_outbox *outbox, const struct sw_pool *pool, size_t limit);
 
-/* How many pages the loop should make ready now, if the host wants any. */
-unsigned sw_outbox_needs(struct sw_outbox *outbox, size_t limit);
+/* How many pages the loop should prefault now, if the host wants any. */
+unsigned sw_outbox_needs(struct sw_outbox *outbox, const struct sw_pool *pool, size_t limit);
 
 /* Subtracts bytes the loop is done with. True when a drain event is due now: the free space has reached half the limit
  * and the refused size. */

@@ -261,7 +261,7 @@ void sw_inflow_settle(struct client *client) {
     if (client->unsettled == 0) return;
     size_t bytes = client->unsettled;
     client->unsettled = 0;
-    sw_channel_post_credit(client->channel, bytes);
+    sw_channel_post_credit(client->channel, bytes, &client->messages.emptied);
 }
 
 void sw_inflow_drop_messages(struct client *client) {

@@ -29,11 +29,11 @@ static void cut_unended(struct sw_pages *pages) {
 }
 
 static bool finish_partial(struct sw_assembly *assembly, const unsigned char *bytes, const struct sw_frame *frame,
-                           size_t expected) {
-    if (!sw_pages_append(&assembly->partial, bytes, frame->part, expected)) return false;
+                           const struct sw_source *source) {
+    if (!sw_pages_append(&assembly->partial, bytes, frame->part, source)) return false;
     size_t length = assembly->partial_bytes + frame->part - frame->trim;
     if (frame->trim > 0) cut_tail(&assembly->partial, length);
-    if (!sw_pages_end(&assembly->partial, expected, 0)) return false;
+    if (!sw_pages_end(&assembly->partial, source, 0)) return false;
     assembly->bytes += length;
     assembly->count++;
     assembly->partial_bytes = 0;
@@ -42,9 +42,9 @@ static bool finish_partial(struct sw_assembly *assembly, const unsigned char *by
 }
 
 static bool finish_whole(struct sw_assembly *assembly, const unsigned char *bytes, const struct sw_frame *frame,
-                         size_t expected) {
+                         const struct sw_source *source) {
     size_t size = frame->part - frame->trim;
-    if (!sw_pages_append(&assembly->whole, bytes, size, expected) || !sw_pages_end(&assembly->whole, expected, 0)) {
+    if (!sw_pages_append(&assembly->whole, bytes, size, source) || !sw_pages_end(&assembly->whole, source, 0)) {
         cut_unended(&assembly->whole);
         return false;
     }
@@ -54,22 +54,22 @@ static bool finish_whole(struct sw_assembly *assembly, const unsigned char *byte
 }
 
 static bool store(struct sw_assembly *assembly, const unsigned char *bytes, const struct sw_frame *frame,
-                  size_t expected) {
+                  const struct sw_source *source) {
     if (frame->status == SW_FRAME_PART) {
         assembly->partial_bytes += frame->part;
-        return sw_pages_append(&assembly->partial, bytes, frame->part, expected);
+        return sw_pages_append(&assembly->partial, bytes, frame->part, source);
     }
-    return assembly->partial_bytes > 0 ? finish_partial(assembly, bytes, frame, expected)
-                                       : finish_whole(assembly, bytes, frame, expected);
+    return assembly->partial_bytes > 0 ? finish_partial(assembly, bytes, frame, source)
+                                       : finish_whole(assembly, bytes, frame, source);
 }
 
 enum sw_err sw_assembly_feed(struct sw_assembly *assembly, const struct sw_framing *framing, const unsigned char *bytes,
-                             size_t size) {
-    size_t expected = size + size / 8; /* boundaries, too */
+                             size_t size, struct sw_pages *empty) {
     while (size > 0) {
         struct sw_frame frame = sw_decode(&assembly->decoder, framing, bytes, size);
         if (frame.status == SW_FRAME_BAD) return SW_FRAME;
-        if (!store(assembly, bytes + frame.skip, &frame, expected)) return SW_SYSTEM;
+        const struct sw_source source = {sw_assembly_expected(size), empty};
+        if (!store(assembly, bytes + frame.skip, &frame, &source)) return SW_SYSTEM;
         bytes += frame.skip + frame.part;
         size -= frame.skip + frame.part;
     }

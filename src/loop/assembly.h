@@ -25,10 +25,13 @@ struct sw_assembly {
 /* Starts, or starts anew for a new connection; drops what there was. */
 void sw_assembly_reset(struct sw_assembly *assembly);
 
-/* Splits the bytes. SW_FRAME: the peer broke the framing; SW_SYSTEM: no memory. In both cases the messages before
- * that point are in `whole`. */
+/* Bytes that a page is made for when a read brings `size` bytes: these, and boundaries. */
+static inline size_t sw_assembly_expected(size_t size) { return size + size / 8; }
+
+/* Splits the bytes. Large pages are taken from *empty first. SW_FRAME: the peer broke the framing; SW_SYSTEM: no memory.
+ * In both cases the messages before that point are in `whole`. */
 enum sw_err sw_assembly_feed(struct sw_assembly *assembly, const struct sw_framing *framing, const unsigned char *bytes,
-                             size_t size);
+                             size_t size, struct sw_pages *empty);
 
 /* Moves the whole messages out. */
 uint64_t sw_assembly_take(struct sw_assembly *assembly, struct sw_pages *pages, size_t *bytes);

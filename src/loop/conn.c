@@ -423,7 +423,7 @@ void sw_conn_handle_batch(struct conn *conn, const struct sw_batch *batch) {
         look_at_stream(conn);
     }
     if (conn->state == CONN_CLOSED) return;
-    if (slots->posted & SW_SLOT_PAGES) sw_tx_make_ready(tx, slots->pages);
+    if (slots->posted & SW_SLOT_PAGES) sw_tx_prefault(tx, slots->pages);
     if (slots->posted & SW_SLOT_COPY) sw_tx_copy(tx);
 }
 

@@ -2,11 +2,29 @@
 
 #include <assert.h>
 
-void sw_progress_init(struct progress *progress, struct sw_channel *channel, struct sw_sendq *queue) {
+#include "base/list.h"
+
+static void sweep_pool(struct sw_sweep *sweep, bool is_idle) {
+    struct sw_channel *channel = SW_HOLDER(sweep, struct progress, sweep)->channel;
+    if (is_idle)
+        sw_channel_close_pool(channel);
+    else
+        sw_channel_trim_pool(channel);
+}
+
+void sw_progress_init(struct progress *progress, struct sw_reactor *reactor, struct sw_channel *channel,
+                      struct sw_sendq *queue) {
+    progress->reactor = reactor;
     progress->channel = channel;
     progress->queue = queue;
     progress->released = 0;
+    progress->sweep = (struct sw_sweep){.run = sweep_pool};
     sw_channel_gauges(channel, &progress->gauges);
+}
+
+void sw_progress_fini(struct progress *progress) {
+    sw_reactor_cancel_sweep(&progress->sweep);
+    sw_channel_close_pool(progress->channel);
 }
 
 static void give_loans_back(struct progress *progress) {
@@ -15,7 +33,7 @@ static void give_loans_back(struct progress *progress) {
 }
 
 struct sw_progress sw_progress_now(struct progress *progress) {
-    const struct sw_sendq *queue = progress->queue;
+    struct sw_sendq *queue = progress->queue;
     struct sw_gauges *gauges = &progress->gauges;
     gauges->in_flight = queue->handed.id - queue->kept.id;
     gauges->finished = queue->finished;
@@ -26,7 +44,8 @@ struct sw_progress sw_progress_now(struct progress *progress) {
     uint64_t before = progress->released;
     progress->released = sw_sendq_released(queue);
     give_loans_back(progress);
-    return (struct sw_progress){gauges, (size_t)(progress->released - before)};
+    sw_reactor_touch(progress->reactor, &progress->sweep);
+    return (struct sw_progress){gauges, (size_t)(progress->released - before), &queue->emptied};
 }
 
 void sw_progress_publish(struct progress *progress) {

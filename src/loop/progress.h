@@ -2,8 +2,9 @@
  *
  * The counters lie here, beside the send queue that they follow, and are copied to the channel at the moments that the
  * host may ask about: after a batch was handed over, after messages were put into the inbox, at each end. A publication
- * also tells how many bytes count against queue_limit no longer, and the pages of lent bytes that are done with go back
- * to the host.
+ * also tells how many bytes count against queue_limit no longer. Emptied pages go to the client's pool, and those of lent
+ * bytes that are done with back to the host. When nothing was published for a second, the client is idle, and its
+ * pool closes.
  */
 #ifndef SW_LOOP_PROGRESS_H
 #define SW_LOOP_PROGRESS_H
@@ -12,17 +13,22 @@
 
 #include "channel/channel.h"
 #include "channel/loop_end.h"
+#include "loop/reactor.h"
 #include "loop/sendq.h"
 
 struct progress {
+    struct sw_reactor *reactor;
     struct sw_channel *channel;
     struct sw_sendq *queue;
     struct sw_gauges gauges;
-    uint64_t released; /* bytes of the queue that the channel knows to count no longer */
+    uint64_t released;     /* bytes of the queue that the channel knows to count no longer */
+    struct sw_sweep sweep; /* trims the pool, and closes it */
 };
 
 /* For the channel's client, whose send queue is `queue`: goes on from what an earlier loop has published. */
-void sw_progress_init(struct progress *progress, struct sw_channel *channel, struct sw_sendq *queue);
+void sw_progress_init(struct progress *progress, struct sw_reactor *reactor, struct sw_channel *channel,
+                      struct sw_sendq *queue);
+void sw_progress_fini(struct progress *progress);
 
 /* What to publish now. It must be published: each call has only the bytes released since the last one. */
 struct sw_progress sw_progress_now(struct progress *progress);

@@ -148,6 +148,36 @@ void sw_reactor_run_soon(struct sw_reactor *reactor, struct sw_soon *soon) {
     reactor->soon = soon;
 }
 
+/* --- sweeps --- */
+
+void sw_reactor_cancel_sweep(struct sw_sweep *sweep) {
+    if (sweep->link == NULL) return;
+    *sweep->link = sweep->next;
+    if (sweep->next != NULL) sweep->next->link = sweep->link;
+    sweep->link = NULL;
+}
+
+void sw_reactor_add_sweep(struct sw_reactor *reactor, struct sw_sweep *sweep) {
+    if (reactor->sweeps == NULL) sw_reactor_set_timer(reactor, &reactor->sweep_timer, SW_SWEEP);
+    sweep->next = reactor->sweeps;
+    sweep->link = &reactor->sweeps;
+    if (sweep->next != NULL) sweep->next->link = &sweep->next;
+    reactor->sweeps = sweep;
+}
+
+static void on_sweep_timer(struct ev_loop *ev, ev_timer *timer, int events) {
+    (void)ev, (void)events;
+    struct sw_reactor *reactor = timer->data;
+    for (struct sw_sweep *sweep = reactor->sweeps, *next; sweep != NULL; sweep = next) {
+        bool is_idle = !sweep->is_touched;
+        next = sweep->next;
+        sweep->is_touched = false;
+        if (is_idle) sw_reactor_cancel_sweep(sweep);
+        sweep->run(sweep, is_idle);
+    }
+    if (reactor->sweeps != NULL) sw_reactor_set_timer(reactor, timer, SW_SWEEP);
+}
+
 /* --- the rest --- */
 
 void sw_reactor_run_again(struct sw_reactor *reactor) { reactor->run_again = true; }
@@ -188,7 +218,8 @@ struct sw_reactor *sw_reactor_new(void) {
     reactor->seed = fresh_seed(reactor);
     reactor->soon_fd.fd = -1;
     ev_init(&reactor->soon_timer, on_soon_timer);
-    reactor->soon_timer.data = reactor;
+    ev_init(&reactor->sweep_timer, on_sweep_timer);
+    reactor->soon_timer.data = reactor->sweep_timer.data = reactor;
     reactor->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
     if (reactor->ev == NULL) reactor->fault = sw_error_system(errno != 0 ? errno : EIO, SW_STAGE_START);
     return reactor;

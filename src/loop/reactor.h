@@ -28,6 +28,13 @@ struct sw_soon {
     void (*run)(struct sw_soon *soon);
 };
 
+/* Something to be run each second until its client has been idle for that long; embedded in the part that asks for it. */
+struct sw_sweep {
+    struct sw_sweep *next, **link; /* link is NULL while it does not wait */
+    bool is_touched;               /* since the last sweep */
+    void (*run)(struct sw_sweep *sweep, bool is_idle);
+};
+
 struct sw_reactor {
     struct ev_loop *ev;
     struct sw_error fault;                /* why libev cannot go on; SW_OK: it can */
@@ -36,6 +43,8 @@ struct sw_reactor {
     ev_timer soon_timer;                  /* where there is no timerfd */
     bool runs_soon;                       /* is running what waited: sets the alarm when that is done */
     bool is_coarse;                       /* libev refused it: "soon" may take a millisecond (epoll_wait(2)) */
+    struct sw_sweep *sweeps;              /* all that wait; linked by next */
+    ev_timer sweep_timer;                 /* runs while one waits */
     double awake_until;                   /* sw_clock; 0: the loop may sleep */
     bool run_again;                       /* the next sleep must not last */
     uint64_t seed;                        /* of sw_reactor_random */
@@ -67,6 +76,16 @@ void sw_reactor_set_timer(struct sw_reactor *reactor, ev_timer *timer, double se
 #define SW_SOON 1e-4
 void sw_reactor_run_soon(struct sw_reactor *reactor, struct sw_soon *soon);
 void sw_reactor_cancel_soon(struct sw_soon *soon);
+
+/* The client is busy now. `sweep` runs within a second, and then each second, for the last time (is_idle) when this was
+ * not called in between. Cheap. */
+#define SW_SWEEP 1.0
+void sw_reactor_add_sweep(struct sw_reactor *reactor, struct sw_sweep *sweep);
+static inline void sw_reactor_touch(struct sw_reactor *reactor, struct sw_sweep *sweep) {
+    sweep->is_touched = true;
+    if (sweep->link == NULL) sw_reactor_add_sweep(reactor, sweep);
+}
+void sw_reactor_cancel_sweep(struct sw_sweep *sweep);
 
 /* Uniform in [0, 1); not for secrets. */
 double sw_reactor_random(struct sw_reactor *reactor);

@@ -41,11 +41,21 @@ static void put_messages(struct rx *rx) {
         sw_rx_set_room(rx, false);
 }
 
+/* Splits the bytes in the reactor's buffer, into pages of the pool if they are many. */
+static enum sw_err assemble(struct rx *rx, size_t size) {
+    unsigned large = sw_pages_count_large(sw_assembly_expected(size));
+    struct sw_pages empty = {NULL, NULL};
+    if (large > 0) empty = sw_channel_get_pages(rx->channel, large);
+    enum sw_err failed = sw_assembly_feed(&rx->in, &rx->channel->options->framing, rx->reactor->buffer, size, &empty);
+    if (empty.head != NULL) sw_channel_put_pages(rx->channel, &empty);
+    return failed;
+}
+
 static void digest(struct rx *rx, size_t size) {
     sw_progress_count_received(rx->progress, size);
     if (rx->channel->options->spin > 0) sw_reactor_stay_awake(rx->reactor, rx->channel->options->spin);
     if (rx->is_closed) return;
-    enum sw_err failed = sw_assembly_feed(&rx->in, &rx->channel->options->framing, rx->reactor->buffer, size);
+    enum sw_err failed = assemble(rx, size);
     put_messages(rx);
     sw_progress_publish(rx->progress); /* after the messages: whoever sees the bytes counted can have them */
     if (failed == SW_FRAME) end(rx, RX_BROKEN, sw_error_make(SW_FRAME, SW_STAGE_RECEIVE));

@@ -1,7 +1,5 @@
 #include "loop/sendq.h"
 
-#include <stdlib.h>
-
 void sw_sendq_init(struct sw_sendq *queue, enum sw_retain mode, uint64_t last_id, uint64_t finished) {
     memset(queue, 0, sizeof *queue);
     queue->mode = mode;
@@ -12,7 +10,7 @@ void sw_sendq_init(struct sw_sendq *queue, enum sw_retain mode, uint64_t last_id
 
 void sw_sendq_fini(struct sw_sendq *queue) {
     sw_pages_free(&queue->pages);
-    sw_stock_free(&queue->spent);
+    sw_pages_free(&queue->emptied);
     sw_pages_free(&queue->lent);
 }
 
@@ -87,18 +85,12 @@ static void drop_page(struct sw_sendq *queue, struct sw_page *page) {
         queue->loans--;
         return;
     }
-    if (page->size < SW_SPENT_SIZE || queue->spent.count >= SW_SPENT_MAX) {
-        free(page);
+    if (!sw_page_is_large(page)) {
+        sw_page_free(page);
         return;
     }
-    page->used = page->ends = 0;
-    sw_stock_add(&queue->spent, page);
-}
-
-struct sw_stock sw_sendq_take_spent(struct sw_sendq *queue) {
-    struct sw_stock spent = queue->spent;
-    queue->spent = (struct sw_stock){{NULL, NULL}, 0};
-    return spent;
+    sw_page_clear(page);
+    sw_pages_add(&queue->emptied, page);
 }
 
 struct sw_pages sw_sendq_take_lent(struct sw_sendq *queue) {

@@ -38,16 +38,12 @@ struct sw_place {
     uint64_t start;  /* where that newest message ended; = byte when the place is a boundary */
 };
 
-/* Four megabytes at most wait for a busy host to fill them again; a page below half the largest size is not worth
- * keeping. */
-enum { SW_SPENT_MAX = 64, SW_SPENT_SIZE = SW_PAGE_MAX / 2 };
-
 struct sw_sendq {
     enum sw_retain mode;
     struct sw_pages pages;
-    struct sw_stock spent; /* emptied large pages, to be filled again: at most SW_SPENT_MAX */
-    struct sw_pages lent;  /* pages of lent bytes that are done with */
-    size_t loans;          /* such pages that are not */
+    struct sw_pages emptied; /* large pages, on their way to the pool */
+    struct sw_pages lent;    /* pages of lent bytes that are done with */
+    size_t loans;            /* such pages that are not */
     struct sw_place kept, acked, handed;
     uint64_t last_id;   /* newest message that was put */
     uint64_t end;       /* bytes put since the queue was made */
@@ -87,9 +83,6 @@ uint64_t sw_sendq_released(const struct sw_sendq *queue);
 /* Copies every unfinished message, the first of which is kept.id + 1; lent bytes under the guard. False: no memory, or
  * the lent bytes are gone; *copy is empty. */
 bool sw_sendq_copy(const struct sw_sendq *queue, const struct sw_pin_guard *guard, struct sw_pages *copy);
-
-/* Moves the spent pages out. */
-struct sw_stock sw_sendq_take_spent(struct sw_sendq *queue);
 
 /* Moves out the pages of lent bytes that are done with: their owner waits for them. */
 struct sw_pages sw_sendq_take_lent(struct sw_sendq *queue);

@@ -73,13 +73,16 @@ void sw_stream_init(struct stream *stream, struct sw_reactor *reactor, struct sw
     stream->on_change = on_change;
     stream->transport = (struct sw_transport){.table = NULL};
     stream->cause = sw_error_make(SW_OK, SW_STAGE_NONE);
-    sw_progress_init(&stream->progress, channel, &stream->tx.queue);
+    sw_progress_init(&stream->progress, reactor, channel, &stream->tx.queue);
     sw_tx_init(&stream->tx, reactor, channel, &stream->progress, on_tx);
     sw_rx_init(&stream->rx, reactor, channel, &stream->progress, on_rx);
     sw_closing_init(&stream->closing, reactor, on_closing);
 }
 
-void sw_stream_fini(struct stream *stream) { sw_tx_fini(&stream->tx); }
+void sw_stream_fini(struct stream *stream) {
+    sw_tx_fini(&stream->tx);
+    sw_progress_fini(&stream->progress);
+}
 
 void sw_stream_open(struct stream *stream, const struct sw_transport *transport, struct sw_greeting *head) {
     stream->transport = *transport;

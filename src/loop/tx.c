@@ -50,10 +50,8 @@ static bool is_starved(const struct tx *tx) {
 static bool is_stuck(const struct tx *tx) { return !is_sending(tx) || tx->is_fenced || ev_is_active(&tx->writer); }
 
 static void take(struct tx *tx, const struct sw_progress *progress) {
-    struct sw_stock spent = sw_sendq_take_spent(&tx->queue);
-    struct sw_intake intake = sw_channel_take_messages(tx->channel, progress, &spent);
+    struct sw_intake intake = sw_channel_take_messages(tx->channel, progress);
     if (!tx->is_final) sw_tx_lower_fence(tx, intake.fence);
-    sw_stock_free(&spent); /* the host has enough */
     if (intake.pages.head != NULL) sw_sendq_put(&tx->queue, &intake.pages);
 }
 
@@ -65,25 +63,6 @@ void sw_tx_lift_fence(struct tx *tx) {
 
 void sw_tx_lower_fence(struct tx *tx, uint64_t fence) {
     if (tx->fence > fence) tx->fence = fence;
-}
-
-/* --- pages --- */
-
-/* Gives back the pages that a busy client would fill again. */
-static void trim(struct tx *tx) {
-    struct sw_stock spent = sw_sendq_take_spent(&tx->queue);
-    sw_stock_free(&spent);
-    sw_channel_trim(tx->channel);
-}
-
-void sw_tx_make_ready(struct tx *tx, unsigned count) {
-    struct sw_stock pages = sw_sendq_take_spent(&tx->queue);
-    if (pages.count > 0 || !is_stuck(tx)) count = 0; /* what goes round is enough */
-    sw_channel_give_pages(tx->channel, &pages);
-    for (struct sw_page *page; count > 0 && (page = sw_page_new_ready()) != NULL; count--) {
-        sw_stock_add(&pages, page);
-        sw_channel_give_pages(tx->channel, &pages); /* each at once: the host may need it now */
-    }
 }
 
 /* --- acknowledgements --- */
@@ -139,7 +118,6 @@ static void ask_again(struct tx *tx) {
     if (sw_tx_is_acked(tx) && !owes_acked(tx) && !starved) {
         tx->is_resting = true;
         timer->repeat = REST;
-        trim(tx);
     }
     ev_timer_again(tx->reactor->ev, timer);
     if (starved) sw_tx_send(tx);
@@ -343,17 +321,24 @@ struct tx_end sw_tx_stop(struct tx *tx, bool is_final) {
     end.losses = is_final ? sw_sendq_abandon(&tx->queue) : sw_sendq_rewind(&tx->queue, tx->fence);
     sw_progress_count_losses(tx->progress, &end.losses);
     sw_progress_publish(tx->progress);
-    trim(tx);
     return end;
 }
 
 /* --- what the host wants beside --- */
 
+void sw_tx_prefault(struct tx *tx, unsigned count) {
+    if (!is_stuck(tx)) return; /* what goes round is enough */
+    sw_progress_publish(tx->progress);
+    for (; count > 0; count--) { /* each at once: the host may need it now */
+        struct sw_pages page = sw_pages_prefault(1);
+        sw_channel_put_pages(tx->channel, &page);
+    }
+}
+
 void sw_tx_confirm(struct tx *tx, uint64_t id) {
     if (id <= tx->queue.confirmed) return;
     sw_sendq_confirm(&tx->queue, id);
     sw_progress_publish(tx->progress);
-    if (is_idle(tx)) trim(tx); /* else the timer does it */
 }
 
 static bool hold(void *engine) { return sw_engine_hold_loans(engine); }

@@ -111,8 +111,8 @@ void sw_tx_take(struct tx *tx);
 /* The script needs no replay of messages up to `id`. */
 void sw_tx_confirm(struct tx *tx, uint64_t id);
 
-/* Gives the host pages that it wants: emptied ones, else up to `count` new ones where the queue will go on growing. */
-void sw_tx_make_ready(struct tx *tx, unsigned count);
+/* The host wants pages to fill: prefaults `count` of them where the queue will go on growing. */
+void sw_tx_prefault(struct tx *tx, unsigned count);
 
 /* Gives the host copies of all unfinished messages. */
 void sw_tx_copy(struct tx *tx);
