@@ -56,7 +56,7 @@ build = {
         "src/host/host.c",
         "src/host/inflow.c",
         "src/host/inspect.c",
-        "src/host/loan.c",
+        "src/host/pin.c",
         "src/host/module.c",
         "src/host/options.c",
         "src/host/policy.c",

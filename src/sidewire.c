@@ -97,7 +97,7 @@ static void set_tables(lua_State *L, int host) {
     set_table(L, host, HOST_CLIENTS, "v");
     set_table(L, host, HOST_ANCHORS, NULL);
     set_table(L, host, HOST_THREADS, "k");
-    set_table(L, host, HOST_LOANS, NULL);
+    set_table(L, host, HOST_PINS, NULL);
     set_table(L, host, HOST_SAVERS, "k");
     lua_newtable(L);
     sw_seal_metatable(L, &sw_host_kind);

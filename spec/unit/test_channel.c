@@ -81,18 +81,18 @@ static void page_sizes(void) {
     struct sw_outbox outbox = {0};
     CHECK(sw_outbox_page_size(&outbox, 10) <= 1024); /* an idle client's first page is small */
     CHECK_EQ(sw_outbox_page_size(&outbox, 1000000), 1000000);
-    outbox.run = SIZE_MAX; /* nothing was ever lent */
+    outbox.run = SIZE_MAX; /* nothing was ever pinned */
     for (outbox.bytes = 1; outbox.bytes < 1u << 30; outbox.bytes *= 3) {
         CHECK(sw_outbox_page_size(&outbox, 10) <= SW_PAGE_ROOM); /* one page, however much is queued */
     }
 }
 
-/* However much is queued, the page between two lent messages holds what comes between them. */
-static void pages_between_lent(void) {
+/* However much is queued, the page between two pinned messages holds what comes between them. */
+static void pages_between_pinned(void) {
     struct sw_outbox outbox = {.bytes = 1u << 25, .run = 1u << 25};
     struct sw_pages chain = {NULL, NULL};
     CHECK_EQ(sw_outbox_page_size(&outbox, 10), SW_PAGE_ROOM);
-    sw_pages_append(&chain, "lent", 4, &SMALL);
+    sw_pages_append(&chain, "pinned", 4, &SMALL);
     sw_outbox_join(&outbox, &chain, 4, true);
     CHECK(sw_outbox_page_size(&outbox, 10) <= 128);
     struct sw_pool pool = full_pool(1);
@@ -352,15 +352,15 @@ static void refuses(void) {
     sw_engine_unref(engine);
 }
 
-/* Lends the second of three pieces. */
-static enum sw_err send_lent(struct sw_channel *channel, const char *bytes, size_t size, int loan, uint64_t *id) {
+/* Pins the second of three pieces. */
+static enum sw_err send_pinned(struct sw_channel *channel, const char *bytes, size_t size, int pin, uint64_t *id) {
     const struct sw_slice pieces[] = {{"<", 1}, {bytes, size}, {">", 1}};
-    const struct sw_outgoing message = {pieces, 3, 0, &pieces[1], loan};
+    const struct sw_outgoing message = {pieces, 3, 0, &pieces[1], pin};
     return sw_channel_send(channel, &message, id);
 }
 
 /* Beside it, a large piece that is copied takes no more pages than it must. */
-static void lends_one(void) {
+static void pins_one(void) {
     enum { SIZE = 300000 };
     char *large = malloc(SIZE);
     memset(large, 'x', SIZE);
@@ -375,39 +375,40 @@ static void lends_one(void) {
     free(large);
 }
 
-/* What came back, as a number with a digit for each loan. */
-static int numbers_of(struct sw_pages returned) {
+/* What came back, as a number with a digit for each pin. */
+static int numbers_of(struct sw_pages completions) {
     int number = 0;
-    for (const struct sw_page *page = returned.head; page != NULL; page = page->next) number = number * 10 + page->loan;
-    sw_pages_free(&returned);
+    for (const struct sw_page *page = completions.head; page != NULL; page = page->next)
+        number = number * 10 + page->pin;
+    sw_pages_free(&completions);
     return number;
 }
 
-static void lends(void) {
+static void pins(void) {
     static const char large[1000];
     struct sw_engine *engine = sw_engine_new(no_loop);
     struct sw_channel *closed = new_channel(engine, 5000), *let_go = new_channel(engine, 5000);
     uint64_t id = 0;
-    CHECK_EQ(send_lent(closed, large, sizeof large, 1, &id), SW_OK);
+    CHECK_EQ(send_pinned(closed, large, sizeof large, 1, &id), SW_OK);
     CHECK_EQ(send_bytes(closed, "behind it", 9, &id), SW_OK);
-    CHECK_EQ(send_lent(closed, large, sizeof large, 2, &id), SW_OK);
-    CHECK_EQ(send_lent(closed, large, 4000, 3, &id), SW_FULL); /* counted with the others; not lent then */
-    CHECK_EQ(send_lent(let_go, large, sizeof large, 4, &id), SW_OK);
+    CHECK_EQ(send_pinned(closed, large, sizeof large, 2, &id), SW_OK);
+    CHECK_EQ(send_pinned(closed, large, 4000, 3, &id), SW_FULL); /* counted with the others; not pinned then */
+    CHECK_EQ(send_pinned(let_go, large, sizeof large, 4, &id), SW_OK);
     CHECK_EQ(closed->out.bytes, 2 * (sizeof large + 2) + 9);
     CHECK(closed->out.pages.head->next->bytes == (const void *)large);
-    CHECK_EQ(numbers_of(sw_engine_take_arrivals(engine).returned), 0); /* not yet */
+    CHECK_EQ(numbers_of(sw_engine_take_arrivals(engine).completions), 0); /* not yet */
     sw_channel_close_here(closed);
     struct sw_arrivals arrivals = sw_engine_take_arrivals(engine);
-    CHECK_EQ(numbers_of(arrivals.returned), 12);
+    CHECK_EQ(numbers_of(arrivals.completions), 12);
     sw_channel_unref(sw_channel_of_up(arrivals.channels));
     sw_channel_unref(closed);
     sw_channel_unref(let_go); /* its last reference */
-    CHECK_EQ(numbers_of(sw_engine_take_arrivals(engine).returned), 4);
-    CHECK(sw_engine_hold_loans(engine));
-    sw_engine_release_loans(engine);
+    CHECK_EQ(numbers_of(sw_engine_take_arrivals(engine).completions), 4);
+    CHECK(sw_engine_hold_pins(engine));
+    sw_engine_release_pins(engine);
     struct sw_engine *loops = sw_engine_ref(engine); /* a loop that did not end in time */
     sw_engine_leave(engine);
-    CHECK(!sw_engine_hold_loans(loops));
+    CHECK(!sw_engine_hold_pins(loops));
     sw_engine_unref(loops);
 }
 
@@ -876,7 +877,7 @@ static const struct unit_test tests[] = {
     {"[F7] admits messages up to the limit, and remembers the largest refused", admits},
     {"appends messages and chains, and counts ids and bytes", appends},
     {"asks for one page at most, however much is queued", page_sizes},
-    {"asks for little between lent messages", pages_between_lent},
+    {"asks for little between pinned messages", pages_between_pinned},
     {"takes a page of the pool that is large enough", pooled_pages},
     {"asks the loop for pages when much is queued and none is spare", needs},
     {"[F7] owes a drain when half is free, and room for what was refused", drains},
@@ -894,8 +895,8 @@ static const struct unit_test tests[] = {
     {"posts what changed, and all to a loop that did not know the channel", keeps_values},
     {"loses no message and no wake-up between two threads", hammers},
     {"starts and stops again and again", starts_and_stops},
-    {"copies what is not lent into as few pages as can be", lends_one},
-    {"gives back what was lent, wherever it lies, and nothing may read it after the Lua state", lends},
+    {"copies what is not pinned into as few pages as can be", pins_one},
+    {"gives back what was pinned, wherever it lies, and nothing may read it after the Lua state", pins},
     {"leaves nothing behind when the loop ends by itself", ends_by_itself},
     {"gives each post to the loop, or leaves it with its helper", posts},
     {"[F41] blocks all signals but faults in our threads, and none in the host's", masks},

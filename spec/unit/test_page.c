@@ -61,17 +61,17 @@ static void appending(void) {
     }
 }
 
-/* Bytes of its own, lent ones, bytes of its own. */
-static void lending(void) {
+/* Bytes of its own, pinned ones, bytes of its own. */
+static void pinning(void) {
     enum { SIZE = 300000, FROM = 1000, TO = 299000 };
     unsigned char *bytes = some_bytes(SIZE);
     struct sw_pages chain = {NULL, NULL}, copy;
     CHECK(sw_pages_append(&chain, bytes, FROM, &SMALL));
-    struct sw_page *lent = sw_page_new_lent(bytes + FROM, TO - FROM, 7);
-    sw_pages_add(&chain, lent);
-    CHECK(lent->bytes == bytes + FROM && lent->loan == 7);
-    CHECK_EQ(sw_page_room(lent), 0);
-    CHECK(!sw_page_can_end(lent));
+    struct sw_page *pinned = sw_page_new_pinned(bytes + FROM, TO - FROM, 7);
+    sw_pages_add(&chain, pinned);
+    CHECK(pinned->bytes == bytes + FROM && pinned->pin == 7);
+    CHECK_EQ(sw_page_room(pinned), 0);
+    CHECK(!sw_page_can_end(pinned));
     CHECK(sw_pages_append(&chain, bytes + TO, SIZE - TO, &SMALL));
     CHECK(sw_pages_end(&chain, &SMALL, SW_END_LOOSE));
     check_bytes(&chain, SIZE, 1);
@@ -80,7 +80,7 @@ static void lending(void) {
     free(bytes); /* the copy has bytes of its own */
     check_bytes(&copy, SIZE, 1);
     CHECK(sw_page_loose_at(copy.tail, 0));
-    for (const struct sw_page *page = copy.head; page != NULL; page = page->next) CHECK_EQ(page->loan, 0);
+    for (const struct sw_page *page = copy.head; page != NULL; page = page->next) CHECK_EQ(page->pin, 0);
     sw_pages_free(&copy);
 }
 
@@ -99,13 +99,13 @@ static bool hold(void *of) {
 
 static void release(void *of) { ((struct guarded *)of)->releases++; }
 
-/* Lent bytes are held a page's worth at a time, so that their owner, who wants them back, waits for that only. */
+/* Pinned bytes are held a page's worth at a time, so that their owner, who wants them back, waits for that only. */
 static void guarding(void) {
     enum { SIZE = 1000000, OWN = 1000 };
     unsigned char *bytes = some_bytes(SIZE);
     struct sw_pages chain = {NULL, NULL}, copy;
     CHECK(sw_pages_append(&chain, bytes, OWN, &SMALL));
-    sw_pages_add(&chain, sw_page_new_lent(bytes + OWN, SIZE - OWN, 7));
+    sw_pages_add(&chain, sw_page_new_pinned(bytes + OWN, SIZE - OWN, 7));
     CHECK(sw_pages_end(&chain, &SMALL, 0));
     struct guarded guarded = {.gone_after = -1};
     const struct sw_pin_guard guard = {hold, release, &guarded};
@@ -229,8 +229,8 @@ static void joining(void) {
 static const struct unit_test tests[] = {
     {"has room for what was asked, and little more", sizes},
     {"makes as many pages as a message needs", appending},
-    {"takes lent bytes where they lie, and copies them where a copy is wanted", lending},
-    {"holds lent bytes only while a page of them is copied, and copies nothing when they are gone", guarding},
+    {"takes pinned bytes where they lie, and copies them where a copy is wanted", pinning},
+    {"holds pinned bytes only while a page of them is copied, and copies nothing when they are gone", guarding},
     {"keeps bytes and boundaries apart until the page is full", boundaries},
     {"can end a message in a page that its bytes fill", full_page},
     {"joins chains in order", joining},

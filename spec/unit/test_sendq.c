@@ -71,53 +71,53 @@ static void carry_out_confirmed(void) {
     if (until > model.carried_out) model.carried_out = until;
 }
 
-/* --- lending --- */
+/* --- pinning --- */
 
-enum { LOANS = 3000 };
+enum { PINS = 3000 };
 
 static struct {
     unsigned char *bytes;
-    uint64_t id;    /* of the message that they belong to */
-} loans[LOANS + 1]; /* by number, from 1; no bytes: given back */
-static int loan_count;
+    uint64_t id;  /* of the message that they belong to */
+} pins[PINS + 1]; /* by number, from 1; no bytes: given back */
+static int pin_count;
 
-static struct sw_page *lend_page(struct sw_pages *chain, uint64_t id, size_t at, size_t size) {
-    int loan = ++loan_count;
-    loans[loan].bytes = malloc(size);
-    loans[loan].id = id;
-    for (size_t i = 0; i < size; i++) loans[loan].bytes[i] = byte_of(id, at + i);
-    struct sw_page *page = sw_page_new_lent(loans[loan].bytes, (uint32_t)size, loan);
+static struct sw_page *pin_page(struct sw_pages *chain, uint64_t id, size_t at, size_t size) {
+    int pin = ++pin_count;
+    pins[pin].bytes = malloc(size);
+    pins[pin].id = id;
+    for (size_t i = 0; i < size; i++) pins[pin].bytes[i] = byte_of(id, at + i);
+    struct sw_page *page = sw_page_new_pinned(pins[pin].bytes, (uint32_t)size, pin);
     sw_pages_add(chain, page);
     return page;
 }
 
-static void give_back(int loan) {
-    CHECK(loans[loan].bytes != NULL); /* not twice */
-    free(loans[loan].bytes);
-    loans[loan].bytes = NULL;
+static void unpin(int pin) {
+    CHECK(pins[pin].bytes != NULL); /* not twice */
+    free(pins[pin].bytes);
+    pins[pin].bytes = NULL;
 }
 
-/* Lent bytes are given back as soon as their message is finished or given up, and no sooner. */
-static void take_lent(struct sw_sendq *queue) {
-    struct sw_pages lent = sw_sendq_take_lent(queue);
-    for (const struct sw_page *page = lent.head; page != NULL; page = page->next) {
-        CHECK(loans[page->loan].id <= kept_id());
-        give_back(page->loan);
+/* Pinned bytes are given back as soon as their message is finished or given up, and no sooner. */
+static void take_completed(struct sw_sendq *queue) {
+    struct sw_pages pinned = sw_sendq_take_completed(queue);
+    for (const struct sw_page *page = pinned.head; page != NULL; page = page->next) {
+        CHECK(pins[page->pin].id <= kept_id());
+        unpin(page->pin);
     }
-    sw_pages_free(&lent);
+    sw_pages_free(&pinned);
     size_t out = 0;
-    for (int loan = 1; loan <= loan_count; loan++) {
-        if (loans[loan].bytes == NULL) continue;
-        CHECK(loans[loan].id > kept_id());
+    for (int pin = 1; pin <= pin_count; pin++) {
+        if (pins[pin].bytes == NULL) continue;
+        CHECK(pins[pin].id > kept_id());
         out++;
     }
-    CHECK_EQ(queue->loans, out);
+    CHECK_EQ(queue->pins, out);
 }
 
-static void forget_loans(void) {
-    for (int loan = 1; loan <= loan_count; loan++) free(loans[loan].bytes);
-    memset(loans, 0, sizeof loans);
-    loan_count = 0;
+static void forget_pins(void) {
+    for (int pin = 1; pin <= pin_count; pin++) free(pins[pin].bytes);
+    memset(pins, 0, sizeof pins);
+    pin_count = 0;
 }
 
 /* --- making pages --- */
@@ -128,16 +128,16 @@ static struct sw_page *add_page(struct sw_pages *chain) {
     return page;
 }
 
-/* One message, over as many pages as chance wants, some of them lent; its end may stand alone in the last. */
+/* One message, over as many pages as chance wants, some of them pinned; its end may stand alone in the last. */
 static void add_message(struct sw_pages *chain) {
     uint64_t id = ++model.last_id;
     model.size[id] = 1 + draw(draw(8) == 0 ? 2000 : 60);
     model.loose[id] = draw(3) == 0;
     struct sw_page *page = chain->tail != NULL ? chain->tail : add_page(chain);
     for (size_t at = 0; at < model.size[id]; at++) {
-        if (draw(100) == 0 && loan_count < LOANS) {
+        if (draw(100) == 0 && pin_count < PINS) {
             size_t size = 1 + draw(model.size[id] - at);
-            page = lend_page(chain, id, at, size);
+            page = pin_page(chain, id, at, size);
             at += size - 1;
             continue;
         }
@@ -305,7 +305,7 @@ static void compare(struct sw_sendq *queue) {
         CHECK(head != NULL && (held - left < head->used || head->used == 0));
     for (const struct sw_page *page = queue->emptied.head; page != NULL; page = page->next)
         CHECK(page->used == 0 && page->ends == 0 && sw_page_is_large(page));
-    take_lent(queue);
+    take_completed(queue);
 }
 
 /* All that is unfinished, message by message. */
@@ -364,7 +364,7 @@ static void agrees_with_model(void) {
             compare(&queue);
         }
         sw_sendq_fini(&queue);
-        forget_loans();
+        forget_pins();
     }
 }
 

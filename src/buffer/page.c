@@ -57,7 +57,7 @@ static struct sw_page *make_page(void *memory, size_t allocation, bool is_mapped
     page->is_mapped = is_mapped;
     page->used = 0;
     page->ends = 0;
-    page->loan = 0;
+    page->pin = 0;
     return page;
 }
 
@@ -93,13 +93,13 @@ void sw_page_free(struct sw_page *page) {
         free(page);
 }
 
-struct sw_page *sw_page_new_lent(const void *bytes, uint32_t size, int loan) {
-    assert(loan != 0);
+struct sw_page *sw_page_new_pinned(const void *bytes, uint32_t size, int pin) {
+    assert(pin != 0);
     struct sw_page *page = make_page(malloc(sizeof *page), sizeof *page, false);
     if (page == NULL) return NULL;
     page->bytes = bytes;
     page->used = size;
-    page->loan = loan;
+    page->pin = pin;
     return page;
 }
 
@@ -127,7 +127,7 @@ void sw_pages_join(struct sw_pages *chain, struct sw_pages *other) {
 }
 
 bool sw_page_absorb(struct sw_page *page, const struct sw_page *other) {
-    if (page->loan != 0 || other->loan != 0) return false;
+    if (page->pin != 0 || other->pin != 0) return false;
     size_t taken = page->used + 4 * (size_t)page->ends;
     if (other->used + 4 * (size_t)other->ends > page->size - taken) return false;
     uint32_t before = page->used;
@@ -137,7 +137,7 @@ bool sw_page_absorb(struct sw_page *page, const struct sw_page *other) {
 }
 
 bool sw_page_is_little(const struct sw_page *page) {
-    return page->loan == 0 && page->used + 4 * (size_t)page->ends <= LITTLE;
+    return page->pin == 0 && page->used + 4 * (size_t)page->ends <= LITTLE;
 }
 
 void sw_pages_gather(struct sw_pages *chain) {
@@ -145,7 +145,7 @@ void sw_pages_gather(struct sw_pages *chain) {
     if (chain->head == chain->tail) return;
     for (const struct sw_page *page = chain->head; page != NULL; page = page->next) {
         size += page->used + 4 * (size_t)page->ends;
-        if (page->loan != 0 || size > LITTLE) return;
+        if (page->pin != 0 || size > LITTLE) return;
     }
     struct sw_page *one = sw_page_new(size);
     if (one == NULL) return;
@@ -224,9 +224,9 @@ static bool copy_guarded(struct sw_page *to, const unsigned char *bytes, size_t 
     return true;
 }
 
-/* Lent bytes have no boundaries, and may need more than the largest page. */
-static bool copy_lent(const unsigned char *bytes, size_t size, const struct sw_pin_guard *guard,
-                      struct sw_pages *copy) {
+/* Pinned bytes have no boundaries, and may need more than the largest page. */
+static bool copy_pinned(const unsigned char *bytes, size_t size, const struct sw_pin_guard *guard,
+                        struct sw_pages *copy) {
     while (size > 0) {
         struct sw_page *to = sw_page_new(size);
         if (to == NULL) return false;
@@ -254,8 +254,8 @@ bool sw_pages_copy(const struct sw_page *page, uint32_t offset, uint32_t index, 
                    struct sw_pages *copy) {
     *copy = (struct sw_pages){NULL, NULL};
     for (; page != NULL; page = page->next) {
-        bool copied = page->loan != 0 ? copy_lent(page->bytes + offset, page->used - offset, guard, copy)
-                                      : copy_own(page, offset, index, copy);
+        bool copied = page->pin != 0 ? copy_pinned(page->bytes + offset, page->used - offset, guard, copy)
+                                     : copy_own(page, offset, index, copy);
         if (!copied) {
             sw_pages_free(copy);
             return false;

@@ -9,7 +9,7 @@
  *     data[0]                    used            size
  *       | bytes of messages ...    |  free  | e2 e1 e0 |
  *
- * A page may also stand for bytes that lie elsewhere, lent under a number that their owner knows them by. Such a page
+ * A page may also stand for bytes that lie elsewhere, pinned under a number that their owner knows them by. Such a page
  * has no room and no boundary: the message ends in a page behind it.
  *
  * A page belongs to one thread at a time; handing it over is the business of the channel room. Small pages are plain
@@ -42,12 +42,12 @@ enum { SW_PAGE_SMALLEST = 84 };
 
 struct sw_page {
     struct sw_page *next;
-    const unsigned char *bytes; /* data, or what was lent */
+    const unsigned char *bytes; /* data, or what was pinned */
     uint32_t size : 31;         /* of data, a multiple of 4 */
     uint32_t is_mapped : 1;     /* of the largest size, and not malloc's */
     uint32_t used;              /* bytes filled */
     uint32_t ends;              /* messages that end here */
-    int loan;                   /* number of the loan; 0: the bytes are the page's own */
+    int pin;                    /* number of the pin; 0: the bytes are the page's own */
     unsigned char data[];
 };
 
@@ -71,17 +71,17 @@ void sw_page_free(struct sw_page *page);
 
 /* Of the largest size. */
 static inline bool sw_page_is_large(const struct sw_page *page) {
-    return page->loan == 0 && page->size == SW_PAGE_LARGE_SIZE;
+    return page->pin == 0 && page->size == SW_PAGE_LARGE_SIZE;
 }
 
 /* Empty again. */
 static inline void sw_page_clear(struct sw_page *page) { page->used = page->ends = 0; }
 
-/* The longest stretch that may be lent. */
-#define SW_LOAN_MAX ((size_t)1 << 30)
+/* The longest stretch that may be pinned. */
+#define SW_PIN_MAX ((size_t)1 << 30)
 
-/* A page that stands for bytes lent under the number `loan`, which is not 0. NULL: no memory. */
-struct sw_page *sw_page_new_lent(const void *bytes, uint32_t size, int loan);
+/* A page that stands for bytes pinned under the number `pin`, which is not 0. NULL: no memory. */
+struct sw_page *sw_page_new_pinned(const void *bytes, uint32_t size, int pin);
 
 void sw_pages_free(struct sw_pages *chain);
 
@@ -93,7 +93,7 @@ void sw_pages_join(struct sw_pages *chain, struct sw_pages *other);
  * no room, and nothing was done. */
 bool sw_page_absorb(struct sw_page *page, const struct sw_page *other);
 
-/* So little is in the page (lent bytes are never little) that to copy it costs less than to keep a page for it. */
+/* So little is in the page (pinned bytes are never little) that to copy it costs less than to keep a page for it. */
 bool sw_page_is_little(const struct sw_page *page);
 
 /* Makes one page of several that have little in them all together. Without memory they stay as they are. */
@@ -120,16 +120,16 @@ bool sw_pages_append(struct sw_pages *chain, const void *bytes, size_t size, con
 /* Ends a message at the end of the chain. False: no memory. */
 bool sw_pages_end(struct sw_pages *chain, const struct sw_source *source, uint32_t flags);
 
-/* For a thread that does not own the lent bytes: they may be read between hold (false: they are gone) and release. */
+/* For a thread that does not own the pinned bytes: they may be read between hold (false: they are gone) and release. */
 struct sw_pin_guard {
     bool (*hold)(void *of);
     void (*release)(void *of);
     void *of;
 };
 
-/* Copies a chain, of its first page what lies behind `offset` and the `index`-th boundary; lent bytes, too: under the
+/* Copies a chain, of its first page what lies behind `offset` and the `index`-th boundary; pinned bytes, too: under the
  * guard, at most a page's worth at a time and nothing else meanwhile; guard NULL: they are the caller's. False: no
- * memory, or the lent bytes are gone; *copy is empty. */
+ * memory, or the pinned bytes are gone; *copy is empty. */
 bool sw_pages_copy(const struct sw_page *page, uint32_t offset, uint32_t index, const struct sw_pin_guard *guard,
                    struct sw_pages *copy);
 

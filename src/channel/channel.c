@@ -31,7 +31,7 @@ struct sw_channel *sw_channel_ref(struct sw_channel *channel) {
 void sw_channel_unref(struct sw_channel *channel) {
     if (atomic_fetch_sub_explicit(&channel->refs, 1, memory_order_acq_rel) > 1) return;
     sw_commands_free(channel->commands);
-    sw_engine_give_back(channel->engine, &channel->out.pages);
+    sw_engine_free_pages(channel->engine, &channel->out.pages);
     sw_pages_free(&channel->pool.free);
     sw_inbox_drop(&channel->in);
     sw_greeting_unref(channel->greeting);

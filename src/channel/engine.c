@@ -14,7 +14,7 @@ struct sw_engine *sw_engine_new(void *(*thread_main)(void *engine)) {
     struct sw_engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL) return NULL;
     sw_lock_init(&engine->lock);
-    pthread_mutex_init(&engine->loans_lock, NULL);
+    pthread_mutex_init(&engine->pin_lock, NULL);
     atomic_init(&engine->refs, 1);
     atomic_init(&engine->open, 0);
     atomic_init(&engine->arrived, false);
@@ -32,8 +32,8 @@ void sw_engine_unref(struct sw_engine *engine) {
     if (atomic_fetch_sub_explicit(&engine->refs, 1, memory_order_acq_rel) > 1) return;
     sw_waker_close(&engine->loop_waker);
     sw_waker_close(&engine->host_waker);
-    sw_pages_free(&engine->returned);
-    pthread_mutex_destroy(&engine->loans_lock);
+    sw_pages_free(&engine->completions);
+    pthread_mutex_destroy(&engine->pin_lock);
     sw_lock_destroy(&engine->lock);
     free(engine);
 }
@@ -142,14 +142,14 @@ bool sw_engine_stop(struct sw_engine *engine, bool now, double deadline) {
     return true;
 }
 
-static void revoke_loans(struct sw_engine *engine) {
-    pthread_mutex_lock(&engine->loans_lock);
-    engine->revoked = true;
-    pthread_mutex_unlock(&engine->loans_lock);
+static void end_pins(struct sw_engine *engine) {
+    pthread_mutex_lock(&engine->pin_lock);
+    engine->pins_gone = true;
+    pthread_mutex_unlock(&engine->pin_lock);
 }
 
 void sw_engine_leave(struct sw_engine *engine) {
-    revoke_loans(engine);
+    end_pins(engine);
     if (engine->running) pthread_detach(engine->thread);
     sw_engine_unref(engine);
 }
@@ -190,19 +190,19 @@ struct sw_arrivals sw_engine_take_arrivals(struct sw_engine *engine) {
     if (!has_arrivals(engine)) return (struct sw_arrivals){0};
     lock(engine);
     atomic_store_explicit(&engine->arrived, false, memory_order_relaxed);
-    struct sw_arrivals arrivals = {sw_list_take(&engine->up), engine->returned};
-    engine->returned = (struct sw_pages){NULL, NULL};
+    struct sw_arrivals arrivals = {sw_list_take(&engine->up), engine->completions};
+    engine->completions = (struct sw_pages){NULL, NULL};
     unlock(engine);
     return arrivals;
 }
 
-struct sw_pages sw_engine_take_returned(struct sw_engine *engine) {
+struct sw_pages sw_engine_take_completions(struct sw_engine *engine) {
     SW_ON_HOST_THREAD();
     lock(engine);
-    struct sw_pages returned = engine->returned;
-    engine->returned = (struct sw_pages){NULL, NULL};
+    struct sw_pages completions = engine->completions;
+    engine->completions = (struct sw_pages){NULL, NULL};
     unlock(engine);
-    return returned;
+    return completions;
 }
 
 /* A descriptor that is still readable must be cleared first: sw_engine_sleep does that, where there is time for it. */
@@ -313,29 +313,29 @@ void sw_engine_post_up(struct sw_engine *engine, struct sw_link *link) {
     if (signal) sw_waker_signal(&engine->host_waker);
 }
 
-bool sw_engine_hold_loans(struct sw_engine *engine) {
-    pthread_mutex_lock(&engine->loans_lock);
-    if (!engine->revoked) return true;
-    pthread_mutex_unlock(&engine->loans_lock);
+bool sw_engine_hold_pins(struct sw_engine *engine) {
+    pthread_mutex_lock(&engine->pin_lock);
+    if (!engine->pins_gone) return true;
+    pthread_mutex_unlock(&engine->pin_lock);
     return false;
 }
 
-void sw_engine_release_loans(struct sw_engine *engine) { pthread_mutex_unlock(&engine->loans_lock); }
+void sw_engine_release_pins(struct sw_engine *engine) { pthread_mutex_unlock(&engine->pin_lock); }
 
 /* --- any thread --- */
 
-void sw_engine_give_back(struct sw_engine *engine, struct sw_pages *pages) {
-    struct sw_pages lent = {NULL, NULL};
+void sw_engine_free_pages(struct sw_engine *engine, struct sw_pages *pages) {
+    struct sw_pages pinned = {NULL, NULL};
     while (pages->head != NULL) {
         struct sw_page *page = sw_pages_shift(pages);
-        if (page->loan != 0)
-            sw_pages_add(&lent, page);
+        if (page->pin != 0)
+            sw_pages_add(&pinned, page);
         else
             sw_page_free(page);
     }
-    if (lent.head == NULL) return;
+    if (pinned.head == NULL) return;
     lock(engine);
-    sw_pages_join(&engine->returned, &lent);
+    sw_pages_join(&engine->completions, &pinned);
     atomic_store_explicit(&engine->arrived, true, memory_order_release);
     unlock(engine);
 }

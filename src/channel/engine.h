@@ -2,7 +2,7 @@
  *
  * Two lists cross here: down go the channels on which the host has posted something for the loop, up go those on which
  * the loop has posted something for the host. The engine sees their links only, so that channels may use the engine and
- * not the other way round. Beside the lists, pages of bytes that the host had lent come back, and helper threads post
+ * not the other way round. Beside the lists, pages of bytes that the host had pinned come back, and helper threads post
  * what they have done to the loop. Each thread is woken only when it sleeps (channel/waker.h). The engine is counted: by
  * the Lua state, by each channel, by the loop thread and by each helper, so whoever is last frees it.
  *
@@ -42,21 +42,21 @@ struct sw_engine {
     /* The descriptors are set by start, and constant while the thread runs. */
     struct sw_waker loop_waker, host_waker;
 
-    struct sw_lock lock;      /* guards what follows, and the wakers' flags; never held together with a channel's */
-    struct sw_list down;      /* host adds, loop takes: channels */
-    struct sw_list up;        /* loop adds, host takes: channels */
-    struct sw_post *posts;    /* helpers add, loop takes */
-    struct sw_pages returned; /* lent bytes that are done with: anybody adds, host takes */
-    bool alive;               /* the loop thread takes what is posted: set by start, cleared by the loop's last look */
-    bool stopping;            /* host: end as soon as no client is open */
-    bool aborting;            /* host: end now */
+    struct sw_lock lock;         /* guards what follows, and the wakers' flags; never held together with a channel's */
+    struct sw_list down;         /* host adds, loop takes: channels */
+    struct sw_list up;           /* loop adds, host takes: channels */
+    struct sw_post *posts;       /* helpers add, loop takes */
+    struct sw_pages completions; /* pinned bytes that are done with: anybody adds, host takes */
+    bool alive;    /* the loop thread takes what is posted: set by start, cleared by the loop's last look */
+    bool stopping; /* host: end as soon as no client is open */
+    bool aborting; /* host: end now */
 
-    /* What the host lends lies in its Lua state, and may be read by the loop while it holds this lock: for as long as a
+    /* What the host pins lies in its Lua state, and may be read by the loop while it holds this lock: for as long as a
      * sendmsg takes, so the lock is none of those above. */
-    pthread_mutex_t loans_lock;
-    bool revoked; /* host: the bytes are gone */
+    pthread_mutex_t pin_lock;
+    bool pins_gone; /* host: the bytes are gone */
 
-    /* Set whenever something is added to up or returned, cleared when that is taken: a host that finds nothing needs no
+    /* Set whenever something is added to up or completions, cleared when that is taken: a host that finds nothing needs no
      * lock. */
     atomic_bool arrived;
     atomic_size_t open; /* channels whose client is not closed, or has a socket still */
@@ -82,8 +82,8 @@ struct sw_error sw_engine_start(struct sw_engine *engine);
  * reference. */
 bool sw_engine_stop(struct sw_engine *engine, bool now, double deadline);
 
-/* The Lua state's reference goes, and what it has lent. A thread that did not end in time is detached: it has a
- * reference of its own, and reads nothing that was lent from then on. */
+/* The Lua state's reference goes, and what it has pinned. A thread that did not end in time is detached: it has a
+ * reference of its own, and reads nothing that was pinned from then on. */
 void sw_engine_leave(struct sw_engine *engine);
 
 /* True in the child of a fork that happened after the loop thread was started. */
@@ -100,15 +100,15 @@ bool sw_engine_alive(struct sw_engine *engine);
 bool sw_engine_post_down(struct sw_engine *engine, struct sw_link *link);
 
 struct sw_arrivals {
-    struct sw_link *channels; /* what was posted up, in that order */
-    struct sw_pages returned; /* of lent bytes that are done with: to be freed */
+    struct sw_link *channels;    /* what was posted up, in that order */
+    struct sw_pages completions; /* of pinned bytes that are done with: to be freed */
 };
 
 /* Takes what there is for the host. */
 struct sw_arrivals sw_engine_take_arrivals(struct sw_engine *engine);
 
-/* Takes only the pages of lent bytes. */
-struct sw_pages sw_engine_take_returned(struct sw_engine *engine);
+/* Takes only the pages of pinned bytes. */
+struct sw_pages sw_engine_take_completions(struct sw_engine *engine);
 
 /* A host that is going to sleep says so, then looks once more at what it waits for, then sleeps. */
 void sw_engine_set_waiting(struct sw_engine *engine, bool waiting);
@@ -139,14 +139,14 @@ void sw_engine_note_awake(struct sw_engine *engine);
 /* Puts the link, if not NULL, on the list for the host; wakes the host if it sleeps. The link stands in no list. */
 void sw_engine_post_up(struct sw_engine *engine, struct sw_link *link);
 
-/* Between these two, lent bytes can be read. False: they are gone, for the Lua state closes; the loop ends soon. */
-bool sw_engine_hold_loans(struct sw_engine *engine);
-void sw_engine_release_loans(struct sw_engine *engine);
+/* Between these two, pinned bytes can be read. False: they are gone, for the Lua state closes; the loop ends soon. */
+bool sw_engine_hold_pins(struct sw_engine *engine);
+void sw_engine_release_pins(struct sw_engine *engine);
 
 /* --- any thread --- */
 
-/* Frees the pages; those of lent bytes go to the host first. */
-void sw_engine_give_back(struct sw_engine *engine, struct sw_pages *pages);
+/* Frees the pages; those of pinned bytes go to the host first. */
+void sw_engine_free_pages(struct sw_engine *engine, struct sw_pages *pages);
 
 /* --- helper threads --- */
 

@@ -52,8 +52,8 @@ static bool measure(const struct sw_outgoing *message, size_t *size) {
     return true;
 }
 
-static bool add_lent(struct sw_pages *pages, const struct sw_slice *lent, int loan) {
-    struct sw_page *page = sw_page_new_lent(lent->data, (uint32_t)lent->size, loan);
+static bool add_pinned(struct sw_pages *pages, const struct sw_slice *pinned, int pin) {
+    struct sw_page *page = sw_page_new_pinned(pinned->data, (uint32_t)pinned->size, pin);
     if (page != NULL) sw_pages_add(pages, page);
     return page != NULL;
 }
@@ -63,8 +63,8 @@ static bool build(struct sw_pages *pages, const struct sw_outgoing *message, siz
     for (size_t i = 0; i < message->count; i++) {
         const struct sw_slice *piece = &message->pieces[i];
         const struct sw_source source = {piece->size > expected ? piece->size : expected, NULL};
-        bool added = piece == message->lent ? add_lent(pages, piece, message->loan)
-                                            : sw_pages_append(pages, piece->data, piece->size, &source);
+        bool added = piece == message->pinned ? add_pinned(pages, piece, message->pin)
+                                              : sw_pages_append(pages, piece->data, piece->size, &source);
         if (!added) return false;
     }
     return sw_pages_end(pages, &(struct sw_source){expected, NULL}, message->flags);
@@ -76,11 +76,11 @@ static enum sw_err send_in_pages(struct sw_channel *channel, const struct sw_out
                                  size_t expected, uint64_t *id) {
     struct sw_pages pages = {NULL, NULL};
     if (!build(&pages, message, expected)) {
-        sw_pages_free(&pages); /* what was lent stays its owner's */
+        sw_pages_free(&pages); /* what was pinned stays its owner's */
         return SW_SYSTEM;
     }
     sw_channel_lock(channel);
-    *id = sw_outbox_join(&channel->out, &pages, size, message->lent != NULL);
+    *id = sw_outbox_join(&channel->out, &pages, size, message->pinned != NULL);
     bool tell = mark_filled(channel);
     sw_channel_unlock(channel);
     if (tell) post_down(channel);
@@ -99,11 +99,11 @@ enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing
     if (!measure(message, &size)) return SW_TOOBIG;
     sw_channel_lock(channel);
     enum sw_err refused = admit(channel, size);
-    bool fits = refused == SW_OK && message->lent == NULL && find_room(channel, size, limit);
+    bool fits = refused == SW_OK && message->pinned == NULL && find_room(channel, size, limit);
     if (fits) {
         *id = sw_outbox_append(&channel->out, message->pieces, message->count, message->flags);
         tell = mark_filled(channel);
-    } else if (refused == SW_OK && message->lent == NULL) {
+    } else if (refused == SW_OK && message->pinned == NULL) {
         expected = sw_outbox_page_size(&channel->out, size); /* others may follow */
         sw_outbox_note_need(&channel->out, &channel->pool, limit);
     }
@@ -344,7 +344,7 @@ void sw_channel_close_here(struct sw_channel *channel) {
     if (!is_done) left = lose_queue(channel, &last);
     bool tell = !is_done && finish(channel, &last);
     sw_channel_unlock(channel);
-    sw_engine_give_back(channel->engine, &left);
+    sw_engine_free_pages(channel->engine, &left);
     sw_channel_drop_greeting(channel);
     if (tell) sw_channel_post_up(channel);
 }

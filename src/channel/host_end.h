@@ -20,13 +20,14 @@
 struct sw_outgoing {
     const struct sw_slice *pieces; /* which form it */
     size_t count;
-    uint32_t flags;              /* 0 or SW_END_LOOSE */
-    const struct sw_slice *lent; /* one of the pieces, whose bytes stay where they are until they are given back: not to
-                                    be copied; at most SW_LOAN_MAX bytes. NULL: none */
-    int loan;                    /* the number that its owner knows it by: not 0 */
+    uint32_t flags; /* 0 or SW_END_LOOSE */
+    const struct sw_slice
+        *pinned; /* one of the pieces, whose bytes stay where they are until they are given back: not to
+                                    be copied; at most SW_PIN_MAX bytes. NULL: none */
+    int pin;     /* the number that its owner knows it by: not 0 */
 };
 
-/* Puts it into the outbox: all or nothing. If it was accepted, what is lent comes back by sw_engine_take_arrivals.
+/* Puts it into the outbox: all or nothing. If it was accepted, what is pinned comes back by sw_engine_take_arrivals.
  * SW_FULL, SW_TOOBIG, SW_CLOSED, or SW_SYSTEM for no memory. */
 enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing *message, uint64_t *id);
 

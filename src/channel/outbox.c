@@ -19,7 +19,7 @@ size_t sw_outbox_room(const struct sw_outbox *outbox) {
     return outbox->pages.tail != NULL ? sw_page_room(outbox->pages.tail) : 0;
 }
 
-/* The last page ends where a lent message begins, so what is queued before that says nothing of what it may hold. */
+/* The last page ends where a pinned message begins, so what is queued before that says nothing of what it may hold. */
 static size_t backlog(const struct sw_outbox *outbox) {
     return outbox->bytes < outbox->run ? outbox->bytes : outbox->run;
 }
@@ -49,10 +49,10 @@ uint64_t sw_outbox_append(struct sw_outbox *outbox, const struct sw_slice *piece
     return ++outbox->last_id;
 }
 
-uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t size, bool lent) {
+uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t size, bool pinned) {
     sw_pages_join(&outbox->pages, chain);
     outbox->bytes += size;
-    outbox->run = lent ? 0 : outbox->run + size;
+    outbox->run = pinned ? 0 : outbox->run + size;
     return ++outbox->last_id;
 }
 

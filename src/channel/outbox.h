@@ -20,7 +20,7 @@ struct sw_outbox {
     struct sw_pages pages; /* host fills, loop takes */
     uint64_t last_id;      /* host: newest accepted id */
     size_t bytes;          /* host adds, loop subtracts: accepted and not finished with */
-    size_t run;            /* host: bytes copied into pages since the last lent message, or since the start */
+    size_t run;            /* host: bytes copied into pages since the last pinned message, or since the start */
     size_t refused;   /* host sets, loop clears: size of the refused message that a drain event is owed for; 0 = none */
     bool announced;   /* the loop was told, or looks without being told: a further message need not wake it */
     bool wants_pages; /* host sets, loop clears: prefaulted pages would be of use */
@@ -37,15 +37,15 @@ size_t sw_outbox_room(const struct sw_outbox *outbox);
 bool sw_outbox_add_page(struct sw_outbox *outbox, struct sw_pool *pool, size_t size, size_t limit);
 
 /* Room worth adding for `size` bytes of a message: what is queued already, so that an idle client's first pages are small,
- * and soon the largest page, of which only what is used takes memory; but after a lent message, only what was queued
+ * and soon the largest page, of which only what is used takes memory; but after a pinned message, only what was queued
  * since counts. */
 size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size);
 
 /* Appends a message that fits into the last page; returns its id. */
 uint64_t sw_outbox_append(struct sw_outbox *outbox, const struct sw_slice *pieces, size_t count, uint32_t flags);
 
-/* Appends a chain that holds exactly one message of `size` bytes, some of them lent or none; returns its id. */
-uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t size, bool lent);
+/* Appends a chain that holds exactly one message of `size` bytes, some of them pinned or none; returns its id. */
+uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t size, bool pinned);
 
 /* When a page is added: from the second large page on, the pool should have some, the more, the longer the queue is.
  * Memory that is touched for the first time costs more than the copy (docs/performance.md), which better the loop pays. */

@@ -113,7 +113,7 @@ enum {
     HOST_ANCHORS,     /* client -> true, while the engine must keep it alive */
     HOST_ON_ERROR,    /* function */
     HOST_THREADS,     /* weak: coroutine that polled -> true */
-    HOST_LOANS,       /* number -> string that the loop reads: see host/loan.h */
+    HOST_PINS,        /* number -> string that the loop reads: see host/pin.h */
     HOST_SAVERS,      /* weak: client -> function, see host/saver.h */
     HOST_SENTINEL,    /* userdata: see sidewire.c */
     HOST_CLIENT_META, /* the metatables of handles and keepers; not upvalues, which the debug library can replace */

@@ -10,7 +10,7 @@
 #include "channel/engine.h"
 #include "channel/host_end.h"
 #include "channel/inbox.h"
-#include "host/loan.h"
+#include "host/pin.h"
 
 /* Delivered bytes are told to the channel in lumps: a lock for each would cost more than the delivery. */
 enum { SETTLE_LUMP = 64 * 1024 };
@@ -157,7 +157,7 @@ static void take(struct client *client) {
     sw_inflow_schedule(client);
 }
 
-/* Returns the pages of loans. */
+/* Returns the pages of pins. */
 static struct sw_pages collect(struct host *host) {
     struct sw_arrivals arrivals = sw_engine_take_arrivals(host->engine);
     for (struct sw_link *link = arrivals.channels, *next; link != NULL; link = next) {
@@ -166,17 +166,17 @@ static struct sw_pages collect(struct host *host) {
         if (channel->owner != NULL) take(channel->owner);
         sw_channel_unref(channel);
     }
-    return arrivals.returned;
+    return arrivals.completions;
 }
 
 void sw_inflow_collect(lua_State *L, struct host *host) {
-    struct sw_pages returned = collect(host);
-    sw_loans_end(L, &returned);
+    struct sw_pages completions = collect(host);
+    sw_pins_end(L, &completions);
 }
 
 void sw_inflow_collect_last(struct host *host) {
-    struct sw_pages returned = collect(host);
-    sw_pages_free(&returned);
+    struct sw_pages completions = collect(host);
+    sw_pages_free(&completions);
 }
 
 /* --- reports --- */

@@ -12,11 +12,11 @@
 #include "channel/report.h"
 #include "host/host.h"
 
-/* Takes what the loop left for all clients of the host, and ends the loans that came back. There is no such thing for
+/* Takes what the loop left for all clients of the host, and ends the pins that came back. There is no such thing for
  * one client: its channel would stay in the engine's list, and be put there once more. */
 void sw_inflow_collect(lua_State *L, struct host *host);
 
-/* The same while the Lua state closes, which ends all loans. */
+/* The same while the Lua state closes, which ends all pins. */
 void sw_inflow_collect_last(struct host *host);
 
 /* Messages that can be read now. */

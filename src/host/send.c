@@ -19,7 +19,7 @@
 #include "host/event.h"
 #include "host/functions.h"
 #include "host/host.h"
-#include "host/loan.h"
+#include "host/pin.h"
 #include "host/unfit.h"
 #include "host/usable.h"
 
@@ -95,27 +95,27 @@ static uint32_t end_flags(const struct client *client) {
     return client->channel->options->framing.kind == SW_FRAMING_RAW ? SW_END_LOOSE : 0;
 }
 
-/* --- lending --- */
+/* --- pinning --- */
 
 /* The piece to be read where it lies: the largest of those that are worth it; that a message has a second one is rare,
  * and that is copied. NULL: none. */
-static const struct sw_slice *choose_lent(const struct sw_slice *pieces, int count) {
+static const struct sw_slice *choose_pinned(const struct sw_slice *pieces, int count) {
     const struct sw_slice *chosen = NULL;
     for (int i = 0; i < count; i++) {
         size_t size = pieces[i].size;
-        if (size >= SW_LOAN_MIN && size <= SW_LOAN_MAX && (chosen == NULL || size > chosen->size)) chosen = &pieces[i];
+        if (size >= SW_PIN_MIN && size <= SW_PIN_MAX && (chosen == NULL || size > chosen->size)) chosen = &pieces[i];
     }
     return chosen;
 }
 
-/* Sends a message that lends the string at index. */
-static enum sw_err send_lent(lua_State *L, const struct client *client, struct sw_outgoing *message, int index,
-                             uint64_t *id) {
-    struct sw_pages returned = sw_engine_take_returned(client->host->engine);
-    sw_loans_end(L, &returned); /* who sends and never polls has his memory back, too */
-    message->loan = sw_loan_make(L, index);
+/* Sends a message that pins the string at index. */
+static enum sw_err send_pinned(lua_State *L, const struct client *client, struct sw_outgoing *message, int index,
+                               uint64_t *id) {
+    struct sw_pages completions = sw_engine_take_completions(client->host->engine);
+    sw_pins_end(L, &completions); /* who sends and never polls has his memory back, too */
+    message->pin = sw_pin_make(L, index);
     enum sw_err failed = sw_channel_send(client->channel, message, id);
-    if (failed != SW_OK) sw_loan_end(L, message->loan);
+    if (failed != SW_OK) sw_pin_end(L, message->pin);
     return failed;
 }
 
@@ -160,10 +160,10 @@ static int client_send(lua_State *L) {
         if (envelope.prefix_size > 0) *--first = (struct sw_slice){envelope.prefix, envelope.prefix_size};
         struct sw_slice *end = pieces + 1 + count;
         if (envelope.suffix_size > 0) *end++ = (struct sw_slice){envelope.suffix, envelope.suffix_size};
-        const struct sw_slice *lent = choose_lent(pieces + 1, count);
-        struct sw_outgoing message = {first, (size_t)(end - first), end_flags(client), lent, 0};
-        failed = lent == NULL ? sw_channel_send(client->channel, &message, &id)
-                              : send_lent(L, client, &message, (int)(lent - pieces) + 1, &id);
+        const struct sw_slice *pinned = choose_pinned(pieces + 1, count);
+        struct sw_outgoing message = {first, (size_t)(end - first), end_flags(client), pinned, 0};
+        failed = pinned == NULL ? sw_channel_send(client->channel, &message, &id)
+                                : send_pinned(L, client, &message, (int)(pinned - pieces) + 1, &id);
     }
     if (failed != SW_OK) return refuse_message(L, client, failed, total_size(pieces + 1, count));
     return push_id(L, id);
@@ -187,9 +187,9 @@ static int client_write(lua_State *L) {
     bytes.data = lua_tolstring(L, 2, &bytes.size);
     if (bytes.size == 0) return sw_push_refusal(L, SW_FRAME, "bytes must not be empty");
     uint64_t id = 0;
-    struct sw_outgoing message = {&bytes, 1, SW_END_LOOSE, choose_lent(&bytes, 1), 0};
-    enum sw_err failed =
-        message.lent == NULL ? sw_channel_send(client->channel, &message, &id) : send_lent(L, client, &message, 2, &id);
+    struct sw_outgoing message = {&bytes, 1, SW_END_LOOSE, choose_pinned(&bytes, 1), 0};
+    enum sw_err failed = message.pinned == NULL ? sw_channel_send(client->channel, &message, &id)
+                                                : send_pinned(L, client, &message, 2, &id);
     if (failed != SW_OK) return refuse_message(L, client, failed, bytes.size);
     return push_id(L, id);
 }

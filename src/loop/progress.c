@@ -27,9 +27,9 @@ void sw_progress_fini(struct progress *progress) {
     sw_channel_close_pool(progress->channel);
 }
 
-static void give_loans_back(struct progress *progress) {
-    struct sw_pages lent = sw_sendq_take_lent(progress->queue);
-    sw_engine_give_back(progress->channel->engine, &lent);
+static void post_completions(struct progress *progress) {
+    struct sw_pages pinned = sw_sendq_take_completed(progress->queue);
+    sw_engine_free_pages(progress->channel->engine, &pinned);
 }
 
 struct sw_progress sw_progress_now(struct progress *progress) {
@@ -43,7 +43,7 @@ struct sw_progress sw_progress_now(struct progress *progress) {
     assert(queue->last_id - queue->handed.id + sw_gauges_not_queued(gauges) == queue->last_id);
     uint64_t before = progress->released;
     progress->released = sw_sendq_released(queue);
-    give_loans_back(progress);
+    post_completions(progress);
     sw_reactor_touch(progress->reactor, &progress->sweep);
     return (struct sw_progress){gauges, (size_t)(progress->released - before), &queue->emptied};
 }

@@ -2,7 +2,7 @@
  *
  * The counters lie here, beside the send queue that they follow, and are copied to the channel at the moments that the
  * host may ask about: after a batch was handed over, after messages were put into the inbox, at each end. A publication
- * also tells how many bytes count against queue_limit no longer. Emptied pages go to the client's pool, and those of lent
+ * also tells how many bytes count against queue_limit no longer. Emptied pages go to the client's pool, and those of pinned
  * bytes that are done with back to the host. When nothing was published for a second, the client is idle, and its
  * pool closes.
  */

@@ -11,7 +11,7 @@ void sw_sendq_init(struct sw_sendq *queue, enum sw_retain mode, uint64_t last_id
 void sw_sendq_fini(struct sw_sendq *queue) {
     sw_pages_free(&queue->pages);
     sw_pages_free(&queue->emptied);
-    sw_pages_free(&queue->lent);
+    sw_pages_free(&queue->completed);
 }
 
 /* --- places --- */
@@ -80,9 +80,9 @@ static void advance_to_id(struct sw_place *place, uint64_t id) {
 /* --- the queue --- */
 
 static void drop_page(struct sw_sendq *queue, struct sw_page *page) {
-    if (page->loan != 0) {
-        sw_pages_add(&queue->lent, page);
-        queue->loans--;
+    if (page->pin != 0) {
+        sw_pages_add(&queue->completed, page);
+        queue->pins--;
         return;
     }
     if (!sw_page_is_large(page)) {
@@ -93,10 +93,10 @@ static void drop_page(struct sw_sendq *queue, struct sw_page *page) {
     sw_pages_add(&queue->emptied, page);
 }
 
-struct sw_pages sw_sendq_take_lent(struct sw_sendq *queue) {
-    struct sw_pages lent = queue->lent;
-    queue->lent = (struct sw_pages){NULL, NULL};
-    return lent;
+struct sw_pages sw_sendq_take_completed(struct sw_sendq *queue) {
+    struct sw_pages pinned = queue->completed;
+    queue->completed = (struct sw_pages){NULL, NULL};
+    return pinned;
 }
 
 static void drop_pages_before(struct sw_sendq *queue, const struct sw_page *page) {
@@ -119,7 +119,7 @@ void sw_sendq_put(struct sw_sendq *queue, struct sw_pages *pages) {
     for (const struct sw_page *page = pages->head; page != NULL; page = page->next) {
         queue->end += page->used;
         queue->last_id += page->ends;
-        queue->loans += page->loan != 0;
+        queue->pins += page->pin != 0;
     }
     /* A slow sender's messages arrive one to a page, and may stay here for long: they share one. */
     if (queue->pages.tail != NULL && pages->head != NULL && sw_page_absorb(queue->pages.tail, pages->head))
@@ -144,7 +144,7 @@ size_t sw_sendq_fill(const struct sw_sendq *queue, uint64_t fence, size_t limit,
         bool last = fence <= ended + (page->ends - index);
         if (last) stop = fence > ended ? sw_page_end_at(page, index + (uint32_t)(fence - ended) - 1) : offset;
         if (stop - offset > limit - bytes)
-            stop = offset + (uint32_t)(limit - bytes); /* a lent page may be of any size */
+            stop = offset + (uint32_t)(limit - bytes); /* a pinned page may be of any size */
         if (stop > offset) {
             iov[count++] = (struct iovec){(void *)(uintptr_t)(page->bytes + offset), stop - offset};
             bytes += stop - offset;

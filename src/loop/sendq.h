@@ -41,9 +41,9 @@ struct sw_place {
 struct sw_sendq {
     enum sw_retain mode;
     struct sw_pages pages;
-    struct sw_pages emptied; /* large pages, on their way to the pool */
-    struct sw_pages lent;    /* pages of lent bytes that are done with */
-    size_t loans;            /* such pages that are not */
+    struct sw_pages emptied;   /* large pages, on their way to the pool */
+    struct sw_pages completed; /* pages of pinned bytes that are done with */
+    size_t pins;               /* such pages that are not */
     struct sw_place kept, acked, handed;
     uint64_t last_id;   /* newest message that was put */
     uint64_t end;       /* bytes put since the queue was made */
@@ -80,12 +80,12 @@ static inline bool sw_sendq_is_cut(const struct sw_sendq *queue) { return queue-
 /* Bytes, of all that were put, that count against queue_limit no longer. Never decreases. */
 uint64_t sw_sendq_released(const struct sw_sendq *queue);
 
-/* Copies every unfinished message, the first of which is kept.id + 1; lent bytes under the guard. False: no memory, or
- * the lent bytes are gone; *copy is empty. */
+/* Copies every unfinished message, the first of which is kept.id + 1; pinned bytes under the guard. False: no memory, or
+ * the pinned bytes are gone; *copy is empty. */
 bool sw_sendq_copy(const struct sw_sendq *queue, const struct sw_pin_guard *guard, struct sw_pages *copy);
 
-/* Moves out the pages of lent bytes that are done with: their owner waits for them. */
-struct sw_pages sw_sendq_take_lent(struct sw_sendq *queue);
+/* Moves out the pages of pinned bytes that are done with: their owner waits for them. */
+struct sw_pages sw_sendq_take_completed(struct sw_sendq *queue);
 
 /* What a connection's end means for its messages. */
 struct sw_toll {

@@ -166,14 +166,14 @@ static size_t fill(struct tx *tx, struct iovec *iov) {
     return count + sw_sendq_fill(&tx->queue, tx->fence, SEND_LIMIT, iov + count, IOVECS - count);
 }
 
-/* The bytes of lent pages are held meanwhile. They are gone only when the loop is to end, which it sees before it
+/* The bytes of pinned pages are held meanwhile. They are gone only when the loop is to end, which it sees before it
  * sleeps: until then, nothing more can be handed over. */
 static ptrdiff_t give(struct tx *tx, struct iovec *iov, size_t count) {
     struct sw_engine *engine = tx->channel->engine;
-    if (tx->queue.loans == 0) return tx->transport->table->send(tx->transport, iov, count);
-    if (!sw_engine_hold_loans(engine)) return -EAGAIN;
+    if (tx->queue.pins == 0) return tx->transport->table->send(tx->transport, iov, count);
+    if (!sw_engine_hold_pins(engine)) return -EAGAIN;
     ptrdiff_t taken = tx->transport->table->send(tx->transport, iov, count);
-    sw_engine_release_loans(engine);
+    sw_engine_release_pins(engine);
     return taken;
 }
 
@@ -341,9 +341,9 @@ void sw_tx_confirm(struct tx *tx, uint64_t id) {
     sw_progress_publish(tx->progress);
 }
 
-static bool hold(void *engine) { return sw_engine_hold_loans(engine); }
+static bool hold(void *engine) { return sw_engine_hold_pins(engine); }
 
-static void release(void *engine) { sw_engine_release_loans(engine); }
+static void release(void *engine) { sw_engine_release_pins(engine); }
 
 void sw_tx_copy(struct tx *tx) {
     const struct sw_pin_guard guard = {hold, release, tx->channel->engine};

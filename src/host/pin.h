@@ -3,8 +3,8 @@
  * A large message is not copied into the send queue: its string is kept in a table of the host userdata, under a number
  * that travels with its pages, until the loop is done with it and gives the pages back. Lua never moves a string.
  */
-#ifndef SW_HOST_LOAN_H
-#define SW_HOST_LOAN_H
+#ifndef SW_HOST_PIN_H
+#define SW_HOST_PIN_H
 
 #include <lua.h>
 #include <stddef.h>
@@ -12,15 +12,15 @@
 #include "buffer/page.h"
 
 /* Bytes from which on to keep a string costs less than to copy it. Measured: docs/performance.md. */
-#define SW_LOAN_MIN ((size_t)16 * 1024)
+#define SW_PIN_MIN ((size_t)16 * 1024)
 
 /* Keeps the string at index; its number. Raises where there is no memory. */
-int sw_loan_make(lua_State *L, int index);
+int sw_pin_make(lua_State *L, int index);
 
 /* It need be kept no more. */
-void sw_loan_end(lua_State *L, int loan);
+void sw_pin_end(lua_State *L, int pin);
 
 /* The same for those of pages that came back; frees these. */
-void sw_loans_end(lua_State *L, struct sw_pages *returned);
+void sw_pins_end(lua_State *L, struct sw_pages *completions);
 
 #endif

@@ -1,0 +1,30 @@
+#include "host/pin.h"
+
+#include <lauxlib.h>
+#include <stddef.h>
+
+#include "host/host.h"
+
+static void push_pins(lua_State *L) { sw_push_host_value(L, HOST_PINS); }
+
+int sw_pin_make(lua_State *L, int index) {
+    push_pins(L);
+    lua_pushvalue(L, index);
+    int pin = luaL_ref(L, -2);
+    lua_pop(L, 1);
+    return pin;
+}
+
+void sw_pin_end(lua_State *L, int pin) {
+    push_pins(L);
+    luaL_unref(L, -1, pin);
+    lua_pop(L, 1);
+}
+
+void sw_pins_end(lua_State *L, struct sw_pages *completions) {
+    if (completions->head == NULL) return;
+    push_pins(L);
+    for (const struct sw_page *page = completions->head; page != NULL; page = page->next) luaL_unref(L, -1, page->pin);
+    lua_pop(L, 1);
+    sw_pages_free(completions);
+}
