@@ -15,9 +15,6 @@
 #include "buffer/page.h"
 #include "channel/report.h"
 
-/* What a message counts against inbox_limit beside its bytes: its boundary and its share of a page's header. */
-enum { SW_MESSAGE_OVERHEAD = 8 };
-
 /* So many reports, if the host takes none of them, are kept each for itself; a log report beyond that is dropped. */
 enum { SW_REPORTS_EACH = 256 };
 

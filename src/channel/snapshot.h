@@ -48,7 +48,9 @@ struct sw_snapshot {
     bool undelivered; /* something lies in the inbox, or was taken and is not delivered */
     bool gone;        /* closed, and its socket too */
     uint64_t accepted;
-    size_t queue_bytes, inbox_bytes;
+    size_t queue_bytes;      /* what counts against queue_limit, without SW_MESSAGE_OVERHEAD ... */
+    uint64_t queue_messages; /* ... for each of these */
+    size_t inbox_bytes;
     struct sw_error ended; /* why the last connection or attempt ended; err = SW_OK: never */
     struct sw_gauges gauges;
 };
