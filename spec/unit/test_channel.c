@@ -894,7 +894,7 @@ static const struct unit_test tests[] = {
     {"copies messages of any size, whole, into pages", sends},
     {"refuses what is too big, too much or too late, and says what closing loses", refuses},
     {"gives a host that wants a copy again one that is not older", copies},
-    {"keeps what comes a little at a time, and is not taken, in little more memory than it counts", drips},
+    {"[F58] keeps what comes a little at a time, and is not taken, in little more memory than it counts", drips},
     {"does not ask a loop for copies that the host has made", copies_here},
     {"keeps only the newest of what is posted to a slot, and its place among the commands", coalesces},
     {"posts what changed, and all to a loop that did not know the channel", keeps_values},
