@@ -210,9 +210,9 @@ static void takes(void) {
     CHECK_EQ(delivery.messages, 3);
     put_message(&inbox, "four");
     sw_inbox_report(&inbox, new_report(SW_EVENT_DRAIN)); /* the list goes on after a take */
-    CHECK_EQ(inbox.reports->after, 4);
+    CHECK_EQ(inbox.reports.head->after, 4);
     sw_inbox_drop(&inbox);
-    CHECK(inbox.pages.head == NULL && inbox.reports == NULL);
+    CHECK(inbox.pages.head == NULL && inbox.reports.head == NULL);
 }
 
 static void pauses(void) {

@@ -59,7 +59,8 @@ struct sw_interest {
 struct sw_slots {
     unsigned posted;    /* bits of enum sw_slot: posted since the loop took them last */
     uint64_t confirmed; /* newest id that the script confirmed */
-    bool has_room;      /* credit: the inbox has room for what reading and dialling bring */
+    bool has_room;      /* credit: the inbox has room for what reading brings ... */
+    bool can_report;    /* ... and for what dialling does */
     struct sw_interest interest;
     struct sw_reconnect reconnect;
     uint64_t reconnect_after; /* number of the newest command when it was posted: it applies after that one, and before

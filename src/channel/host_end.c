@@ -240,6 +240,14 @@ void sw_channel_post_credit(struct sw_channel *channel, size_t bytes, struct sw_
     if (tell) post_down(channel);
 }
 
+void sw_channel_post_told(struct sw_channel *channel, ptrdiff_t count) {
+    sw_channel_lock(channel);
+    channel->out.untold -= (size_t)count;
+    bool tell = channel->out.refused > 0 && post_slot(channel, SW_SLOT_CREDIT); /* a drain may be due */
+    sw_channel_unlock(channel);
+    if (tell) post_down(channel);
+}
+
 void sw_channel_post_reserve_free(struct sw_channel *channel) {
     sw_channel_lock(channel);
     channel->in.reserve_used = channel->in.reserve_taken = false;
@@ -312,6 +320,7 @@ void sw_channel_snapshot(struct sw_channel *channel, struct sw_snapshot *snapsho
     snapshot->attached = channel->attached;
     snapshot->gone = channel->gone;
     snapshot->paused = channel->in.paused || channel->in.reserve_used;
+    snapshot->held = channel->in.reserve_used;
     snapshot->undelivered = channel->in.bytes > 0 || channel->in.reserve_used || channel->in.finished;
     snapshot->accepted = channel->out.last_id;
     measure_queue(channel, snapshot);

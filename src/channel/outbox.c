@@ -8,16 +8,22 @@ enum {
     SMALL_MAX = 2048, /* bytes: of what is queued beyond that, the largest page wastes little */
 };
 
+/* What counts against the limit. */
+static size_t counted(const struct sw_outbox *outbox) {
+    return outbox->bytes + outbox->untold * sizeof(struct sw_report);
+}
+
 /* What the limit leaves. */
 static size_t space(const struct sw_outbox *outbox, size_t limit) {
-    return outbox->bytes < limit ? limit - outbox->bytes : 0;
+    size_t used = counted(outbox);
+    return used < limit ? limit - used : 0;
 }
 
 static void count_message(struct sw_outbox *outbox, size_t size) { outbox->bytes += size + SW_MESSAGE_OVERHEAD; }
 
 enum sw_err sw_outbox_admit(struct sw_outbox *outbox, size_t size, size_t limit) {
     if (size > limit) return SW_TOOBIG;
-    if (outbox->bytes == 0 || size + SW_MESSAGE_OVERHEAD <= space(outbox, limit)) return SW_OK;
+    if (counted(outbox) == 0 || size + SW_MESSAGE_OVERHEAD <= space(outbox, limit)) return SW_OK;
     if (outbox->refused < size) outbox->refused = size;
     return SW_FULL;
 }
@@ -89,7 +95,7 @@ bool sw_outbox_release(struct sw_outbox *outbox, size_t bytes, size_t limit) {
     outbox->bytes -= bytes;
     if (outbox->refused == 0) return false;
     size_t left = space(outbox, limit), needed = outbox->refused + SW_MESSAGE_OVERHEAD;
-    if (left < limit / 2 || (left < needed && outbox->bytes > 0)) return false;
+    if (left < limit / 2 || (left < needed && counted(outbox) > 0)) return false;
     outbox->refused = 0;
     return true;
 }

@@ -45,7 +45,7 @@ static struct client *make(struct host *host, const struct sw_options *options, 
     client->server = server;
     client->channel = channel;
     client->channel->owner = client;
-    client->reports_tail = &client->reports;
+    sw_reports_init(&client->reports);
     client->reconnect = client->last_reconnect = start->reconnect;
     client->last_reconnect.enabled = true;
     sw_host_note_linger(host, options->linger);

@@ -36,7 +36,7 @@ struct conn {
     struct sw_error cause; /* why the connection, or attempt, ended */
     uint32_t failures;     /* attempts and short connections that failed, in a row */
     uint32_t superseded;   /* connect commands that a later command took the place of: each is owed an error */
-    bool needs_room;       /* WAITING: for room in the inbox only */
+    bool needs_room;       /* WAITING: for a place in the inbox only */
     double since;          /* sw_clock: OPEN: when it was ready; WAITING: when the last attempt failed */
     ev_timer timer;        /* WAITING: until the next attempt */
     struct dialer dialer;
