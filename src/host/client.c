@@ -49,6 +49,7 @@ static struct client *make(struct host *host, const struct sw_options *options, 
     client->reconnect = client->last_reconnect = start->reconnect;
     client->last_reconnect.enabled = true;
     sw_host_note_linger(host, options->linger);
+    sw_host_note_spin(host, options->spin);
     return client;
 }
 

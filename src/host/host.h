@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "base/backoff.h"
+#include "base/processors.h"
 #include "buffer/cursor.h"
 #include "channel/report.h"
 #include "channel/reports.h"
@@ -102,11 +103,16 @@ struct host {
     uint64_t waits;         /* counts whenever is_waiting ends */
     struct sw_policy policy;
     double max_linger;          /* the longest that any client was ever given */
+    double max_spin;            /* the same; 0: or there is only one processor */
     struct sw_options *options; /* of the newest client, which the next may share; one reference or NULL */
 };
 
 static inline void sw_host_note_linger(struct host *host, double linger) {
     if (linger > host->max_linger) host->max_linger = linger;
+}
+
+static inline void sw_host_note_spin(struct host *host, double spin) {
+    if (spin > host->max_spin && sw_processors() > 1) host->max_spin = spin;
 }
 
 /* User values of the host userdata. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <ev.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -192,7 +193,11 @@ static void on_wake(struct ev_loop *ev, ev_io *watcher, int events) {
     loop->wake_is_due = true; /* before_sleep does the rest */
 }
 
-static void on_idle(struct ev_loop *ev, ev_idle *watcher, int events) { (void)ev, (void)watcher, (void)events; }
+/* Staying awake, it gives way to whatever else could use this processor, a server on the same machine perhaps. */
+static void on_idle(struct ev_loop *ev, ev_idle *watcher, int events) {
+    (void)ev, (void)watcher, (void)events;
+    sched_yield();
+}
 
 /* --- the thread --- */
 

@@ -14,6 +14,7 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/processors.h"
 #include "channel/thread.h"
 
 /* --- libev's process-wide hooks --- */
@@ -182,9 +183,8 @@ static void on_sweep_timer(struct ev_loop *ev, ev_timer *timer, int events) {
 
 void sw_reactor_run_again(struct sw_reactor *reactor) { reactor->run_again = true; }
 
-void sw_reactor_stay_awake(struct sw_reactor *reactor, double seconds) {
-    double until = sw_clock() + seconds;
-    if (reactor->awake_until < until) reactor->awake_until = until;
+void sw_reactor_stay_awake(struct sw_reactor *reactor, double until) {
+    if (reactor->may_stay_awake && reactor->awake_until < until) reactor->awake_until = until;
 }
 
 bool sw_reactor_stays_awake(struct sw_reactor *reactor) {
@@ -216,6 +216,7 @@ struct sw_reactor *sw_reactor_new(void) {
     pthread_once(&once, install_hooks);
     this_reactor = reactor;
     reactor->seed = fresh_seed(reactor);
+    reactor->may_stay_awake = sw_processors() > 1;
     reactor->soon_fd.fd = -1;
     ev_init(&reactor->soon_timer, on_soon_timer);
     ev_init(&reactor->sweep_timer, on_sweep_timer);

@@ -45,6 +45,7 @@ struct sw_reactor {
     bool is_coarse;                       /* libev refused it: "soon" may take a millisecond (epoll_wait(2)) */
     struct sw_sweep *sweeps;              /* all that wait; linked by next */
     ev_timer sweep_timer;                 /* runs while one waits */
+    bool may_stay_awake;                  /* there is more than one processor */
     double awake_until;                   /* sw_clock; 0: the loop may sleep */
     bool run_again;                       /* the next sleep must not last */
     uint64_t seed;                        /* of sw_reactor_random */
@@ -64,9 +65,9 @@ void *sw_reactor_allocate(size_t size);
 /* The next sleep does not last. libev tells that the system refused a watcher only after its next sleep. */
 void sw_reactor_run_again(struct sw_reactor *reactor);
 
-/* The loop does not sleep within the next `seconds`: to wake a sleeping thread takes longer than to let it look again and
- * again. */
-void sw_reactor_stay_awake(struct sw_reactor *reactor, double seconds);
+/* The loop does not sleep before that time (sw_clock): to wake a sleeping thread takes longer than to let it look again and
+ * again. With one processor, it sleeps all the same. */
+void sw_reactor_stay_awake(struct sw_reactor *reactor, double until);
 bool sw_reactor_stays_awake(struct sw_reactor *reactor);
 
 /* Starts a timer that was stopped, or starts it anew: its callback runs once, in `seconds`. */

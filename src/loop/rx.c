@@ -53,7 +53,7 @@ static enum sw_err assemble(struct rx *rx, size_t size) {
 
 static void digest(struct rx *rx, size_t size) {
     sw_progress_count_received(rx->progress, size);
-    if (rx->channel->options->spin > 0) sw_reactor_stay_awake(rx->reactor, rx->channel->options->spin);
+    sw_turns_note(rx->turns, rx->reactor, false);
     if (rx->is_closed) return;
     enum sw_err failed = assemble(rx, size);
     put_messages(rx);
@@ -99,11 +99,12 @@ static void on_readable(struct ev_loop *ev, ev_io *reader, int events) {
 }
 
 void sw_rx_init(struct rx *rx, struct sw_reactor *reactor, struct sw_channel *channel, struct progress *progress,
-                void (*on_change)(struct rx *rx)) {
+                struct sw_turns *turns, void (*on_change)(struct rx *rx)) {
     memset(rx, 0, sizeof *rx);
     rx->reactor = reactor;
     rx->channel = channel;
     rx->progress = progress;
+    rx->turns = turns;
     rx->on_change = on_change;
     ev_init(&rx->reader, on_readable);
     rx->reader.data = rx;

@@ -17,6 +17,7 @@
 #include "loop/progress.h"
 #include "loop/reactor.h"
 #include "loop/transport.h"
+#include "loop/turns.h"
 
 enum rx_status {
     RX_IDLE,   /* no connection */
@@ -29,6 +30,7 @@ struct rx {
     struct sw_reactor *reactor;
     struct sw_channel *channel;
     struct progress *progress;
+    struct sw_turns *turns;
     void (*on_change)(struct rx *rx); /* after an event: look at the status */
     bool is_paused;                   /* the inbox is full */
     bool discards;                    /* the script wants no messages */
@@ -43,7 +45,7 @@ struct rx {
 };
 
 void sw_rx_init(struct rx *rx, struct sw_reactor *reactor, struct sw_channel *channel, struct progress *progress,
-                void (*on_change)(struct rx *rx));
+                struct sw_turns *turns, void (*on_change)(struct rx *rx));
 
 /* A connection is open: reads from the transport from now on. */
 void sw_rx_start(struct rx *rx, struct sw_transport *transport);

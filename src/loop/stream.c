@@ -74,8 +74,9 @@ void sw_stream_init(struct stream *stream, struct sw_reactor *reactor, struct sw
     stream->transport = (struct sw_transport){.table = NULL};
     stream->cause = sw_error_make(SW_OK, SW_STAGE_NONE);
     sw_progress_init(&stream->progress, reactor, channel, &stream->tx.queue);
-    sw_tx_init(&stream->tx, reactor, channel, &stream->progress, on_tx);
-    sw_rx_init(&stream->rx, reactor, channel, &stream->progress, on_rx);
+    sw_turns_init(&stream->turns, channel->options->spin);
+    sw_tx_init(&stream->tx, reactor, channel, &stream->progress, &stream->turns, on_tx);
+    sw_rx_init(&stream->rx, reactor, channel, &stream->progress, &stream->turns, on_rx);
     sw_closing_init(&stream->closing, reactor, on_closing);
 }
 

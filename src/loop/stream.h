@@ -20,12 +20,14 @@
 #include "loop/reactor.h"
 #include "loop/rx.h"
 #include "loop/transport.h"
+#include "loop/turns.h"
 #include "loop/tx.h"
 
 struct stream {
     void (*on_change)(struct stream *stream); /* after an event that changed the phase */
     struct sw_transport transport;
     struct progress progress;
+    struct sw_turns turns;
     struct tx tx;
     struct rx rx;
     struct closing closing;

@@ -191,7 +191,7 @@ static void note_taken(struct tx *tx, uint64_t taken, uint64_t written) {
     if (of_head > 0 && of_head == left) drop_head(tx);
     sw_sendq_handed(&tx->queue, of_queue);
     sw_progress_count_sent(tx->progress, written);
-    if (tx->channel->options->spin > 0) sw_reactor_stay_awake(tx->reactor, tx->channel->options->spin);
+    sw_turns_note(tx->turns, tx->reactor, true);
 }
 
 static enum outcome send_some(struct tx *tx) {
@@ -260,11 +260,12 @@ static void on_writable(struct ev_loop *ev, ev_io *writer, int events) {
 /* --- a connection --- */
 
 void sw_tx_init(struct tx *tx, struct sw_reactor *reactor, struct sw_channel *channel, struct progress *progress,
-                void (*on_change)(struct tx *tx)) {
+                struct sw_turns *turns, void (*on_change)(struct tx *tx)) {
     memset(tx, 0, sizeof *tx);
     tx->reactor = reactor;
     tx->channel = channel;
     tx->progress = progress;
+    tx->turns = turns;
     tx->on_change = on_change;
     sw_sendq_init(&tx->queue, channel->options->retain, progress->gauges.handed, progress->gauges.finished);
     sw_written_init(&tx->written);

@@ -22,6 +22,7 @@
 #include "loop/reactor.h"
 #include "loop/sendq.h"
 #include "loop/transport.h"
+#include "loop/turns.h"
 #include "loop/written.h"
 
 enum tx_status {
@@ -35,6 +36,7 @@ struct tx {
     struct sw_reactor *reactor;
     struct sw_channel *channel;
     struct progress *progress;
+    struct sw_turns *turns;
     void (*on_change)(struct tx *tx); /* after an event: look at the status */
 
     struct sw_sendq queue;
@@ -62,7 +64,7 @@ struct tx {
 
 /* `progress`, which counts for this send queue, is there already. */
 void sw_tx_init(struct tx *tx, struct sw_reactor *reactor, struct sw_channel *channel, struct progress *progress,
-                void (*on_change)(struct tx *tx));
+                struct sw_turns *turns, void (*on_change)(struct tx *tx));
 void sw_tx_fini(struct tx *tx);
 
 /* A connection is open: the head (one reference, taken; NULL: none), then messages, go to the transport from now on, by

@@ -1,0 +1,33 @@
+/* Does it pay to look out for more after traffic, instead of sleeping at once?
+ *
+ * To wake a thread takes longer than many an answer from near by. So the loop stays awake for a while after traffic of a
+ * client that asks for it (option spin), and of a connection on which the two sides take turns, quickly, and have done so
+ * for a while: messages out, an answer in, messages out. Then a turn is awaited for twice as long as it usually takes. That
+ * costs no more processor time than the sleeping would, or little; traffic of any other kind costs nothing.
+ */
+#ifndef SW_LOOP_TURNS_H
+#define SW_LOOP_TURNS_H
+
+#include <stdbool.h>
+
+#include "loop/reactor.h"
+
+/* Turns that take longer on an average, in seconds, are slept through: a wake-up takes 3 to 20 us (docs/performance.md). */
+#define SW_TURNS_NEAR 50e-6
+
+struct sw_turns {
+    double spin;  /* seconds; 0: the option is not set */
+    double usual; /* seconds that a turn takes, on an average; a second: they do not take turns */
+    double last;  /* sw_clock: the last traffic */
+    bool is_out;  /* that was messages sent */
+};
+
+void sw_turns_init(struct sw_turns *turns, double spin);
+
+/* There was traffic at the time given, out or in. Returns for how many seconds to stay awake; 0: not at all. */
+double sw_turns_next(struct sw_turns *turns, bool is_out, double now);
+
+/* The same, now; and the loop does so. */
+void sw_turns_note(struct sw_turns *turns, struct sw_reactor *reactor, bool is_out);
+
+#endif
