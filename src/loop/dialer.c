@@ -17,58 +17,79 @@ static const double LOOKUP_RETRY = 0.02;
 /* In the order in which they are carried out. */
 static const struct stage *const stages[] = {&sw_greeting_stage};
 
+/* What is needed only until the attempt's outcome is there and taken: most clients are connected most of the time. */
+struct attempt {
+    double deadline;               /* sw_clock */
+    struct sw_address *addresses;  /* CONNECTING: what the name stands for, so many ... */
+    size_t count, next;            /* ... and the one to be tried next */
+    int fd;                        /* CONNECTING: -1: none */
+    struct sw_transport transport; /* READY */
+    struct stage_yield yield;      /* READY */
+    ev_timer timer;
+    ev_io writer;
+};
+
 static void set_timer(struct dialer *dialer, double seconds) {
-    sw_reactor_set_timer(dialer->reactor, &dialer->timer, seconds);
+    sw_reactor_set_timer(dialer->reactor, &dialer->attempt->timer, seconds);
 }
 
-static double time_left(const struct dialer *dialer) { return dialer->deadline - sw_clock(); }
+static double time_left(const struct dialer *dialer) { return dialer->attempt->deadline - sw_clock(); }
 
 /* --- the end of an attempt --- */
 
 static void close_socket(struct dialer *dialer) {
-    ev_io_stop(dialer->reactor->ev, &dialer->writer);
-    if (dialer->fd >= 0) sw_socket_close(dialer->fd, &dialer->channel->fd);
-    dialer->fd = -1;
+    struct attempt *attempt = dialer->attempt;
+    ev_io_stop(dialer->reactor->ev, &attempt->writer);
+    if (attempt->fd >= 0) sw_socket_close(attempt->fd, &dialer->channel->fd);
+    attempt->fd = -1;
 }
 
 /* Nothing of the attempt goes on but its lookup. */
-static void end(struct dialer *dialer, enum dialer_status status) {
-    dialer->status = status;
-    ev_timer_stop(dialer->reactor->ev, &dialer->timer);
-    ev_io_stop(dialer->reactor->ev, &dialer->writer);
-    free(dialer->addresses);
-    dialer->addresses = NULL;
+static void stop(struct dialer *dialer) {
+    struct attempt *attempt = dialer->attempt;
+    ev_timer_stop(dialer->reactor->ev, &attempt->timer);
+    ev_io_stop(dialer->reactor->ev, &attempt->writer);
+    free(attempt->addresses);
+    attempt->addresses = NULL;
+}
+
+static void free_attempt(struct dialer *dialer) {
+    free(dialer->attempt);
+    dialer->attempt = NULL;
+}
+
+void sw_dialer_cancel(struct dialer *dialer) {
+    struct attempt *attempt = dialer->attempt;
+    dialer->status = DIALER_IDLE;
+    if (attempt == NULL) return;
+    close_socket(dialer);
+    if (sw_transport_is_open(&attempt->transport)) attempt->transport.table->close(&attempt->transport);
+    sw_greeting_unref(attempt->yield.head);
+    stop(dialer);
+    free_attempt(dialer);
 }
 
 static void fail(struct dialer *dialer, struct sw_error error) {
-    close_socket(dialer);
+    sw_dialer_cancel(dialer);
     dialer->error = error;
-    end(dialer, DIALER_FAILED);
+    dialer->status = DIALER_FAILED;
 }
 
 static void make_ready(struct dialer *dialer) {
-    dialer->yield = (struct stage_yield){.head = NULL};
-    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) stages[i]->start(dialer->channel, &dialer->yield);
-    sw_plain_open(&dialer->transport, dialer->fd, &dialer->channel->fd);
-    dialer->fd = -1;
-    end(dialer, DIALER_READY);
+    struct attempt *attempt = dialer->attempt;
+    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) stages[i]->start(dialer->channel, &attempt->yield);
+    sw_plain_open(&attempt->transport, attempt->fd, &dialer->channel->fd);
+    attempt->fd = -1;
+    stop(dialer);
+    dialer->status = DIALER_READY;
 }
 
 void sw_dialer_take(struct dialer *dialer, struct sw_transport *transport, struct stage_yield *yield) {
     assert(dialer->status == DIALER_READY);
-    *transport = dialer->transport;
-    *yield = dialer->yield;
-    dialer->transport.table = NULL;
-    dialer->yield.head = NULL;
+    *transport = dialer->attempt->transport;
+    *yield = dialer->attempt->yield;
+    free_attempt(dialer);
     dialer->status = DIALER_IDLE;
-}
-
-void sw_dialer_cancel(struct dialer *dialer) {
-    close_socket(dialer);
-    if (sw_transport_is_open(&dialer->transport)) dialer->transport.table->close(&dialer->transport);
-    sw_greeting_unref(dialer->yield.head);
-    dialer->yield.head = NULL;
-    end(dialer, DIALER_IDLE);
 }
 
 /* --- connecting: the addresses in order --- */
@@ -82,12 +103,12 @@ static void address_failed(struct dialer *dialer, struct sw_error error) {
 }
 
 static void look_at_socket(struct dialer *dialer) {
-    int failed = sw_socket_outcome(dialer->fd);
+    int fd = dialer->attempt->fd, failed = sw_socket_outcome(fd);
     if (failed < 0) return;
     if (failed > 0) {
         address_failed(dialer, sw_error_system(failed, SW_STAGE_CONNECT));
-    } else if (sw_socket_is_self(dialer->fd)) {
-        sw_socket_set_abort(dialer->fd);
+    } else if (sw_socket_is_self(fd)) {
+        sw_socket_set_abort(fd);
         address_failed(dialer, sw_error_make(SW_SELF, SW_STAGE_CONNECT));
     } else {
         make_ready(dialer);
@@ -95,21 +116,23 @@ static void look_at_socket(struct dialer *dialer) {
 }
 
 static void wait_for_socket(struct dialer *dialer) {
-    ev_io_set(&dialer->writer, dialer->fd, EV_WRITE);
-    ev_io_start(dialer->reactor->ev, &dialer->writer);
+    struct attempt *attempt = dialer->attempt;
+    ev_io_set(&attempt->writer, attempt->fd, EV_WRITE);
+    ev_io_start(dialer->reactor->ev, &attempt->writer);
     sw_reactor_run_again(dialer->reactor);
     /* What is left of the attempt's time is shared among the addresses that are left, so that one black hole does not
      * take it all. */
-    size_t left = dialer->addresses->count - dialer->next + 1;
+    size_t left = attempt->count - attempt->next + 1;
     set_timer(dialer, time_left(dialer) / (double)left);
 }
 
 static void try_next(struct dialer *dialer) {
-    while (dialer->next < dialer->addresses->count) {
-        const struct sw_address *address = &dialer->addresses->list[dialer->next++];
+    struct attempt *attempt = dialer->attempt;
+    while (attempt->next < attempt->count) {
+        const struct sw_address *address = &attempt->addresses[attempt->next++];
         bool done;
         dialer->address = sw_address_ip(address);
-        int failed = sw_socket_connect(address, dialer->channel->options, &dialer->channel->fd, &dialer->fd, &done);
+        int failed = sw_socket_connect(address, dialer->channel->options, &dialer->channel->fd, &attempt->fd, &done);
         if (failed != 0) {
             dialer->error = sw_error_system(failed, SW_STAGE_CONNECT);
             continue;
@@ -122,13 +145,15 @@ static void try_next(struct dialer *dialer) {
 }
 
 static void connect_to(struct dialer *dialer, const struct sw_addresses *addresses) {
-    dialer->addresses = malloc(sizeof *addresses);
-    if (dialer->addresses == NULL) {
+    struct attempt *attempt = dialer->attempt;
+    size_t size = addresses->count * sizeof addresses->list[0];
+    attempt->addresses = malloc(size);
+    if (attempt->addresses == NULL) {
         fail(dialer, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
         return;
     }
-    *dialer->addresses = *addresses;
-    dialer->next = 0;
+    memcpy(attempt->addresses, addresses->list, size);
+    attempt->count = addresses->count;
     dialer->status = DIALER_CONNECTING;
     try_next(dialer);
 }
@@ -201,10 +226,6 @@ void sw_dialer_init(struct dialer *dialer, struct sw_reactor *reactor, struct sw
     dialer->reactor = reactor;
     dialer->channel = channel;
     dialer->on_change = on_change;
-    dialer->fd = -1;
-    ev_init(&dialer->timer, on_timer);
-    ev_init(&dialer->writer, on_writable);
-    dialer->timer.data = dialer->writer.data = dialer;
 }
 
 void sw_dialer_fini(struct dialer *dialer) {
@@ -218,10 +239,27 @@ void sw_dialer_set_server(struct dialer *dialer, struct sw_server *server) {
     dialer->port = server->port;
 }
 
+/* False: no memory. */
+static bool make_attempt(struct dialer *dialer) {
+    struct attempt *attempt = calloc(1, sizeof *attempt);
+    if (attempt == NULL) return false;
+    attempt->deadline = dialer->began + dialer->channel->options->connect_timeout;
+    attempt->fd = -1;
+    ev_init(&attempt->timer, on_timer);
+    ev_init(&attempt->writer, on_writable);
+    attempt->timer.data = attempt->writer.data = dialer;
+    dialer->attempt = attempt;
+    return true;
+}
+
 void sw_dialer_start(struct dialer *dialer) {
     struct sw_addresses addresses;
+    assert(dialer->attempt == NULL);
     dialer->began = sw_clock();
-    dialer->deadline = dialer->began + dialer->channel->options->connect_timeout;
+    if (!make_attempt(dialer)) {
+        fail(dialer, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
+        return;
+    }
     if (sw_resolver_numeric(dialer->server, &addresses)) {
         connect_to(dialer, &addresses);
         return;

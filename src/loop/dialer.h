@@ -35,20 +35,14 @@ struct dialer {
     struct sw_reactor *reactor;
     struct sw_channel *channel;
     void (*on_change)(struct dialer *dialer); /* after an event that changed the status */
+    struct attempt *attempt;                  /* RESOLVING, CONNECTING, READY: what only these need; else NULL */
+    struct sw_lookup *lookup;                 /* under way, perhaps for an attempt that ended before */
+    struct sw_server *server;                 /* of the last attempt; one reference or NULL */
+    double began;                             /* sw_clock: of the last attempt */
     enum dialer_status status;
-    struct sw_error error;    /* of the last address tried, or of the attempt */
-    struct sw_server *server; /* of the last attempt; one reference or NULL */
-    struct sw_ip address;     /* tried last */
+    struct sw_error error; /* of the last address tried, or of the attempt */
+    struct sw_ip address;  /* tried last */
     uint16_t port;
-    double began, deadline;         /* sw_clock: of the attempt */
-    struct sw_lookup *lookup;       /* under way, perhaps for an attempt that ended before */
-    struct sw_addresses *addresses; /* CONNECTING: what the name stands for ... */
-    size_t next;                    /* ... and the one to be tried next */
-    int fd;                         /* CONNECTING: -1: none */
-    struct sw_transport transport;  /* READY */
-    struct stage_yield yield;       /* READY */
-    ev_timer timer;
-    ev_io writer;
 };
 
 void sw_dialer_init(struct dialer *dialer, struct sw_reactor *reactor, struct sw_channel *channel,
