@@ -167,11 +167,10 @@ static int client_set_reconnect(lua_State *L) {
     if (client == NULL) return 3;
     struct sw_reconnect policy;
     lua_settop(L, 2);
-    sw_check_reconnect(L, (struct sw_spot){"client:set_reconnect", "spec"}, 2, &client->last_reconnect, &policy);
+    sw_check_reconnect(L, (struct sw_spot){"client:set_reconnect", "spec"}, 2, &client->reconnect, &policy);
     if (client->is_closed) return sw_push_closed(L, client->server);
     sw_channel_post_reconnect(client->channel, &policy);
     client->reconnect = policy;
-    if (policy.enabled) client->last_reconnect = policy;
     return sw_save_reconnect(L, 1, client);
 }
 
