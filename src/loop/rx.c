@@ -31,22 +31,20 @@ static void end(struct rx *rx, enum rx_status status, struct sw_error error) {
     ev_io_stop(rx->reactor->ev, &rx->reader);
 }
 
-static void put_messages(struct rx *rx) {
-    struct sw_pages pages;
-    size_t bytes;
-    uint64_t count = sw_assembly_take(&rx->in, &pages, &bytes);
-    if (rx->discards || count == 0)
-        sw_pages_free(&pages);
-    else if (sw_channel_post_messages(rx->channel, &pages, count, bytes))
+static void put_messages(struct rx *rx, struct sw_harvest *whole) {
+    if (rx->discards || whole->count == 0)
+        sw_pages_free(&whole->pages);
+    else if (sw_channel_post_messages(rx->channel, &whole->pages, whole->count, whole->bytes))
         sw_rx_set_room(rx, false);
 }
 
 /* Splits the bytes in the reactor's buffer, into pages of the pool if they are many. */
-static enum sw_err assemble(struct rx *rx, size_t size) {
+static enum sw_err assemble(struct rx *rx, size_t size, struct sw_harvest *whole) {
     unsigned large = sw_pages_count_large(sw_assembly_expected(size));
     struct sw_pages empty = {NULL, NULL};
     if (large > 0) empty = sw_channel_get_pages(rx->channel, large);
-    enum sw_err failed = sw_assembly_feed(&rx->in, &rx->channel->options->framing, rx->reactor->buffer, size, &empty);
+    enum sw_err failed =
+        sw_assembly_feed(&rx->in, &rx->channel->options->framing, rx->reactor->buffer, size, &empty, whole);
     if (empty.head != NULL) sw_channel_put_pages(rx->channel, &empty);
     return failed;
 }
@@ -55,8 +53,9 @@ static void digest(struct rx *rx, size_t size) {
     sw_progress_count_received(rx->progress, size);
     if (rx->channel->options->spin > 0) sw_reactor_stay_awake(rx->reactor, rx->channel->options->spin);
     if (rx->is_closed) return;
-    enum sw_err failed = assemble(rx, size);
-    put_messages(rx);
+    struct sw_harvest whole = {.count = 0};
+    enum sw_err failed = assemble(rx, size, &whole);
+    put_messages(rx, &whole);
     sw_progress_publish(rx->progress); /* after the messages: whoever sees the bytes counted can have them */
     if (failed == SW_FRAME) end(rx, RX_BROKEN, sw_error_make(SW_FRAME, SW_STAGE_RECEIVE));
     if (failed == SW_SYSTEM) end(rx, RX_BROKEN, sw_error_system(ENOMEM, SW_STAGE_RECEIVE));
