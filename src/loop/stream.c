@@ -1,6 +1,7 @@
 #include "loop/stream.h"
 
 #include "base/list.h"
+#include "channel/loop_end.h"
 
 /* --- how it ends --- */
 
@@ -70,11 +71,13 @@ static void on_closing(struct closing *closing) { handle_event(SW_HOLDER(closing
 
 void sw_stream_init(struct stream *stream, struct sw_reactor *reactor, struct sw_channel *channel,
                     void (*on_change)(struct stream *stream)) {
+    struct sw_gauges before;
+    sw_channel_gauges(channel, &before);
     stream->on_change = on_change;
     stream->transport = (struct sw_transport){.table = NULL};
     stream->cause = sw_error_make(SW_OK, SW_STAGE_NONE);
-    sw_progress_init(&stream->progress, reactor, channel, &stream->tx.queue);
-    sw_tx_init(&stream->tx, reactor, channel, &stream->progress, on_tx);
+    sw_progress_init(&stream->progress, reactor, channel, &stream->tx.queue, &before);
+    sw_tx_init(&stream->tx, reactor, channel, &stream->progress, &before, on_tx);
     sw_rx_init(&stream->rx, reactor, channel, &stream->progress, on_rx);
     sw_closing_init(&stream->closing, reactor, on_closing);
 }

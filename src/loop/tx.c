@@ -148,7 +148,8 @@ enum outcome {
 static enum outcome look(struct tx *tx) {
     if (has_rest(tx)) return MORE;
     uint64_t last_id = tx->queue.last_id;
-    const struct sw_progress progress = sw_progress_now(tx->progress);
+    struct sw_gauges gauges;
+    const struct sw_progress progress = sw_progress_now(tx->progress, &gauges);
     take(tx, &progress);
     bool goes_on = tx->streak >= STREAK && !tx->is_fenced;
     tx->streak += tx->queue.last_id - last_id;
@@ -260,13 +261,13 @@ static void on_writable(struct ev_loop *ev, ev_io *writer, int events) {
 /* --- a connection --- */
 
 void sw_tx_init(struct tx *tx, struct sw_reactor *reactor, struct sw_channel *channel, struct progress *progress,
-                void (*on_change)(struct tx *tx)) {
+                const struct sw_gauges *before, void (*on_change)(struct tx *tx)) {
     memset(tx, 0, sizeof *tx);
     tx->reactor = reactor;
     tx->channel = channel;
     tx->progress = progress;
     tx->on_change = on_change;
-    sw_sendq_init(&tx->queue, channel->options->retain, progress->gauges.handed, progress->gauges.finished);
+    sw_sendq_init(&tx->queue, channel->options->retain, before->handed, before->finished);
     sw_written_init(&tx->written);
     ev_init(&tx->writer, on_writable);
     ev_init(&tx->ack_timer, on_ack_timer);

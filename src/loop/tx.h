@@ -60,9 +60,9 @@ struct tx {
     struct sw_soon soon;
 };
 
-/* `progress`, which counts for this send queue, is there already. */
+/* Its send queue goes on from what an earlier loop has published, `before`. */
 void sw_tx_init(struct tx *tx, struct sw_reactor *reactor, struct sw_channel *channel, struct progress *progress,
-                void (*on_change)(struct tx *tx));
+                const struct sw_gauges *before, void (*on_change)(struct tx *tx));
 void sw_tx_fini(struct tx *tx);
 
 /* A connection is open: the head (one reference, taken; NULL: none), then messages, go to the transport from now on, by
