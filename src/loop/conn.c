@@ -276,10 +276,12 @@ static void look_at_stream(struct conn *conn) {
     if (!sw_stream_is_open(&conn->stream) || phase == CLOSING_NOT) return;
     bool is_new = conn->state == CONN_OPEN || conn->cause.err != conn->stream.cause.err;
     conn->cause = conn->stream.cause;
-    if (phase == CLOSING_OVER)
+    if (phase == CLOSING_OVER) {
         finish_stream(conn);
-    else if (is_new && next_step(conn, EVENT_ENDING) == STEP_SHOW_END)
-        enter(conn, CONN_CLOSING);
+        return;
+    }
+    if (is_new && next_step(conn, EVENT_ENDING) == STEP_SHOW_END) enter(conn, CONN_CLOSING);
+    sw_reactor_set_timer(conn->reactor, &conn->timer, sw_stream_wait(&conn->stream));
 }
 
 /* --- commands --- */
@@ -483,8 +485,14 @@ static void on_stream(struct stream *stream) {
 
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     (void)ev, (void)events;
-    attempt(timer->data);
-    finish_event(timer->data);
+    struct conn *conn = timer->data;
+    if (conn->state == CONN_WAITING) {
+        attempt(conn);
+    } else {
+        sw_stream_advance(&conn->stream);
+        look_at_stream(conn);
+    }
+    finish_event(conn);
 }
 
 struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel, void (*on_over)(struct conn *conn),

@@ -38,7 +38,7 @@ struct conn {
     uint32_t superseded;   /* connect commands that a later command took the place of: each is owed an error */
     bool needs_room;       /* WAITING: for room in the inbox only */
     double since;          /* sw_clock: OPEN: when it was ready; WAITING: when the last attempt failed */
-    ev_timer timer;        /* WAITING: until the next attempt */
+    ev_timer timer;        /* WAITING: until the next attempt; CLOSING: until the stream is to be looked at */
     struct dialer dialer;
     struct stream stream;
 };

@@ -3,7 +3,8 @@
  * A stream exists as long as its client, and is opened and closed once for each connection: the send queue (in tx) and
  * what is known of the inbox (in rx) outlive connections. Its owner uses tx and rx directly for these two. Of the
  * connection it tells the stream only how to end it, and looks at sw_stream_phase after each call of a function that may
- * change it, and when it is told by on_change.
+ * change it, and when it is told by on_change. While the connection ends, time matters, too, and the timer is the owner's:
+ * sw_stream_wait says when to call sw_stream_advance.
  */
 #ifndef SW_LOOP_STREAM_H
 #define SW_LOOP_STREAM_H
@@ -44,6 +45,11 @@ static inline bool sw_stream_is_open(const struct stream *stream) { return sw_tr
 
 /* How far its end has come. CLOSING_OVER: it is to be closed. */
 static inline enum closing_phase sw_stream_phase(const struct stream *stream) { return stream->closing.phase; }
+
+/* Its end goes on as far as it can, and in so many seconds at most it is to be asked to go on again; < 0: it does not end.
+ */
+void sw_stream_advance(struct stream *stream);
+static inline double sw_stream_wait(const struct stream *stream) { return sw_closing_wait(&stream->closing); }
 
 /* The host has accepted messages. */
 void sw_stream_send(struct stream *stream);
