@@ -34,10 +34,10 @@ struct rx {
     bool discards;                    /* the script wants no messages */
 
     /* Of the connection. */
+    bool is_closed; /* the client is: bytes are read only so that the peer can end, and dropped */
     enum rx_status status;
     struct sw_error error;
     struct sw_transport *transport; /* NULL: none is open */
-    bool is_closed;                 /* the client is: bytes are read only so that the peer can end, and dropped */
     struct sw_assembly in;
     ev_io reader;
 };

@@ -44,6 +44,9 @@ struct tx {
     /* Of the connection. */
     enum tx_status status;
     struct sw_error error;
+    bool is_fenced;  /* the connection is to end: the fence stays, and nothing is waited for to come together */
+    bool is_final;   /* the client is closed: no command can change the fence any more */
+    bool is_resting; /* ack_timer only waits to see whether more is sent */
     struct sw_transport *transport; /* NULL: none is open */
     struct sw_greeting *head;       /* goes out before the first message; one reference, until it is handed over */
     size_t head_sent;               /* bytes of it */
@@ -52,9 +55,6 @@ struct tx {
     uint64_t fence; /* no message after this one is sent; lowered also as a precaution, while commands wait that may end
                         the connection; UINT64_MAX: no limit */
     uint64_t streak; /* messages taken since the host had none for us */
-    bool is_fenced;  /* the connection is to end: the fence stays, and nothing is waited for to come together */
-    bool is_final;   /* the client is closed: no command can change the fence any more */
-    bool is_resting; /* ack_timer only waits to see whether more is sent */
     ev_io writer;
     ev_timer ack_timer; /* runs while something is not acknowledged, and a while longer */
     struct sw_soon soon;

@@ -24,7 +24,7 @@ static bool is_alike(const struct sw_stretch *a, const struct sw_stretch *b) {
 
 static bool make_room(struct sw_written *list) {
     if (list->count < list->capacity) return true;
-    size_t capacity = list->capacity * 2;
+    unsigned capacity = list->capacity * 2;
     struct sw_stretch *block = malloc(capacity * sizeof *block);
     if (block == NULL) return false;
     memcpy(block, list->list, list->count * sizeof *block);
@@ -49,7 +49,7 @@ void sw_written_add(struct sw_written *list, uint64_t written, uint64_t carried)
 }
 
 uint64_t sw_written_acked(struct sw_written *list, uint64_t written) {
-    size_t whole = 0;
+    unsigned whole = 0;
     if (written < list->gone_written) return list->gone_carried; /* the kernel did not say */
     for (; whole < list->count; whole++) {
         const struct sw_stretch *stretch = &list->list[whole];

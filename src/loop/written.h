@@ -24,7 +24,7 @@ enum { SW_STRETCHES = 2 }; /* a greeting and messages: all that a plain connecti
 
 struct sw_written {
     struct sw_stretch own[SW_STRETCHES], *list; /* oldest first; list is `own`, or a larger block */
-    size_t count, capacity;
+    unsigned count, capacity;
     uint64_t gone_written, gone_carried; /* of the stretches that are acknowledged whole, and no more in the list */
 };
 
