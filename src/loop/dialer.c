@@ -17,23 +17,24 @@ static const double LOOKUP_RETRY = 0.02;
 /* In the order in which they are carried out. */
 static const struct stage *const stages[] = {&sw_greeting_stage};
 
-/* What is needed only until the attempt's outcome is there and taken: most clients are connected most of the time. */
+/* What is needed only until the outcome is there and taken: most clients are connected most of the time. */
 struct attempt {
-    double deadline;               /* sw_clock */
-    struct sw_address *addresses;  /* CONNECTING: what the name stands for, so many ... */
-    size_t count, next;            /* ... and the one to be tried next */
+    ev_timer timer;
+    ev_io writer;
     int fd;                        /* CONNECTING: -1: none */
     struct sw_transport transport; /* READY */
     struct stage_yield yield;      /* READY */
-    ev_timer timer;
-    ev_io writer;
+    unsigned count, next;          /* CONNECTING: so many addresses, and the one to be tried next */
+    struct sw_address addresses[]; /* what the name stands for */
 };
 
 static void set_timer(struct dialer *dialer, double seconds) {
     sw_reactor_set_timer(dialer->reactor, &dialer->attempt->timer, seconds);
 }
 
-static double time_left(const struct dialer *dialer) { return dialer->attempt->deadline - sw_clock(); }
+static double time_left(const struct dialer *dialer) {
+    return dialer->began + dialer->channel->options->connect_timeout - sw_clock();
+}
 
 /* --- the end of an attempt --- */
 
@@ -44,20 +45,14 @@ static void close_socket(struct dialer *dialer) {
     attempt->fd = -1;
 }
 
-/* Nothing of the attempt goes on but its lookup. */
-static void stop(struct dialer *dialer) {
-    struct attempt *attempt = dialer->attempt;
-    ev_timer_stop(dialer->reactor->ev, &attempt->timer);
-    ev_io_stop(dialer->reactor->ev, &attempt->writer);
-    free(attempt->addresses);
-    attempt->addresses = NULL;
-}
+static void stop_timer(struct dialer *dialer) { ev_timer_stop(dialer->reactor->ev, &dialer->attempt->timer); }
 
 static void free_attempt(struct dialer *dialer) {
     free(dialer->attempt);
     dialer->attempt = NULL;
 }
 
+/* Nothing of it goes on but its lookup. */
 void sw_dialer_cancel(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
     dialer->status = DIALER_IDLE;
@@ -65,7 +60,7 @@ void sw_dialer_cancel(struct dialer *dialer) {
     close_socket(dialer);
     if (sw_transport_is_open(&attempt->transport)) attempt->transport.table->close(&attempt->transport);
     sw_greeting_unref(attempt->yield.head);
-    stop(dialer);
+    stop_timer(dialer);
     free_attempt(dialer);
 }
 
@@ -80,7 +75,8 @@ static void make_ready(struct dialer *dialer) {
     for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) stages[i]->start(dialer->channel, &attempt->yield);
     sw_plain_open(&attempt->transport, attempt->fd, &dialer->channel->fd);
     attempt->fd = -1;
-    stop(dialer);
+    ev_io_stop(dialer->reactor->ev, &attempt->writer);
+    stop_timer(dialer);
     dialer->status = DIALER_READY;
 }
 
@@ -90,6 +86,30 @@ void sw_dialer_take(struct dialer *dialer, struct sw_transport *transport, struc
     *yield = dialer->attempt->yield;
     free_attempt(dialer);
     dialer->status = DIALER_IDLE;
+}
+
+/* --- its beginning --- */
+
+static void on_timer(struct ev_loop *ev, ev_timer *timer, int events);
+static void on_writable(struct ev_loop *ev, ev_io *writer, int events);
+
+/* Makes the attempt, anew where a lookup was waited for. False: no memory, so it has failed. */
+static bool make_attempt(struct dialer *dialer, const struct sw_addresses *addresses) {
+    size_t size = addresses->count * sizeof addresses->list[0];
+    struct attempt *attempt = calloc(1, sizeof *attempt + size);
+    sw_dialer_cancel(dialer);
+    if (attempt == NULL) {
+        fail(dialer, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
+        return false;
+    }
+    ev_init(&attempt->timer, on_timer);
+    ev_init(&attempt->writer, on_writable);
+    attempt->timer.data = attempt->writer.data = dialer;
+    attempt->fd = -1;
+    attempt->count = (unsigned)addresses->count;
+    memcpy(attempt->addresses, addresses->list, size);
+    dialer->attempt = attempt;
+    return true;
 }
 
 /* --- connecting: the addresses in order --- */
@@ -145,15 +165,7 @@ static void try_next(struct dialer *dialer) {
 }
 
 static void connect_to(struct dialer *dialer, const struct sw_addresses *addresses) {
-    struct attempt *attempt = dialer->attempt;
-    size_t size = addresses->count * sizeof addresses->list[0];
-    attempt->addresses = malloc(size);
-    if (attempt->addresses == NULL) {
-        fail(dialer, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
-        return;
-    }
-    memcpy(attempt->addresses, addresses->list, size);
-    attempt->count = addresses->count;
+    if (!make_attempt(dialer, addresses)) return;
     dialer->status = DIALER_CONNECTING;
     try_next(dialer);
 }
@@ -239,31 +251,15 @@ void sw_dialer_set_server(struct dialer *dialer, struct sw_server *server) {
     dialer->port = server->port;
 }
 
-/* False: no memory. */
-static bool make_attempt(struct dialer *dialer) {
-    struct attempt *attempt = calloc(1, sizeof *attempt);
-    if (attempt == NULL) return false;
-    attempt->deadline = dialer->began + dialer->channel->options->connect_timeout;
-    attempt->fd = -1;
-    ev_init(&attempt->timer, on_timer);
-    ev_init(&attempt->writer, on_writable);
-    attempt->timer.data = attempt->writer.data = dialer;
-    dialer->attempt = attempt;
-    return true;
-}
-
 void sw_dialer_start(struct dialer *dialer) {
     struct sw_addresses addresses;
-    assert(dialer->attempt == NULL);
     dialer->began = sw_clock();
-    if (!make_attempt(dialer)) {
-        fail(dialer, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
-        return;
-    }
     if (sw_resolver_numeric(dialer->server, &addresses)) {
         connect_to(dialer, &addresses);
         return;
     }
+    addresses.count = 0; /* yet */
+    if (!make_attempt(dialer, &addresses)) return;
     dialer->status = DIALER_RESOLVING;
     look_up(dialer);
 }
