@@ -46,7 +46,7 @@ static struct client *make(struct host *host, const struct sw_options *options, 
     client->channel = channel;
     client->channel->owner = client;
     client->reports_tail = &client->reports;
-    client->reconnect = start->reconnect;
+    sw_channel_post_reconnect(channel, &start->reconnect);
     sw_host_note_linger(host, options->linger);
     return client;
 }

@@ -21,7 +21,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/backoff.h"
 #include "buffer/cursor.h"
 #include "channel/report.h"
 #include "host/policy.h"
@@ -51,15 +50,14 @@ struct client {
     bool is_moved;     /* set_server came after the last connect: only the loop knows which server it is busy with */
     uint64_t serial;   /* records consumed */
 
-    struct sw_server *server;      /* as the script set it, one reference; the loop has its own */
-    struct sw_reconnect reconnect; /* in force; while it is off, with the values that it had last */
+    struct sw_server *server; /* as the script set it, one reference; the loop has its own */
 
     /* Taken and not delivered. */
     struct sw_cursor messages;
     uint64_t taken, passed; /* messages taken, messages delivered or dropped: in all */
     struct sw_report *reports, **reports_tail;
-    uint64_t report_count; /* of the events they stand for: losses are told apart */
-    uint64_t heard_count;  /* of the reports for which a handler is set */
+    unsigned report_count; /* of the events they stand for: losses are told apart */
+    unsigned heard_count;  /* of the reports for which a handler is set */
     uint64_t ends_taken;   /* reports of an end */
     size_t unsettled;      /* delivered bytes that the channel has not been told of */
 };
