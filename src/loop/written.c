@@ -5,14 +5,14 @@
 #include <string.h>
 
 void sw_written_init(struct sw_written *list) {
-    list->list = list->own;
+    list->list = &list->own;
     list->count = 0;
-    list->capacity = SW_STRETCHES;
+    list->capacity = 1;
     list->gone_written = list->gone_carried = 0;
 }
 
 void sw_written_fini(struct sw_written *list) {
-    if (list->list != list->own) free(list->list);
+    if (list->list != &list->own) free(list->list);
     sw_written_init(list);
 }
 
@@ -28,7 +28,7 @@ static bool make_room(struct sw_written *list) {
     struct sw_stretch *block = malloc(capacity * sizeof *block);
     if (block == NULL) return false;
     memcpy(block, list->list, list->count * sizeof *block);
-    if (list->list != list->own) free(list->list);
+    if (list->list != &list->own) free(list->list);
     list->list = block;
     list->capacity = capacity;
     return true;
