@@ -2,8 +2,8 @@
 --
 --     ulimit -n 2100; tools/run release lua spec/stress/idle.lua [CONNECTIONS]      (2000; a multiple of 50)
 --
--- Checked, exit status 1 if it is not so: the resident memory of this process grows by at most 2.5 KiB for each. Clients
--- connect a few at a time: an attempt needs memory of its own, and so does this script, which then serve the next ones.
+-- Checked, exit status 1 if it is not so: the resident memory of this process grows by at most 2.5 KiB each. Clients
+-- connect a few at a time: an attempt needs memory of its own, and so does this script, which serve the next ones then.
 
 local sidewire = require "sidewire.core"
 local Peer = require "spec.support.peer"

@@ -241,6 +241,7 @@ void sw_dialer_init(struct dialer *dialer, struct sw_reactor *reactor, struct sw
 }
 
 void sw_dialer_fini(struct dialer *dialer) {
+    assert(dialer->attempt == NULL);
     if (dialer->lookup != NULL) dialer->lookup->owner = NULL;
     sw_server_unref(dialer->server);
 }
