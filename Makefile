@@ -17,19 +17,21 @@
 #   make bench-quick    the figures that decide, next to LuaSocket's
 #   make stress         SECONDS (60) of everything at once, at random from SEED (the time); KIND=asan or tsan: slower
 #   make wild           SECONDS (60) of a hostile script, at random from SEED (the time); KIND=asan or tsan
-#   make install        PREFIX=DIR (default /usr/local), DESTDIR=DIR
+#   make install        PREFIX=DIR (default /usr/local), DESTDIR=DIR; LUADIR=DIR and LIBDIR=DIR: where Lua looks for modules
 #   make clean
 #
 # Each KIND (release, debug, asan, tsan, valgrind; fuzz by itself) is built in its own folder build/KIND. FAULTS=1 builds
 # it, in build/KIND-faults, so that tests can make system calls and allocations fail (spec/injector/rules.h). Variables for
 # other systems: CC, LUA (the interpreter), LUA_INCDIR, LUA_LIBS, LIBEV_INCDIR, LIBEV_LIBDIR, WERROR= (warnings do not
-# stop the build).
+# stop the build), SETUP=no (nothing is looked for and nothing is installed before a job).
 # CORE_LDFLAGS=-Wl,-z,nodelete keeps the module mapped, so that leak reports of `make check` can name its functions.
 
 KIND ?= release
 B = build/$(KIND)$(if $(FAULTS),-faults)
 LUA ?= lua5.4
 PREFIX ?= /usr/local
+LUADIR = $(PREFIX)/share/lua/5.4
+LIBDIR = $(PREFIX)/lib/lua/5.4
 SYSTEM := $(shell uname)
 ifeq ($(origin CC),default)
 CC = gcc
@@ -83,7 +85,7 @@ COMPILE = $(CC) $(LANGUAGE) $(CFLAGS_$(KIND)) $(CFLAGS) $(CALLS_STAY) -MMD -MP
 # Not `:=`: pkg-config may be there only after `make setup`, so these are asked when a recipe needs them.
 LUA_PC = $(shell for name in lua5.4 lua-5.4 lua; do \
 	pkg-config --exists "$$name >= 5.4" "$$name < 5.5" 2>/dev/null && echo $$name && break; done)
-LUA_CFLAGS = $(if $(LUA_INCDIR),-isystem $(LUA_INCDIR),$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LUA_PC))))
+LUA_CFLAGS = $(if $(LUA_INCDIR),-isystem "$(LUA_INCDIR)",$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LUA_PC))))
 LUA_LIBS = $(shell pkg-config --libs $(LUA_PC))
 EV_CFLAGS = $(LIBEV_INCDIR:%=-isystem %)
 EV_LIBS = $(LIBEV_LIBDIR:%=-L%) -lev
@@ -185,7 +187,7 @@ $B/planted/planted.so: spec/planted/planted.c | ready-build $B/planted
 
 # What sidewire is measured against, besides Lua libraries; Qt where it is installed.
 QT = Qt6Core Qt6Network
-HAS_QT = $(shell pkg-config --exists $(QT) && command -v $(CXX))
+HAS_QT = $(shell pkg-config --exists $(QT) 2>/dev/null && command -v $(CXX))
 bench-programs: $B/bench/plain $(if $(HAS_QT),$B/bench/qt)
 
 $B/bench/plain: bench/plain.c | $B/bench
@@ -222,9 +224,9 @@ bench-quick: ready-demo $(CORE) $B/peer
 		CANDIDATES="sidewire luasocket luasocket_queue" OUTPUT=none
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/lib/lua/5.4/sidewire $(DESTDIR)$(PREFIX)/share/lua/5.4/sidewire
-	install -m 755 $(CORE) $(DESTDIR)$(PREFIX)/lib/lua/5.4/sidewire/
-	install -m 644 $(wildcard lua/sidewire/*.lua) $(DESTDIR)$(PREFIX)/share/lua/5.4/sidewire/
+	install -d "$(DESTDIR)$(LIBDIR)/sidewire" "$(DESTDIR)$(LUADIR)/sidewire"
+	install -m 755 $(CORE) "$(DESTDIR)$(LIBDIR)/sidewire/"
+	install -m 644 $(wildcard lua/sidewire/*.lua) "$(DESTDIR)$(LUADIR)/sidewire/"
 
 # --- testing ---
 
@@ -319,24 +321,28 @@ setup:
 	@tools/setup
 
 # Before anything is compiled or run: a look for what that needs, some milliseconds when it is there.
+# When something is missing, that installs Debian packages, by sudo and apt-get. SETUP=no is for package managers (the
+# rockspec passes it): they have looked for what is needed themselves, and their users have not asked for another one's
+# work.
+READY = @$(if $(filter no,$(SETUP)),true,tools/setup --quiet)
 ready-build:
-	@tools/setup --quiet build
+	$(READY) build
 ready-demo: ready-build
-	@tools/setup --quiet demo
+	$(READY) demo
 ready-bench: ready-build
-	@tools/setup --quiet bench
+	$(READY) bench
 ready-test: ready-build
-	@tools/setup --quiet test
+	$(READY) test
 ready-check: ready-build
-	@tools/setup --quiet check
+	$(READY) check
 ready-fuzz: ready-build
-	@tools/setup --quiet fuzz
+	$(READY) fuzz
 ready-docs: ready-test
-	@tools/setup --quiet docs
+	$(READY) docs
 ready-lint: ready-build
-	@tools/setup --quiet lint
+	$(READY) lint
 ready-rock: ready-build
-	@tools/setup --quiet rock
+	$(READY) rock
 
 clean:
 	rm -rf build

@@ -80,7 +80,8 @@ describe("the peer's orderly end", function()
       local disconnect = assert(events:wait("disconnect", round))
       best = math.min(best, socket.gettime() - began)
       assert.equal("EPEER", disconnect[3])
-      assert.same({ stage = "receive", unsent = 0, unacked = 0, partial = 0, will_retry = true }, disconnect[4])
+      assert.same({ stage = "receive", unsent = 0, unacked = 0, partial = 0, merged = 0, will_retry = true },
+        disconnect[4])
     end
     assert.is_true(best < 0.1)
   end)
@@ -536,7 +537,7 @@ describe("a script that does not poll", function()
     assert.is_true(got.n > 0)
   end)
 
-  it("[F38] starts no new attempt while the inbox is full, and one when there is room", function()
+  it("[F38] makes new connections while the inbox is full, and reads from them when there is room", function()
     local client, peer, got = flooded { reconnect = 0.01 }
     peer:command "stall on"
     send_all(client, kilobyte, 2000)
@@ -544,40 +545,81 @@ describe("a script that does not poll", function()
     peer:command "reset" -- seen, because there is something to write
     peer:command "mode sink"
     peer:command "stall off"
-    assert(util.wait_until(function() return client:state() == "waiting" end))
-    assert.is_true(client:stats().paused)
-    assert.equal("EFULL", (select(3, client:wait("connected", util.DEADLINE))))
-    assert.equal(1, peer:stats().accepted)
-    assert.equal(0, got.n)
-    assert(util.poll_until(function() return client:is_connected() end))
-    assert.is_true(got.n > 0)
     assert(peer:wait_accepted(2))
+    assert(client:wait("connected", util.DEADLINE))
+    assert.is_true(client:stats().paused)
+    assert.equal(0, got.n)
     wait_finished(client)
+    assert.is_true(got.n > 0)
   end)
 
-  it("[F38] keeps its client's reports even so: one connect for each disconnect", function()
-    local peer = start_peer()
-    local client = util.client(peer, { inbox_limit = 4 * KIB, reconnect = 0.001 })
-    local events = util.collect(client)
-    assert(client:connect())
-    local ended = 0
-    assert(util.wait_until(function()
-      if client:is_connected() then
-        peer:command "close"
-        ended = ended + 1
-      end
-      return client:stats().paused
-    end))
-    assert.is_true(ended > 1)
-    assert(util.poll_until(function() return client:is_connected() end))
-    assert(events:wait("connect", events:count "disconnect" + 1))
-    local last
-    for _, name in ipairs(events:names()) do
-      if name == "connect" or name == "disconnect" then
-        assert.not_equal(last, name)
-        last = name
+  -- Events by name, and how many connections the connects, and the disconnects, stand for.
+  local function check_pairs(events)
+    local connects, disconnects, last = 0, 0, "disconnect"
+    for _, event in ipairs(events) do
+      if event[1] == "connect" then connects = connects + 1 + event[2].merged end
+      if event[1] == "disconnect" then disconnects = disconnects + 1 + event[4].merged end
+      if event[1] == "connect" or event[1] == "disconnect" then
+        assert.not_equal(last, event[1])
+        last = event[1]
       end
     end
+    return connects, disconnects
+  end
+
+  it("[F38] goes on with connections that the peer ends at once, and hears of all of them in a few events", function()
+    local server = assert(socket.bind("127.0.0.1", 0))
+    local client = sidewire.new {
+      host = "127.0.0.1", port = select(2, server:getsockname()) // 1, reconnect = 0.001, inbox_limit = 4 * KIB,
+    }
+    local events = util.collect(client)
+    assert(client:connect())
+    for _ = 1, 400 do assert(server:accept()):close() end
+    local last = assert(server:accept())
+    server:close()
+    assert(util.wait_until(function() return client:is_connected() and client:stats().connects == 401 end))
+    assert(client:stats().inbox_bytes < 50 * KIB)
+    sidewire.poll()
+    local connects, disconnects = check_pairs(events)
+    assert.same({ 401, 400 }, { connects, disconnects })
+    assert(events:count "connect" < 120, events:count "connect" .. " events")
+    last:close()
+  end)
+
+  it("[F38] hears of every message that such connections lost", function()
+    local server = assert(socket.bind("127.0.0.1", 0))
+    local client = sidewire.new {
+      host = "127.0.0.1", port = select(2, server:getsockname()) // 1, reconnect = 0.001, retain = "none",
+    }
+    local events = util.collect(client)
+    assert(client:connect())
+    for n = 1, 300 do
+      local stranger = assert(server:accept())
+      assert(client:wait("connected", util.DEADLINE))
+      for _ = 1, 3 do assert(client:send "x") end
+      if n % 2 == 0 then stranger:setoption("linger", { on = true, timeout = 0 }) end -- a reset
+      stranger:close()
+      assert(util.wait_until(function() return not client:is_connected() or client:stats().connects > n end))
+    end
+    server:close()
+    client:set_reconnect(false)
+    sidewire.poll()
+    client:close(0)
+    sidewire.poll()
+    local lost, stats = {}, client:stats()
+    for _, event in ipairs(events) do
+      if event[1] == "lost" then
+        for id = event[2], event[3] do
+          assert.is_nil(lost[id])
+          lost[id] = event[4]
+        end
+      end
+    end
+    local count = 0
+    for _ in pairs(lost) do count = count + 1 end
+    assert.equal(stats.lost, count)
+    assert(count > 0)
+    assert.equal(stats.accepted, stats.lost + stats.finished)
   end)
 
   it("gets a message larger than inbox_limit, whole", function()

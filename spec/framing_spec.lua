@@ -262,11 +262,11 @@ describe("framing:", function()
     end)
 
     it("counts against queue_limit as any message", function()
-      local client = sidewire.new { queue_limit = 10 }
+      local client = sidewire.new { queue_limit = 26 } -- each message counts 8 bytes more
       assert.equal(1, client:write "12345678")
       assert.same({ 8, 1 }, { client:pending() })
       assert.same({ nil, "EFULL" }, { (function(id, _, code) return id, code end)(client:write "123") })
-      assert.same({ nil, "ETOOBIG" }, { (function(id, _, code) return id, code end)(client:write "12345678901") })
+      assert.same({ nil, "ETOOBIG" }, { (function(id, _, code) return id, code end)(client:write(("x"):rep(27))) })
       assert.equal(2, client:write "90")
       assert.same({ 10, 2 }, { client:pending() })
     end)

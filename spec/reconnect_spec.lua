@@ -68,7 +68,7 @@ describe("a script that does not poll", function()
   -- 64 KiB of inbox_limit have room for some 400 reports.
   for _, logs in ipairs { false, true } do
     local handlers = logs and "handlers for retry and log" or "a handler for retry"
-    it("does not stop the attempts, whose reports need no more memory, with " .. handlers, function()
+    it("[F38] does not stop the attempts, whose reports need no more memory, with " .. handlers, function()
       local port, retries = closed_port(), {}
       local client = sidewire.new { host = "127.0.0.1", port = port, reconnect = 0.001, inbox_limit = 65536 }
       client:on("retry", function(_, attempt) retries[#retries + 1] = attempt end)

@@ -152,7 +152,7 @@ describe("retain = 'unconfirmed'", function()
 
   it("drains when confirming makes room", function()
     local peer = Peer.start()
-    local client = util.connected(peer, { retain = "unconfirmed", queue_limit = 1000 })
+    local client = util.connected(peer, { retain = "unconfirmed", queue_limit = 1080 })
     local events = util.collect(client)
     local last
     repeat
@@ -198,7 +198,7 @@ describe("the acked event", function()
   end)
 
   it("waits while the inbox is full, and then tells the newest id", function()
-    local client = util.connected(Peer.start { mode = "sink" }, { inbox_limit = 4096, queue_limit = 1000 })
+    local client = util.connected(Peer.start { mode = "sink" }, { inbox_limit = 4096, queue_limit = 1080 })
     local events = util.collect(client, "acked", "drain")
     local rounds = 100 -- each with a drain, so that one acked event cannot take the place of the one before
     for _ = 1, rounds do

@@ -1,62 +1,188 @@
--- The rockspec names files one by one, the Makefile by folder: they must mean the same ones. `make rock` installs it.
+-- The rockspec leaves building and installing to the Makefile. Here, make is called as LuaRocks calls it, with a
+-- compiler and package managers that only take notes: what is compiled, and how, and what is installed where?
+-- `make rock` does it in earnest.
+local Peer = require "spec.support.peer"
+
 local PATH = "rockspec/sidewire-scm-1.rockspec"
+-- These stand first in the PATH, by their own names: the Makefile knows gcc by that.
+local COMPILER = [[#!/bin/sh
+echo "$*" >>"$NOTES/compiled"
+while [ "$1" != -o ]; do shift; done
+echo >"$2"
+]]
+local REFUSING = [[#!/bin/sh
+echo "${0##*/} $*" >>"$NOTES/asked"
+exit 1
+]]
+local KNOWN_NOTHING = "#!/bin/sh\n"
+local PROGRAMS = { gcc = COMPILER, sudo = REFUSING, ["apt-get"] = REFUSING, ["dpkg-query"] = KNOWN_NOTHING }
 
-local function load_rockspec()
-  local rockspec = {}
-  assert(loadfile(PATH, "t", rockspec))()
-  return rockspec
-end
-
-local function sorted(list)
-  table.sort(list)
-  return list
-end
-
-local function lines_of(command)
+local function lines_of(path)
+  local file = io.open(path)
+  if not file then return {} end
   local lines = {}
-  local output <close> = assert(io.popen("unset LD_PRELOAD; " .. command))
-  for line in output:lines() do lines[#lines + 1] = line end
+  for line in file:lines() do lines[#lines + 1] = line end
+  file:close()
   return lines
 end
 
--- The value of a variable of the Makefile.
-local function words_of(variable)
-  local rule = ("'say: ; @echo $(%s)'"):format(variable)
-  local words = {}
-  for word in lines_of("make -s --no-print-directory --eval=" .. rule .. " say")[1]:gmatch "%S+" do
-    words[#words + 1] = word
-  end
-  return words
+local function found(command, pattern)
+  local names = {}
+  local output <close> = assert(io.popen("unset LD_PRELOAD; " .. command .. " | LC_ALL=C sort"))
+  for line in output:lines() do names[#names + 1] = assert(line:match(pattern), line) end
+  return names
+end
+
+local function build_section()
+  local rockspec = {}
+  assert(loadfile(PATH, "t", rockspec))()
+  return rockspec.build
 end
 
 describe("the rockspec", function()
-  local modules = load_rockspec().build.modules
-  local core = modules["sidewire.core"]
+  local dir, build
 
-  it("compiles the Makefile's sources, each once", function()
-    local expected = words_of "ROOM_SOURCES"
-    for _, source in ipairs(words_of "HOST_SOURCES") do expected[#expected + 1] = source end
+  local function write(name, text)
+    local file <close> = assert(io.open(dir .. "/" .. name, "w"))
+    file:write(text)
+  end
+
+  -- LuaRocks' own variables, with flags that can be told from the Makefile's.
+  local function luarocks_variables()
+    return {
+      CC = "gcc",
+      CFLAGS = "-O2 -fPIC -DFROM_LUAROCKS",
+      LIBFLAG = "-shared -from-luarocks",
+      LUA_INCDIR = dir .. "/include/lua",
+      LIBEV_INCDIR = dir .. "/include/ev",
+      LIBEV_LIBDIR = dir .. "/lib/ev",
+      LUADIR = dir .. "/a tree/lua",
+      LIBDIR = dir .. "/a tree/lib",
+    }
+  end
+
+  -- The variables that LuaRocks passes to make, and those that are passed here in place of them.
+  local function assignments(instead)
+    local known = luarocks_variables()
+    local values = { CC = known.CC }
+    for name, value in pairs(build.variables) do
+      values[name] = value:gsub("%$%(([%w_]+)%)", function(variable)
+        return assert(known[variable], "not a variable of LuaRocks: " .. variable)
+      end)
+    end
+    for name, value in pairs(instead) do values[name] = value end
+    local words = {}
+    for name, value in pairs(values) do words[#words + 1] = ("'%s=%s'"):format(name, value) end
+    return table.concat(words, " ")
+  end
+
+  -- For a user who has no Lua interpreter, which tools/setup would miss, and other plans for what is built by hand.
+  local function make(arguments)
+    local command = ("unset LD_PRELOAD MAKEFLAGS MFLAGS MAKELEVEL FAULTS CFLAGS LDFLAGS CC; D=%s; "
+      .. "export NOTES=$D PATH=$D/bin:$PATH LUA=$D/none KIND=debug PREFIX=$D/other DESTDIR=$D/other; "
+      .. "exec make %s >$D/output 2>&1"):format(dir, arguments)
+    return os.execute(command) == true
+  end
+
+  -- As LuaRocks does it, though not in the checkout.
+  local function install()
+    local variables = assignments { B = dir .. "/luarocks" }
+    for _, target in ipairs { build.build_target, "install" } do
+      if not make(target .. " " .. variables) then error(table.concat(lines_of(dir .. "/output"), "\n")) end
+    end
+  end
+
+  -- The compiler's command lines since the last call, with their words as a set, by what they make in FOLDER.
+  local function compiled(folder)
+    local commands = {}
+    for _, line in ipairs(lines_of(dir .. "/compiled")) do
+      line = line:gsub(folder:gsub("%p", "%%%0"), "B")
+      local target = line:match "%-o (%S+)"
+      assert(not commands[target], target .. " is made twice")
+      commands[target] = { line = line, words = {} }
+      for word in line:gmatch "%S+" do commands[target].words[word] = true end
+    end
+    os.remove(dir .. "/compiled")
+    return commands
+  end
+
+  before_each(function()
+    build, dir = build_section(), Peer.tempdir()
+    assert(os.execute(("mkdir %s/bin"):format(dir)))
+    for name, text in pairs(PROGRAMS) do write("bin/" .. name, text) end
+    assert(os.execute(("chmod +x %s/bin/*"):format(dir)))
+  end)
+  after_each(function() Peer.remove(dir) end)
+
+  it("lets the Makefile build", function()
+    assert.same("make", build.type)
+  end)
+
+  it("installs the module and the Lua files of the tree, each under its name, and nothing else", function()
+    install()
+    local expected = { "lib/sidewire/core.so" }
+    for _, name in ipairs(found("find lua -type f", "^lua/(.*%.lua)$")) do expected[#expected + 1] = "lua/" .. name end
+    assert.same(expected, found(("cd '%s/a tree' && find . -type f"):format(dir), "^%./(.*)"))
+    for _, name in ipairs(found("find lua -type f", "^lua/(.*)$")) do
+      assert.same(lines_of("lua/" .. name), lines_of(dir .. "/a tree/lua/" .. name))
+    end
+  end)
+
+  it("has each source compiled once, and all anew though it was compiled before", function()
+    local expected = found("find src -name '*.c'", "^src/(.*)%.c$")
     assert(#expected > 30, "only " .. #expected .. " sources")
-    assert.same(sorted(expected), sorted { table.unpack(core.sources) })
+    for _ = 1, 2 do
+      install()
+      local sources = {}
+      for target, command in pairs(compiled(dir .. "/luarocks")) do
+        local name = target:match "^B/obj/(.*)%.o$"
+        if name then
+          assert(command.words["src/" .. name .. ".c"], command.line)
+          sources[#sources + 1] = name
+        end
+      end
+      table.sort(sources)
+      assert.same(expected, sources)
+    end
   end)
 
-  it("installs the Lua modules of the tree, under their names", function()
-    local expected = {}
-    for _, path in ipairs(lines_of "find lua -name '*.lua'") do
-      expected[path:match "^lua/(.*)%.lua$":gsub("/", "."):gsub("%.init$", "")] = path
+  it("has them compiled and linked as `make` does, with LuaRocks' flags after that and nothing else", function()
+    assert(make(("SETUP=no KIND=release LUA_INCDIR=%s/include/lua B=%s/release"):format(dir, dir)))
+    local by_make = compiled(dir .. "/release")
+    install()
+    local by_luarocks = compiled(dir .. "/luarocks")
+    assert(by_make["B/sidewire/core.so"] and by_make["B/sidewire/core.so"].words["-DNDEBUG"])
+    local more = { ["-isystem"] = true } -- and the next test's
+    for _, word in ipairs { "-O2", "-fPIC", "-DFROM_LUAROCKS", "-from-luarocks" } do more[word] = true end
+    for target, command in pairs(by_make) do
+      local other = assert(by_luarocks[target], target)
+      local after = other.line:match "%-DNDEBUG.*" or ""
+      assert(after:find("-O2 -fPIC -DFROM_LUAROCKS", 1, true), other.line)
+      command.words["-Werror"] = nil
+      for word in pairs(command.words) do assert(other.words[word], word .. " is not in: " .. other.line) end
+      for word in pairs(other.words) do
+        assert(command.words[word] or more[word] or word:find(dir, 1, true), word .. " is in: " .. other.line)
+      end
     end
-    local named = {}
-    for name, module in pairs(modules) do
-      if type(module) == "string" then named[name] = module end
-    end
-    assert.same(expected, named)
   end)
 
-  it("defines on Linux what the Makefile defines", function()
-    local expected = {}
-    for _, word in ipairs(words_of "FEATURES") do expected[#expected + 1] = word:match "^%-D(.*)" end
-    for _, word in ipairs(words_of "CFLAGS_release") do expected[#expected + 1] = word:match "^%-D(.*)" end
-    local linux = load_rockspec().build.platforms.linux.modules["sidewire.core"]
-    assert.same(sorted(expected), sorted { table.unpack(linux.defines) })
+  it("has them compiled and linked with LuaRocks' Lua and libev", function()
+    install()
+    local commands = compiled(dir .. "/luarocks")
+    local function has(target, text)
+      assert(commands[target].line:find(text, 1, true), text .. " is not in: " .. commands[target].line)
+    end
+    has("B/obj/sidewire.o", "-isystem " .. dir .. "/include/lua")
+    has("B/obj/loop/loop.o", "-isystem " .. dir .. "/include/ev")
+    has("B/sidewire/core.so", "-shared -from-luarocks")
+    has("B/sidewire/core.so", ("-Wl,-rpath,%s/lib/ev -L%s/lib/ev -lev"):format(dir, dir))
+  end)
+
+  it("asks for no packages of the system, as `make` does when something is missing", function()
+    install()
+    assert.same({}, lines_of(dir .. "/asked"))
+    assert.is_false(make("all " .. assignments { B = dir .. "/luarocks", SETUP = "" }))
+    local asked = table.concat(lines_of(dir .. "/asked"), "\n")
+    assert(asked:find "install", asked .. table.concat(lines_of(dir .. "/output"), "\n"))
   end)
 end)

@@ -117,7 +117,7 @@ describe("a host that sends on and on", function()
         end))
       end)
       local calls, moments = counts.sendmsg.calls, (socket.gettime() - began) / 1e-4
-      local limit = 100 + moments + count * (#text + 1) / 32768
+      local limit = 100 + 1.5 * (moments + count * (#text + 1) / 32768) -- some calls take only a part
       assert(calls < limit, ("%d calls for %d messages, more than %.0f"):format(calls, count, limit))
       assert(calls < count / 8, ("%d calls for %d messages"):format(calls, count))
       client:close()

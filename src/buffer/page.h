@@ -30,6 +30,9 @@
 /* The largest page as allocated, header included: a multiple of what systems map memory by (4 to 64 KiB). */
 enum { SW_PAGE_MAX = 65536 };
 
+/* What a message counts against a limit beside its bytes: its boundary, and its share of a page's header. */
+enum { SW_MESSAGE_OVERHEAD = 8 };
+
 /* A page that would be larger than this is one of the largest size: so no more than a quarter of it stays unused. */
 enum { SW_PAGE_SMALL_MAX = SW_PAGE_MAX / 4 * 3 };
 

@@ -60,7 +60,8 @@ struct sw_interest {
 /* The values are the newest ones whether they were posted or not. */
 struct sw_slots {
     unsigned posted; /* bits of enum sw_slot: posted since the loop took them last */
-    bool has_room;   /* credit: the inbox has room for what reading and dialling bring */
+    bool has_room;   /* credit: the inbox has room for what reading brings ... */
+    bool can_report; /* ... and for what dialling does */
     struct sw_interest interest;
     unsigned pages;     /* how many to prefault for the host */
     uint64_t confirmed; /* newest id that the script confirmed */

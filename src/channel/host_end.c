@@ -240,6 +240,14 @@ void sw_channel_post_credit(struct sw_channel *channel, size_t bytes, struct sw_
     if (tell) post_down(channel);
 }
 
+void sw_channel_post_told(struct sw_channel *channel, ptrdiff_t count) {
+    sw_channel_lock(channel);
+    channel->out.untold -= (size_t)count;
+    bool tell = channel->out.refused > 0 && post_slot(channel, SW_SLOT_CREDIT); /* a drain may be due */
+    sw_channel_unlock(channel);
+    if (tell) post_down(channel);
+}
+
 void sw_channel_post_reserve_free(struct sw_channel *channel) {
     sw_channel_lock(channel);
     channel->in.reserve_used = channel->in.reserve_taken = false;
@@ -297,15 +305,25 @@ void sw_channel_silence(struct sw_channel *channel) {
     sw_channel_unlock(channel);
 }
 
+/* With the lock held: what counts against queue_limit, as the script counts it. */
+static void measure_queue(const struct sw_channel *channel, struct sw_snapshot *snapshot) {
+    const struct sw_gauges *gauges = &channel->gauges;
+    bool retains = channel->options->retain >= SW_RETAIN_UNACKED;
+    snapshot->queue_messages = channel->out.last_id - sw_gauges_not_queued(gauges) + (retains ? gauges->in_flight : 0);
+    snapshot->queue_bytes = channel->out.bytes;
+    if (channel->out.bytes > 0) snapshot->queue_bytes -= (size_t)snapshot->queue_messages * SW_MESSAGE_OVERHEAD;
+}
+
 void sw_channel_snapshot(struct sw_channel *channel, struct sw_snapshot *snapshot) {
     sw_channel_lock(channel);
     snapshot->state = channel->state;
     snapshot->attached = channel->attached;
     snapshot->gone = channel->gone;
     snapshot->paused = channel->in.paused || channel->in.reserve_used;
+    snapshot->held = channel->in.reserve_used;
     snapshot->undelivered = channel->in.bytes > 0 || channel->in.reserve_used || channel->in.finished;
     snapshot->accepted = channel->out.last_id;
-    snapshot->queue_bytes = channel->out.bytes;
+    measure_queue(channel, snapshot);
     snapshot->inbox_bytes = channel->in.bytes;
     snapshot->ended = channel->ended;
     snapshot->gauges = channel->gauges;

@@ -53,6 +53,9 @@ bool sw_channel_post_confirmed(struct sw_channel *channel, uint64_t id);
  * to the pool, or are freed. */
 void sw_channel_post_credit(struct sw_channel *channel, size_t bytes, struct sw_pages *emptied);
 
+/* So many reports that were kept for their ranges are told (negative: kept anew) and count no longer. */
+void sw_channel_post_told(struct sw_channel *channel, ptrdiff_t count);
+
 /* The report from the reserved slot of the inbox was delivered: the loop may read, and use the slot, again. */
 void sw_channel_post_reserve_free(struct sw_channel *channel);
 

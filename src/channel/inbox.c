@@ -4,17 +4,12 @@
 
 void sw_inbox_init(struct sw_inbox *inbox) {
     memset(inbox, 0, sizeof *inbox);
-    inbox->tail = &inbox->reports;
+    sw_reports_init(&inbox->reports);
 }
 
 void sw_inbox_drop(struct sw_inbox *inbox) {
     sw_pages_free(&inbox->pages);
-    while (inbox->reports != NULL) {
-        struct sw_report *report = inbox->reports;
-        inbox->reports = report->next;
-        free(report);
-    }
-    inbox->tail = &inbox->reports;
+    sw_reports_free(sw_reports_take(&inbox->reports));
     inbox->reserve_used = false;
 }
 
@@ -31,32 +26,19 @@ bool sw_inbox_merge(struct sw_inbox *inbox, const struct sw_page *page, uint64_t
     return true;
 }
 
-void sw_inbox_report(struct sw_inbox *inbox, struct sw_report *report) {
-    report->next = NULL;
+struct sw_added sw_inbox_report(struct sw_inbox *inbox, struct sw_report *report) {
+    unsigned before = inbox->reports.count;
     report->after = inbox->messages;
-    *inbox->tail = report;
-    inbox->tail = &report->next;
-    inbox->waiting++;
-    inbox->bytes += sizeof *report;
-}
-
-struct sw_report *sw_inbox_newest(const struct sw_inbox *inbox) {
-    if (inbox->reports == NULL) return NULL;
-    return (struct sw_report *)(void *)((char *)inbox->tail - offsetof(struct sw_report, next));
+    struct sw_added added = sw_reports_add(&inbox->reports, report);
+    inbox->bytes -= before * sizeof *report;
+    inbox->bytes += inbox->reports.count * sizeof *report;
+    return added;
 }
 
 static void fill(struct sw_report *slot, const struct sw_report *report, uint64_t after) {
     *slot = *report;
     slot->next = NULL;
     slot->after = after;
-}
-
-bool sw_inbox_supersede(struct sw_inbox *inbox, const struct sw_report *report) {
-    struct sw_report *newest = sw_inbox_newest(inbox);
-    if (inbox->waiting < SW_REPORTS_EACH || newest->event != SW_EVENT_RETRY || report->event != SW_EVENT_RETRY)
-        return false;
-    fill(newest, report, newest->after);
-    return true;
 }
 
 void sw_inbox_reserve(struct sw_inbox *inbox, const struct sw_report *report) {
@@ -76,15 +58,12 @@ void sw_inbox_finish(struct sw_inbox *inbox, const struct sw_report *report) {
 
 void sw_inbox_take(struct sw_inbox *inbox, struct sw_delivery *delivery) {
     delivery->pages = inbox->pages;
-    delivery->reports = inbox->reports;
+    delivery->reports = sw_reports_take(&inbox->reports);
     delivery->messages = inbox->messages;
     delivery->reserve = inbox->reserve_used && !inbox->reserve_taken ? &inbox->reserve : NULL;
     delivery->final = inbox->finished ? &inbox->final : NULL;
     inbox->reserve_taken = inbox->reserve_used;
     inbox->pages = (struct sw_pages){NULL, NULL};
-    inbox->reports = NULL;
-    inbox->tail = &inbox->reports;
-    inbox->waiting = 0;
     inbox->finished = inbox->announced = false;
 }
 

@@ -14,17 +14,11 @@
 
 #include "buffer/page.h"
 #include "channel/report.h"
-
-/* What a message counts against inbox_limit beside its bytes: its boundary and its share of a page's header. */
-enum { SW_MESSAGE_OVERHEAD = 8 };
-
-/* So many reports, if the host takes none of them, are kept each for itself; a log report beyond that is dropped. */
-enum { SW_REPORTS_EACH = 256 };
+#include "channel/reports.h"
 
 struct sw_inbox {
     struct sw_pages pages;             /* loop puts, host takes */
-    struct sw_report *reports, **tail; /* loop puts, host takes and frees; in order */
-    unsigned waiting;                  /* how many they are */
+    struct sw_reports reports;         /* loop puts, host takes and frees */
     struct sw_report reserve;          /* loop fills when a report found no memory; the host's while it is taken */
     struct sw_report final;            /* loop fills, once: close; then the host's */
     bool reserve_used;                 /* loop sets, host clears when the report was delivered */
@@ -57,16 +51,8 @@ void sw_inbox_put(struct sw_inbox *inbox, struct sw_pages *pages, uint64_t count
  * it has not, and nothing was done. True: the page was copied. */
 bool sw_inbox_merge(struct sw_inbox *inbox, const struct sw_page *page, uint64_t count, size_t bytes);
 
-/* Appends a report, which the inbox owns from now on. */
-void sw_inbox_report(struct sw_inbox *inbox, struct sw_report *report);
-
-/* Has the report take the place of the newest one where that is superseded by it: both are retries, of which a host that
- * takes no reports would have one for each attempt, without end. A host that takes them now and then gets each. False: it
- * is to be appended. */
-bool sw_inbox_supersede(struct sw_inbox *inbox, const struct sw_report *report);
-
-/* The newest report, which the host has not taken; NULL: it has. */
-struct sw_report *sw_inbox_newest(const struct sw_inbox *inbox);
+/* Puts a report, which the inbox owns from now on; as sw_reports_add. */
+struct sw_added sw_inbox_report(struct sw_inbox *inbox, struct sw_report *report);
 
 /* Puts a report that found no memory into the reserved slot, if that is free. */
 void sw_inbox_reserve(struct sw_inbox *inbox, const struct sw_report *report);

@@ -22,7 +22,8 @@ void sw_channel_take_batch(struct sw_channel *channel, struct sw_batch *batch) {
     channel->commands_tail = &channel->commands;
     batch->attached = channel->attached;
     batch->slots = channel->slots;
-    batch->slots.has_room = !channel->in.paused && !channel->in.reserve_used;
+    batch->slots.can_report = !channel->in.reserve_used;
+    batch->slots.has_room = !channel->in.paused && batch->slots.can_report;
     batch->slots.pages = sw_outbox_needs(&channel->out, &channel->pool, channel->options->queue_limit);
     if (batch->slots.pages > 0) batch->slots.posted |= SW_SLOT_PAGES;
     channel->slots.posted = 0;
@@ -176,19 +177,17 @@ bool sw_channel_post_messages(struct sw_channel *channel, struct sw_pages *pages
     return paused;
 }
 
-bool sw_channel_is_full(struct sw_channel *channel) {
+bool sw_channel_can_report(struct sw_channel *channel) {
     sw_channel_lock(channel);
-    bool nudge = note_full(channel);
-    bool full = channel->in.paused || channel->in.reserve_used;
+    bool can = !channel->in.reserve_used;
     sw_channel_unlock(channel);
-    tell_host(channel, false, nudge);
-    return full;
+    return can;
 }
 
 /* Logs are for who has a handler, and must not fill the inbox. */
 static bool wants_log(struct sw_channel *channel) {
     sw_channel_lock(channel);
-    bool wanted = channel->slots.interest.log && !channel->in.paused && channel->in.waiting < SW_REPORTS_EACH;
+    bool wanted = channel->slots.interest.log && !channel->in.paused && channel->in.reports.count < SW_REPORTS_EACH;
     sw_channel_unlock(channel);
     return wanted;
 }
@@ -200,13 +199,13 @@ static struct sw_report *copy_report(const struct sw_report *report) {
 }
 
 /* With the lock held: puts the copy, which is the inbox's then, or does what can be done without. True as
- * sw_channel_mark_up. */
+ * sw_channel_mark_up. *copy becomes what is to be freed without the lock. */
 static bool put_report(struct sw_channel *channel, struct sw_report **copy, const struct sw_report *report) {
     bool must_not_be_lost = report->event == SW_EVENT_DISCONNECT || report->event == SW_EVENT_ERROR;
-    if (sw_inbox_supersede(&channel->in, report)) return sw_channel_mark_up(channel);
     if (*copy != NULL) {
-        sw_inbox_report(&channel->in, *copy);
-        *copy = NULL;
+        const struct sw_added added = sw_inbox_report(&channel->in, *copy);
+        channel->out.untold += added.kept;
+        *copy = added.dropped;
     } else if (must_not_be_lost) {
         sw_inbox_reserve(&channel->in, report);
     } else {
@@ -225,7 +224,7 @@ bool sw_channel_post_state_with(struct sw_channel *channel, uint64_t known, enum
     bool tell = put_report(channel, &copy, report);
     bool nudge = tell || channel->watch != SW_WATCH_NOTHING;
     sw_channel_unlock(channel);
-    free(copy);
+    sw_reports_free(copy);
     tell_host(channel, tell, nudge);
     return has_memory;
 }
@@ -238,14 +237,14 @@ bool sw_channel_post_report(struct sw_channel *channel, const struct sw_report *
     bool tell = put_report(channel, &copy, report);
     bool nudge = !has_memory && channel->watch != SW_WATCH_NOTHING; /* the reserved slot stops reading, too */
     sw_channel_unlock(channel);
-    free(copy);
+    sw_reports_free(copy);
     tell_host(channel, tell, nudge);
     return has_memory;
 }
 
 /* With the lock held: makes the newest report say more. False: it is another one, or taken. */
 static bool extend_acked(struct sw_channel *channel, uint64_t id) {
-    struct sw_report *newest = sw_inbox_newest(&channel->in);
+    struct sw_report *newest = sw_reports_newest(&channel->in.reports);
     if (newest == NULL || newest->event != SW_EVENT_ACKED) return false;
     newest->acked = id;
     newest->after = channel->in.messages;

@@ -60,8 +60,8 @@ bool sw_channel_post_state_with(struct sw_channel *channel, uint64_t known, enum
 /* Puts `count` whole messages of `bytes` bytes in all. True: the inbox is full now, stop reading. */
 bool sw_channel_post_messages(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes);
 
-/* True when the inbox is full, be it with reports: nothing is to be begun that would add to it. */
-bool sw_channel_is_full(struct sw_channel *channel);
+/* False: the reserved slot of the inbox is in use, and an end might have no place. Nothing is to be begun that could end. */
+bool sw_channel_can_report(struct sw_channel *channel);
 
 /* Puts a copy of the report. False: there was no memory; the reserved slot has a disconnect or error then, anything
  * else is dropped. */

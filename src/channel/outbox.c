@@ -8,9 +8,22 @@ enum {
     SMALL_MAX = 2048, /* bytes: of what is queued beyond that, the largest page wastes little */
 };
 
+/* What counts against the limit. */
+static size_t counted(const struct sw_outbox *outbox) {
+    return outbox->bytes + outbox->untold * sizeof(struct sw_report);
+}
+
+/* What the limit leaves. */
+static size_t space(const struct sw_outbox *outbox, size_t limit) {
+    size_t used = counted(outbox);
+    return used < limit ? limit - used : 0;
+}
+
+static void count_message(struct sw_outbox *outbox, size_t size) { outbox->bytes += size + SW_MESSAGE_OVERHEAD; }
+
 enum sw_err sw_outbox_admit(struct sw_outbox *outbox, size_t size, size_t limit) {
     if (size > limit) return SW_TOOBIG;
-    if (outbox->bytes <= limit - size) return SW_OK;
+    if (counted(outbox) == 0 || size + SW_MESSAGE_OVERHEAD <= space(outbox, limit)) return SW_OK;
     if (outbox->refused < size) outbox->refused = size;
     return SW_FULL;
 }
@@ -44,21 +57,21 @@ uint64_t sw_outbox_append(struct sw_outbox *outbox, const struct sw_slice *piece
     uint32_t before = page->used;
     for (size_t i = 0; i < count; i++) sw_page_put_ahead(page, pieces[i].data, pieces[i].size);
     sw_page_end(page, flags);
-    outbox->bytes += page->used - before;
+    count_message(outbox, page->used - before);
     outbox->run += page->used - before;
     return ++outbox->last_id;
 }
 
 uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t size, bool pinned) {
     sw_pages_join(&outbox->pages, chain);
-    outbox->bytes += size;
+    count_message(outbox, size);
     outbox->run = pinned ? 0 : outbox->run + size;
     return ++outbox->last_id;
 }
 
 /* Free pages that are of use: no more than queue_limit has room for, which the pool may keep in any case. */
 static size_t ready_goal(const struct sw_outbox *outbox, size_t limit) {
-    size_t queued = outbox->bytes / SW_PAGE_MAX, most = (limit - outbox->bytes) / SW_PAGE_MAX;
+    size_t queued = outbox->bytes / SW_PAGE_MAX, most = space(outbox, limit) / SW_PAGE_MAX;
     size_t goal = queued / READY_SHARE;
     if (goal < READY_MIN) goal = READY_MIN;
     if (goal > READY_MAX) goal = READY_MAX;
@@ -81,8 +94,8 @@ bool sw_outbox_release(struct sw_outbox *outbox, size_t bytes, size_t limit) {
     assert(bytes <= outbox->bytes);
     outbox->bytes -= bytes;
     if (outbox->refused == 0) return false;
-    size_t space = limit - outbox->bytes;
-    if (space < limit / 2 || space < outbox->refused) return false;
+    size_t left = space(outbox, limit), needed = outbox->refused + SW_MESSAGE_OVERHEAD;
+    if (left < limit / 2 || (left < needed && counted(outbox) > 0)) return false;
     outbox->refused = 0;
     return true;
 }

@@ -15,18 +15,21 @@
 #include "base/slice.h"
 #include "buffer/page.h"
 #include "buffer/pool.h"
+#include "channel/report.h"
 
 struct sw_outbox {
     struct sw_pages pages; /* host fills, loop takes */
     uint64_t last_id;      /* host: newest accepted id */
-    size_t bytes;          /* host adds, loop subtracts: accepted and not finished with */
+    size_t bytes;          /* host adds, loop subtracts: accepted and not finished with; SW_MESSAGE_OVERHEAD included */
     size_t run;            /* host: bytes copied into pages since the last pinned message, or since the start */
+    size_t untold;         /* reports kept for their ranges of lost messages (reports.h), which sending adds to: they count, too */
     size_t refused;   /* host sets, loop clears: size of the refused message that a drain event is owed for; 0 = none */
     bool announced;   /* the loop was told, or looks without being told: a further message need not wake it */
     bool wants_pages; /* host sets, loop clears: prefaulted pages would be of use */
 };
 
-/* Would the message be accepted? SW_TOOBIG: never. SW_FULL: not now, and a drain is owed. */
+/* Would the message be accepted? SW_TOOBIG: never. SW_FULL: not now, and a drain is owed. An empty queue accepts each that
+ * is no larger than the limit. */
 enum sw_err sw_outbox_admit(struct sw_outbox *outbox, size_t size, size_t limit);
 
 /* Bytes of a further message that fit without a new page. */

@@ -8,6 +8,7 @@
 #define SW_CHANNEL_REPORT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/address.h"
@@ -58,7 +59,18 @@ struct sw_report {
     };
     uint64_t unacked; /* disconnect, error: handed over and not acknowledged */
     uint64_t partial; /* disconnect: bytes of an unfinished message from the peer that were dropped */
-    struct sw_loss lost_unknown, lost_unsent; /* disconnect, error, close: told as `lost` events first */
+    struct sw_loss lost_unknown, lost_unsent; /* disconnect, error, close: told as `lost` events first ... */
+    struct sw_report *kept; /* ... after those of earlier reports, which this one stands for (reports.h), linked by next */
+    uint32_t merged;        /* connect, disconnect: how many earlier ones it stands for */
 };
+
+/* It has lost messages to tell of, those of the reports that it keeps left aside. */
+static inline bool sw_report_has_ranges(const struct sw_report *report) {
+    return report->lost_unknown.first != 0 || report->lost_unsent.first != 0;
+}
+
+static inline bool sw_report_tells_loss(const struct sw_report *report) {
+    return report->kept != NULL || sw_report_has_ranges(report);
+}
 
 #endif

@@ -45,10 +45,13 @@ struct sw_snapshot {
     enum sw_state state;
     bool attached;    /* a loop looks after the channel */
     bool paused;      /* the inbox is full, or its reserved slot is in use: nothing is read */
+    bool held;        /* its reserved slot is in use: no attempt is made either */
     bool undelivered; /* something lies in the inbox, or was taken and is not delivered */
     bool gone;        /* closed, and its socket too */
     uint64_t accepted;
-    size_t queue_bytes, inbox_bytes;
+    size_t queue_bytes;      /* what counts against queue_limit, without SW_MESSAGE_OVERHEAD ... */
+    uint64_t queue_messages; /* ... for each of these */
+    size_t inbox_bytes;
     struct sw_error ended; /* why the last connection or attempt ended; err = SW_OK: never */
     struct sw_gauges gauges;
 };

@@ -45,7 +45,7 @@ static struct client *make(struct host *host, const struct sw_options *options, 
     client->server = server;
     client->channel = channel;
     client->channel->owner = client;
-    client->reports_tail = &client->reports;
+    sw_reports_init(&client->reports);
     sw_channel_post_reconnect(channel, &start->reconnect);
     sw_host_note_linger(host, options->linger);
     return client;

@@ -127,13 +127,14 @@ static void set_integer(lua_State *L, const char *name, uint64_t value) {
 }
 
 static int push_connect(lua_State *L, const struct sw_report *report) {
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 5);
     char address[SW_IP_TEXT];
     sw_ip_text(&report->address, address);
     lua_pushstring(L, address);
     lua_setfield(L, -2, "address");
     set_integer(L, "port", report->port);
     set_integer(L, "attempt", report->attempt);
+    set_integer(L, "merged", report->merged);
     lua_pushnumber(L, report->seconds);
     lua_setfield(L, -2, "seconds");
     return 1;
@@ -142,12 +143,13 @@ static int push_connect(lua_State *L, const struct sw_report *report) {
 static int push_end(lua_State *L, const struct sw_report *report, const struct sw_endpoint *server) {
     push_sentence(L, &report->error, &report->address, server);
     lua_pushstring(L, sw_error_code(&report->error));
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 6);
     lua_pushstring(L, sw_stage_name(report->error.stage));
     lua_setfield(L, -2, "stage");
     set_integer(L, "unsent", report->unsent);
     set_integer(L, "unacked", report->unacked);
     set_integer(L, "partial", report->partial);
+    set_integer(L, "merged", report->merged);
     lua_pushboolean(L, report->will_retry);
     lua_setfield(L, -2, "will_retry");
     return 3;

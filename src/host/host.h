@@ -23,6 +23,7 @@
 
 #include "buffer/cursor.h"
 #include "channel/report.h"
+#include "channel/reports.h"
 #include "host/policy.h"
 #include "host/userdata.h"
 
@@ -55,11 +56,12 @@ struct client {
     /* Taken and not delivered. */
     struct sw_cursor messages;
     uint64_t taken, passed; /* messages taken, messages delivered or dropped: in all */
-    struct sw_report *reports, **reports_tail;
+    struct sw_reports reports;
     unsigned report_count; /* of the events they stand for: losses are told apart */
     unsigned heard_count;  /* of the reports for which a handler is set */
     uint64_t ends_taken;   /* reports of an end */
-    size_t unsettled;      /* delivered bytes that the channel has not been told of */
+    size_t unsettled;      /* delivered bytes that the channel has not been told of ... */
+    ptrdiff_t told;        /* ... and reports that were kept for their ranges, less those kept anew */
 };
 
 static inline bool sw_client_hears(const struct client *client, enum sw_event event) {

@@ -109,10 +109,6 @@ bool sw_inflow_ends_wait(const struct host *host) {
 
 /* --- taking --- */
 
-bool sw_report_tells_loss(const struct sw_report *report) {
-    return report->lost_unknown.first != 0 || report->lost_unsent.first != 0;
-}
-
 /* What lies in the reserved slot keeps the loop from going on until it is delivered, so it always counts. */
 static bool is_heard(const struct client *client, const struct sw_report *report) {
     return report == &client->channel->in.reserve || sw_client_hears(client, report->event) ||
@@ -125,21 +121,41 @@ static bool is_end(const struct sw_report *report) {
            report->event == SW_EVENT_CLOSE;
 }
 
-static void add_report(struct client *client, struct sw_report *report) {
-    report->next = NULL;
-    *client->reports_tail = report;
-    client->reports_tail = &report->next;
-    client->report_count += 1 + (report->lost_unknown.first != 0) + (report->lost_unsent.first != 0);
-    client->heard_count += is_heard(client, report);
-    if (is_end(report)) client->ends_taken++;
-    client->has_end = client->has_end || (is_end(report) && !client->is_closed);
+/* Events that it stands for; the losses of reports that it keeps are not counted. */
+static unsigned count_events(const struct sw_report *report) {
+    return 1 + (report->lost_unknown.first != 0) + (report->lost_unsent.first != 0);
+}
+
+static void count_reports(struct client *client) {
+    client->report_count = client->heard_count = 0;
+    for (const struct sw_report *report = client->reports.head; report != NULL; report = report->next) {
+        client->report_count += count_events(report);
+        client->heard_count += is_heard(client, report);
+    }
 }
 
 void sw_inflow_recount(struct client *client) {
-    client->heard_count = 0;
-    for (const struct sw_report *report = client->reports; report != NULL; report = report->next)
-        client->heard_count += is_heard(client, report);
+    count_reports(client);
     sw_inflow_schedule(client);
+}
+
+/* Reports that merge with others count for the inbox no longer. */
+static void drop_reports(struct client *client, const struct sw_added *added) {
+    size_t count = added->kept;
+    for (const struct sw_report *report = added->dropped; report != NULL; report = report->next) count++;
+    client->unsettled += count * sizeof(struct sw_report);
+    client->told -= (ptrdiff_t)added->kept;
+    sw_reports_free(added->dropped);
+    count_reports(client);
+}
+
+static void add_report(struct client *client, struct sw_report *report) {
+    client->report_count += count_events(report);
+    client->heard_count += is_heard(client, report);
+    if (is_end(report)) client->ends_taken++;
+    client->has_end = client->has_end || (is_end(report) && !client->is_closed);
+    const struct sw_added added = sw_reports_add(&client->reports, report);
+    if (added.dropped != NULL) drop_reports(client, &added);
 }
 
 static void take(struct client *client) {
@@ -182,36 +198,51 @@ void sw_inflow_collect_last(struct host *host) {
 /* --- reports --- */
 
 struct sw_report *sw_inflow_report(const struct client *client, bool in_order) {
-    struct sw_report *report = client->reports;
+    struct sw_report *report = client->reports.head;
     if (report == NULL || (in_order && report->after > client->passed)) return NULL;
     return report;
 }
 
-void sw_inflow_pass_loss(struct client *client) {
-    struct sw_report *report = client->reports;
+/* Takes the first of its ranges off a report that tells a loss. */
+static void take_range(struct sw_report *report) {
     struct sw_loss *loss = report->lost_unknown.first != 0 ? &report->lost_unknown : &report->lost_unsent;
-    client->heard_count -= is_heard(client, report);
     loss->first = 0;
+}
+
+void sw_inflow_pass_loss(struct client *client) {
+    struct sw_report *report = client->reports.head, *kept = report->kept;
+    client->heard_count -= is_heard(client, report);
+    if (kept == NULL) {
+        take_range(report);
+        client->report_count--;
+    } else {
+        take_range(kept);
+        if (!sw_report_has_ranges(kept)) {
+            report->kept = kept->next;
+            client->told++;
+            free(kept);
+        }
+    }
     client->heard_count += is_heard(client, report);
-    client->report_count--;
     client->serial++;
 }
 
 /* Whoever was told this end may have to be told a later one. */
 static bool has_later_end(const struct client *client) {
-    const struct sw_report *report = client->reports;
+    const struct sw_report *report = client->reports.head;
     while (report != NULL && !is_end(report)) report = report->next;
     return report != NULL;
 }
 
 void sw_inflow_pass_report(struct client *client) {
-    struct sw_report *report = client->reports;
-    client->heard_count -= is_heard(client, report);
-    client->reports = report->next;
-    if (client->reports == NULL) client->reports_tail = &client->reports;
+    client->heard_count -= is_heard(client, client->reports.head);
+    struct sw_report *report = sw_reports_shift(&client->reports);
     client->report_count--;
     client->serial++;
     if (client->has_end && is_end(report)) client->has_end = has_later_end(client);
+    for (const struct sw_report *kept = report->kept; kept != NULL; kept = kept->next) client->told++;
+    sw_reports_free(report->kept);
+    report->kept = NULL;
     struct sw_inbox *in = &client->channel->in;
     if (report == &in->reserve) sw_channel_post_reserve_free(client->channel);
     if (report == &in->reserve || report == &in->final) return;
@@ -258,9 +289,12 @@ bool sw_inflow_take_message(lua_State *L, struct client *client) {
 }
 
 void sw_inflow_settle(struct client *client) {
-    if (client->unsettled == 0) return;
+    ptrdiff_t told = client->told;
     size_t bytes = client->unsettled;
+    client->told = 0;
     client->unsettled = 0;
+    if (told != 0) sw_channel_post_told(client->channel, told);
+    if (bytes == 0) return;
     sw_channel_post_credit(client->channel, bytes, &client->messages.emptied);
 }
 
@@ -272,7 +306,7 @@ void sw_inflow_drop_messages(struct client *client) {
 void sw_inflow_drop(struct client *client) {
     sw_cursor_drop(&client->messages);
     client->has_end = false;
-    while (client->reports != NULL) sw_inflow_pass_report(client);
+    while (client->reports.head != NULL) sw_inflow_pass_report(client);
     client->passed = client->taken;
     client->report_count = client->heard_count = 0;
     client->serial++;

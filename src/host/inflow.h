@@ -28,9 +28,6 @@ uint64_t sw_inflow_work(const struct client *client);
 /* The next report, if its turn has come among the messages or the order does not matter; else NULL. */
 struct sw_report *sw_inflow_report(const struct client *client, bool in_order);
 
-/* Does it tell a loss, before what it is itself? */
-bool sw_report_tells_loss(const struct sw_report *report);
-
 /* Pushes the next message, which must be there, and consumes it. False, with nothing pushed: a finalizer took it
  * meanwhile. */
 bool sw_inflow_take_message(lua_State *L, struct client *client);

@@ -67,9 +67,7 @@ static int client_pending(lua_State *L) {
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
     lua_pushinteger(L, (lua_Integer)snapshot.queue_bytes);
-    bool retains = client->channel->options->retain >= SW_RETAIN_UNACKED;
-    uint64_t messages = sw_snapshot_queued(&snapshot) + (retains ? snapshot.gauges.in_flight : 0);
-    lua_pushinteger(L, (lua_Integer)messages);
+    lua_pushinteger(L, (lua_Integer)snapshot.queue_messages);
     return 2;
 }
 

@@ -20,7 +20,9 @@ bool sw_record_look(const struct client *client, bool in_order, struct sw_record
 }
 
 static int push_report(lua_State *L, const struct client *client, enum sw_event event) {
-    const struct sw_report copy = *client->reports; /* pushing may run finalizers, and these may poll */
+    const struct sw_report *report = client->reports.head;
+    if (event == SW_EVENT_LOST && report->kept != NULL) report = report->kept; /* that comes first */
+    const struct sw_report copy = *report; /* pushing may run finalizers, and these may poll */
     if (event != SW_EVENT_LOST) return sw_push_report(L, &copy, client->server);
     bool unknown = copy.lost_unknown.first != 0;
     return sw_push_loss(L, unknown ? copy.lost_unknown : copy.lost_unsent, unknown ? "unknown" : "unsent");

@@ -57,7 +57,7 @@ static int look_connected(lua_State *L, struct client *client, void *context) {
     case SW_STATE_RESOLVING:
     case SW_STATE_CONNECTING:
     case SW_STATE_WAITING:
-    case SW_STATE_CLOSING: return snapshot.paused ? inbox_full(L) : 0;
+    case SW_STATE_CLOSING: return snapshot.held ? inbox_full(L) : 0;
     }
     return 0;
 }

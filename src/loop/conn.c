@@ -116,7 +116,7 @@ static struct conn_facts facts(const struct conn *conn, const struct sw_server *
     return (struct conn_facts){
         .is_same = sw_server_equal(conn->dialer.server, server),
         .may_retry = may_retry(conn),
-        .has_room = !conn->stream.rx.is_paused,
+        .has_room = sw_channel_can_report(conn->channel),
         .needs_room = conn->needs_room,
     };
 }
@@ -136,21 +136,15 @@ static void dial(struct conn *conn) {
     look_at_dialer(conn);
 }
 
-/* What an attempt would tell has no room: handle_credit comes back to it. */
+/* The end of an attempt would have no place: handle_credit comes back to it. */
 static void await_room(struct conn *conn) {
     enter(conn, CONN_WAITING);
     conn->needs_room = true;
 }
 
-/* Reports fill the inbox, too, which rx does not see. */
-static void look_for_room(struct conn *conn) {
-    if (!conn->stream.rx.is_paused && sw_channel_is_full(conn->channel)) sw_rx_set_room(&conn->stream.rx, false);
-}
-
 /* An attempt is due, from whatever state. None is shown in between: it would be taken for the outcome of the command that
  * is carried out. */
 static void attempt(struct conn *conn) {
-    look_for_room(conn);
     set_state(conn, CONN_WAITING);
     if (next_step(conn, EVENT_DUE) == STEP_DIAL)
         dial(conn);
@@ -287,7 +281,6 @@ static void look_at_stream(struct conn *conn) {
 /* --- commands --- */
 
 static void handle_connect(struct conn *conn, const struct sw_command *command) {
-    look_for_room(conn);
     enum conn_step step = sw_next(conn->state, conn->goal, EVENT_CONNECT, facts(conn, command->server));
     bool replaces = conn->goal == GOAL_REDIAL && !sw_server_equal(conn->server, command->server);
     bool begins_anew = !sw_server_equal(conn->dialer.server, command->server);
@@ -405,9 +398,10 @@ static void handle_interest(struct conn *conn, struct sw_interest interest) {
 
 static void handle_confirmed(struct conn *conn, uint64_t id) { sw_tx_confirm(&conn->stream.tx, id); }
 
-static void handle_credit(struct conn *conn, bool has_room) {
-    sw_rx_set_room(&conn->stream.rx, has_room);
-    if (has_room && conn->needs_room) attempt(conn);
+static void handle_credit(struct conn *conn, const struct sw_slots *slots) {
+    sw_rx_set_room(&conn->stream.rx, slots->has_room);
+    sw_progress_publish(&conn->stream.progress); /* a drain may be due */
+    if (slots->can_report && conn->needs_room) attempt(conn);
 }
 
 void sw_conn_handle_batch(struct conn *conn, const struct sw_batch *batch) {
@@ -415,7 +409,7 @@ void sw_conn_handle_batch(struct conn *conn, const struct sw_batch *batch) {
     const struct sw_slots *slots = &batch->slots;
     struct tx *tx = &conn->stream.tx;
     if (slots->posted & SW_SLOT_INTEREST) handle_interest(conn, slots->interest);
-    if (slots->posted & SW_SLOT_CREDIT) handle_credit(conn, slots->has_room);
+    if (slots->posted & SW_SLOT_CREDIT) handle_credit(conn, slots);
     if (slots->posted & SW_SLOT_CONFIRMED) handle_confirmed(conn, slots->confirmed);
     sw_tx_lift_fence(tx);
     handle_commands(conn, batch);

@@ -22,7 +22,7 @@ enum conn_state {
     CONN_DIALING, /* the dialer makes an attempt */
     CONN_OPEN,    /* messages flow */
     CONN_CLOSING, /* the stream flushes or drains */
-    CONN_WAITING, /* until the next attempt, or until the inbox has room for what it brings */
+    CONN_WAITING, /* until the next attempt, or until its end would have a place in the inbox */
     CONN_CLOSED,  /* for good; freed at the end of the round */
 };
 
@@ -39,7 +39,7 @@ enum conn_event {
     EVENT_DISCONNECT,
     EVENT_CLOSE,
     EVENT_RECONNECT, /* other reconnect options */
-    /* Time, and room in the inbox. */
+    /* Time, or a place in the inbox. */
     EVENT_DUE, /* an attempt is to be made */
     /* Outcomes: the dialer's ... */
     EVENT_READY,
@@ -52,14 +52,14 @@ enum conn_event {
 struct conn_facts {
     bool is_same;    /* CONNECT: to the server of this connection or attempt */
     bool may_retry;  /* the reconnect options allow a further attempt */
-    bool has_room;   /* the inbox has room for what an attempt brings */
-    bool needs_room; /* WAITING: the delay is over, and it waits only for that room */
+    bool has_room;   /* the inbox has a place for the end of an attempt, also without memory */
+    bool needs_room; /* WAITING: the delay is over, and it waits only for that */
 };
 
 enum conn_step {
     STEP_NONE,
     STEP_DIAL,       /* begin an attempt */
-    STEP_AWAIT_ROOM, /* wait until the inbox has room, then begin it */
+    STEP_AWAIT_ROOM, /* wait until the inbox has that place, then begin it */
     STEP_REDIAL,     /* end the attempt, which is owed an error event; another is due */
     STEP_WAIT,       /* wait for the time of the next attempt */
     STEP_RESCHEDULE, /* the same, by other options */

@@ -4,7 +4,7 @@ void sw_sendq_init(struct sw_sendq *queue, enum sw_retain mode, uint64_t last_id
     memset(queue, 0, sizeof *queue);
     queue->mode = mode;
     queue->kept.id = queue->acked.id = queue->handed.id = queue->last_id = last_id;
-    queue->confirmed = queue->reached = last_id;
+    queue->first_id = queue->confirmed = queue->reached = last_id;
     queue->finished = finished;
 }
 
@@ -205,14 +205,20 @@ void sw_sendq_acked(struct sw_sendq *queue, uint64_t bytes) {
     if (queue->mode != SW_RETAIN_UNCONFIRMED) finish_up_to(queue, queue->acked);
 }
 
-uint64_t sw_sendq_released(const struct sw_sendq *queue) {
+/* Up to here. */
+static const struct sw_place *released(const struct sw_sendq *queue) {
     switch (queue->mode) {
     case SW_RETAIN_NONE:
-    case SW_RETAIN_UNSENT: return queue->handed.start;
-    case SW_RETAIN_UNACKED: return queue->acked.byte;
-    case SW_RETAIN_UNCONFIRMED: return queue->kept.byte;
+    case SW_RETAIN_UNSENT: return &queue->handed;
+    case SW_RETAIN_UNACKED: return &queue->acked;
+    case SW_RETAIN_UNCONFIRMED: break;
     }
-    return 0;
+    return &queue->kept;
+}
+
+uint64_t sw_sendq_released(const struct sw_sendq *queue) {
+    const struct sw_place *place = released(queue);
+    return place->start + (place->id - queue->first_id) * SW_MESSAGE_OVERHEAD;
 }
 
 bool sw_sendq_copy(const struct sw_sendq *queue, const struct sw_pin_guard *guard, struct sw_pages *copy) {

@@ -45,6 +45,7 @@ struct sw_sendq {
     struct sw_pages emptied;   /* large pages, on their way to the pool */
     struct sw_pages completed; /* pages of pinned bytes that are done with */
     struct sw_place kept, acked, handed;
+    uint64_t first_id;  /* the last before the queue was made */
     uint64_t last_id;   /* newest message that was put */
     uint64_t end;       /* bytes put since the queue was made */
     uint64_t connected; /* `handed.byte` when this connection began, and the bytes that were skipped since */
@@ -77,7 +78,8 @@ void sw_sendq_confirm(struct sw_sendq *queue, uint64_t id);
 /* True in the middle of a message. */
 static inline bool sw_sendq_is_cut(const struct sw_sendq *queue) { return queue->handed.byte != queue->handed.start; }
 
-/* Bytes, of all that were put, that count against queue_limit no longer. Never decreases. */
+/* Of all that was put, what counts against queue_limit no longer: bytes, and SW_MESSAGE_OVERHEAD for each message. Never
+ * decreases. */
 uint64_t sw_sendq_released(const struct sw_sendq *queue);
 
 /* Copies every unfinished message, the first of which is kept.id + 1; pinned bytes under the guard. False: no memory, or

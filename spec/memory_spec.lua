@@ -1,0 +1,48 @@
+-- The bounds of memory: a client holds at most its limit, a quarter of that, and one message of the largest size. Each
+-- measurement runs in a process of its own, in which nothing else uses memory.
+
+local Peer = require "spec.support.peer"
+local Program = require "spec.support.program"
+local util = require "spec.support.util"
+
+local KIB, MIB = 2 ^ 10, 2 ^ 20
+
+-- Starts spec/support/holds.lua; returns the numbers that it prints.
+local function measure(...)
+  local output, status = Program.start("spec/support/holds.lua", ...):finish()
+  assert(status == 0, output)
+  local numbers = {}
+  for number in output:gmatch "%-?%d+" do numbers[#numbers + 1] = math.tointeger(number) end
+  return table.unpack(numbers)
+end
+
+describe("memory", function()
+  before_each(util.begin)
+  after_each(util.finish_without_peers)
+
+  local function check(grown, limit, max_message)
+    if util.is_sanitized then return end -- a sanitizer's own memory comes on top
+    local most = limit * 1.25 + max_message
+    assert(grown <= most, ("%d bytes, at most %d"):format(grown, most))
+  end
+
+  for _, size in ipairs { 1, 64, 1000 } do
+    it(("[F26] of a queue of messages of %d bytes is bounded by queue_limit"):format(size), function()
+      check(measure("queue", size, 4 * MIB), 4 * MIB, 64 * KIB)
+    end)
+  end
+
+  for _, size in ipairs { 1, 100 } do
+    it(("[F58] of messages of %d bytes that come one by one is bounded by inbox_limit"):format(size), function()
+      check(measure("drip", size, 2 * MIB), 2 * MIB, 255)
+    end)
+  end
+
+  it("of a burst goes back to the system when the clients are idle", function()
+    local peer = Peer.start { mode = "echo" }
+    local most, left = measure("burst", peer.host, peer.port)
+    if util.is_sanitized then return end
+    assert(most > 2 * KIB, ("%d bytes each"):format(most))
+    assert(left < KIB, ("%d bytes each of %d"):format(left, most))
+  end)
+end)
