@@ -52,6 +52,7 @@ struct sw_report {
     struct sw_ip address;  /* ... and its address */
     uint32_t attempt;      /* connect, retry, log: 1 is the first after a success or a command */
     struct sw_error error; /* disconnect, error, retry, log: why */
+    uint32_t merged;       /* connect, disconnect: how many earlier ones it stands for */
     union {
         double seconds;  /* connect: how long it took; retry, log: the delay before the attempt */
         uint64_t acked;  /* acked: newest id */
@@ -61,7 +62,6 @@ struct sw_report {
     uint64_t partial; /* disconnect: bytes of an unfinished message from the peer that were dropped */
     struct sw_loss lost_unknown, lost_unsent; /* disconnect, error, close: told as `lost` events first ... */
     struct sw_report *kept; /* ... after those of earlier reports, which this one stands for (reports.h), linked by next */
-    uint32_t merged;        /* connect, disconnect: how many earlier ones it stands for */
 };
 
 /* It has lost messages to tell of, those of the reports that it keeps left aside. */

@@ -27,10 +27,10 @@ enum { SW_REPORTS_EACH = 256 };
 struct sw_reports {
     struct sw_report *head, **tail;
     unsigned count;
+    bool has_drain;
     /* Links to reports in the list; NULL: there is none. */
     struct sw_report **opened; /* to the newest report, if that is a connect */
     struct sw_report **quiet;  /* to the connect of the newest disconnect, if these may be merged with the next two */
-    bool has_drain;
 };
 
 void sw_reports_init(struct sw_reports *list);
