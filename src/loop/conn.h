@@ -17,14 +17,14 @@
 #include "channel/channel.h"
 #include "channel/loop_end.h"
 #include "loop/dialer.h"
+#include "loop/line.h"
 #include "loop/next.h"
 #include "loop/reactor.h"
 #include "loop/stream.h"
 
 struct conn {
     struct conn *next, **link; /* the loop's: in its list of all, or of those that have ended */
-    struct sw_reactor *reactor;
-    struct sw_channel *channel;         /* one reference */
+    struct line line;
     void (*on_over)(struct conn *conn); /* after an event, by which it is over */
     void *owner;                        /* for on_over */
     bool is_over;                       /* nothing is left to do, and the channel has no connection: to be freed */

@@ -29,23 +29,23 @@ struct attempt {
 };
 
 static void set_timer(struct dialer *dialer, double seconds) {
-    sw_reactor_set_timer(dialer->reactor, &dialer->attempt->timer, seconds);
+    sw_reactor_set_timer(dialer->line->reactor, &dialer->attempt->timer, seconds);
 }
 
 static double time_left(const struct dialer *dialer) {
-    return dialer->began + dialer->channel->options->connect_timeout - sw_clock();
+    return dialer->began + dialer->line->channel->options->connect_timeout - sw_clock();
 }
 
 /* --- the end of an attempt --- */
 
 static void close_socket(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
-    ev_io_stop(dialer->reactor->ev, &attempt->writer);
-    if (attempt->fd >= 0) sw_socket_close(attempt->fd, &dialer->channel->fd);
+    ev_io_stop(dialer->line->reactor->ev, &attempt->writer);
+    if (attempt->fd >= 0) sw_socket_close(attempt->fd, &dialer->line->channel->fd);
     attempt->fd = -1;
 }
 
-static void stop_timer(struct dialer *dialer) { ev_timer_stop(dialer->reactor->ev, &dialer->attempt->timer); }
+static void stop_timer(struct dialer *dialer) { ev_timer_stop(dialer->line->reactor->ev, &dialer->attempt->timer); }
 
 static void free_attempt(struct dialer *dialer) {
     free(dialer->attempt);
@@ -72,10 +72,11 @@ static void fail(struct dialer *dialer, struct sw_error error) {
 
 static void make_ready(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
-    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) stages[i]->start(dialer->channel, &attempt->yield);
-    sw_plain_open(&attempt->transport, attempt->fd, &dialer->channel->fd);
+    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
+        stages[i]->start(dialer->line->channel, &attempt->yield);
+    sw_plain_open(&attempt->transport, attempt->fd, &dialer->line->channel->fd);
     attempt->fd = -1;
-    ev_io_stop(dialer->reactor->ev, &attempt->writer);
+    ev_io_stop(dialer->line->reactor->ev, &attempt->writer);
     stop_timer(dialer);
     dialer->status = DIALER_READY;
 }
@@ -138,8 +139,8 @@ static void look_at_socket(struct dialer *dialer) {
 static void wait_for_socket(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
     ev_io_set(&attempt->writer, attempt->fd, EV_WRITE);
-    ev_io_start(dialer->reactor->ev, &attempt->writer);
-    sw_reactor_run_again(dialer->reactor);
+    ev_io_start(dialer->line->reactor->ev, &attempt->writer);
+    sw_reactor_run_again(dialer->line->reactor);
     /* What is left of the attempt's time is shared among the addresses that are left, so that one black hole does not
      * take it all. */
     size_t left = attempt->count - attempt->next + 1;
@@ -152,7 +153,8 @@ static void try_next(struct dialer *dialer) {
         const struct sw_address *address = &attempt->addresses[attempt->next++];
         bool done;
         dialer->address = sw_address_ip(address);
-        int failed = sw_socket_connect(address, dialer->channel->options, &dialer->channel->fd, &attempt->fd, &done);
+        int failed =
+            sw_socket_connect(address, dialer->line->channel->options, &dialer->line->channel->fd, &attempt->fd, &done);
         if (failed != 0) {
             dialer->error = sw_error_system(failed, SW_STAGE_CONNECT);
             continue;
@@ -177,7 +179,7 @@ static void on_answer(struct sw_lookup *lookup);
 static void look_up(struct dialer *dialer) {
     set_timer(dialer, time_left(dialer));
     if (dialer->lookup != NULL) return; /* of an earlier attempt: what it finds may do for this one */
-    int failed = sw_resolver_start(dialer->channel->engine, dialer->server, on_answer, dialer, &dialer->lookup);
+    int failed = sw_resolver_start(dialer->line->channel->engine, dialer->server, on_answer, dialer, &dialer->lookup);
     if (failed == EAGAIN)
         set_timer(dialer, LOOKUP_RETRY);
     else if (failed != 0)
@@ -232,11 +234,9 @@ static void on_writable(struct ev_loop *ev, ev_io *writer, int events) {
 
 /* --- for the owner --- */
 
-void sw_dialer_init(struct dialer *dialer, struct sw_reactor *reactor, struct sw_channel *channel,
-                    void (*on_change)(struct dialer *dialer)) {
+void sw_dialer_init(struct dialer *dialer, const struct line *line, void (*on_change)(struct dialer *dialer)) {
     memset(dialer, 0, sizeof *dialer);
-    dialer->reactor = reactor;
-    dialer->channel = channel;
+    dialer->line = line;
     dialer->on_change = on_change;
 }
 

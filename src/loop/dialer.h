@@ -18,8 +18,7 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/server.h"
-#include "channel/channel.h"
-#include "loop/reactor.h"
+#include "loop/line.h"
 #include "loop/resolver.h"
 #include "loop/stage.h"
 #include "loop/transport.h"
@@ -33,8 +32,7 @@ enum dialer_status {
 };
 
 struct dialer {
-    struct sw_reactor *reactor;
-    struct sw_channel *channel;
+    const struct line *line;
     void (*on_change)(struct dialer *dialer); /* after an event that changed the status */
     struct attempt *attempt;                  /* RESOLVING, CONNECTING, READY: what only these need; else NULL */
     struct sw_lookup *lookup;                 /* under way, perhaps for an attempt that ended before */
@@ -46,8 +44,7 @@ struct dialer {
     uint16_t port;
 };
 
-void sw_dialer_init(struct dialer *dialer, struct sw_reactor *reactor, struct sw_channel *channel,
-                    void (*on_change)(struct dialer *dialer));
+void sw_dialer_init(struct dialer *dialer, const struct line *line, void (*on_change)(struct dialer *dialer));
 void sw_dialer_fini(struct dialer *dialer);
 
 /* The server of the next attempt; no address is known then. */

@@ -5,18 +5,17 @@
 #include "base/list.h"
 
 static void sweep_pool(struct sw_sweep *sweep, bool is_idle) {
-    struct sw_channel *channel = SW_HOLDER(sweep, struct progress, sweep)->channel;
+    struct sw_channel *channel = SW_HOLDER(sweep, struct progress, sweep)->line->channel;
     if (is_idle)
         sw_channel_close_pool(channel);
     else
         sw_channel_trim_pool(channel);
 }
 
-void sw_progress_init(struct progress *progress, struct sw_reactor *reactor, struct sw_channel *channel,
-                      struct sw_sendq *queue, const struct sw_gauges *before) {
+void sw_progress_init(struct progress *progress, const struct line *line, struct sw_sendq *queue,
+                      const struct sw_gauges *before) {
     *progress = (struct progress){
-        .reactor = reactor,
-        .channel = channel,
+        .line = line,
         .queue = queue,
         .sent_bytes = before->sent_bytes,
         .received_bytes = before->received_bytes,
@@ -31,12 +30,12 @@ void sw_progress_init(struct progress *progress, struct sw_reactor *reactor, str
 
 void sw_progress_fini(struct progress *progress) {
     sw_reactor_cancel_sweep(&progress->sweep);
-    sw_channel_close_pool(progress->channel);
+    sw_channel_close_pool(progress->line->channel);
 }
 
 static void post_completions(struct progress *progress) {
     struct sw_pages pinned = sw_sendq_take_completed(progress->queue);
-    sw_engine_free_pages(progress->channel->engine, &pinned);
+    sw_engine_free_pages(progress->line->channel->engine, &pinned);
 }
 
 static struct sw_gauges read_gauges(const struct progress *progress) {
@@ -64,14 +63,14 @@ struct sw_progress sw_progress_now(struct progress *progress, struct sw_gauges *
     uint64_t before = progress->released;
     progress->released = sw_sendq_released(queue);
     post_completions(progress);
-    sw_reactor_touch(progress->reactor, &progress->sweep);
+    sw_reactor_touch(progress->line->reactor, &progress->sweep);
     return (struct sw_progress){gauges, (size_t)(progress->released - before), &queue->emptied};
 }
 
 void sw_progress_publish(struct progress *progress) {
     struct sw_gauges gauges;
     const struct sw_progress now = sw_progress_now(progress, &gauges);
-    sw_channel_post_progress(progress->channel, &now);
+    sw_channel_post_progress(progress->line->channel, &now);
 }
 
 static uint64_t size_of(struct sw_loss loss) { return loss.first == 0 ? 0 : loss.last - loss.first + 1; }

@@ -11,14 +11,13 @@
 
 #include <stdint.h>
 
-#include "channel/channel.h"
 #include "channel/loop_end.h"
+#include "loop/line.h"
 #include "loop/reactor.h"
 #include "loop/sendq.h"
 
 struct progress {
-    struct sw_reactor *reactor;
-    struct sw_channel *channel;
+    const struct line *line;
     struct sw_sendq *queue;
     uint64_t sent_bytes, received_bytes; /* these as in struct sw_gauges */
     uint64_t lost_unsent, lost_unknown, lost_not_handed;
@@ -28,8 +27,8 @@ struct progress {
 };
 
 /* For the channel's client, whose send queue is `queue`: goes on from what an earlier loop has published, `before`. */
-void sw_progress_init(struct progress *progress, struct sw_reactor *reactor, struct sw_channel *channel,
-                      struct sw_sendq *queue, const struct sw_gauges *before);
+void sw_progress_init(struct progress *progress, const struct line *line, struct sw_sendq *queue,
+                      const struct sw_gauges *before);
 void sw_progress_fini(struct progress *progress);
 
 /* What to publish now, with *gauges. It must be published: each call has only the bytes released since the last one. */

@@ -15,26 +15,26 @@ void sw_rx_set_room(struct rx *rx, bool has_room) {
     rx->is_paused = !has_room;
     if (rx->status != RX_OPEN || rx->is_closed) return;
     if (has_room)
-        ev_io_start(rx->reactor->ev, &rx->reader);
+        ev_io_start(rx->line->reactor->ev, &rx->reader);
     else
-        ev_io_stop(rx->reactor->ev, &rx->reader);
+        ev_io_stop(rx->line->reactor->ev, &rx->reader);
 }
 
 void sw_rx_drop(struct rx *rx) {
     rx->is_closed = true;
-    if (rx->status == RX_OPEN) ev_io_start(rx->reactor->ev, &rx->reader);
+    if (rx->status == RX_OPEN) ev_io_start(rx->line->reactor->ev, &rx->reader);
 }
 
 static void end(struct rx *rx, enum rx_status status, struct sw_error error) {
     rx->status = status;
     rx->error = error;
-    ev_io_stop(rx->reactor->ev, &rx->reader);
+    ev_io_stop(rx->line->reactor->ev, &rx->reader);
 }
 
 static void put_messages(struct rx *rx, struct sw_harvest *whole) {
     if (rx->discards || whole->count == 0)
         sw_pages_free(&whole->pages);
-    else if (sw_channel_post_messages(rx->channel, &whole->pages, whole->count, whole->bytes))
+    else if (sw_channel_post_messages(rx->line->channel, &whole->pages, whole->count, whole->bytes))
         sw_rx_set_room(rx, false);
 }
 
@@ -42,16 +42,17 @@ static void put_messages(struct rx *rx, struct sw_harvest *whole) {
 static enum sw_err assemble(struct rx *rx, size_t size, struct sw_harvest *whole) {
     unsigned large = sw_pages_count_large(sw_assembly_expected(size));
     struct sw_pages empty = {NULL, NULL};
-    if (large > 0) empty = sw_channel_get_pages(rx->channel, large);
+    if (large > 0) empty = sw_channel_get_pages(rx->line->channel, large);
     enum sw_err failed =
-        sw_assembly_feed(&rx->in, &rx->channel->options->framing, rx->reactor->buffer, size, &empty, whole);
-    if (empty.head != NULL) sw_channel_put_pages(rx->channel, &empty);
+        sw_assembly_feed(&rx->in, &rx->line->channel->options->framing, rx->line->reactor->buffer, size, &empty, whole);
+    if (empty.head != NULL) sw_channel_put_pages(rx->line->channel, &empty);
     return failed;
 }
 
 static void digest(struct rx *rx, size_t size) {
     sw_progress_count_received(rx->progress, size);
-    if (rx->channel->options->spin > 0) sw_reactor_stay_awake(rx->reactor, rx->channel->options->spin);
+    if (rx->line->channel->options->spin > 0)
+        sw_reactor_stay_awake(rx->line->reactor, rx->line->channel->options->spin);
     if (rx->is_closed) return;
     struct sw_harvest whole = {.count = 0};
     enum sw_err failed = assemble(rx, size, &whole);
@@ -65,7 +66,7 @@ static void digest(struct rx *rx, size_t size) {
  * a byte each at worst, take four times as much memory (their boundaries): that is to stay within a quarter of
  * inbox_limit and one message of the largest size. */
 static size_t read_size(const struct rx *rx) {
-    const struct sw_options *options = rx->channel->options;
+    const struct sw_options *options = rx->line->channel->options;
     size_t most = options->inbox_limit / 16 + options->framing.max / 4;
     if (most < READ_MIN) return READ_MIN;
     return most < SW_READ_BUFFER ? most : SW_READ_BUFFER;
@@ -74,7 +75,7 @@ static size_t read_size(const struct rx *rx) {
 /* False: that was all for now, or for good. */
 static bool receive_some(struct rx *rx) {
     size_t size = read_size(rx);
-    ptrdiff_t got = rx->transport->table->receive(rx->transport, rx->reactor->buffer, size);
+    ptrdiff_t got = rx->transport->table->receive(rx->transport, rx->line->reactor->buffer, size);
     if (got == -EAGAIN || got == -EWOULDBLOCK) return false;
     if (got > 0)
         digest(rx, (size_t)got);
@@ -97,11 +98,9 @@ static void on_readable(struct ev_loop *ev, ev_io *reader, int events) {
     rx->on_change(rx);
 }
 
-void sw_rx_init(struct rx *rx, struct sw_reactor *reactor, struct sw_channel *channel, struct progress *progress,
-                void (*on_change)(struct rx *rx)) {
+void sw_rx_init(struct rx *rx, const struct line *line, struct progress *progress, void (*on_change)(struct rx *rx)) {
     memset(rx, 0, sizeof *rx);
-    rx->reactor = reactor;
-    rx->channel = channel;
+    rx->line = line;
     rx->progress = progress;
     rx->on_change = on_change;
     ev_init(&rx->reader, on_readable);
@@ -114,14 +113,14 @@ void sw_rx_start(struct rx *rx, struct sw_transport *transport) {
     rx->is_closed = false;
     sw_assembly_reset(&rx->in);
     ev_io_set(&rx->reader, transport->fd, EV_READ);
-    if (!rx->is_paused) ev_io_start(rx->reactor->ev, &rx->reader);
+    if (!rx->is_paused) ev_io_start(rx->line->reactor->ev, &rx->reader);
 }
 
 size_t sw_rx_stop(struct rx *rx) {
     size_t partial = sw_assembly_partial(&rx->in);
     rx->status = RX_IDLE;
     rx->transport = NULL;
-    ev_io_stop(rx->reactor->ev, &rx->reader);
+    ev_io_stop(rx->line->reactor->ev, &rx->reader);
     sw_assembly_reset(&rx->in);
     return partial;
 }

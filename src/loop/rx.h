@@ -12,10 +12,9 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "channel/channel.h"
 #include "loop/assembly.h"
+#include "loop/line.h"
 #include "loop/progress.h"
-#include "loop/reactor.h"
 #include "loop/transport.h"
 
 enum rx_status {
@@ -26,8 +25,7 @@ enum rx_status {
 };
 
 struct rx {
-    struct sw_reactor *reactor;
-    struct sw_channel *channel;
+    const struct line *line;
     struct progress *progress;
     void (*on_change)(struct rx *rx); /* after an event: look at the status */
     bool is_paused;                   /* the inbox is full */
@@ -42,8 +40,7 @@ struct rx {
     ev_io reader;
 };
 
-void sw_rx_init(struct rx *rx, struct sw_reactor *reactor, struct sw_channel *channel, struct progress *progress,
-                void (*on_change)(struct rx *rx));
+void sw_rx_init(struct rx *rx, const struct line *line, struct progress *progress, void (*on_change)(struct rx *rx));
 
 /* A connection is open: reads from the transport from now on. */
 void sw_rx_start(struct rx *rx, struct sw_transport *transport);

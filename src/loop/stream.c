@@ -66,16 +66,15 @@ static void on_rx(struct rx *rx) { handle_event(SW_HOLDER(rx, struct stream, rx)
 
 /* --- for the owner --- */
 
-void sw_stream_init(struct stream *stream, struct sw_reactor *reactor, struct sw_channel *channel,
-                    void (*on_change)(struct stream *stream)) {
+void sw_stream_init(struct stream *stream, const struct line *line, void (*on_change)(struct stream *stream)) {
     struct sw_gauges before;
-    sw_channel_gauges(channel, &before);
+    sw_channel_gauges(line->channel, &before);
     stream->on_change = on_change;
     stream->transport = (struct sw_transport){.table = NULL};
     stream->cause = sw_error_make(SW_OK, SW_STAGE_NONE);
-    sw_progress_init(&stream->progress, reactor, channel, &stream->tx.queue, &before);
-    sw_tx_init(&stream->tx, reactor, channel, &stream->progress, &before, on_tx);
-    sw_rx_init(&stream->rx, reactor, channel, &stream->progress, on_rx);
+    sw_progress_init(&stream->progress, line, &stream->tx.queue, &before);
+    sw_tx_init(&stream->tx, line, &stream->progress, &before, on_tx);
+    sw_rx_init(&stream->rx, line, &stream->progress, on_rx);
     sw_closing_reset(&stream->closing);
 }
 

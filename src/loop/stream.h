@@ -13,12 +13,11 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "channel/channel.h"
 #include "channel/greeting.h"
 #include "channel/report.h"
 #include "loop/closing.h"
+#include "loop/line.h"
 #include "loop/progress.h"
-#include "loop/reactor.h"
 #include "loop/rx.h"
 #include "loop/transport.h"
 #include "loop/tx.h"
@@ -33,8 +32,7 @@ struct stream {
     struct sw_error cause; /* why the connection ends, or has ended */
 };
 
-void sw_stream_init(struct stream *stream, struct sw_reactor *reactor, struct sw_channel *channel,
-                    void (*on_change)(struct stream *stream));
+void sw_stream_init(struct stream *stream, const struct line *line, void (*on_change)(struct stream *stream));
 void sw_stream_fini(struct stream *stream);
 
 /* The connection is ready: sends the head (one reference, taken; NULL: none) and what is queued, and receives. The

@@ -16,8 +16,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "channel/channel.h"
 #include "channel/greeting.h"
+#include "loop/line.h"
 #include "loop/progress.h"
 #include "loop/reactor.h"
 #include "loop/sendq.h"
@@ -32,8 +32,7 @@ enum tx_status {
 };
 
 struct tx {
-    struct sw_reactor *reactor;
-    struct sw_channel *channel;
+    const struct line *line;
     struct progress *progress;
     void (*on_change)(struct tx *tx); /* after an event: look at the status */
 
@@ -61,8 +60,8 @@ struct tx {
 };
 
 /* Its send queue goes on from what an earlier loop has published, `before`. */
-void sw_tx_init(struct tx *tx, struct sw_reactor *reactor, struct sw_channel *channel, struct progress *progress,
-                const struct sw_gauges *before, void (*on_change)(struct tx *tx));
+void sw_tx_init(struct tx *tx, const struct line *line, struct progress *progress, const struct sw_gauges *before,
+                void (*on_change)(struct tx *tx));
 void sw_tx_fini(struct tx *tx);
 
 /* A connection is open: the head (one reference, taken; NULL: none), then messages, go to the transport from now on, by
