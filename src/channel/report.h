@@ -61,7 +61,8 @@ struct sw_report {
     uint64_t unacked; /* disconnect, error: handed over and not acknowledged */
     uint64_t partial; /* disconnect: bytes of an unfinished message from the peer that were dropped */
     struct sw_loss lost_unknown, lost_unsent; /* disconnect, error, close: told as `lost` events first ... */
-    struct sw_report *kept; /* ... after those of earlier reports, which this one stands for (reports.h), linked by next */
+    struct sw_report
+        *kept; /* ... after those of earlier reports, which this one stands for (reports.h), linked by next */
 };
 
 /* It has lost messages to tell of, those of the reports that it keeps left aside. */

@@ -351,6 +351,6 @@ void sw_tx_copy(struct tx *tx) {
     if (tx->transport != NULL) sw_tx_sample(tx);
     sw_tx_take(tx);
     struct sw_copy copy = {.first = tx->queue.kept.id + 1};
-    copy.failed = !sw_sendq_copy(&tx->queue, &guard, &copy.pages);
+    if (!sw_sendq_copy(&tx->queue, &guard, &copy.pages)) copy.first = 0;
     sw_channel_post_copy(tx->line->channel, &copy);
 }
