@@ -602,10 +602,8 @@ describe("a script that does not poll", function()
       assert(util.wait_until(function() return not client:is_connected() or client:stats().connects > n end))
     end
     server:close()
-    client:set_reconnect(false)
-    sidewire.poll()
     client:close(0)
-    sidewire.poll()
+    assert(events:wait "close")
     local lost, stats = {}, client:stats()
     for _, event in ipairs(events) do
       if event[1] == "lost" then

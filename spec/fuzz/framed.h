@@ -49,12 +49,10 @@ static inline bool messages_equal(const struct messages *a, const struct message
            memcmp(a->ends, b->ends, a->count * sizeof *a->ends) == 0;
 }
 
-/* Appends what is whole in the assembly. */
-static inline void messages_take(struct messages *messages, struct sw_assembly *assembly) {
-    struct sw_pages pages;
-    size_t bytes, before = messages->count;
-    uint64_t count = sw_assembly_take(assembly, &pages, &bytes);
-    for (const struct sw_page *page = pages.head; page != NULL; page = page->next) {
+/* Appends what was assembled, and empties it. */
+static inline void messages_take(struct messages *messages, struct sw_harvest *whole) {
+    size_t before = messages->count;
+    for (const struct sw_page *page = whole->pages.head; page != NULL; page = page->next) {
         uint32_t done = 0;
         for (uint32_t i = 0; i < page->ends; i++) {
             messages_add(messages, page->data + done, sw_page_end_at(page, i) - done);
@@ -62,8 +60,9 @@ static inline void messages_take(struct messages *messages, struct sw_assembly *
         }
         messages_append(messages, page->data + done, page->used - done); /* its message ends in a later page */
     }
-    sw_pages_free(&pages);
-    MUST(messages->count - before == count);
+    sw_pages_free(&whole->pages);
+    MUST(messages->count - before == whole->count);
+    *whole = (struct sw_harvest){.count = 0};
     MUST(messages->size == (messages->count > 0 ? messages->ends[messages->count - 1] : 0));
 }
 

@@ -53,12 +53,12 @@ static void check_memory(const struct sw_assembly *assembly) {
 
 /* One read: its bytes stand alone on the heap, so that the address sanitizer sees a look beyond them. */
 static enum sw_err feed(struct sw_assembly *assembly, const struct sw_framing *framing, const unsigned char *bytes,
-                        size_t size) {
+                        size_t size, struct sw_harvest *whole) {
     MUST(size > 0);
     unsigned char *copy = malloc(size);
     MUST(copy != NULL);
     memcpy(copy, bytes, size);
-    enum sw_err err = sw_assembly_feed(assembly, framing, copy, size, NULL);
+    enum sw_err err = sw_assembly_feed(assembly, framing, copy, size, NULL, whole);
     free(copy);
     MUST(err == SW_OK || err == SW_FRAME);
     check_memory(assembly);
@@ -68,17 +68,18 @@ static enum sw_err feed(struct sw_assembly *assembly, const struct sw_framing *f
 static void decode(const struct sw_framing *framing, const struct split *split, const unsigned char *stream,
                    size_t size, struct outcome *outcome) {
     struct sw_assembly assembly = {0};
+    struct sw_harvest whole = {.count = 0};
     sw_assembly_reset(&assembly);
     messages_init(&outcome->messages);
     outcome->bad = false;
     for (size_t at = 0, i = 0; at < size && !outcome->bad; i++) {
         size_t step = split->steps[i % split->count], part = step > 0 ? step : 1;
         if (part > size - at) part = size - at;
-        outcome->bad = feed(&assembly, framing, stream + at, part) != SW_OK;
+        outcome->bad = feed(&assembly, framing, stream + at, part, &whole) != SW_OK;
         at += part;
-        if (step == 0) messages_take(&outcome->messages, &assembly);
+        if (step == 0) messages_take(&outcome->messages, &whole);
     }
-    messages_take(&outcome->messages, &assembly);
+    messages_take(&outcome->messages, &whole);
     outcome->partial = sw_assembly_partial(&assembly);
     sw_assembly_reset(&assembly);
 }

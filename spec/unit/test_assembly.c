@@ -105,14 +105,13 @@ static bool check_pages(const struct sw_pages *pages) {
     return true;
 }
 
-static void take(struct sw_assembly *assembly) {
-    struct sw_pages pages;
-    size_t bytes, count_before = got_count, sizes_before = got_sizes;
-    uint64_t count = sw_assembly_take(assembly, &pages, &bytes);
-    check_pages(&pages);
-    CHECK_EQ(count, got_count - count_before);
-    CHECK_EQ(bytes, got_sizes - sizes_before + count * SW_MESSAGE_OVERHEAD);
-    sw_pages_free(&pages);
+static void take(struct sw_harvest *whole) {
+    size_t count_before = got_count, sizes_before = got_sizes;
+    check_pages(&whole->pages);
+    CHECK_EQ(whole->count, got_count - count_before);
+    CHECK_EQ(whole->bytes, got_sizes - sizes_before + whole->count * SW_MESSAGE_OVERHEAD);
+    sw_pages_free(&whole->pages);
+    *whole = (struct sw_harvest){.count = 0};
 }
 
 static size_t whole_before(size_t at) {
@@ -124,18 +123,19 @@ static size_t whole_before(size_t at) {
 /* --- feeding --- */
 
 static void feed_in_parts(struct sw_assembly *assembly, size_t mean) {
+    struct sw_harvest harvest = {.count = 0};
     got_count = got_sizes = 0;
     for (size_t at = 0; at < stream_size && !unit_current.failed;) {
         size_t part = 1 + draw(2 * mean);
         if (part > stream_size - at) part = stream_size - at;
-        CHECK_EQ(sw_assembly_feed(assembly, &framing, stream + at, part, NULL), SW_OK);
+        CHECK_EQ(sw_assembly_feed(assembly, &framing, stream + at, part, NULL, &harvest), SW_OK);
         at += part;
         size_t whole = whole_before(at);
-        CHECK_EQ(assembly->count, whole - got_count);
+        CHECK_EQ(harvest.count, whole - got_count);
         CHECK_EQ(sw_assembly_partial(assembly), at - (whole > 0 ? messages[whole - 1].end : 0));
-        if (draw(3) == 0) take(assembly);
+        if (draw(3) == 0) take(&harvest);
     }
-    take(assembly);
+    take(&harvest);
     CHECK_EQ(got_count, message_count);
 }
 
@@ -150,7 +150,6 @@ static void any_split(void) {
         size_t mean = means[draw(6)];
         if (stream_size > 100000 * mean) mean = 700; /* or it takes for ever */
         feed_in_parts(&assembly, mean);
-        CHECK(assembly.whole.head == NULL);
         CHECK(assembly.partial.head == NULL); /* an idle connection holds no pages */
         sw_assembly_reset(&assembly);
     }
@@ -159,15 +158,16 @@ static void any_split(void) {
 
 static void starts_anew(void) {
     struct sw_assembly assembly = {0};
+    struct sw_harvest whole = {.count = 0};
     static unsigned char bytes[100000];
     framing = (struct sw_framing){.kind = SW_FRAMING_LINE, .max = sizeof bytes};
     sw_framing_init(&framing);
     sw_assembly_reset(&assembly);
     for (int i = 0; i < 3; i++) {
         memset(bytes, 'x', sizeof bytes);
-        CHECK_EQ(sw_assembly_feed(&assembly, &framing, bytes, sizeof bytes, NULL), SW_OK);
+        CHECK_EQ(sw_assembly_feed(&assembly, &framing, bytes, sizeof bytes, NULL, &whole), SW_OK);
         CHECK_EQ(sw_assembly_partial(&assembly), sizeof bytes);
-        CHECK_EQ(assembly.count, 0);
+        CHECK_EQ(whole.count, 0);
         sw_assembly_reset(&assembly); /* a new connection: nothing of the old one is left */
         CHECK_EQ(sw_assembly_partial(&assembly), 0);
         CHECK(assembly.partial.head == NULL);
@@ -183,15 +183,15 @@ static void bad_frame(void) {
     for (size_t i = 9; i < 100; i += 10) bytes[i] = '\n';
     for (size_t split = 1; split < 110; split++) {
         struct sw_assembly assembly = {0};
+        struct sw_harvest whole = {.count = 0};
         sw_assembly_reset(&assembly);
-        enum sw_err err = sw_assembly_feed(&assembly, &framing, bytes, split, NULL);
-        if (err == SW_OK) err = sw_assembly_feed(&assembly, &framing, bytes + split, sizeof bytes - split, NULL);
+        enum sw_err err = sw_assembly_feed(&assembly, &framing, bytes, split, NULL, &whole);
+        if (err == SW_OK)
+            err = sw_assembly_feed(&assembly, &framing, bytes + split, sizeof bytes - split, NULL, &whole);
         CHECK_EQ(err, SW_FRAME);
-        struct sw_pages pages;
-        size_t size;
-        CHECK_EQ(sw_assembly_take(&assembly, &pages, &size), 10); /* those before are there */
-        CHECK_EQ(size, 10 * (9 + SW_MESSAGE_OVERHEAD));
-        sw_pages_free(&pages);
+        CHECK_EQ(whole.count, 10); /* those before are there */
+        CHECK_EQ(whole.bytes, 10 * (9 + SW_MESSAGE_OVERHEAD));
+        sw_pages_free(&whole.pages);
         sw_assembly_reset(&assembly);
     }
 }
@@ -199,10 +199,11 @@ static void bad_frame(void) {
 static void claimed_lengths(void) {
     static const unsigned char claim[] = {0xff, 0xff, 0xff, 0x00, 'x'}; /* 16 MiB - 1, and one byte of them */
     struct sw_assembly assembly = {0};
+    struct sw_harvest whole = {.count = 0};
     framing = (struct sw_framing){.kind = SW_FRAMING_U32LE, .max = 1 << 24};
     sw_framing_init(&framing);
     sw_assembly_reset(&assembly);
-    CHECK_EQ(sw_assembly_feed(&assembly, &framing, claim, sizeof claim, NULL), SW_OK);
+    CHECK_EQ(sw_assembly_feed(&assembly, &framing, claim, sizeof claim, NULL, &whole), SW_OK);
     CHECK(assembly.partial.head != NULL && assembly.partial.head->next == NULL && assembly.partial.head->size < 1024);
     CHECK_EQ(sw_assembly_partial(&assembly), sizeof claim);
     sw_assembly_reset(&assembly);

@@ -1,38 +1,27 @@
 #include "loop/closing.h"
 
+#include <time.h>
+
 #include "base/clock.h"
-#include "channel/thread.h"
 #include "unit.h"
 
 static const struct closing_facts nothing = {false, false, false}, sent = {true, false, false},
                                   ended = {false, true, false}, acked = {false, false, true}, all = {true, true, true};
 
-static int changes;
+static const double SLACK = 1e-9; /* of sums of seconds */
 
-/* As the stream does, with facts that do not change. */
-static void on_change(struct closing *closing) {
-    changes++;
-    sw_closing_next(closing, nothing);
-}
-
-static struct sw_reactor *begin(struct closing *closing) {
-    struct sw_reactor *reactor = sw_reactor_new();
-    sw_closing_init(closing, reactor, on_change);
-    changes = 0;
-    return reactor;
-}
-
-static void end(struct closing *closing, struct sw_reactor *reactor) {
-    sw_closing_reset(closing);
-    CHECK_EQ(closing->phase, CLOSING_NOT);
-    CHECK(!ev_is_active(&closing->timer));
-    sw_reactor_free(reactor);
+/* Sleeps for as long as time changes nothing, as a timer would. */
+static void sleep_on(const struct closing *closing) {
+    double seconds = sw_closing_wait(closing);
+    struct timespec time = {.tv_nsec = (long)(seconds * 1e9)};
+    CHECK(seconds >= 0 && seconds < 1);
+    nanosleep(&time, NULL);
 }
 
 static void flushes(void) {
-    struct closing closing;
-    struct sw_reactor *reactor = begin(&closing);
+    struct closing closing = {.phase = CLOSING_NOT};
     CHECK_EQ(sw_closing_next(&closing, all), CLOSING_NOT);
+    CHECK(sw_closing_wait(&closing) < 0);
     sw_closing_flush(&closing, 60);
     CHECK_EQ(sw_closing_next(&closing, ended), CLOSING_FLUSH); /* it may still read */
     CHECK_EQ(sw_closing_next(&closing, acked), CLOSING_FLUSH);
@@ -40,46 +29,45 @@ static void flushes(void) {
     CHECK_EQ(sw_closing_next(&closing, ended), CLOSING_DRAIN);
     CHECK_EQ(sw_closing_next(&closing, acked), CLOSING_DRAIN);
     CHECK_EQ(sw_closing_next(&closing, all), CLOSING_OVER);
-    CHECK(!ev_is_active(&closing.timer));
+    CHECK(sw_closing_wait(&closing) < 0);
     CHECK_EQ(sw_closing_next(&closing, nothing), CLOSING_OVER);
-    end(&closing, reactor);
+    sw_closing_reset(&closing);
+    CHECK_EQ(closing.phase, CLOSING_NOT);
+    CHECK(sw_closing_wait(&closing) < 0);
 }
 
 static void at_once(void) {
-    struct closing closing;
-    struct sw_reactor *reactor = begin(&closing);
+    struct closing closing = {.phase = CLOSING_NOT};
     sw_closing_flush(&closing, 0);
     CHECK_EQ(closing.phase, CLOSING_OVER);
     sw_closing_drain(&closing, 0);
     CHECK_EQ(sw_closing_next(&closing, nothing), CLOSING_OVER);
-    end(&closing, reactor);
 }
 
-/* The time of both steps passes, and each is told of; no call but those of on_change moves it. */
+/* The time of both steps passes. While it drains, it is asked again and again. */
 static void by_time(void) {
-    struct closing closing;
-    struct sw_reactor *reactor = begin(&closing);
+    struct closing closing = {.phase = CLOSING_NOT};
     double began = sw_clock();
+    int asked = 0;
     sw_closing_flush(&closing, 0.02);
-    while (closing.phase == CLOSING_FLUSH) ev_run(reactor->ev, EVRUN_ONCE);
+    while (sw_closing_next(&closing, nothing) == CLOSING_FLUSH) sleep_on(&closing);
+    CHECK(sw_clock() - began >= 0.02 - SLACK);
     CHECK_EQ(closing.phase, CLOSING_DRAIN);
-    CHECK_EQ(changes, 1);
-    while (closing.phase == CLOSING_DRAIN) ev_run(reactor->ev, EVRUN_ONCE);
+    for (; sw_closing_next(&closing, nothing) == CLOSING_DRAIN; asked++) sleep_on(&closing);
     CHECK_EQ(closing.phase, CLOSING_OVER);
-    CHECK(sw_clock() - began >= 0.02); /* the drain's; the flush may end a moment early */
-    CHECK(changes > 1);
-    end(&closing, reactor);
+    CHECK(sw_clock() - began >= 0.04 - SLACK);
+    CHECK(asked > 1);
 }
 
 static void no_longer_than(void) {
-    struct closing closing;
-    struct sw_reactor *reactor = begin(&closing);
+    struct closing closing = {.phase = CLOSING_NOT};
     double before = sw_clock();
     sw_closing_drain(&closing, 1000);
     CHECK(closing.deadline >= before && closing.deadline <= sw_clock() + SW_DRAIN_MAX);
+    CHECK(sw_closing_wait(&closing) <= SW_DRAIN_MAX);
     sw_closing_flush(&closing, 1000); /* a close, meanwhile, is the stream's business; a flush begins anew */
     CHECK(closing.deadline >= before + 1000);
-    end(&closing, reactor);
+    CHECK(sw_closing_wait(&closing) > 900);
 }
 
 static const struct unit_test tests[] = {
@@ -89,7 +77,4 @@ static const struct unit_test tests[] = {
     {"drains for a bounded time, however long it may flush", no_longer_than},
 };
 
-int main(void) {
-    sw_thread_mark_ours(); /* as on the loop thread */
-    return unit_run(tests, sizeof tests / sizeof tests[0]);
-}
+UNIT_MAIN(tests)

@@ -35,6 +35,14 @@ void sw_server_set(struct sw_server **place, struct sw_server *server) {
     sw_server_unref(before);
 }
 
+struct sw_server *sw_server_share(struct sw_server **last, const struct sw_endpoint *wanted) {
+    if (*last != NULL && (*last)->port == wanted->port && strcmp((*last)->host, wanted->host) == 0)
+        return sw_server_ref(*last);
+    struct sw_server *server = sw_server_new(wanted);
+    if (server != NULL) sw_server_set(last, server);
+    return server;
+}
+
 bool sw_server_equal(const struct sw_server *a, const struct sw_server *b) {
     if (a == b) return true;
     return a != NULL && b != NULL && a->port == b->port && strcmp(a->host, b->host) == 0;

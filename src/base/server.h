@@ -1,5 +1,6 @@
 /* Where a client connects to: a host and a port, checked once, never changed, shared by all who need them on both
- * threads. A struct of its own, because a name may have 253 bytes, and a client knows up to three servers.
+ * threads. A struct of its own, because a name may have 253 bytes, and a client knows up to three servers. Clients that are
+ * made for the same server, one after the other, share it.
  */
 #ifndef SW_BASE_SERVER_H
 #define SW_BASE_SERVER_H
@@ -18,6 +19,10 @@ struct sw_server {
 
 /* With one reference; NULL: no memory. */
 struct sw_server *sw_server_new(const struct sw_endpoint *endpoint);
+
+/* A reference to a server equal to `wanted`: the one that *last refers to, if it is; else a new one, to which *last refers
+ * from then on. NULL: no memory. */
+struct sw_server *sw_server_share(struct sw_server **last, const struct sw_endpoint *wanted);
 
 /* Its copy, for who goes on while others may let the server go. */
 struct sw_endpoint sw_server_endpoint(const struct sw_server *server);

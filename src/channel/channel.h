@@ -34,8 +34,7 @@
 /* Copies of the unfinished messages. */
 struct sw_copy {
     struct sw_pages pages;
-    uint64_t first; /* id of the first */
-    bool failed;    /* no memory */
+    uint64_t first; /* id of the first; 0: there was no memory for them */
 };
 
 struct sw_channel {
@@ -54,19 +53,19 @@ struct sw_channel {
     bool posted;   /* host sets, loop clears: stands in the engine's list for the loop */
     bool silent;   /* host: collected, nobody is left to be told anything */
     bool gone; /* closed, and its socket too: the last report is there; loop sets, or the host where there is no loop */
-    enum sw_state state; /* what scripts see: host at a command, loop when it knows the newest command */
+    bool copy_awaited;     /* host sets with SW_SLOT_COPY and gives up, loop clears when the copy is there */
+    enum sw_state state;   /* what scripts see: host at a command, loop when it knows the newest command */
+    enum sw_watch watch;   /* host: what it sleeps for */
+    struct sw_error ended; /* loop: why the last connection or attempt ended; err = SW_OK: never */
     struct sw_outbox out;
     struct sw_pool pool; /* of both directions; loop opens and closes it */
     struct sw_inbox in;
     struct sw_command *commands, **commands_tail; /* host adds, loop takes and frees */
     struct sw_command close_command;              /* so that closing needs no memory */
     uint64_t command;                             /* host: number of the newest command */
-    struct sw_slots slots;                        /* host posts, loop takes, which also computes has_room, can_report, pages */
-    struct sw_greeting *greeting;                 /* host: one reference, for the next connection; NULL: none */
-    struct sw_copy copy;                          /* loop puts, host takes */
-    bool copy_awaited;     /* host sets with SW_SLOT_COPY and gives up, loop clears when the copy is there */
-    enum sw_watch watch;   /* host: what it sleeps for */
-    struct sw_error ended; /* loop: why the last connection or attempt ended; err = SW_OK: never */
+    struct sw_slots slots;        /* host posts, loop takes, which also computes has_room, can_report, pages */
+    struct sw_greeting *greeting; /* host: one reference, for the next connection; NULL: none */
+    struct sw_copy copy;          /* loop puts, host takes */
     struct sw_gauges gauges;
 };
 

@@ -27,12 +27,14 @@ enum sw_verb {
 struct sw_command {
     struct sw_command *next;
     enum sw_verb verb;
-    bool embedded;   /* lives in its channel: not to be freed */
-    uint64_t number; /* counts the client's commands, from 1 */
-    uint64_t fence;  /* last id accepted before the command */
-    double linger;
-    struct sw_server *server;   /* connect, server: one reference */
-    struct sw_reconnect policy; /* connect: the one of that moment */
+    bool embedded;            /* lives in its channel: not to be freed */
+    uint64_t number;          /* counts the client's commands, from 1 */
+    uint64_t fence;           /* last id accepted before the command */
+    struct sw_server *server; /* connect, server: one reference */
+    union {
+        struct sw_reconnect policy; /* connect: the one of that moment */
+        double linger;              /* disconnect, close */
+    };
 };
 
 /* Frees a list, embedded ones excepted. */
@@ -57,15 +59,15 @@ struct sw_interest {
 
 /* The values are the newest ones whether they were posted or not. */
 struct sw_slots {
-    unsigned posted;    /* bits of enum sw_slot: posted since the loop took them last */
-    uint64_t confirmed; /* newest id that the script confirmed */
-    bool has_room;      /* credit: the inbox has room for what reading brings ... */
-    bool can_report;    /* ... and for what dialling does */
+    unsigned posted; /* bits of enum sw_slot: posted since the loop took them last */
+    bool has_room;   /* credit: the inbox has room for what reading brings ... */
+    bool can_report; /* ... and for what dialling does */
     struct sw_interest interest;
+    unsigned pages;     /* how many to prefault for the host */
+    uint64_t confirmed; /* newest id that the script confirmed */
     struct sw_reconnect reconnect;
     uint64_t reconnect_after; /* number of the newest command when it was posted: it applies after that one, and before
                                  the next */
-    unsigned pages;           /* how many pages to prefault for the host */
 };
 
 #endif

@@ -121,7 +121,7 @@ static void copy_here(struct sw_channel *channel) {
     struct sw_copy copy = {.first = channel->out.last_id + 1};
     for (const struct sw_page *page = channel->out.pages.head; page != NULL; page = page->next)
         copy.first -= page->ends;
-    copy.failed = !sw_pages_copy(channel->out.pages.head, 0, 0, NULL, &copy.pages);
+    if (!sw_pages_copy(channel->out.pages.head, 0, 0, NULL, &copy.pages)) copy.first = 0;
     sw_channel_lock(channel);
     channel->copy = copy;
     channel->copy_awaited = false;

@@ -65,6 +65,11 @@ void sw_channel_post_interest(struct sw_channel *channel, struct sw_interest int
 /* The policy from now on: it applies after the commands that were posted before. */
 void sw_channel_post_reconnect(struct sw_channel *channel, const struct sw_reconnect *reconnect);
 
+/* The policy that was posted last. The host thread alone writes it, so it reads it without the lock. */
+static inline const struct sw_reconnect *sw_channel_reconnect(const struct sw_channel *channel) {
+    return &channel->slots.reconnect;
+}
+
 /* Asks the loop for copies of all unfinished messages; where no loop looks after the channel, the host makes them. Then
  * sw_channel_take_copy until it says true, or sw_channel_drop_copy; channels that are watched wake the host. */
 void sw_channel_post_copy_wanted(struct sw_channel *channel);

@@ -17,17 +17,17 @@
 #include "channel/reports.h"
 
 struct sw_inbox {
-    struct sw_pages pages;             /* loop puts, host takes */
-    struct sw_reports reports;         /* loop puts, host takes and frees */
-    struct sw_report reserve;          /* loop fills when a report found no memory; the host's while it is taken */
-    struct sw_report final;            /* loop fills, once: close; then the host's */
-    bool reserve_used;                 /* loop sets, host clears when the report was delivered */
-    bool reserve_taken;                /* host: it has it */
-    bool finished;                     /* loop sets: final is there; host clears when it takes it */
-    bool announced;                    /* the channel stands in the engine's list for the host */
-    bool paused;                       /* loop sets when full, host clears when half empty again */
-    uint64_t messages;                 /* loop: put so far, over the client's life */
-    size_t bytes;                      /* loop adds, host subtracts on delivery */
+    struct sw_pages pages;     /* loop puts, host takes */
+    struct sw_reports reports; /* loop puts, host takes and frees */
+    struct sw_report reserve;  /* loop fills when a report found no memory; the host's while it is taken */
+    struct sw_report final;    /* loop fills, once: close; then the host's */
+    bool reserve_used;         /* loop sets, host clears when the report was delivered */
+    bool reserve_taken;        /* host: it has it */
+    bool finished;             /* loop sets: final is there; host clears when it takes it */
+    bool announced;            /* the channel stands in the engine's list for the host */
+    bool paused;               /* loop sets when full, host clears when half empty again */
+    uint64_t messages;         /* loop: put so far, over the client's life */
+    size_t bytes;              /* loop adds, host subtracts on delivery */
 };
 
 /* What the host takes in one swap. */

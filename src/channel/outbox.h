@@ -22,7 +22,8 @@ struct sw_outbox {
     uint64_t last_id;      /* host: newest accepted id */
     size_t bytes;          /* host adds, loop subtracts: accepted and not finished with; SW_MESSAGE_OVERHEAD included */
     size_t run;            /* host: bytes copied into pages since the last pinned message, or since the start */
-    size_t untold;         /* reports kept for their ranges of lost messages (reports.h), which sending adds to: they count, too */
+    size_t
+        untold; /* reports kept for their ranges of lost messages (reports.h), which sending adds to: they count, too */
     size_t refused;   /* host sets, loop clears: size of the refused message that a drain event is owed for; 0 = none */
     bool announced;   /* the loop was told, or looks without being told: a further message need not wake it */
     bool wants_pages; /* host sets, loop clears: prefaulted pages would be of use */

@@ -52,25 +52,27 @@ struct sw_report {
     struct sw_ip address;  /* ... and its address */
     uint32_t attempt;      /* connect, retry, log: 1 is the first after a success or a command */
     struct sw_error error; /* disconnect, error, retry, log: why */
+    uint32_t merged;       /* connect, disconnect: how many earlier ones it stands for */
     union {
         double seconds;  /* connect: how long it took; retry, log: the delay before the attempt */
         uint64_t acked;  /* acked: newest id */
         uint64_t unsent; /* disconnect, error: messages not handed to the kernel whole */
     };
-    uint64_t unacked; /* disconnect, error: handed over and not acknowledged */
-    uint64_t partial; /* disconnect: bytes of an unfinished message from the peer that were dropped */
+    uint64_t unacked;     /* disconnect, error: handed over and not acknowledged */
+    uint32_t partial;     /* disconnect: bytes of an unfinished message from the peer that were dropped */
+    uint32_t kept_ranges; /* in `kept` */
     struct sw_loss lost_unknown, lost_unsent; /* disconnect, error, close: told as `lost` events first ... */
-    struct sw_report *kept; /* ... after those of earlier reports, which this one stands for (reports.h), linked by next */
-    uint32_t merged;        /* connect, disconnect: how many earlier ones it stands for */
+    struct sw_report *kept; /* ... after those of earlier reports that this one stands for: see reports.h */
 };
 
-/* It has lost messages to tell of, those of the reports that it keeps left aside. */
-static inline bool sw_report_has_ranges(const struct sw_report *report) {
-    return report->lost_unknown.first != 0 || report->lost_unsent.first != 0;
+/* Ranges of lost messages that it tells of, those of the reports that it keeps left aside. */
+static inline unsigned sw_report_own_ranges(const struct sw_report *report) {
+    return (report->lost_unknown.first != 0) + (report->lost_unsent.first != 0);
 }
 
-static inline bool sw_report_tells_loss(const struct sw_report *report) {
-    return report->kept != NULL || sw_report_has_ranges(report);
+/* With those. */
+static inline unsigned sw_report_ranges(const struct sw_report *report) {
+    return report->kept_ranges + sw_report_own_ranges(report);
 }
 
 #endif

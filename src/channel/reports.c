@@ -8,13 +8,34 @@
 
 void sw_reports_init(struct sw_reports *list) { *list = (struct sw_reports){.tail = &list->head}; }
 
+/* --- kept reports: a ring, of which `kept` is the last, and its `next` the first --- */
+
+struct sw_report *sw_reports_first_kept(const struct sw_report *report) {
+    return report->kept != NULL ? report->kept->next : NULL;
+}
+
+struct sw_report *sw_reports_shift_kept(struct sw_report *report) {
+    struct sw_report *last = report->kept, *first = last->next;
+    if (first == last)
+        report->kept = NULL;
+    else
+        last->next = first->next;
+    return first;
+}
+
+/* Of two rings, given by their last, the second behind the first. */
+static struct sw_report *join(struct sw_report *a, struct sw_report *b) {
+    if (a == NULL || b == NULL) return a != NULL ? a : b;
+    struct sw_report *first = a->next;
+    a->next = b->next;
+    b->next = first;
+    return b;
+}
+
 void sw_reports_free(struct sw_report *report) {
     while (report != NULL) {
         struct sw_report *next = report->next;
-        for (struct sw_report *kept = report->kept, *later; kept != NULL; kept = later) {
-            later = kept->next;
-            free(kept);
-        }
+        while (report->kept != NULL) free(sw_reports_shift_kept(report));
         free(report);
         report = next;
     }
@@ -42,20 +63,20 @@ static void absorb(struct sw_loss *later, struct sw_loss *earlier) {
 
 /* The later report also tells of what the earlier one does. True: it keeps that for it. */
 static bool take_losses(struct sw_report *report, struct sw_report *earlier) {
-    struct sw_report **end = &earlier->kept;
     if (report->kept == NULL) {
         absorb(&report->lost_unknown, &earlier->lost_unknown);
         absorb(&report->lost_unsent, &earlier->lost_unsent);
     }
-    bool is_kept = sw_report_has_ranges(earlier);
-    while (*end != NULL) end = &(*end)->next;
-    if (is_kept) {
-        *end = earlier;
-        end = &earlier->next;
-    }
-    *end = report->kept;
-    report->kept = earlier->kept;
+    bool is_kept = sw_report_own_ranges(earlier) > 0;
+    report->kept_ranges += sw_report_ranges(earlier);
+    struct sw_report *kept = earlier->kept;
     earlier->kept = NULL;
+    earlier->kept_ranges = 0;
+    if (is_kept) {
+        earlier->next = earlier;
+        kept = join(kept, earlier);
+    }
+    report->kept = join(kept, report->kept);
     return is_kept;
 }
 

@@ -27,16 +27,22 @@ enum { SW_REPORTS_EACH = 256 };
 struct sw_reports {
     struct sw_report *head, **tail;
     unsigned count;
+    bool has_drain;
     /* Links to reports in the list; NULL: there is none. */
     struct sw_report **opened; /* to the newest report, if that is a connect */
     struct sw_report **quiet;  /* to the connect of the newest disconnect, if these may be merged with the next two */
-    bool has_drain;
 };
 
 void sw_reports_init(struct sw_reports *list);
 
 /* Frees the reports from this one on, and those that they keep. */
 void sw_reports_free(struct sw_report *report);
+
+/* Of the reports that a report keeps for their ranges, the oldest: it is to be told first. NULL: it keeps none. */
+struct sw_report *sw_reports_first_kept(const struct sw_report *report);
+
+/* Takes that out, which there must be; for free(). Its ranges are told: kept_ranges is the caller's. */
+struct sw_report *sw_reports_shift_kept(struct sw_report *report);
 
 struct sw_added {
     struct sw_report *dropped; /* reports that are of no use any more, perhaps the one added: for sw_reports_free */

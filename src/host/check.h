@@ -47,7 +47,7 @@ void sw_check_port(lua_State *L, struct sw_spot spot, int index, struct sw_endpo
 /* Pushes host and port, each nil where there is none. */
 void sw_push_endpoint(lua_State *L, const struct sw_endpoint *endpoint);
 
-/* false | true | seconds | table. `true` gives back *last, the policy that was in force before. */
+/* false | true | seconds | table. The first two turn *last, the policy in force, off and on again. */
 void sw_check_reconnect(lua_State *L, struct sw_spot spot, int index, const struct sw_reconnect *last,
                         struct sw_reconnect *policy);
 void sw_push_reconnect(lua_State *L, const struct sw_reconnect *policy);

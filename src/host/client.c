@@ -33,7 +33,7 @@ static void set_handlers(lua_State *L, const char *where, int index, struct clie
 /* A complete client, which belongs to no handle yet. NULL: no memory. */
 static struct client *make(struct host *host, const struct sw_options *options, const struct sw_start *start) {
     struct client *client = calloc(1, sizeof *client);
-    struct sw_server *server = client != NULL ? sw_server_new(&start->server) : NULL;
+    struct sw_server *server = client != NULL ? sw_server_share(&host->server, &start->server) : NULL;
     struct sw_channel *channel = NULL;
     if (server != NULL) channel = sw_channel_new(host->engine, sw_options_share(&host->options, options));
     if (channel == NULL) {
@@ -46,8 +46,7 @@ static struct client *make(struct host *host, const struct sw_options *options, 
     client->channel = channel;
     client->channel->owner = client;
     sw_reports_init(&client->reports);
-    client->reconnect = client->last_reconnect = start->reconnect;
-    client->last_reconnect.enabled = true;
+    sw_channel_post_reconnect(channel, &start->reconnect);
     sw_host_note_linger(host, options->linger);
     sw_host_note_spin(host, options->spin);
     return client;

@@ -59,7 +59,7 @@ static struct sw_error go_to(struct client *client, struct sw_server *server) {
     struct sw_command *command = sw_channel_command(client->channel, SW_CONNECT);
     if (command == NULL) return sw_error_system(ENOMEM, SW_STAGE_NONE);
     command->server = sw_server_ref(server);
-    command->policy = client->reconnect;
+    command->policy = *sw_channel_reconnect(client->channel);
     struct sw_error failed = post_connect(client, command, first_state(server));
     if (failed.err != SW_OK) return failed;
     sw_server_set(&client->server, server);
@@ -167,11 +167,10 @@ static int client_set_reconnect(lua_State *L) {
     if (client == NULL) return 3;
     struct sw_reconnect policy;
     lua_settop(L, 2);
-    sw_check_reconnect(L, (struct sw_spot){"client:set_reconnect", "spec"}, 2, &client->last_reconnect, &policy);
+    sw_check_reconnect(L, (struct sw_spot){"client:set_reconnect", "spec"}, 2, sw_channel_reconnect(client->channel),
+                       &policy);
     if (client->is_closed) return sw_push_closed(L, client->server);
     sw_channel_post_reconnect(client->channel, &policy);
-    client->reconnect = policy;
-    if (policy.enabled) client->last_reconnect = policy;
     return sw_save_reconnect(L, 1, client);
 }
 
@@ -185,7 +184,7 @@ static int client_set_reconnect(lua_State *L) {
 static int client_get_reconnect(lua_State *L) {
     const struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    sw_push_reconnect(L, &client->reconnect);
+    sw_push_reconnect(L, sw_channel_reconnect(client->channel));
     return 1;
 }
 

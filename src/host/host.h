@@ -21,7 +21,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/backoff.h"
 #include "base/processors.h"
 #include "buffer/cursor.h"
 #include "channel/report.h"
@@ -41,27 +40,26 @@ struct client {
     struct client *previous, *next; /* in host->clients or host->retired */
     struct clients *list;           /* host->runnable, host->unread, or NULL: there is nothing */
     struct client *list_previous, *list_next;
-    unsigned handlers; /* bit 1 << event: a handler is set; without one, messages stay for receive and events */
+    uint16_t handlers; /* bit 1 << event: a handler is set; without one, messages stay for receive and events */
+    uint8_t holds;     /* bit 1 << enum sw_holding: counted in host->holding */
+    uint8_t turn;      /* records delivered since others had their turn: a few */
     bool discards;     /* messages are dropped: those that the loop put before it knew */
     bool is_pulled;    /* receive was called, and no message handler set since */
     bool has_saver;    /* host/saver.h */
     bool has_end;      /* neither receive nor poll has told how the connection ended, other than by our close */
-    unsigned holds;    /* bit 1 << enum sw_holding: counted in host->holding */
     bool is_closed;    /* close() was called: only losses and close are still delivered */
     bool is_over;      /* the close event was delivered, or nobody is left to hear it */
-    unsigned turn;     /* records delivered since others had their turn */
+    bool is_moved;     /* set_server came after the last connect: only the loop knows which server it is busy with */
     uint64_t serial;   /* records consumed */
 
     struct sw_server *server; /* as the script set it, one reference; the loop has its own */
-    bool is_moved; /* set_server came after the last connect: only the loop knows which server it is busy with */
-    struct sw_reconnect reconnect, last_reconnect; /* in force; the last that was not `false` */
 
     /* Taken and not delivered. */
     struct sw_cursor messages;
     uint64_t taken, passed; /* messages taken, messages delivered or dropped: in all */
     struct sw_reports reports;
-    uint64_t report_count; /* of the events they stand for: losses are told apart */
-    uint64_t heard_count;  /* of the reports for which a handler is set */
+    unsigned report_count; /* of the events they stand for: losses are told apart */
+    unsigned heard_count;  /* of the reports for which a handler is set */
     uint64_t ends_taken;   /* reports of an end */
     size_t unsettled;      /* delivered bytes that the channel has not been told of ... */
     ptrdiff_t told;        /* ... and reports that were kept for their ranges, less those kept anew */
@@ -105,6 +103,7 @@ struct host {
     double max_linger;          /* the longest that any client was ever given */
     double max_spin;            /* the same; 0: or there is only one processor */
     struct sw_options *options; /* of the newest client, which the next may share; one reference or NULL */
+    struct sw_server *server;   /* the same */
 };
 
 static inline void sw_host_note_linger(struct host *host, double linger) {

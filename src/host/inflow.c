@@ -112,7 +112,7 @@ bool sw_inflow_ends_wait(const struct host *host) {
 /* What lies in the reserved slot keeps the loop from going on until it is delivered, so it always counts. */
 static bool is_heard(const struct client *client, const struct sw_report *report) {
     return report == &client->channel->in.reserve || sw_client_hears(client, report->event) ||
-           (sw_report_tells_loss(report) && sw_client_hears(client, SW_EVENT_LOST));
+           (sw_report_ranges(report) > 0 && sw_client_hears(client, SW_EVENT_LOST));
 }
 
 /* No connection follows by itself. */
@@ -121,10 +121,8 @@ static bool is_end(const struct sw_report *report) {
            report->event == SW_EVENT_CLOSE;
 }
 
-/* Events that it stands for; the losses of reports that it keeps are not counted. */
-static unsigned count_events(const struct sw_report *report) {
-    return 1 + (report->lost_unknown.first != 0) + (report->lost_unsent.first != 0);
-}
+/* Events that it stands for: losses are told apart. */
+static unsigned count_events(const struct sw_report *report) { return 1 + sw_report_ranges(report); }
 
 static void count_reports(struct client *client) {
     client->report_count = client->heard_count = 0;
@@ -210,18 +208,14 @@ static void take_range(struct sw_report *report) {
 }
 
 void sw_inflow_pass_loss(struct client *client) {
-    struct sw_report *report = client->reports.head, *kept = report->kept;
+    struct sw_report *report = client->reports.head, *kept = sw_reports_first_kept(report);
     client->heard_count -= is_heard(client, report);
-    if (kept == NULL) {
-        take_range(report);
-        client->report_count--;
-    } else {
-        take_range(kept);
-        if (!sw_report_has_ranges(kept)) {
-            report->kept = kept->next;
-            client->told++;
-            free(kept);
-        }
+    client->report_count--;
+    take_range(kept != NULL ? kept : report);
+    if (kept != NULL) report->kept_ranges--;
+    if (kept != NULL && sw_report_own_ranges(kept) == 0) {
+        free(sw_reports_shift_kept(report));
+        client->told++;
     }
     client->heard_count += is_heard(client, report);
     client->serial++;
@@ -237,12 +231,11 @@ static bool has_later_end(const struct client *client) {
 void sw_inflow_pass_report(struct client *client) {
     client->heard_count -= is_heard(client, client->reports.head);
     struct sw_report *report = sw_reports_shift(&client->reports);
-    client->report_count--;
+    client->report_count -= count_events(report);
     client->serial++;
     if (client->has_end && is_end(report)) client->has_end = has_later_end(client);
-    for (const struct sw_report *kept = report->kept; kept != NULL; kept = kept->next) client->told++;
-    sw_reports_free(report->kept);
-    report->kept = NULL;
+    for (; report->kept != NULL; client->told++) free(sw_reports_shift_kept(report));
+    report->kept_ranges = 0;
     struct sw_inbox *in = &client->channel->in;
     if (report == &in->reserve) sw_channel_post_reserve_free(client->channel);
     if (report == &in->reserve || report == &in->final) return;

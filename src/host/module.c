@@ -91,6 +91,7 @@ void sw_host_close(lua_State *L, int index, struct host *host) {
     host->engine = NULL;
     sw_options_unref(host->options);
     host->options = NULL;
+    sw_server_set(&host->server, NULL);
 }
 
 /*** Is it a numeric address? Strict: four decimal parts for IPv4, RFC 4291 text for IPv6.

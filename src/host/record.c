@@ -13,7 +13,7 @@ bool sw_record_look(const struct client *client, bool in_order, struct sw_record
     const struct sw_report *report = sw_inflow_report(client, in_order);
     record->serial = client->serial;
     if (report != NULL)
-        record->event = sw_report_tells_loss(report) ? SW_EVENT_LOST : report->event;
+        record->event = sw_report_ranges(report) > 0 ? SW_EVENT_LOST : report->event;
     else
         record->event = SW_EVENT_MESSAGE;
     return report != NULL || (in_order && sw_inflow_messages(client) > 0);
@@ -21,7 +21,8 @@ bool sw_record_look(const struct client *client, bool in_order, struct sw_record
 
 static int push_report(lua_State *L, const struct client *client, enum sw_event event) {
     const struct sw_report *report = client->reports.head;
-    if (event == SW_EVENT_LOST && report->kept != NULL) report = report->kept; /* that comes first */
+    const struct sw_report *kept = event == SW_EVENT_LOST ? sw_reports_first_kept(report) : NULL;
+    if (kept != NULL) report = kept;
     const struct sw_report copy = *report; /* pushing may run finalizers, and these may poll */
     if (event != SW_EVENT_LOST) return sw_push_report(L, &copy, client->server);
     bool unknown = copy.lost_unknown.first != 0;

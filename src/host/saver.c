@@ -3,6 +3,8 @@
 #include <lua.h>
 #include <stdbool.h>
 
+#include "channel/channel.h"
+#include "channel/host_end.h"
 #include "host/check.h"
 #include "host/handle.h"
 
@@ -60,7 +62,7 @@ static int save(lua_State *L, int index, const struct client *client) {
 
 int sw_save_reconnect(lua_State *L, int index, const struct client *client) {
     lua_createtable(L, 0, 1);
-    sw_push_reconnect(L, &client->reconnect);
+    sw_push_reconnect(L, sw_channel_reconnect(client->channel));
     lua_setfield(L, -2, "reconnect");
     return save(L, index, client);
 }

@@ -192,7 +192,7 @@ static int client_unfinished(lua_State *L) {
         sw_channel_drop_copy(client->channel);
         return values;
     }
-    if (copy.failed) return sw_push_no_memory(L);
+    if (copy.first == 0) return sw_push_no_memory(L);
     iterator->left = keep(client->host, &client->channel->options->framing, &copy);
     if (iterator->left == NULL) {
         sw_pages_free(&copy.pages);

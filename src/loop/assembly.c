@@ -3,7 +3,6 @@
 #include "channel/inbox.h"
 
 void sw_assembly_reset(struct sw_assembly *assembly) {
-    sw_pages_free(&assembly->whole);
     sw_pages_free(&assembly->partial);
     memset(assembly, 0, sizeof *assembly);
     sw_decoder_init(&assembly->decoder);
@@ -28,62 +27,55 @@ static void cut_unended(struct sw_pages *pages) {
         page->used = 0;
 }
 
+static void count(struct sw_harvest *whole, size_t size) {
+    whole->bytes += size + SW_MESSAGE_OVERHEAD;
+    whole->count++;
+}
+
 static bool finish_partial(struct sw_assembly *assembly, const unsigned char *bytes, const struct sw_frame *frame,
-                           const struct sw_source *source) {
+                           const struct sw_source *source, struct sw_harvest *whole) {
     if (!sw_pages_append(&assembly->partial, bytes, frame->part, source)) return false;
     size_t length = assembly->partial_bytes + frame->part - frame->trim;
     if (frame->trim > 0) cut_tail(&assembly->partial, length);
     if (!sw_pages_end(&assembly->partial, source, 0)) return false;
-    assembly->bytes += length;
-    assembly->count++;
+    count(whole, length);
     assembly->partial_bytes = 0;
-    sw_pages_join(&assembly->whole, &assembly->partial);
+    sw_pages_join(&whole->pages, &assembly->partial);
     return true;
 }
 
-static bool finish_whole(struct sw_assembly *assembly, const unsigned char *bytes, const struct sw_frame *frame,
-                         const struct sw_source *source) {
+static bool finish_whole(const unsigned char *bytes, const struct sw_frame *frame, const struct sw_source *source,
+                         struct sw_harvest *whole) {
     size_t size = frame->part - frame->trim;
-    if (!sw_pages_append(&assembly->whole, bytes, size, source) || !sw_pages_end(&assembly->whole, source, 0)) {
-        cut_unended(&assembly->whole);
+    if (!sw_pages_append(&whole->pages, bytes, size, source) || !sw_pages_end(&whole->pages, source, 0)) {
+        cut_unended(&whole->pages);
         return false;
     }
-    assembly->bytes += size;
-    assembly->count++;
+    count(whole, size);
     return true;
 }
 
 static bool store(struct sw_assembly *assembly, const unsigned char *bytes, const struct sw_frame *frame,
-                  const struct sw_source *source) {
+                  const struct sw_source *source, struct sw_harvest *whole) {
     if (frame->status == SW_FRAME_PART) {
         assembly->partial_bytes += frame->part;
         return sw_pages_append(&assembly->partial, bytes, frame->part, source);
     }
-    return assembly->partial_bytes > 0 ? finish_partial(assembly, bytes, frame, source)
-                                       : finish_whole(assembly, bytes, frame, source);
+    return assembly->partial_bytes > 0 ? finish_partial(assembly, bytes, frame, source, whole)
+                                       : finish_whole(bytes, frame, source, whole);
 }
 
 enum sw_err sw_assembly_feed(struct sw_assembly *assembly, const struct sw_framing *framing, const unsigned char *bytes,
-                             size_t size, struct sw_pages *empty) {
+                             size_t size, struct sw_pages *empty, struct sw_harvest *whole) {
     while (size > 0) {
         struct sw_frame frame = sw_decode(&assembly->decoder, framing, bytes, size);
         if (frame.status == SW_FRAME_BAD) return SW_FRAME;
         const struct sw_source source = {sw_assembly_expected(size), empty};
-        if (!store(assembly, bytes + frame.skip, &frame, &source)) return SW_SYSTEM;
+        if (!store(assembly, bytes + frame.skip, &frame, &source, whole)) return SW_SYSTEM;
         bytes += frame.skip + frame.part;
         size -= frame.skip + frame.part;
     }
     return SW_OK;
-}
-
-uint64_t sw_assembly_take(struct sw_assembly *assembly, struct sw_pages *pages, size_t *bytes) {
-    uint64_t count = assembly->count;
-    *pages = assembly->whole;
-    *bytes = assembly->bytes + count * SW_MESSAGE_OVERHEAD;
-    assembly->whole = (struct sw_pages){NULL, NULL};
-    assembly->count = 0;
-    assembly->bytes = 0;
-    return count;
 }
 
 size_t sw_assembly_partial(const struct sw_assembly *assembly) {

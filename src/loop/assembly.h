@@ -15,11 +15,15 @@
 
 struct sw_assembly {
     struct sw_decoder decoder;
-    struct sw_pages whole;   /* messages complete, to be put */
     struct sw_pages partial; /* the message that has begun */
-    uint64_t count;          /* messages in whole */
-    size_t bytes;            /* their bytes */
     size_t partial_bytes;
+};
+
+/* Whole messages, as the inbox takes them. All zeros: none. */
+struct sw_harvest {
+    struct sw_pages pages;
+    uint64_t count; /* messages */
+    size_t bytes;   /* that they count against inbox_limit */
 };
 
 /* Starts, or starts anew for a new connection; drops what there was. */
@@ -28,13 +32,11 @@ void sw_assembly_reset(struct sw_assembly *assembly);
 /* Bytes that a page is made for when a read brings `size` bytes: these, and boundaries. */
 static inline size_t sw_assembly_expected(size_t size) { return size + size / 8; }
 
-/* Splits the bytes. Large pages are taken from *empty first. SW_FRAME: the peer broke the framing; SW_SYSTEM: no memory.
- * In both cases the messages before that point are in `whole`. */
+/* Splits the bytes, and adds the messages that end among them to *whole. Large pages are taken from *empty first.
+ * SW_FRAME: the peer broke the framing; SW_SYSTEM: no memory. In both cases the messages before that point are in *whole.
+ */
 enum sw_err sw_assembly_feed(struct sw_assembly *assembly, const struct sw_framing *framing, const unsigned char *bytes,
-                             size_t size, struct sw_pages *empty);
-
-/* Moves the whole messages out. */
-uint64_t sw_assembly_take(struct sw_assembly *assembly, struct sw_pages *pages, size_t *bytes);
+                             size_t size, struct sw_pages *empty, struct sw_harvest *whole);
 
 /* Bytes received of an unfinished message, its length prefix included. */
 size_t sw_assembly_partial(const struct sw_assembly *assembly);

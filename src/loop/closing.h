@@ -4,15 +4,13 @@
  * close() with unread input sends a reset that destroys what the kernel has not delivered; so the socket is closed only
  * when the peer has ended and has acknowledged everything, or when the time is over.
  *
- * It only keeps the time and decides. What it is told and what it answers are plain data; the stream carries it out.
+ * It only decides, by facts and by the clock. What it is told and what it answers are plain data; the stream carries it
+ * out, and whoever has a timer sees to it that it is asked in time.
  */
 #ifndef SW_LOOP_CLOSING_H
 #define SW_LOOP_CLOSING_H
 
-#include <ev.h>
 #include <stdbool.h>
-
-#include "loop/reactor.h"
 
 /* After our FIN, and after the peer's, so many seconds at most for reading to the end and for acknowledgements. Enough
  * that 600 restarts of a draining server lost nothing (measured). */
@@ -26,17 +24,12 @@ enum closing_phase {
 };
 
 struct closing {
-    struct sw_reactor *reactor;
-    void (*on_change)(struct closing *closing); /* time has passed: call sw_closing_next */
     enum closing_phase phase;
     double linger;   /* seconds for the flush, and then for the drain, which takes SW_DRAIN_MAX at most */
     double deadline; /* sw_clock: of this phase */
-    ev_timer timer;
 };
 
-void sw_closing_init(struct closing *closing, struct sw_reactor *reactor, void (*on_change)(struct closing *closing));
-
-/* Not closing, for a new connection; the timer is stopped. */
+/* Not closing, for a new connection. */
 void sw_closing_reset(struct closing *closing);
 
 /* Flush for `linger` seconds at most, then drain. If it flushes already, the time begins anew. 0: over at once. */
@@ -56,5 +49,8 @@ struct closing_facts {
 
 /* Goes on as far as the facts and the time allow; returns the phase that it is at now. */
 enum closing_phase sw_closing_next(struct closing *closing, struct closing_facts facts);
+
+/* In so many seconds at most sw_closing_next is to be called again; < 0: time changes nothing. */
+double sw_closing_wait(const struct closing *closing);
 
 #endif

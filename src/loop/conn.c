@@ -33,12 +33,12 @@ static const struct sw_error *last_cause(const struct conn *conn) {
 }
 
 static void show(struct conn *conn) {
-    sw_channel_post_state(conn->channel, conn->known, visible(conn), last_cause(conn));
+    sw_channel_post_state(conn->common.channel, conn->known, visible(conn), last_cause(conn));
 }
 
 /* The only place where the state changes. */
 static void set_state(struct conn *conn, enum conn_state state) {
-    ev_timer_stop(conn->reactor->ev, &conn->timer);
+    ev_timer_stop(conn->common.reactor->ev, &conn->timer);
     conn->needs_room = false;
     conn->state = state;
 }
@@ -51,15 +51,15 @@ static void enter(struct conn *conn, enum conn_state state) {
 
 static bool enter_with(struct conn *conn, enum conn_state state, const struct sw_report *report) {
     set_state(conn, state);
-    return sw_channel_post_state_with(conn->channel, conn->known, visible(conn), last_cause(conn), report);
+    return sw_channel_post_state_with(conn->common.channel, conn->known, visible(conn), last_cause(conn), report);
 }
 
 /* The last event, with what will never be sent; the channel has no connection from here on. */
 static void let_go(struct conn *conn, struct sw_report *last) {
     last->event = SW_EVENT_CLOSE;
-    conn->channel->conn = NULL;
+    conn->common.channel->conn = NULL;
     enter(conn, CONN_CLOSED);
-    sw_channel_post_last(conn->channel, last);
+    sw_channel_post_last(conn->common.channel, last);
     conn->is_over = true;
 }
 
@@ -81,7 +81,7 @@ static void post_log(struct conn *conn, enum sw_log log, double delay) {
     struct sw_report report = make_report(conn, SW_EVENT_LOG);
     report.log = log;
     report.seconds = delay;
-    sw_channel_post_report(conn->channel, &report);
+    sw_channel_post_report(conn->common.channel, &report);
 }
 
 /* A connect command came to nothing, for the cause given: its event. */
@@ -93,7 +93,7 @@ static struct sw_report error_report(const struct conn *conn) {
 
 static void post_error(struct conn *conn) {
     struct sw_report report = error_report(conn);
-    sw_channel_post_report(conn->channel, &report);
+    sw_channel_post_report(conn->common.channel, &report);
     post_log(conn, SW_LOG_ERROR, 0);
 }
 
@@ -116,7 +116,7 @@ static struct conn_facts facts(const struct conn *conn, const struct sw_server *
     return (struct conn_facts){
         .is_same = sw_server_equal(conn->dialer.server, server),
         .may_retry = may_retry(conn),
-        .has_room = sw_channel_can_report(conn->channel),
+        .has_room = sw_channel_can_report(conn->common.channel),
         .needs_room = conn->needs_room,
     };
 }
@@ -154,7 +154,7 @@ static void attempt(struct conn *conn) {
 
 static double next_delay(struct conn *conn) {
     uint32_t failures = conn->failures > 0 ? conn->failures : 1;
-    return sw_backoff_delay(&conn->reconnect, failures, sw_reactor_random(conn->reactor));
+    return sw_backoff_delay(&conn->reconnect, failures, sw_reactor_random(conn->common.reactor));
 }
 
 static void wait_for_next(struct conn *conn) {
@@ -163,7 +163,7 @@ static void wait_for_next(struct conn *conn) {
     struct sw_report report = make_report(conn, SW_EVENT_RETRY);
     report.seconds = delay;
     enter_with(conn, CONN_WAITING, &report);
-    sw_reactor_set_timer(conn->reactor, &conn->timer, delay);
+    sw_reactor_set_timer(conn->common.reactor, &conn->timer, delay);
     post_log(conn, SW_LOG_WILL_RETRY, delay);
 }
 
@@ -239,7 +239,7 @@ static void count_failure(struct conn *conn) {
 static void go_on(struct conn *conn, enum conn_step step, struct sw_report *report) {
     report->will_retry = step != STEP_END_IDLE;
     if (step == STEP_END_REDIAL)
-        sw_channel_post_report(conn->channel, report);
+        sw_channel_post_report(conn->common.channel, report);
     else
         enter_with(conn, step == STEP_END_WAIT ? CONN_WAITING : CONN_IDLE, report);
     post_log(conn, SW_LOG_DISCONNECTED, 0);
@@ -270,10 +270,12 @@ static void look_at_stream(struct conn *conn) {
     if (!sw_stream_is_open(&conn->stream) || phase == CLOSING_NOT) return;
     bool is_new = conn->state == CONN_OPEN || conn->cause.err != conn->stream.cause.err;
     conn->cause = conn->stream.cause;
-    if (phase == CLOSING_OVER)
+    if (phase == CLOSING_OVER) {
         finish_stream(conn);
-    else if (is_new && next_step(conn, EVENT_ENDING) == STEP_SHOW_END)
-        enter(conn, CONN_CLOSING);
+        return;
+    }
+    if (is_new && next_step(conn, EVENT_ENDING) == STEP_SHOW_END) enter(conn, CONN_CLOSING);
+    sw_reactor_set_timer(conn->common.reactor, &conn->timer, sw_stream_wait(&conn->stream));
 }
 
 /* --- commands --- */
@@ -293,7 +295,7 @@ static void handle_connect(struct conn *conn, const struct sw_command *command) 
     case STEP_REDIAL: redial(conn); break;
     case STEP_SHUT_DOWN:
         conn->goal = GOAL_REDIAL;
-        sw_stream_shut_down(&conn->stream, command->fence, conn->channel->options->linger);
+        sw_stream_shut_down(&conn->stream, command->fence, conn->common.channel->options->linger);
         look_at_stream(conn);
         break;
     case STEP_AIM_REDIAL:
@@ -360,7 +362,7 @@ static void handle_reconnect(struct conn *conn, const struct sw_reconnect *recon
     switch (next_step(conn, EVENT_RECONNECT)) {
     case STEP_GIVE_UP: give_up(conn, conn->cause); break;
     case STEP_RESCHEDULE:
-        sw_reactor_set_timer(conn->reactor, &conn->timer, conn->since + next_delay(conn) - sw_clock());
+        sw_reactor_set_timer(conn->common.reactor, &conn->timer, conn->since + next_delay(conn) - sw_clock());
         break;
     default: break;
     }
@@ -436,10 +438,10 @@ void sw_conn_fail(struct conn *conn, struct sw_error fault) {
     give_everything_up(conn, &report);
     bool loses = report.lost_unsent.first != 0 || report.lost_unknown.first != 0;
     enter(conn, CONN_IDLE);
-    if (!was_idle || loses) sw_channel_post_report(conn->channel, &report);
+    if (!was_idle || loses) sw_channel_post_report(conn->common.channel, &report);
     for (; conn->superseded > 0; conn->superseded--) post_error(conn);
-    conn->channel->conn = NULL;
-    sw_channel_detach(conn->channel); /* from here on, close() puts the last event itself */
+    conn->common.channel->conn = NULL;
+    sw_channel_detach(conn->common.channel); /* from here on, close() puts the last event itself */
     conn->is_over = true;
 }
 
@@ -477,19 +479,26 @@ static void on_stream(struct stream *stream) {
 
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     (void)ev, (void)events;
-    attempt(timer->data);
-    finish_event(timer->data);
+    struct conn *conn = timer->data;
+    if (conn->state == CONN_WAITING) {
+        attempt(conn);
+    } else {
+        sw_stream_advance(&conn->stream);
+        look_at_stream(conn);
+    }
+    finish_event(conn);
 }
 
 struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel, void (*on_over)(struct conn *conn),
                          void *owner) {
     struct conn *conn = sw_reactor_allocate(sizeof *conn);
-    conn->reactor = reactor;
-    conn->channel = sw_channel_ref(channel);
+    conn->common.reactor = reactor;
+    conn->common.channel = sw_channel_ref(channel);
+    sw_turns_init(&conn->common.turns, channel->options->spin);
     conn->on_over = on_over;
     conn->owner = owner;
-    sw_dialer_init(&conn->dialer, reactor, channel, on_dialer);
-    sw_stream_init(&conn->stream, reactor, channel, on_stream);
+    sw_dialer_init(&conn->dialer, &conn->common, on_dialer);
+    sw_stream_init(&conn->stream, &conn->common, on_stream);
     ev_init(&conn->timer, on_timer);
     conn->timer.data = conn;
     channel->conn = conn;
@@ -500,6 +509,6 @@ void sw_conn_free(struct conn *conn) {
     sw_dialer_fini(&conn->dialer);
     sw_stream_fini(&conn->stream);
     sw_server_unref(conn->server);
-    sw_channel_unref(conn->channel);
+    sw_channel_unref(conn->common.channel);
     free(conn);
 }

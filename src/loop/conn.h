@@ -16,6 +16,7 @@
 #include "base/server.h"
 #include "channel/channel.h"
 #include "channel/loop_end.h"
+#include "loop/common.h"
 #include "loop/dialer.h"
 #include "loop/next.h"
 #include "loop/reactor.h"
@@ -23,22 +24,21 @@
 
 struct conn {
     struct conn *next, **link; /* the loop's: in its list of all, or of those that have ended */
-    struct sw_reactor *reactor;
-    struct sw_channel *channel;         /* one reference */
+    struct common common;
     void (*on_over)(struct conn *conn); /* after an event, by which it is over */
     void *owner;                        /* for on_over */
     bool is_over;                       /* nothing is left to do, and the channel has no connection: to be freed */
+    bool needs_room;                    /* WAITING: for a place in the inbox only */
     enum conn_state state;
     enum conn_goal goal;
+    uint32_t failures;        /* attempts and short connections that failed, in a row */
+    uint32_t superseded;      /* connect commands that a later command took the place of: each is owed an error */
     uint64_t known;           /* number of the newest command handled */
     struct sw_server *server; /* of the next attempt; one reference; NULL before the first connect command */
     struct sw_reconnect reconnect;
     struct sw_error cause; /* why the connection, or attempt, ended */
-    uint32_t failures;     /* attempts and short connections that failed, in a row */
-    uint32_t superseded;   /* connect commands that a later command took the place of: each is owed an error */
-    bool needs_room;       /* WAITING: for a place in the inbox only */
     double since;          /* sw_clock: OPEN: when it was ready; WAITING: when the last attempt failed */
-    ev_timer timer;        /* WAITING: until the next attempt */
+    ev_timer timer;        /* WAITING: until the next attempt; CLOSING: until the stream is to be looked at */
     struct dialer dialer;
     struct stream stream;
 };

@@ -17,58 +17,100 @@ static const double LOOKUP_RETRY = 0.02;
 /* In the order in which they are carried out. */
 static const struct stage *const stages[] = {&sw_greeting_stage};
 
+/* What is needed only until the outcome is there and taken: most clients are connected most of the time. */
+struct attempt {
+    ev_timer timer;
+    ev_io writer;
+    int fd;                        /* CONNECTING: -1: none */
+    struct sw_transport transport; /* READY */
+    struct stage_yield yield;      /* READY */
+    unsigned count, next;          /* CONNECTING: so many addresses, and the one to be tried next */
+    struct sw_address addresses[]; /* what the name stands for */
+};
+
 static void set_timer(struct dialer *dialer, double seconds) {
-    sw_reactor_set_timer(dialer->reactor, &dialer->timer, seconds);
+    sw_reactor_set_timer(dialer->common->reactor, &dialer->attempt->timer, seconds);
 }
 
-static double time_left(const struct dialer *dialer) { return dialer->deadline - sw_clock(); }
+static double time_left(const struct dialer *dialer) {
+    return dialer->began + dialer->common->channel->options->connect_timeout - sw_clock();
+}
 
 /* --- the end of an attempt --- */
 
 static void close_socket(struct dialer *dialer) {
-    ev_io_stop(dialer->reactor->ev, &dialer->writer);
-    if (dialer->fd >= 0) sw_socket_close(dialer->fd, &dialer->channel->fd);
-    dialer->fd = -1;
+    struct attempt *attempt = dialer->attempt;
+    ev_io_stop(dialer->common->reactor->ev, &attempt->writer);
+    if (attempt->fd >= 0) sw_socket_close(attempt->fd, &dialer->common->channel->fd);
+    attempt->fd = -1;
 }
 
-/* Nothing of the attempt goes on but its lookup. */
-static void end(struct dialer *dialer, enum dialer_status status) {
-    dialer->status = status;
-    ev_timer_stop(dialer->reactor->ev, &dialer->timer);
-    ev_io_stop(dialer->reactor->ev, &dialer->writer);
-    free(dialer->addresses);
-    dialer->addresses = NULL;
+static void stop_timer(struct dialer *dialer) { ev_timer_stop(dialer->common->reactor->ev, &dialer->attempt->timer); }
+
+static void free_attempt(struct dialer *dialer) {
+    free(dialer->attempt);
+    dialer->attempt = NULL;
+}
+
+/* Nothing of it goes on but its lookup. */
+void sw_dialer_cancel(struct dialer *dialer) {
+    struct attempt *attempt = dialer->attempt;
+    dialer->status = DIALER_IDLE;
+    if (attempt == NULL) return;
+    close_socket(dialer);
+    if (sw_transport_is_open(&attempt->transport)) attempt->transport.table->close(&attempt->transport);
+    sw_greeting_unref(attempt->yield.head);
+    stop_timer(dialer);
+    free_attempt(dialer);
 }
 
 static void fail(struct dialer *dialer, struct sw_error error) {
-    close_socket(dialer);
+    sw_dialer_cancel(dialer);
     dialer->error = error;
-    end(dialer, DIALER_FAILED);
+    dialer->status = DIALER_FAILED;
 }
 
 static void make_ready(struct dialer *dialer) {
-    dialer->yield = (struct stage_yield){.head = NULL};
-    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) stages[i]->start(dialer->channel, &dialer->yield);
-    sw_plain_open(&dialer->transport, dialer->fd, &dialer->channel->fd);
-    dialer->fd = -1;
-    end(dialer, DIALER_READY);
+    struct attempt *attempt = dialer->attempt;
+    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
+        stages[i]->start(dialer->common->channel, &attempt->yield);
+    sw_plain_open(&attempt->transport, attempt->fd, &dialer->common->channel->fd);
+    attempt->fd = -1;
+    ev_io_stop(dialer->common->reactor->ev, &attempt->writer);
+    stop_timer(dialer);
+    dialer->status = DIALER_READY;
 }
 
 void sw_dialer_take(struct dialer *dialer, struct sw_transport *transport, struct stage_yield *yield) {
     assert(dialer->status == DIALER_READY);
-    *transport = dialer->transport;
-    *yield = dialer->yield;
-    dialer->transport.table = NULL;
-    dialer->yield.head = NULL;
+    *transport = dialer->attempt->transport;
+    *yield = dialer->attempt->yield;
+    free_attempt(dialer);
     dialer->status = DIALER_IDLE;
 }
 
-void sw_dialer_cancel(struct dialer *dialer) {
-    close_socket(dialer);
-    if (sw_transport_is_open(&dialer->transport)) dialer->transport.table->close(&dialer->transport);
-    sw_greeting_unref(dialer->yield.head);
-    dialer->yield.head = NULL;
-    end(dialer, DIALER_IDLE);
+/* --- its beginning --- */
+
+static void on_timer(struct ev_loop *ev, ev_timer *timer, int events);
+static void on_writable(struct ev_loop *ev, ev_io *writer, int events);
+
+/* Makes the attempt, anew where a lookup was waited for. False: no memory, so it has failed. */
+static bool make_attempt(struct dialer *dialer, const struct sw_addresses *addresses) {
+    size_t size = addresses->count * sizeof addresses->list[0];
+    struct attempt *attempt = calloc(1, sizeof *attempt + size);
+    sw_dialer_cancel(dialer);
+    if (attempt == NULL) {
+        fail(dialer, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
+        return false;
+    }
+    ev_init(&attempt->timer, on_timer);
+    ev_init(&attempt->writer, on_writable);
+    attempt->timer.data = attempt->writer.data = dialer;
+    attempt->fd = -1;
+    attempt->count = (unsigned)addresses->count;
+    memcpy(attempt->addresses, addresses->list, size);
+    dialer->attempt = attempt;
+    return true;
 }
 
 /* --- connecting: the addresses in order --- */
@@ -82,12 +124,12 @@ static void address_failed(struct dialer *dialer, struct sw_error error) {
 }
 
 static void look_at_socket(struct dialer *dialer) {
-    int failed = sw_socket_outcome(dialer->fd);
+    int fd = dialer->attempt->fd, failed = sw_socket_outcome(fd);
     if (failed < 0) return;
     if (failed > 0) {
         address_failed(dialer, sw_error_system(failed, SW_STAGE_CONNECT));
-    } else if (sw_socket_is_self(dialer->fd)) {
-        sw_socket_set_abort(dialer->fd);
+    } else if (sw_socket_is_self(fd)) {
+        sw_socket_set_abort(fd);
         address_failed(dialer, sw_error_make(SW_SELF, SW_STAGE_CONNECT));
     } else {
         make_ready(dialer);
@@ -95,21 +137,24 @@ static void look_at_socket(struct dialer *dialer) {
 }
 
 static void wait_for_socket(struct dialer *dialer) {
-    ev_io_set(&dialer->writer, dialer->fd, EV_WRITE);
-    ev_io_start(dialer->reactor->ev, &dialer->writer);
-    sw_reactor_run_again(dialer->reactor);
+    struct attempt *attempt = dialer->attempt;
+    ev_io_set(&attempt->writer, attempt->fd, EV_WRITE);
+    ev_io_start(dialer->common->reactor->ev, &attempt->writer);
+    sw_reactor_run_again(dialer->common->reactor);
     /* What is left of the attempt's time is shared among the addresses that are left, so that one black hole does not
      * take it all. */
-    size_t left = dialer->addresses->count - dialer->next + 1;
+    size_t left = attempt->count - attempt->next + 1;
     set_timer(dialer, time_left(dialer) / (double)left);
 }
 
 static void try_next(struct dialer *dialer) {
-    while (dialer->next < dialer->addresses->count) {
-        const struct sw_address *address = &dialer->addresses->list[dialer->next++];
+    struct attempt *attempt = dialer->attempt;
+    while (attempt->next < attempt->count) {
+        const struct sw_address *address = &attempt->addresses[attempt->next++];
         bool done;
         dialer->address = sw_address_ip(address);
-        int failed = sw_socket_connect(address, dialer->channel->options, &dialer->channel->fd, &dialer->fd, &done);
+        int failed = sw_socket_connect(address, dialer->common->channel->options, &dialer->common->channel->fd,
+                                       &attempt->fd, &done);
         if (failed != 0) {
             dialer->error = sw_error_system(failed, SW_STAGE_CONNECT);
             continue;
@@ -122,13 +167,7 @@ static void try_next(struct dialer *dialer) {
 }
 
 static void connect_to(struct dialer *dialer, const struct sw_addresses *addresses) {
-    dialer->addresses = malloc(sizeof *addresses);
-    if (dialer->addresses == NULL) {
-        fail(dialer, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
-        return;
-    }
-    *dialer->addresses = *addresses;
-    dialer->next = 0;
+    if (!make_attempt(dialer, addresses)) return;
     dialer->status = DIALER_CONNECTING;
     try_next(dialer);
 }
@@ -140,7 +179,7 @@ static void on_answer(struct sw_lookup *lookup);
 static void look_up(struct dialer *dialer) {
     set_timer(dialer, time_left(dialer));
     if (dialer->lookup != NULL) return; /* of an earlier attempt: what it finds may do for this one */
-    int failed = sw_resolver_start(dialer->channel->engine, dialer->server, on_answer, dialer, &dialer->lookup);
+    int failed = sw_resolver_start(dialer->common->channel->engine, dialer->server, on_answer, dialer, &dialer->lookup);
     if (failed == EAGAIN)
         set_timer(dialer, LOOKUP_RETRY);
     else if (failed != 0)
@@ -195,19 +234,14 @@ static void on_writable(struct ev_loop *ev, ev_io *writer, int events) {
 
 /* --- for the owner --- */
 
-void sw_dialer_init(struct dialer *dialer, struct sw_reactor *reactor, struct sw_channel *channel,
-                    void (*on_change)(struct dialer *dialer)) {
+void sw_dialer_init(struct dialer *dialer, struct common *common, void (*on_change)(struct dialer *dialer)) {
     memset(dialer, 0, sizeof *dialer);
-    dialer->reactor = reactor;
-    dialer->channel = channel;
+    dialer->common = common;
     dialer->on_change = on_change;
-    dialer->fd = -1;
-    ev_init(&dialer->timer, on_timer);
-    ev_init(&dialer->writer, on_writable);
-    dialer->timer.data = dialer->writer.data = dialer;
 }
 
 void sw_dialer_fini(struct dialer *dialer) {
+    assert(dialer->attempt == NULL);
     if (dialer->lookup != NULL) dialer->lookup->owner = NULL;
     sw_server_unref(dialer->server);
 }
@@ -221,11 +255,12 @@ void sw_dialer_set_server(struct dialer *dialer, struct sw_server *server) {
 void sw_dialer_start(struct dialer *dialer) {
     struct sw_addresses addresses;
     dialer->began = sw_clock();
-    dialer->deadline = dialer->began + dialer->channel->options->connect_timeout;
     if (sw_resolver_numeric(dialer->server, &addresses)) {
         connect_to(dialer, &addresses);
         return;
     }
+    addresses.count = 0; /* yet */
+    if (!make_attempt(dialer, &addresses)) return;
     dialer->status = DIALER_RESOLVING;
     look_up(dialer);
 }

@@ -6,7 +6,8 @@
  *                    +---> FAILED <-+
  *
  * A numeric address skips RESOLVING. A dialer belongs to one client and makes one attempt after the other. It closes
- * whatever it has opened that is not taken from it.
+ * whatever it has opened that is not taken from it. Of an attempt that is over, only what may still be asked is kept: there
+ * may be ten thousand idle clients, and few that connect at one moment.
  */
 #ifndef SW_LOOP_DIALER_H
 #define SW_LOOP_DIALER_H
@@ -17,8 +18,7 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/server.h"
-#include "channel/channel.h"
-#include "loop/reactor.h"
+#include "loop/common.h"
 #include "loop/resolver.h"
 #include "loop/stage.h"
 #include "loop/transport.h"
@@ -32,27 +32,19 @@ enum dialer_status {
 };
 
 struct dialer {
-    struct sw_reactor *reactor;
-    struct sw_channel *channel;
+    struct common *common;
     void (*on_change)(struct dialer *dialer); /* after an event that changed the status */
+    struct attempt *attempt;                  /* RESOLVING, CONNECTING, READY: what only these need; else NULL */
+    struct sw_lookup *lookup;                 /* under way, perhaps for an attempt that ended before */
+    struct sw_server *server;                 /* of the last attempt; one reference or NULL */
+    double began;                             /* sw_clock: of the last attempt */
     enum dialer_status status;
-    struct sw_error error;    /* of the last address tried, or of the attempt */
-    struct sw_server *server; /* of the last attempt; one reference or NULL */
-    struct sw_ip address;     /* tried last */
+    struct sw_error error; /* of the last address tried, or of the attempt */
+    struct sw_ip address;  /* tried last */
     uint16_t port;
-    double began, deadline;         /* sw_clock: of the attempt */
-    struct sw_lookup *lookup;       /* under way, perhaps for an attempt that ended before */
-    struct sw_addresses *addresses; /* CONNECTING: what the name stands for ... */
-    size_t next;                    /* ... and the one to be tried next */
-    int fd;                         /* CONNECTING: -1: none */
-    struct sw_transport transport;  /* READY */
-    struct stage_yield yield;       /* READY */
-    ev_timer timer;
-    ev_io writer;
 };
 
-void sw_dialer_init(struct dialer *dialer, struct sw_reactor *reactor, struct sw_channel *channel,
-                    void (*on_change)(struct dialer *dialer));
+void sw_dialer_init(struct dialer *dialer, struct common *common, void (*on_change)(struct dialer *dialer));
 void sw_dialer_fini(struct dialer *dialer);
 
 /* The server of the next attempt; no address is known then. */

@@ -67,7 +67,7 @@ static void for_each(struct loop *loop, void (*end)(struct loop *, struct conn *
 
 static void close_one(struct loop *loop, struct conn *conn) {
     (void)loop;
-    if (!sw_conn_is_closing(conn)) sw_conn_close(conn, conn->channel->options->linger);
+    if (!sw_conn_is_closing(conn)) sw_conn_close(conn, conn->common.channel->options->linger);
 }
 
 static void abort_one(struct loop *loop, struct conn *conn) {

@@ -5,58 +5,78 @@
 #include "base/list.h"
 
 static void sweep_pool(struct sw_sweep *sweep, bool is_idle) {
-    struct sw_channel *channel = SW_HOLDER(sweep, struct progress, sweep)->channel;
+    struct sw_channel *channel = SW_HOLDER(sweep, struct progress, sweep)->common->channel;
     if (is_idle)
         sw_channel_close_pool(channel);
     else
         sw_channel_trim_pool(channel);
 }
 
-void sw_progress_init(struct progress *progress, struct sw_reactor *reactor, struct sw_channel *channel,
-                      struct sw_sendq *queue) {
-    progress->reactor = reactor;
-    progress->channel = channel;
-    progress->queue = queue;
-    progress->released = 0;
-    progress->sweep = (struct sw_sweep){.run = sweep_pool};
-    sw_channel_gauges(channel, &progress->gauges);
+void sw_progress_init(struct progress *progress, struct common *common, struct sw_sendq *queue,
+                      const struct sw_gauges *before) {
+    *progress = (struct progress){
+        .common = common,
+        .queue = queue,
+        .sent_bytes = before->sent_bytes,
+        .received_bytes = before->received_bytes,
+        .lost_unsent = before->lost_unsent,
+        .lost_unknown = before->lost_unknown,
+        .lost_not_handed = before->lost_not_handed,
+        .connects = before->connects,
+        .failures = before->failures,
+        .sweep = {.run = sweep_pool},
+    };
 }
 
 void sw_progress_fini(struct progress *progress) {
     sw_reactor_cancel_sweep(&progress->sweep);
-    sw_channel_close_pool(progress->channel);
+    sw_channel_close_pool(progress->common->channel);
 }
 
 static void post_completions(struct progress *progress) {
     struct sw_pages pinned = sw_sendq_take_completed(progress->queue);
-    sw_engine_free_pages(progress->channel->engine, &pinned);
+    sw_engine_free_pages(progress->common->channel->engine, &pinned);
 }
 
-struct sw_progress sw_progress_now(struct progress *progress) {
+static struct sw_gauges read_gauges(const struct progress *progress) {
+    const struct sw_sendq *queue = progress->queue;
+    return (struct sw_gauges){
+        .in_flight = queue->handed.id - queue->kept.id,
+        .finished = queue->finished,
+        .lost_unsent = progress->lost_unsent,
+        .lost_unknown = progress->lost_unknown,
+        .lost_not_handed = progress->lost_not_handed,
+        .handed = queue->handed.id,
+        .reached = queue->reached,
+        .sent_bytes = progress->sent_bytes,
+        .received_bytes = progress->received_bytes,
+        .connects = progress->connects,
+        .failures = progress->failures,
+    };
+}
+
+struct sw_progress sw_progress_now(struct progress *progress, struct sw_gauges *gauges) {
     struct sw_sendq *queue = progress->queue;
-    struct sw_gauges *gauges = &progress->gauges;
-    gauges->in_flight = queue->handed.id - queue->kept.id;
-    gauges->finished = queue->finished;
-    gauges->handed = queue->handed.id;
-    gauges->reached = queue->reached;
+    *gauges = read_gauges(progress);
     /* The four groups, each counted on its own, make up what was taken in. */
     assert(queue->last_id - queue->handed.id + sw_gauges_not_queued(gauges) == queue->last_id);
     uint64_t before = progress->released;
     progress->released = sw_sendq_released(queue);
     post_completions(progress);
-    sw_reactor_touch(progress->reactor, &progress->sweep);
+    sw_reactor_touch(progress->common->reactor, &progress->sweep);
     return (struct sw_progress){gauges, (size_t)(progress->released - before), &queue->emptied};
 }
 
 void sw_progress_publish(struct progress *progress) {
-    const struct sw_progress now = sw_progress_now(progress);
-    sw_channel_post_progress(progress->channel, &now);
+    struct sw_gauges gauges;
+    const struct sw_progress now = sw_progress_now(progress, &gauges);
+    sw_channel_post_progress(progress->common->channel, &now);
 }
 
 static uint64_t size_of(struct sw_loss loss) { return loss.first == 0 ? 0 : loss.last - loss.first + 1; }
 
 void sw_progress_count_losses(struct progress *progress, const struct sw_toll *losses) {
-    progress->gauges.lost_unknown += size_of(losses->unknown);
-    progress->gauges.lost_unsent += size_of(losses->unsent);
-    progress->gauges.lost_not_handed += losses->not_handed;
+    progress->lost_unknown += size_of(losses->unknown);
+    progress->lost_unsent += size_of(losses->unsent);
+    progress->lost_not_handed += losses->not_handed;
 }

@@ -15,48 +15,47 @@ void sw_rx_set_room(struct rx *rx, bool has_room) {
     rx->is_paused = !has_room;
     if (rx->status != RX_OPEN || rx->is_closed) return;
     if (has_room)
-        ev_io_start(rx->reactor->ev, &rx->reader);
+        ev_io_start(rx->common->reactor->ev, &rx->reader);
     else
-        ev_io_stop(rx->reactor->ev, &rx->reader);
+        ev_io_stop(rx->common->reactor->ev, &rx->reader);
 }
 
 void sw_rx_drop(struct rx *rx) {
     rx->is_closed = true;
-    if (rx->status == RX_OPEN) ev_io_start(rx->reactor->ev, &rx->reader);
+    if (rx->status == RX_OPEN) ev_io_start(rx->common->reactor->ev, &rx->reader);
 }
 
 static void end(struct rx *rx, enum rx_status status, struct sw_error error) {
     rx->status = status;
     rx->error = error;
-    ev_io_stop(rx->reactor->ev, &rx->reader);
+    ev_io_stop(rx->common->reactor->ev, &rx->reader);
 }
 
-static void put_messages(struct rx *rx) {
-    struct sw_pages pages;
-    size_t bytes;
-    uint64_t count = sw_assembly_take(&rx->in, &pages, &bytes);
-    if (rx->discards || count == 0)
-        sw_pages_free(&pages);
-    else if (sw_channel_post_messages(rx->channel, &pages, count, bytes))
+static void put_messages(struct rx *rx, struct sw_harvest *whole) {
+    if (rx->discards || whole->count == 0)
+        sw_pages_free(&whole->pages);
+    else if (sw_channel_post_messages(rx->common->channel, &whole->pages, whole->count, whole->bytes))
         sw_rx_set_room(rx, false);
 }
 
 /* Splits the bytes in the reactor's buffer, into pages of the pool if they are many. */
-static enum sw_err assemble(struct rx *rx, size_t size) {
+static enum sw_err assemble(struct rx *rx, size_t size, struct sw_harvest *whole) {
     unsigned large = sw_pages_count_large(sw_assembly_expected(size));
     struct sw_pages empty = {NULL, NULL};
-    if (large > 0) empty = sw_channel_get_pages(rx->channel, large);
-    enum sw_err failed = sw_assembly_feed(&rx->in, &rx->channel->options->framing, rx->reactor->buffer, size, &empty);
-    if (empty.head != NULL) sw_channel_put_pages(rx->channel, &empty);
+    if (large > 0) empty = sw_channel_get_pages(rx->common->channel, large);
+    enum sw_err failed = sw_assembly_feed(&rx->in, &rx->common->channel->options->framing, rx->common->reactor->buffer,
+                                          size, &empty, whole);
+    if (empty.head != NULL) sw_channel_put_pages(rx->common->channel, &empty);
     return failed;
 }
 
 static void digest(struct rx *rx, size_t size) {
     sw_progress_count_received(rx->progress, size);
-    sw_turns_note(rx->turns, rx->reactor, false);
+    sw_turns_note(&rx->common->turns, rx->common->reactor, false);
     if (rx->is_closed) return;
-    enum sw_err failed = assemble(rx, size);
-    put_messages(rx);
+    struct sw_harvest whole = {.count = 0};
+    enum sw_err failed = assemble(rx, size, &whole);
+    put_messages(rx, &whole);
     sw_progress_publish(rx->progress); /* after the messages: whoever sees the bytes counted can have them */
     if (failed == SW_FRAME) end(rx, RX_BROKEN, sw_error_make(SW_FRAME, SW_STAGE_RECEIVE));
     if (failed == SW_SYSTEM) end(rx, RX_BROKEN, sw_error_system(ENOMEM, SW_STAGE_RECEIVE));
@@ -66,7 +65,7 @@ static void digest(struct rx *rx, size_t size) {
  * a byte each at worst, take four times as much memory (their boundaries): that is to stay within a quarter of
  * inbox_limit and one message of the largest size. */
 static size_t read_size(const struct rx *rx) {
-    const struct sw_options *options = rx->channel->options;
+    const struct sw_options *options = rx->common->channel->options;
     size_t most = options->inbox_limit / 16 + options->framing.max / 4;
     if (most < READ_MIN) return READ_MIN;
     return most < SW_READ_BUFFER ? most : SW_READ_BUFFER;
@@ -75,7 +74,7 @@ static size_t read_size(const struct rx *rx) {
 /* False: that was all for now, or for good. */
 static bool receive_some(struct rx *rx) {
     size_t size = read_size(rx);
-    ptrdiff_t got = rx->transport->table->receive(rx->transport, rx->reactor->buffer, size);
+    ptrdiff_t got = rx->transport->table->receive(rx->transport, rx->common->reactor->buffer, size);
     if (got == -EAGAIN || got == -EWOULDBLOCK) return false;
     if (got > 0)
         digest(rx, (size_t)got);
@@ -98,13 +97,10 @@ static void on_readable(struct ev_loop *ev, ev_io *reader, int events) {
     rx->on_change(rx);
 }
 
-void sw_rx_init(struct rx *rx, struct sw_reactor *reactor, struct sw_channel *channel, struct progress *progress,
-                struct sw_turns *turns, void (*on_change)(struct rx *rx)) {
+void sw_rx_init(struct rx *rx, struct common *common, struct progress *progress, void (*on_change)(struct rx *rx)) {
     memset(rx, 0, sizeof *rx);
-    rx->reactor = reactor;
-    rx->channel = channel;
+    rx->common = common;
     rx->progress = progress;
-    rx->turns = turns;
     rx->on_change = on_change;
     ev_init(&rx->reader, on_readable);
     rx->reader.data = rx;
@@ -116,14 +112,14 @@ void sw_rx_start(struct rx *rx, struct sw_transport *transport) {
     rx->is_closed = false;
     sw_assembly_reset(&rx->in);
     ev_io_set(&rx->reader, transport->fd, EV_READ);
-    if (!rx->is_paused) ev_io_start(rx->reactor->ev, &rx->reader);
+    if (!rx->is_paused) ev_io_start(rx->common->reactor->ev, &rx->reader);
 }
 
 size_t sw_rx_stop(struct rx *rx) {
     size_t partial = sw_assembly_partial(&rx->in);
     rx->status = RX_IDLE;
     rx->transport = NULL;
-    ev_io_stop(rx->reactor->ev, &rx->reader);
+    ev_io_stop(rx->common->reactor->ev, &rx->reader);
     sw_assembly_reset(&rx->in);
     return partial;
 }

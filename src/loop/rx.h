@@ -12,12 +12,10 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "channel/channel.h"
 #include "loop/assembly.h"
+#include "loop/common.h"
 #include "loop/progress.h"
-#include "loop/reactor.h"
 #include "loop/transport.h"
-#include "loop/turns.h"
 
 enum rx_status {
     RX_IDLE,   /* no connection */
@@ -27,25 +25,22 @@ enum rx_status {
 };
 
 struct rx {
-    struct sw_reactor *reactor;
-    struct sw_channel *channel;
+    struct common *common;
     struct progress *progress;
-    struct sw_turns *turns;
     void (*on_change)(struct rx *rx); /* after an event: look at the status */
     bool is_paused;                   /* the inbox is full */
     bool discards;                    /* the script wants no messages */
 
     /* Of the connection. */
+    bool is_closed; /* the client is: bytes are read only so that the peer can end, and dropped */
     enum rx_status status;
     struct sw_error error;
     struct sw_transport *transport; /* NULL: none is open */
-    bool is_closed;                 /* the client is: bytes are read only so that the peer can end, and dropped */
     struct sw_assembly in;
     ev_io reader;
 };
 
-void sw_rx_init(struct rx *rx, struct sw_reactor *reactor, struct sw_channel *channel, struct progress *progress,
-                struct sw_turns *turns, void (*on_change)(struct rx *rx));
+void sw_rx_init(struct rx *rx, struct common *common, struct progress *progress, void (*on_change)(struct rx *rx));
 
 /* A connection is open: reads from the transport from now on. */
 void sw_rx_start(struct rx *rx, struct sw_transport *transport);

@@ -40,10 +40,10 @@ struct sw_place {
 
 struct sw_sendq {
     enum sw_retain mode;
+    unsigned pins; /* pages of pinned bytes that are not done with */
     struct sw_pages pages;
     struct sw_pages emptied;   /* large pages, on their way to the pool */
     struct sw_pages completed; /* pages of pinned bytes that are done with */
-    size_t pins;               /* such pages that are not */
     struct sw_place kept, acked, handed;
     uint64_t first_id;  /* the last before the queue was made */
     uint64_t last_id;   /* newest message that was put */

@@ -1,6 +1,7 @@
 #include "loop/stream.h"
 
 #include "base/list.h"
+#include "channel/loop_end.h"
 
 /* --- how it ends --- */
 
@@ -40,8 +41,7 @@ static void look(struct stream *stream) {
     }
 }
 
-/* Goes on as far as it can. */
-static void advance(struct stream *stream) {
+void sw_stream_advance(struct stream *stream) {
     if (sw_stream_phase(stream) == CLOSING_OVER) return;
     look(stream);
     for (enum closing_phase phase = sw_stream_phase(stream), next; phase == CLOSING_FLUSH || phase == CLOSING_DRAIN;
@@ -56,7 +56,7 @@ static void advance(struct stream *stream) {
 
 static void handle_event(struct stream *stream) {
     enum closing_phase before = sw_stream_phase(stream);
-    advance(stream);
+    sw_stream_advance(stream);
     if (sw_stream_phase(stream) != before) stream->on_change(stream);
 }
 
@@ -64,20 +64,18 @@ static void on_tx(struct tx *tx) { handle_event(SW_HOLDER(tx, struct stream, tx)
 
 static void on_rx(struct rx *rx) { handle_event(SW_HOLDER(rx, struct stream, rx)); }
 
-static void on_closing(struct closing *closing) { handle_event(SW_HOLDER(closing, struct stream, closing)); }
-
 /* --- for the owner --- */
 
-void sw_stream_init(struct stream *stream, struct sw_reactor *reactor, struct sw_channel *channel,
-                    void (*on_change)(struct stream *stream)) {
+void sw_stream_init(struct stream *stream, struct common *common, void (*on_change)(struct stream *stream)) {
+    struct sw_gauges before;
+    sw_channel_gauges(common->channel, &before);
     stream->on_change = on_change;
     stream->transport = (struct sw_transport){.table = NULL};
     stream->cause = sw_error_make(SW_OK, SW_STAGE_NONE);
-    sw_progress_init(&stream->progress, reactor, channel, &stream->tx.queue);
-    sw_turns_init(&stream->turns, channel->options->spin);
-    sw_tx_init(&stream->tx, reactor, channel, &stream->progress, &stream->turns, on_tx);
-    sw_rx_init(&stream->rx, reactor, channel, &stream->progress, &stream->turns, on_rx);
-    sw_closing_init(&stream->closing, reactor, on_closing);
+    sw_progress_init(&stream->progress, common, &stream->tx.queue, &before);
+    sw_tx_init(&stream->tx, common, &stream->progress, &before, on_tx);
+    sw_rx_init(&stream->rx, common, &stream->progress, on_rx);
+    sw_closing_reset(&stream->closing);
 }
 
 void sw_stream_fini(struct stream *stream) {
@@ -95,7 +93,7 @@ void sw_stream_open(struct stream *stream, const struct sw_transport *transport,
 
 void sw_stream_send(struct stream *stream) {
     sw_tx_send(&stream->tx);
-    advance(stream);
+    sw_stream_advance(stream);
 }
 
 static struct sw_error closed(void) { return sw_error_make(SW_CLOSED, SW_STAGE_CLOSE); }
@@ -108,7 +106,7 @@ void sw_stream_flush(struct stream *stream, uint64_t fence, double linger, bool 
         sw_closing_flush(&stream->closing, linger);
         if (sw_stream_phase(stream) == CLOSING_FLUSH) sw_tx_send(&stream->tx);
     }
-    advance(stream);
+    sw_stream_advance(stream);
 }
 
 void sw_stream_shut_down(struct stream *stream, uint64_t fence, double linger) {
@@ -116,7 +114,7 @@ void sw_stream_shut_down(struct stream *stream, uint64_t fence, double linger) {
     sw_tx_lower_fence(&stream->tx, fence);
     sw_closing_drain(&stream->closing, linger);
     shut_down(stream);
-    advance(stream);
+    sw_stream_advance(stream);
 }
 
 void sw_stream_close(struct stream *stream, bool is_final, struct sw_report *report) {
@@ -125,7 +123,7 @@ void sw_stream_close(struct stream *stream, bool is_final, struct sw_report *rep
     report->unacked = end.losses.in_flight;
     report->lost_unknown = end.losses.unknown;
     report->lost_unsent = end.losses.unsent;
-    report->partial = sw_rx_stop(&stream->rx);
+    report->partial = (uint32_t)sw_rx_stop(&stream->rx);
     sw_closing_reset(&stream->closing);
     if (sw_stream_is_open(stream)) stream->transport.table->close(&stream->transport);
 }

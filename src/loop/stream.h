@@ -3,7 +3,8 @@
  * A stream exists as long as its client, and is opened and closed once for each connection: the send queue (in tx) and
  * what is known of the inbox (in rx) outlive connections. Its owner uses tx and rx directly for these two. Of the
  * connection it tells the stream only how to end it, and looks at sw_stream_phase after each call of a function that may
- * change it, and when it is told by on_change.
+ * change it, and when it is told by on_change. While the connection ends, time matters, too, and the timer is the owner's:
+ * sw_stream_wait says when to call sw_stream_advance.
  */
 #ifndef SW_LOOP_STREAM_H
 #define SW_LOOP_STREAM_H
@@ -12,30 +13,26 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "channel/channel.h"
 #include "channel/greeting.h"
 #include "channel/report.h"
 #include "loop/closing.h"
+#include "loop/common.h"
 #include "loop/progress.h"
-#include "loop/reactor.h"
 #include "loop/rx.h"
 #include "loop/transport.h"
-#include "loop/turns.h"
 #include "loop/tx.h"
 
 struct stream {
     void (*on_change)(struct stream *stream); /* after an event that changed the phase */
     struct sw_transport transport;
     struct progress progress;
-    struct sw_turns turns;
     struct tx tx;
     struct rx rx;
     struct closing closing;
     struct sw_error cause; /* why the connection ends, or has ended */
 };
 
-void sw_stream_init(struct stream *stream, struct sw_reactor *reactor, struct sw_channel *channel,
-                    void (*on_change)(struct stream *stream));
+void sw_stream_init(struct stream *stream, struct common *common, void (*on_change)(struct stream *stream));
 void sw_stream_fini(struct stream *stream);
 
 /* The connection is ready: sends the head (one reference, taken; NULL: none) and what is queued, and receives. The
@@ -46,6 +43,11 @@ static inline bool sw_stream_is_open(const struct stream *stream) { return sw_tr
 
 /* How far its end has come. CLOSING_OVER: it is to be closed. */
 static inline enum closing_phase sw_stream_phase(const struct stream *stream) { return stream->closing.phase; }
+
+/* Its end goes on as far as it can, and in so many seconds at most it is to be asked to go on again; < 0: it does not end.
+ */
+void sw_stream_advance(struct stream *stream);
+static inline double sw_stream_wait(const struct stream *stream) { return sw_closing_wait(&stream->closing); }
 
 /* The host has accepted messages. */
 void sw_stream_send(struct stream *stream);

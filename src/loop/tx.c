@@ -50,7 +50,7 @@ static bool is_starved(const struct tx *tx) {
 static bool is_stuck(const struct tx *tx) { return !is_sending(tx) || tx->is_fenced || ev_is_active(&tx->writer); }
 
 static void take(struct tx *tx, const struct sw_progress *progress) {
-    struct sw_intake intake = sw_channel_take_messages(tx->channel, progress);
+    struct sw_intake intake = sw_channel_take_messages(tx->common->channel, progress);
     if (!tx->is_final) sw_tx_lower_fence(tx, intake.fence);
     if (intake.pages.head != NULL) sw_sendq_put(&tx->queue, &intake.pages);
 }
@@ -85,7 +85,7 @@ static bool owes_acked(const struct tx *tx) { return tx->acked_due > tx->acked_t
 void sw_tx_sample(struct tx *tx) {
     ask(tx);
     sw_progress_publish(tx->progress); /* first: a script that is told finds it in stats() */
-    if (owes_acked(tx) && sw_channel_post_acked(tx->channel, tx->acked_due)) tx->acked_told = tx->acked_due;
+    if (owes_acked(tx) && sw_channel_post_acked(tx->common->channel, tx->acked_due)) tx->acked_told = tx->acked_due;
 }
 
 /* Nothing is under way, and nothing was for a moment. */
@@ -96,15 +96,15 @@ static bool is_idle(const struct tx *tx) { return tx->is_resting || !ev_is_activ
 static void watch_acks(struct tx *tx) {
     if (!is_idle(tx)) return;
     if (!ev_is_active(&tx->ack_timer))
-        tx->transport->table->set_stall(tx->transport, tx->channel->options->stall_timeout);
+        tx->transport->table->set_stall(tx->transport, tx->common->channel->options->stall_timeout);
     tx->is_resting = false;
     tx->ack_timer.repeat = ack_interval(tx);
-    ev_timer_again(tx->reactor->ev, &tx->ack_timer);
+    ev_timer_again(tx->common->reactor->ev, &tx->ack_timer);
 }
 
 static void watch_no_more(struct tx *tx) {
     tx->transport->table->set_stall(tx->transport, 0);
-    ev_timer_stop(tx->reactor->ev, &tx->ack_timer);
+    ev_timer_stop(tx->common->reactor->ev, &tx->ack_timer);
 }
 
 static void ask_again(struct tx *tx) {
@@ -119,7 +119,7 @@ static void ask_again(struct tx *tx) {
         tx->is_resting = true;
         timer->repeat = REST;
     }
-    ev_timer_again(tx->reactor->ev, timer);
+    ev_timer_again(tx->common->reactor->ev, timer);
     if (starved) sw_tx_send(tx);
 }
 
@@ -148,7 +148,8 @@ enum outcome {
 static enum outcome look(struct tx *tx) {
     if (has_rest(tx)) return MORE;
     uint64_t last_id = tx->queue.last_id;
-    const struct sw_progress progress = sw_progress_now(tx->progress);
+    struct sw_gauges gauges;
+    const struct sw_progress progress = sw_progress_now(tx->progress, &gauges);
     take(tx, &progress);
     bool goes_on = tx->streak >= STREAK && !tx->is_fenced;
     tx->streak += tx->queue.last_id - last_id;
@@ -169,7 +170,7 @@ static size_t fill(struct tx *tx, struct iovec *iov) {
 /* The bytes of pinned pages are held meanwhile. They are gone only when the loop is to end, which it sees before it
  * sleeps: until then, nothing more can be handed over. */
 static ptrdiff_t give(struct tx *tx, struct iovec *iov, size_t count) {
-    struct sw_engine *engine = tx->channel->engine;
+    struct sw_engine *engine = tx->common->channel->engine;
     if (tx->queue.pins == 0) return tx->transport->table->send(tx->transport, iov, count);
     if (!sw_engine_hold_pins(engine)) return -EAGAIN;
     ptrdiff_t taken = tx->transport->table->send(tx->transport, iov, count);
@@ -191,7 +192,7 @@ static void note_taken(struct tx *tx, uint64_t taken, uint64_t written) {
     if (of_head > 0 && of_head == left) drop_head(tx);
     sw_sendq_handed(&tx->queue, of_queue);
     sw_progress_count_sent(tx->progress, written);
-    sw_turns_note(tx->turns, tx->reactor, true);
+    sw_turns_note(&tx->common->turns, tx->common->reactor, true);
 }
 
 static enum outcome send_some(struct tx *tx) {
@@ -226,16 +227,16 @@ void sw_tx_send(struct tx *tx) {
     for (int round = 0; round < ROUNDS && outcome == MORE; round++) outcome = send_some(tx);
     tx->status = outcome == BROKEN ? TX_BROKEN : outcome == ALL_SENT ? TX_SENT : TX_OPEN;
     if (outcome == BROKEN) {
-        ev_io_stop(tx->reactor->ev, &tx->writer);
+        ev_io_stop(tx->common->reactor->ev, &tx->writer);
         return;
     }
     if (outcome != ALL_SENT && outcome != COALESCING) sw_progress_publish(tx->progress); /* else it is done */
     if (tx->transport->written != before || outcome == STARVED) watch_acks(tx);
-    if (outcome == COALESCING) sw_reactor_run_soon(tx->reactor, &tx->soon);
+    if (outcome == COALESCING) sw_reactor_run_soon(tx->common->reactor, &tx->soon);
     if (outcome == BLOCKED || outcome == MORE)
-        ev_io_start(tx->reactor->ev, &tx->writer);
+        ev_io_start(tx->common->reactor->ev, &tx->writer);
     else
-        ev_io_stop(tx->reactor->ev, &tx->writer); /* STARVED: it is writable, and would only spin */
+        ev_io_stop(tx->common->reactor->ev, &tx->writer); /* STARVED: it is writable, and would only spin */
 }
 
 static void run_soon(struct sw_soon *soon) {
@@ -259,15 +260,13 @@ static void on_writable(struct ev_loop *ev, ev_io *writer, int events) {
 
 /* --- a connection --- */
 
-void sw_tx_init(struct tx *tx, struct sw_reactor *reactor, struct sw_channel *channel, struct progress *progress,
-                struct sw_turns *turns, void (*on_change)(struct tx *tx)) {
+void sw_tx_init(struct tx *tx, struct common *common, struct progress *progress, const struct sw_gauges *before,
+                void (*on_change)(struct tx *tx)) {
     memset(tx, 0, sizeof *tx);
-    tx->reactor = reactor;
-    tx->channel = channel;
+    tx->common = common;
     tx->progress = progress;
-    tx->turns = turns;
     tx->on_change = on_change;
-    sw_sendq_init(&tx->queue, channel->options->retain, progress->gauges.handed, progress->gauges.finished);
+    sw_sendq_init(&tx->queue, common->channel->options->retain, before->handed, before->finished);
     sw_written_init(&tx->written);
     ev_init(&tx->writer, on_writable);
     ev_init(&tx->ack_timer, on_ack_timer);
@@ -302,13 +301,13 @@ void sw_tx_shut_down(struct tx *tx) {
     tx->status = TX_IDLE;
     tx->is_fenced = true;
     sw_reactor_cancel_soon(&tx->soon);
-    ev_io_stop(tx->reactor->ev, &tx->writer);
+    ev_io_stop(tx->common->reactor->ev, &tx->writer);
 }
 
 static void leave(struct tx *tx) {
     sw_tx_sample(tx);
     sw_tx_shut_down(tx);
-    ev_timer_stop(tx->reactor->ev, &tx->ack_timer);
+    ev_timer_stop(tx->common->reactor->ev, &tx->ack_timer);
     drop_head(tx);
     sw_written_fini(&tx->written);
     tx->transport = NULL;
@@ -332,7 +331,7 @@ void sw_tx_prefault(struct tx *tx, unsigned count) {
     sw_progress_publish(tx->progress);
     for (; count > 0; count--) { /* each at once: the host may need it now */
         struct sw_pages page = sw_pages_prefault(1);
-        sw_channel_put_pages(tx->channel, &page);
+        sw_channel_put_pages(tx->common->channel, &page);
     }
 }
 
@@ -347,10 +346,10 @@ static bool hold(void *engine) { return sw_engine_hold_pins(engine); }
 static void release(void *engine) { sw_engine_release_pins(engine); }
 
 void sw_tx_copy(struct tx *tx) {
-    const struct sw_pin_guard guard = {hold, release, tx->channel->engine};
+    const struct sw_pin_guard guard = {hold, release, tx->common->channel->engine};
     if (tx->transport != NULL) sw_tx_sample(tx);
     sw_tx_take(tx);
     struct sw_copy copy = {.first = tx->queue.kept.id + 1};
-    copy.failed = !sw_sendq_copy(&tx->queue, &guard, &copy.pages);
-    sw_channel_post_copy(tx->channel, &copy);
+    if (!sw_sendq_copy(&tx->queue, &guard, &copy.pages)) copy.first = 0;
+    sw_channel_post_copy(tx->common->channel, &copy);
 }

@@ -16,13 +16,12 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "channel/channel.h"
 #include "channel/greeting.h"
+#include "loop/common.h"
 #include "loop/progress.h"
 #include "loop/reactor.h"
 #include "loop/sendq.h"
 #include "loop/transport.h"
-#include "loop/turns.h"
 #include "loop/written.h"
 
 enum tx_status {
@@ -33,10 +32,8 @@ enum tx_status {
 };
 
 struct tx {
-    struct sw_reactor *reactor;
-    struct sw_channel *channel;
+    struct common *common;
     struct progress *progress;
-    struct sw_turns *turns;
     void (*on_change)(struct tx *tx); /* after an event: look at the status */
 
     struct sw_sendq queue;
@@ -46,6 +43,9 @@ struct tx {
     /* Of the connection. */
     enum tx_status status;
     struct sw_error error;
+    bool is_fenced;  /* the connection is to end: the fence stays, and nothing is waited for to come together */
+    bool is_final;   /* the client is closed: no command can change the fence any more */
+    bool is_resting; /* ack_timer only waits to see whether more is sent */
     struct sw_transport *transport; /* NULL: none is open */
     struct sw_greeting *head;       /* goes out before the first message; one reference, until it is handed over */
     size_t head_sent;               /* bytes of it */
@@ -54,17 +54,14 @@ struct tx {
     uint64_t fence; /* no message after this one is sent; lowered also as a precaution, while commands wait that may end
                         the connection; UINT64_MAX: no limit */
     uint64_t streak; /* messages taken since the host had none for us */
-    bool is_fenced;  /* the connection is to end: the fence stays, and nothing is waited for to come together */
-    bool is_final;   /* the client is closed: no command can change the fence any more */
-    bool is_resting; /* ack_timer only waits to see whether more is sent */
     ev_io writer;
     ev_timer ack_timer; /* runs while something is not acknowledged, and a while longer */
     struct sw_soon soon;
 };
 
-/* `progress`, which counts for this send queue, is there already. */
-void sw_tx_init(struct tx *tx, struct sw_reactor *reactor, struct sw_channel *channel, struct progress *progress,
-                struct sw_turns *turns, void (*on_change)(struct tx *tx));
+/* Its send queue goes on from what an earlier loop has published, `before`. */
+void sw_tx_init(struct tx *tx, struct common *common, struct progress *progress, const struct sw_gauges *before,
+                void (*on_change)(struct tx *tx));
 void sw_tx_fini(struct tx *tx);
 
 /* A connection is open: the head (one reference, taken; NULL: none), then messages, go to the transport from now on, by

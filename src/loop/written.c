@@ -5,14 +5,14 @@
 #include <string.h>
 
 void sw_written_init(struct sw_written *list) {
-    list->list = list->own;
+    list->list = &list->own;
     list->count = 0;
-    list->capacity = SW_STRETCHES;
+    list->capacity = 1;
     list->gone_written = list->gone_carried = 0;
 }
 
 void sw_written_fini(struct sw_written *list) {
-    if (list->list != list->own) free(list->list);
+    if (list->list != &list->own) free(list->list);
     sw_written_init(list);
 }
 
@@ -24,11 +24,11 @@ static bool is_alike(const struct sw_stretch *a, const struct sw_stretch *b) {
 
 static bool make_room(struct sw_written *list) {
     if (list->count < list->capacity) return true;
-    size_t capacity = list->capacity * 2;
+    unsigned capacity = list->capacity * 2;
     struct sw_stretch *block = malloc(capacity * sizeof *block);
     if (block == NULL) return false;
     memcpy(block, list->list, list->count * sizeof *block);
-    if (list->list != list->own) free(list->list);
+    if (list->list != &list->own) free(list->list);
     list->list = block;
     list->capacity = capacity;
     return true;
@@ -49,7 +49,7 @@ void sw_written_add(struct sw_written *list, uint64_t written, uint64_t carried)
 }
 
 uint64_t sw_written_acked(struct sw_written *list, uint64_t written) {
-    size_t whole = 0;
+    unsigned whole = 0;
     if (written < list->gone_written) return list->gone_carried; /* the kernel did not say */
     for (; whole < list->count; whole++) {
         const struct sw_stretch *stretch = &list->list[whole];

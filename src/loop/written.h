@@ -20,11 +20,10 @@ struct sw_stretch {
     uint64_t written, carried; /* bytes */
 };
 
-enum { SW_STRETCHES = 2 }; /* a greeting and messages: all that a plain connection needs */
-
 struct sw_written {
-    struct sw_stretch own[SW_STRETCHES], *list; /* oldest first; list is `own`, or a larger block */
-    size_t count, capacity;
+    struct sw_stretch own;   /* messages: all that a plain connection without a greeting needs */
+    struct sw_stretch *list; /* oldest first: `own`, or a larger block */
+    unsigned count, capacity;
     uint64_t gone_written, gone_carried; /* of the stretches that are acknowledged whole, and no more in the list */
 };
 

@@ -1,0 +1,43 @@
+-- What an idle, connected client costs, in C and Lua together.
+--
+--     ulimit -n 2100; tools/run release lua spec/stress/idle.lua [CONNECTIONS]      (2000; a multiple of 50)
+--
+-- Checked, exit status 1 if it is not so: the resident memory of this process grows by at most 2.5 KiB each. Clients
+-- connect a few at a time: an attempt needs memory of its own, and so does this script, which serve the next ones then.
+
+local sidewire = require "sidewire.core"
+local Peer = require "spec.support.peer"
+local util = require "spec.support.util"
+
+local count = math.tointeger(arg[1] or 2000)
+local LIMIT = 2560 -- bytes
+local AT_ONCE = 50
+
+local function resident()
+  sidewire.poll()
+  collectgarbage()
+  collectgarbage()
+  return util.resident_bytes()
+end
+
+local peer = Peer.start { mode = "sink" }
+local clients = {}
+for i = 1, count do clients[i] = false end
+
+local function connect(from)
+  for i = from, from + AT_ONCE - 1 do
+    clients[i] = util.client(peer)
+    assert(clients[i]:connect())
+  end
+  for i = from, from + AT_ONCE - 1 do assert(clients[i]:wait("connected", util.DEADLINE)) end
+  return resident()
+end
+
+local before = connect(1) -- what the first ones need is there from then on
+local after
+for from = AT_ONCE + 1, count, AT_ONCE do after = connect(from) end
+local each = (after - before) / (count - AT_ONCE)
+
+print(("%d idle connections: %.0f bytes each, %d allowed"):format(count, each, LIMIT))
+assert(each <= LIMIT)
+sidewire.stop(0)
