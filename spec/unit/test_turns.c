@@ -13,7 +13,7 @@ static double take_turns(struct sw_turns *turns, double *now, int count, double 
 static void quick_turns(void) {
     struct sw_turns turns;
     double now = 1000;
-    sw_turns_init(&turns, 0);
+    sw_turns_init(&turns);
     CHECK(take_turns(&turns, &now, 10, 20e-6) == 0); /* not usual yet */
     double seconds = take_turns(&turns, &now, 100, 20e-6);
     CHECK(seconds > 39e-6 && seconds < 2 * SW_TURNS_NEAR);
@@ -24,7 +24,7 @@ static void quick_turns(void) {
 static void other_traffic(void) {
     struct sw_turns turns;
     double now = 1000;
-    sw_turns_init(&turns, 0);
+    sw_turns_init(&turns);
     CHECK(take_turns(&turns, &now, 1000, 60e-6) == 0); /* a wake-up costs no more */
     CHECK(take_turns(&turns, &now, 1000, 1 / 60.0) == 0);
     CHECK(take_turns(&turns, &now, 100, 20e-6) > 0);
@@ -33,19 +33,9 @@ static void other_traffic(void) {
     CHECK(take_turns(&turns, &now, 10, 20e-6) == 0);
 }
 
-static void option(void) {
-    struct sw_turns turns;
-    double now = 1000;
-    sw_turns_init(&turns, 5e-6);
-    CHECK(take_turns(&turns, &now, 1, 1) == 5e-6);
-    CHECK(sw_turns_next(&turns, turns.is_out, now += 1) == 5e-6);
-    CHECK(take_turns(&turns, &now, 100, 20e-6) > 5e-6);
-}
-
 static const struct unit_test tests[] = {
     {"says so when two sides take quick turns", quick_turns},
     {"says nothing for any other traffic", other_traffic},
-    {"says so when it is asked for", option},
 };
 
 UNIT_MAIN(tests)

@@ -494,7 +494,7 @@ struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel,
     struct conn *conn = sw_reactor_allocate(sizeof *conn);
     conn->common.reactor = reactor;
     conn->common.channel = sw_channel_ref(channel);
-    sw_turns_init(&conn->common.turns, channel->options->spin);
+    sw_turns_init(&conn->common.turns);
     conn->on_over = on_over;
     conn->owner = owner;
     sw_dialer_init(&conn->dialer, &conn->common, on_dialer);

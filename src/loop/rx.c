@@ -51,7 +51,7 @@ static enum sw_err assemble(struct rx *rx, size_t size, struct sw_harvest *whole
 
 static void digest(struct rx *rx, size_t size) {
     sw_progress_count_received(rx->progress, size);
-    sw_turns_note(&rx->common->turns, rx->common->reactor, false);
+    sw_turns_note(&rx->common->turns, rx->common->reactor, false, rx->common->channel->options->spin);
     if (rx->is_closed) return;
     struct sw_harvest whole = {.count = 0};
     enum sw_err failed = assemble(rx, size, &whole);

@@ -16,18 +16,17 @@
 #define SW_TURNS_NEAR 50e-6
 
 struct sw_turns {
-    double spin;  /* seconds; 0: the option is not set */
-    double usual; /* seconds that a turn takes, on an average; a second: they do not take turns */
-    double last;  /* sw_clock: the last traffic */
-    bool is_out;  /* that was messages sent */
+    double last; /* sw_clock: the last traffic */
+    float usual; /* seconds that a turn takes, on an average; a second: they do not take turns */
+    bool is_out; /* the last traffic was messages sent */
 };
 
-void sw_turns_init(struct sw_turns *turns, double spin);
+void sw_turns_init(struct sw_turns *turns);
 
 /* There was traffic at the time given, out or in. Returns for how many seconds to stay awake; 0: not at all. */
 double sw_turns_next(struct sw_turns *turns, bool is_out, double now);
 
-/* The same, now; and the loop does so. */
-void sw_turns_note(struct sw_turns *turns, struct sw_reactor *reactor, bool is_out);
+/* The same, now; and the loop does so, or for `spin` seconds, if that is longer. */
+void sw_turns_note(struct sw_turns *turns, struct sw_reactor *reactor, bool is_out, double spin);
 
 #endif

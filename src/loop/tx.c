@@ -192,7 +192,7 @@ static void note_taken(struct tx *tx, uint64_t taken, uint64_t written) {
     if (of_head > 0 && of_head == left) drop_head(tx);
     sw_sendq_handed(&tx->queue, of_queue);
     sw_progress_count_sent(tx->progress, written);
-    sw_turns_note(&tx->common->turns, tx->common->reactor, true);
+    sw_turns_note(&tx->common->turns, tx->common->reactor, true, tx->common->channel->options->spin);
 }
 
 static enum outcome send_some(struct tx *tx) {
