@@ -47,7 +47,9 @@ static uint64_t judged_acked(struct sw_transport *transport) {
     return rules_judge(CALL_ACKED, NULL) != 0 ? 0 : plain->acked(transport);
 }
 
-static void set_stall(struct sw_transport *transport, double seconds) { plain->set_stall(transport, seconds); }
+static void tune(struct sw_transport *transport, enum sw_tune what, double value) {
+    plain->tune(transport, what, value);
+}
 
 static void close_plain(struct sw_transport *transport) { plain->close(transport); }
 
@@ -56,7 +58,7 @@ static const struct sw_transport_table judged = {
     .receive = judged_receive,
     .shut_down = judged_shut_down,
     .acked = judged_acked,
-    .set_stall = set_stall,
+    .tune = tune,
     .close = close_plain,
 };
 
@@ -90,7 +92,7 @@ static const struct sw_transport_table records = {
     .receive = judged_receive,
     .shut_down = judged_shut_down,
     .acked = record_acked,
-    .set_stall = set_stall,
+    .tune = tune,
     .close = close_plain,
 };
 

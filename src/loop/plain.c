@@ -18,8 +18,11 @@ static uint64_t plain_acked(struct sw_transport *transport) {
     return sw_socket_acked(transport->fd, transport->written, transport->fin);
 }
 
-static void plain_set_stall(struct sw_transport *transport, double seconds) {
-    sw_socket_set_stall(transport->fd, seconds);
+static void plain_tune(struct sw_transport *transport, enum sw_tune what, double value) {
+    switch (what) {
+    case SW_TUNE_STALL: sw_socket_set_stall(transport->fd, value); break;
+    case SW_TUNE_AHEAD: sw_socket_set_ahead(transport->fd, (int)value); break;
+    }
 }
 
 static void plain_close(struct sw_transport *transport) {
@@ -32,7 +35,7 @@ static const struct sw_transport_table plain = {
     .receive = plain_receive,
     .shut_down = plain_shut_down,
     .acked = plain_acked,
-    .set_stall = plain_set_stall,
+    .tune = plain_tune,
     .close = plain_close,
 };
 

@@ -58,6 +58,9 @@ uint64_t sw_socket_acked(int fd, uint64_t written, bool fin);
  * number of keepalive probes, to give up an idle connection (measured on Linux 6). */
 void sw_socket_set_stall(int fd, double seconds);
 
+/* Bytes that it takes before it has sent them, where the system can tell; SW_AHEAD_MIN at first (loop/ahead.h). */
+void sw_socket_set_ahead(int fd, int bytes);
+
 /* Makes the close a reset: nothing lingers in the kernel, no TIME-WAIT. */
 void sw_socket_set_abort(int fd);
 

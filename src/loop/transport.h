@@ -15,6 +15,11 @@
 
 struct sw_transport;
 
+enum sw_tune {
+    SW_TUNE_STALL, /* seconds for which the peer's TCP may acknowledge nothing; 0: the system's own limit */
+    SW_TUNE_AHEAD, /* bytes that the system takes before it has sent them: see loop/ahead.h */
+};
+
 struct sw_transport_table {
     /* Takes bytes of iov and gives the socket what becomes of them: adds that to `written`. The number taken (> 0), or
      * -errno: -EAGAIN (wait until it is writable), -ENOBUFS (try again later), anything else for good. */
@@ -29,8 +34,8 @@ struct sw_transport_table {
     /* Of the bytes written, those that the peer's TCP has acknowledged; also right after a reset. */
     uint64_t (*acked)(struct sw_transport *transport);
 
-    /* How many seconds the peer's TCP may acknowledge nothing; 0: the system's own limit. */
-    void (*set_stall)(struct sw_transport *transport, double seconds);
+    /* Sets what the system is to do for this connection, as far as it can. */
+    void (*tune)(struct sw_transport *transport, enum sw_tune what, double value);
 
     /* Closes the socket and frees what the transport made. */
     void (*close)(struct sw_transport *transport);

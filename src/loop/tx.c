@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/options.h"
 #include "channel/engine.h"
@@ -75,6 +76,8 @@ static void ask(struct tx *tx) {
     struct sw_sendq *queue = &tx->queue;
     uint64_t before = queue->acked.id;
     tx->acked = tx->transport->table->acked(tx->transport);
+    uint32_t ahead = sw_ahead_next(&tx->ahead, tx->acked, (uint64_t)(sw_clock() * 1e3));
+    if (ahead != 0) tx->transport->table->tune(tx->transport, SW_TUNE_AHEAD, ahead);
     sw_sendq_acked(queue, sw_written_acked(&tx->written, tx->acked));
     /* A replay repeats nothing that was told. */
     if (queue->acked.id > before && queue->acked.id > tx->acked_due) tx->acked_due = queue->acked.id;
@@ -96,14 +99,14 @@ static bool is_idle(const struct tx *tx) { return tx->is_resting || !ev_is_activ
 static void watch_acks(struct tx *tx) {
     if (!is_idle(tx)) return;
     if (!ev_is_active(&tx->ack_timer))
-        tx->transport->table->set_stall(tx->transport, tx->common->channel->options->stall_timeout);
+        tx->transport->table->tune(tx->transport, SW_TUNE_STALL, tx->common->channel->options->stall_timeout);
     tx->is_resting = false;
     tx->ack_timer.repeat = ack_interval(tx);
     ev_timer_again(tx->common->reactor->ev, &tx->ack_timer);
 }
 
 static void watch_no_more(struct tx *tx) {
-    tx->transport->table->set_stall(tx->transport, 0);
+    tx->transport->table->tune(tx->transport, SW_TUNE_STALL, 0);
     ev_timer_stop(tx->common->reactor->ev, &tx->ack_timer);
 }
 
@@ -288,7 +291,8 @@ void sw_tx_start(struct tx *tx, struct sw_transport *transport, struct sw_greeti
     tx->fence = UINT64_MAX;
     tx->is_fenced = tx->is_final = tx->is_resting = false;
     ev_io_set(&tx->writer, transport->fd, EV_WRITE);
-    transport->table->set_stall(transport, 0);
+    transport->table->tune(transport, SW_TUNE_STALL, 0);
+    tx->ahead = (struct sw_ahead){.limit = 0};
 }
 
 void sw_tx_flush(struct tx *tx, uint64_t fence, bool is_final) {

@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "channel/greeting.h"
+#include "loop/ahead.h"
 #include "loop/common.h"
 #include "loop/progress.h"
 #include "loop/reactor.h"
@@ -51,6 +52,7 @@ struct tx {
     size_t head_sent;               /* bytes of it */
     struct sw_written written;
     uint64_t acked; /* bytes written that the peer's TCP has, when last asked */
+    struct sw_ahead ahead;
     uint64_t fence; /* no message after this one is sent; lowered also as a precaution, while commands wait that may end
                         the connection; UINT64_MAX: no limit */
     uint64_t streak; /* messages taken since the host had none for us */
