@@ -381,7 +381,7 @@ describe("the memory of a host", function()
     ]]):format(util.choose("resident > 25 * 1000", "true"), util.choose("resident < 8 * 1000", "true")))
   end)
 
-  it("holds less than 8 KiB for each client that is connected and idle [E19]", function()
+  it("holds less than 4 KiB for each client that is connected and idle [E19]", function()
     embed(MEASURE .. ([[
       connected()
       local resident = measure(function()
@@ -391,7 +391,7 @@ describe("the memory of a host", function()
         return clients
       end)
       assert(%s, resident / 200)
-    ]]):format(util.choose("resident / 200 < 8", "true")))
+    ]]):format(util.choose("resident / 200 < 4", "true")))
   end)
 
   it("holds what one read brings beyond inbox_limit; a message counts 8 bytes more than it has [E43]", function()

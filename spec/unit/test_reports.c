@@ -80,7 +80,7 @@ static void tells_apart(void) {
     for (int i = 0; i < 10; i++) {
         add(&list, make(SW_EVENT_CONNECT, 1));
         struct sw_report *end = make(SW_EVENT_DISCONNECT, 1);
-        end->will_retry = false;
+        end->will_retry = i % 2 == 0;
         add(&list, end);
     }
     CHECK_EQ(list.count, SW_REPORTS_EACH + 20);
@@ -121,6 +121,20 @@ static void keeps_losses(void) {
     CHECK(is_range(kept->lost_unknown, 1, 9));
     kept = kept->next;
     CHECK(is_range(kept->lost_unknown, 12, 20) && kept == end->kept);
+    finish(&list);
+}
+
+static void errors(void) {
+    struct sw_reports list;
+    fill(&list);
+    for (int i = 0; i < 10; i++) add(&list, make(SW_EVENT_ERROR, 0));
+    CHECK_EQ(list.count, SW_REPORTS_EACH + 1);
+    CHECK_EQ(sw_reports_newest(&list)->merged, 9);
+    struct sw_report *with_loss = make(SW_EVENT_ERROR, 0);
+    with_loss->lost_unsent = (struct sw_loss){1, 2};
+    add(&list, with_loss);
+    add(&list, make(SW_EVENT_ERROR, 0));
+    CHECK_EQ(list.count, SW_REPORTS_EACH + 3);
     finish(&list);
 }
 
@@ -166,6 +180,7 @@ static const struct unit_test tests[] = {
     {"merges connections that brought no message", merges},
     {"tells apart what differs", tells_apart},
     {"keeps what was lost, and joins what continues", keeps_losses},
+    {"merges errors that tell of no loss", errors},
     {"keeps one drain", drains_once},
     {"counts every connection, whatever is taken in between", shifts},
 };

@@ -17,10 +17,12 @@ enum { SMALLEST_PAGE_OF_MEMORY = 4096 };
 /* --- memory --- */
 
 /* AddressSanitizer sees where a block of malloc's ends, and that it was not freed; of mappings it knows nothing. */
-#if defined __SANITIZE_ADDRESS__
-enum { MAPS = 0 };
+#if defined __SANITIZE_ADDRESS__ /* gcc's name for it */
+#define MAPS false
+#elif defined __has_feature /* clang's */
+#define MAPS (!__has_feature(address_sanitizer))
 #else
-enum { MAPS = 1 };
+#define MAPS true
 #endif
 
 #ifndef MAP_ANONYMOUS

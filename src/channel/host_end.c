@@ -289,8 +289,11 @@ void sw_channel_set_greeting(struct sw_channel *channel, struct sw_greeting *gre
 void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery) {
     SW_ON_HOST_THREAD();
     sw_channel_lock(channel);
+    bool was_held = channel->in.reports.count >= SW_REPORTS_MAX;
     sw_inbox_take(&channel->in, delivery);
+    bool tell = was_held && post_slot(channel, SW_SLOT_CREDIT);
     sw_channel_unlock(channel);
+    if (tell) post_down(channel);
 }
 
 void sw_channel_watch(struct sw_channel *channel, enum sw_watch watch) {
@@ -320,7 +323,7 @@ void sw_channel_snapshot(struct sw_channel *channel, struct sw_snapshot *snapsho
     snapshot->attached = channel->attached;
     snapshot->gone = channel->gone;
     snapshot->paused = channel->in.paused || channel->in.reserve_used;
-    snapshot->held = channel->in.reserve_used;
+    snapshot->held = !sw_inbox_can_report(&channel->in);
     snapshot->undelivered = channel->in.bytes > 0 || channel->in.reserve_used || channel->in.finished;
     snapshot->accepted = channel->out.last_id;
     measure_queue(channel, snapshot);

@@ -41,6 +41,11 @@ struct sw_delivery {
 
 void sw_inbox_init(struct sw_inbox *inbox);
 
+/* False: there might be no place for what a connection that is begun now tells at its end. */
+static inline bool sw_inbox_can_report(const struct sw_inbox *inbox) {
+    return !inbox->reserve_used && inbox->reports.count < SW_REPORTS_MAX;
+}
+
 /* Drops everything that was not taken. */
 void sw_inbox_drop(struct sw_inbox *inbox);
 

@@ -22,8 +22,8 @@ void sw_channel_take_batch(struct sw_channel *channel, struct sw_batch *batch) {
     channel->commands_tail = &channel->commands;
     batch->attached = channel->attached;
     batch->slots = channel->slots;
-    batch->slots.can_report = !channel->in.reserve_used;
-    batch->slots.has_room = !channel->in.paused && batch->slots.can_report;
+    batch->slots.can_report = sw_inbox_can_report(&channel->in);
+    batch->slots.has_room = !channel->in.paused && !channel->in.reserve_used;
     batch->slots.pages = sw_outbox_needs(&channel->out, &channel->pool, channel->options->queue_limit);
     if (batch->slots.pages > 0) batch->slots.posted |= SW_SLOT_PAGES;
     channel->slots.posted = 0;
@@ -179,7 +179,7 @@ bool sw_channel_post_messages(struct sw_channel *channel, struct sw_pages *pages
 
 bool sw_channel_can_report(struct sw_channel *channel) {
     sw_channel_lock(channel);
-    bool can = !channel->in.reserve_used;
+    bool can = sw_inbox_can_report(&channel->in);
     sw_channel_unlock(channel);
     return can;
 }

@@ -60,7 +60,7 @@ bool sw_channel_post_state_with(struct sw_channel *channel, uint64_t known, enum
 /* Puts `count` whole messages of `bytes` bytes in all. True: the inbox is full now, stop reading. */
 bool sw_channel_post_messages(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes);
 
-/* False: the reserved slot of the inbox is in use, and an end might have no place. Nothing is to be begun that could end. */
+/* False: as sw_inbox_can_report. Nothing is to be begun that could end; the credit slot tells when that is over. */
 bool sw_channel_can_report(struct sw_channel *channel);
 
 /* Puts a copy of the report. False: there was no memory; the reserved slot has a disconnect or error then, anything

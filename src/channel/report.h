@@ -52,7 +52,7 @@ struct sw_report {
     struct sw_ip address;  /* ... and its address */
     uint32_t attempt;      /* connect, retry, log: 1 is the first after a success or a command */
     struct sw_error error; /* disconnect, error, retry, log: why */
-    uint32_t merged;       /* connect, disconnect: how many earlier ones it stands for */
+    uint32_t merged;       /* connect, disconnect, error: how many earlier ones it stands for */
     union {
         double seconds;  /* connect: how long it took; retry, log: the delay before the attempt */
         uint64_t acked;  /* acked: newest id */

@@ -104,8 +104,10 @@ static struct sw_added merge(struct sw_reports *list, struct sw_report *report) 
 
 static struct sw_added add_disconnect(struct sw_reports *list, struct sw_report *report, bool is_long) {
     struct sw_added added = {NULL, 0};
-    bool is_quiet = report->will_retry && list->opened != NULL && (*list->opened)->after == report->after;
-    if (is_quiet && is_long && list->quiet != NULL && (*list->quiet)->after == report->after) {
+    bool is_quiet = list->opened != NULL && (*list->opened)->after == report->after;
+    const struct sw_report *before = list->quiet != NULL ? *list->quiet : NULL; /* the connect of the last quiet one */
+    if (is_quiet && is_long && before != NULL && before->after == report->after &&
+        before->next->will_retry == report->will_retry) {
         added = merge(list, report);
     } else {
         append(list, report);
@@ -115,11 +117,19 @@ static struct sw_added add_disconnect(struct sw_reports *list, struct sw_report 
     return added;
 }
 
-/* The newest report, a retry, tells from now on what the later one does. */
+/* Two retries, or two errors that tell of no loss. */
+static bool is_alike(const struct sw_report *newest, const struct sw_report *later) {
+    if (newest->event != later->event || sw_report_ranges(newest) + sw_report_ranges(later) > 0) return false;
+    return later->event == SW_EVENT_RETRY || later->event == SW_EVENT_ERROR;
+}
+
+/* The newest report tells from now on what the later one does. */
 static void supersede(struct sw_report *newest, const struct sw_report *later) {
     uint64_t after = newest->after;
+    uint32_t merged = newest->merged + 1;
     *newest = *later;
     newest->after = after;
+    newest->merged = merged;
     newest->next = NULL;
 }
 
@@ -129,7 +139,7 @@ struct sw_added sw_reports_add(struct sw_reports *list, struct sw_report *report
     report->next = NULL;
     if (report->event == SW_EVENT_DISCONNECT) return add_disconnect(list, report, is_long);
     if (is_long && report->event == SW_EVENT_DRAIN && list->has_drain) return (struct sw_added){report, 0};
-    if (is_long && report->event == SW_EVENT_RETRY && newest->event == SW_EVENT_RETRY) {
+    if (is_long && is_alike(newest, report)) {
         supersede(newest, report);
         return (struct sw_added){report, 0};
     }

@@ -5,9 +5,10 @@
  *
  *     retry, retry                            -> the later retry
  *     drain ... drain                         -> the earlier drain
+ *     error, error                            -> the later error, which tells how many it stands for (merged)
  *     connect, disconnect, retry ...,
  *     connect, disconnect                     -> the later two, if neither connection brought a message; each tells how
- *                                                many it stands for (merged)
+ *                                                many it stands for
  *
  * Lost messages are told in any case. What an earlier disconnect tells of them the later one takes over: ranges that
  * continue each other become one; else the later one keeps the earlier one for its ranges.
@@ -21,8 +22,10 @@
 
 #include "channel/report.h"
 
-/* So many reports that wait are kept each for itself; log reports beyond that are dropped. */
-enum { SW_REPORTS_EACH = 256 };
+/* So many reports that wait are kept each for itself; log reports beyond that are dropped. With SW_REPORTS_MAX, which
+ * only a script can bring about that makes connections end in many different ways, nothing more is begun until they are
+ * taken. */
+enum { SW_REPORTS_EACH = 256, SW_REPORTS_MAX = 16384 };
 
 struct sw_reports {
     struct sw_report *head, **tail;

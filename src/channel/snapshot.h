@@ -45,7 +45,7 @@ struct sw_snapshot {
     enum sw_state state;
     bool attached;    /* a loop looks after the channel */
     bool paused;      /* the inbox is full, or its reserved slot is in use: nothing is read */
-    bool held;        /* its reserved slot is in use: no attempt is made either */
+    bool held;        /* the same slot, or too many reports: no attempt is made */
     bool undelivered; /* something lies in the inbox, or was taken and is not delivered */
     bool gone;        /* closed, and its socket too */
     uint64_t accepted;

@@ -27,6 +27,7 @@ struct loop {
     ev_idle unfinished; /* started while there is more work than a round's budget, or the loop stays awake */
     bool stopping;      /* end when the last connection is closed */
     bool ended;         /* ev_break was called */
+    bool looks_out;     /* it stays awake though there is nothing to do */
     bool wake_is_due;   /* the engine's waker is still to be cleared */
 };
 
@@ -170,6 +171,7 @@ static void before_sleep(struct ev_loop *ev, ev_prepare *watcher, int events) {
     enum outcome outcome = AGAIN;
     for (int round = 0; round < WORK_ROUNDS && outcome == AGAIN && !loop->ended; round++) outcome = work_round(loop);
     if (loop->reactor->fault.err != SW_OK) end(loop);
+    loop->looks_out = outcome == STAYS_AWAKE;
     if (outcome != SLEEPS || loop->reactor->run_again)
         ev_idle_start(ev, &loop->unfinished);
     else
@@ -193,10 +195,11 @@ static void on_wake(struct ev_loop *ev, ev_io *watcher, int events) {
     loop->wake_is_due = true; /* before_sleep does the rest */
 }
 
-/* Staying awake, it gives way to whatever else could use this processor, a server on the same machine perhaps. */
+/* Looking out for work, it gives way to whatever else could use this processor, a server on the same machine perhaps. */
 static void on_idle(struct ev_loop *ev, ev_idle *watcher, int events) {
-    (void)ev, (void)watcher, (void)events;
-    sched_yield();
+    (void)ev, (void)events;
+    const struct loop *loop = watcher->data;
+    if (loop->looks_out) sched_yield();
 }
 
 /* --- the thread --- */
@@ -207,6 +210,7 @@ static void run(struct loop *loop) {
     ev_prepare_init(&loop->before_sleep, before_sleep);
     ev_check_init(&loop->after_sleep, after_sleep);
     ev_idle_init(&loop->unfinished, on_idle);
+    loop->unfinished.data = loop;
     loop->wake.data = loop->before_sleep.data = loop->after_sleep.data = loop;
     ev_io_start(ev, &loop->wake);
     ev_prepare_start(ev, &loop->before_sleep);
