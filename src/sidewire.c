@@ -18,7 +18,7 @@
 
 #include "channel/engine.h"
 #include "host/functions.h"
-#include "host/host.h"
+#include "host/context.h"
 #include "host/module.h"
 #include "host/policy.h"
 #include "host/userdata.h"
@@ -50,7 +50,7 @@ static const struct sw_kind sentinel_kind = {"sidewire.sentinel"};
 
 struct sentinel {
     const struct sw_kind *kind;
-    struct host *host;
+    struct context *context;
 };
 
 /* The Lua state ends: nothing else collects what the registry keeps. The host userdata is no garbage yet, and no user
@@ -58,7 +58,7 @@ struct sentinel {
 static int collect_sentinel(lua_State *L) {
     const struct sentinel *sentinel = sw_to_kind(L, 1, &sentinel_kind, sizeof *sentinel);
     if (sentinel == NULL || lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key) != LUA_TUSERDATA) return 0;
-    sw_host_close(L, -1, sentinel->host);
+    sw_host_close(L, -1, sentinel->context);
     return 0;
 }
 
@@ -74,9 +74,9 @@ static void set_table(lua_State *L, int index, int value, const char *mode) {
     lua_setiuservalue(L, index, value);
 }
 
-static void push_sentinel(lua_State *L, struct host *host) {
+static void push_sentinel(lua_State *L, struct context *context) {
     struct sentinel *sentinel = lua_newuserdatauv(L, sizeof *sentinel, 0);
-    *sentinel = (struct sentinel){&sentinel_kind, host};
+    *sentinel = (struct sentinel){&sentinel_kind, context};
     lua_createtable(L, 0, 3);
     lua_pushcfunction(L, collect_sentinel);
     lua_setfield(L, -2, "__gc");
@@ -86,61 +86,61 @@ static void push_sentinel(lua_State *L, struct host *host) {
 
 /* Pushes a host userdata, which the registry keeps from now on. */
 static void push_host(lua_State *L) {
-    struct host *host = lua_newuserdatauv(L, sizeof *host, HOST_VALUES);
-    *host = (struct host){.kind = &sw_host_kind, .policy = sw_policy_open()};
+    struct context *context = lua_newuserdatauv(L, sizeof *context, CONTEXT_VALUES);
+    *context = (struct context){.kind = &sw_context_kind, .policy = sw_policy_open()};
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);
 }
 
 /* Sets the user values of the host at index that are tables of their own, and its metatable. */
-static void set_tables(lua_State *L, int host) {
-    set_table(L, host, HOST_CLIENTS, "v");
-    set_table(L, host, HOST_ANCHORS, NULL);
-    set_table(L, host, HOST_THREADS, "k");
-    set_table(L, host, HOST_PINS, NULL);
-    set_table(L, host, HOST_SAVERS, "k");
+static void set_tables(lua_State *L, int context) {
+    set_table(L, context, CONTEXT_CLIENTS, "v");
+    set_table(L, context, CONTEXT_ANCHORS, NULL);
+    set_table(L, context, CONTEXT_THREADS, "k");
+    set_table(L, context, CONTEXT_PINS, NULL);
+    set_table(L, context, CONTEXT_SAVERS, "k");
     lua_newtable(L);
-    sw_seal_metatable(L, &sw_host_kind);
-    lua_setmetatable(L, host);
+    sw_seal_metatable(L, &sw_context_kind);
+    lua_setmetatable(L, context);
 }
 
 /* Adds the functions, whose upvalue is the host userdata, to the table on top. */
-static void add(lua_State *L, int host, const luaL_Reg *functions) {
-    lua_pushvalue(L, host);
+static void add(lua_State *L, int context, const luaL_Reg *functions) {
+    lua_pushvalue(L, context);
     luaL_setfuncs(L, functions, 1);
 }
 
-static void set_client_meta(lua_State *L, int host) {
+static void set_client_meta(lua_State *L, int context) {
     lua_newtable(L);
-    add(L, host, sw_handle_metamethods);
-    add(L, host, sw_client_metamethods);
+    add(L, context, sw_handle_metamethods);
+    add(L, context, sw_client_metamethods);
     lua_newtable(L);
-    add(L, host, sw_client_methods);
-    add(L, host, sw_command_methods);
-    add(L, host, sw_send_methods);
-    add(L, host, sw_inspect_methods);
-    add(L, host, sw_poll_methods);
-    add(L, host, sw_wait_methods);
-    add(L, host, sw_unfinished_methods);
+    add(L, context, sw_client_methods);
+    add(L, context, sw_command_methods);
+    add(L, context, sw_send_methods);
+    add(L, context, sw_getters_methods);
+    add(L, context, sw_poll_methods);
+    add(L, context, sw_wait_methods);
+    add(L, context, sw_unfinished_methods);
     lua_setfield(L, -2, "__index");
     sw_seal_metatable(L, &sw_client_kind);
-    lua_setiuservalue(L, host, HOST_CLIENT_META);
+    lua_setiuservalue(L, context, CONTEXT_CLIENT_META);
 }
 
-static void set_keeper_meta(lua_State *L, int host) {
+static void set_keeper_meta(lua_State *L, int context) {
     lua_newtable(L);
-    add(L, host, sw_keeper_metamethods);
+    add(L, context, sw_keeper_metamethods);
     sw_seal_metatable(L, &sw_keeper_kind);
-    lua_setiuservalue(L, host, HOST_KEEPER_META);
+    lua_setiuservalue(L, context, CONTEXT_KEEPER_META);
 }
 
-static void push_module(lua_State *L, int host) {
+static void push_module(lua_State *L, int context) {
     lua_newtable(L);
-    add(L, host, sw_client_functions);
-    add(L, host, sw_poll_functions);
-    add(L, host, sw_events_functions);
-    add(L, host, sw_wait_functions);
-    add(L, host, sw_module_functions);
+    add(L, context, sw_client_functions);
+    add(L, context, sw_poll_functions);
+    add(L, context, sw_events_functions);
+    add(L, context, sw_wait_functions);
+    add(L, context, sw_module_functions);
     lua_pushliteral(L, "sidewire");
     lua_setfield(L, -2, "_NAME");
     lua_pushliteral(L, SW_VERSION);
@@ -149,9 +149,9 @@ static void push_module(lua_State *L, int host) {
 
 /* Puts back into the module's table, without metamethods, whatever a script replaced in it: what loads the module anew
  * relies on that. */
-static void restore_module(lua_State *L, int host) {
-    lua_getiuservalue(L, host, HOST_FUNCTIONS);
-    lua_getiuservalue(L, host, HOST_MODULE);
+static void restore_module(lua_State *L, int context) {
+    lua_getiuservalue(L, context, CONTEXT_FUNCTIONS);
+    lua_getiuservalue(L, context, CONTEXT_MODULE);
     for (lua_pushnil(L); lua_next(L, -3) != 0;) {
         lua_pushvalue(L, -2);
         lua_insert(L, -2);
@@ -162,19 +162,19 @@ static void restore_module(lua_State *L, int host) {
 /* Completes the host at index 1, which may be left half made by an earlier call for which there was not enough memory: the
  * module's table comes last. */
 static void complete(lua_State *L) {
-    struct host *host = lua_touserdata(L, 1);
+    struct context *context = lua_touserdata(L, 1);
     set_tables(L, 1);
-    if (host->engine == NULL) {
-        push_sentinel(L, host);
-        lua_setiuservalue(L, 1, HOST_SENTINEL);
-        host->engine = sw_engine_new(sw_loop_main);
-        if (host->engine == NULL) luaL_error(L, "sidewire: not enough memory");
+    if (context->engine == NULL) {
+        push_sentinel(L, context);
+        lua_setiuservalue(L, 1, CONTEXT_SENTINEL);
+        context->engine = sw_engine_new(sw_loop_main);
+        if (context->engine == NULL) luaL_error(L, "sidewire: not enough memory");
     }
     set_client_meta(L, 1);
     set_keeper_meta(L, 1);
     push_module(L, 1);
-    lua_setiuservalue(L, 1, HOST_FUNCTIONS);
-    set_table(L, 1, HOST_MODULE, NULL);
+    lua_setiuservalue(L, 1, CONTEXT_FUNCTIONS);
+    set_table(L, 1, CONTEXT_MODULE, NULL);
 }
 
 /* The module; a second call in the same state gives the same one. */
@@ -188,7 +188,7 @@ int luaopen_sidewire_core(lua_State *L) {
         lua_settop(L, 0);
         push_host(L);
     }
-    if (lua_getiuservalue(L, 1, HOST_MODULE) != LUA_TTABLE) complete(L);
+    if (lua_getiuservalue(L, 1, CONTEXT_MODULE) != LUA_TTABLE) complete(L);
     restore_module(L, 1);
     return 1;
 }

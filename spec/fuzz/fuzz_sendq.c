@@ -159,13 +159,13 @@ static void check_loss(struct sw_loss loss, uint64_t first, uint64_t last) {
 }
 
 /* The connection has ended, and what stands before `keep` was given up. */
-static void check_end(const struct sw_toll *toll, uint64_t keep) {
+static void check_end(const struct sw_loss_summary *losses, uint64_t keep) {
     uint64_t last = keep - 1, kept = kept_id();
     if (is_cut_loose()) list.reached = most(list.reached, handed_id() + 1);
-    check_loss(toll->unknown, kept + 1, least(last, list.reached));
-    check_loss(toll->unsent, list.reached + 1, last);
-    MUST(toll->not_handed == most(least(last, list.reached), handed_id()) - handed_id());
-    MUST(toll->in_flight == handed_id() - acked_id());
+    check_loss(losses->unknown, kept + 1, least(last, list.reached));
+    check_loss(losses->unsent, list.reached + 1, last);
+    MUST(losses->not_handed == most(least(last, list.reached), handed_id()) - handed_id());
+    MUST(losses->in_flight == handed_id() - acked_id());
     list.lost += most(last, kept) - kept;
     list.reached = most(list.reached, last);
     memset(list.skipped, 0, sizeof list.skipped);
@@ -188,8 +188,8 @@ static uint64_t first_to_keep(void) {
 static void rewind_queue(struct sw_sendq *queue, struct fuzz_input *input) {
     uint64_t fence = draw_fence(input);
     uint64_t keep = least(first_to_keep(), least(fence, list.last_id) + 1);
-    struct sw_toll toll = sw_sendq_rewind(queue, fence);
-    check_end(&toll, keep);
+    struct sw_loss_summary losses = sw_sendq_rewind(queue, fence);
+    check_end(&losses, keep);
 }
 
 /* There is no next connection: what is half sent and confirmed is finished without its end. */
@@ -201,9 +201,9 @@ static void forget_half(void) {
 }
 
 static void abandon(struct sw_sendq *queue) {
-    struct sw_toll toll = sw_sendq_abandon(queue);
+    struct sw_loss_summary losses = sw_sendq_abandon(queue);
     forget_half();
-    check_end(&toll, list.last_id + 1);
+    check_end(&losses, list.last_id + 1);
 }
 
 static void free_emptied(struct sw_sendq *queue) { sw_pages_free(&queue->emptied); }

@@ -794,7 +794,7 @@ static void starts_and_stops(void) {
     }
     CHECK(!attach(channels[0])); /* there is no loop to take it */
     CHECK_EQ(sw_engine_start(engine).err, SW_OK);
-    CHECK(sw_channel_announce(channels[0]));
+    CHECK(sw_channel_schedule(channels[0]));
     close_engine(engine, channels);
 }
 
@@ -813,10 +813,10 @@ static void ends_by_itself(void) {
             uint64_t number = sent / CHANNELS + 1;
             if (send_bytes(channels[sent % CHANNELS], &number, sizeof number, &id) == SW_OK) sent++;
         }
-        refused += !sw_channel_announce(channels[0]);
+        refused += !sw_channel_schedule(channels[0]);
         early_end = false;
         CHECK_EQ(sw_engine_start(engine).err, SW_OK); /* joins the dead one */
-        for (int i = 0; i < CHANNELS; i++) CHECK(sw_channel_announce(channels[i]));
+        for (int i = 0; i < CHANNELS; i++) CHECK(sw_channel_schedule(channels[i]));
         while (outstanding(sent) > 0 && wait_for_some(engine)) continue;
         CHECK_EQ(outstanding(sent), 0);
         close_engine(engine, channels);

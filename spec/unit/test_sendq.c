@@ -223,15 +223,15 @@ static void confirm(struct sw_sendq *queue) {
 }
 
 /* The connection ended and everything before `keep` is given up. */
-static void expect_toll(const struct sw_toll *toll, uint64_t keep) {
+static void expect_toll(const struct sw_loss_summary *losses, uint64_t keep) {
     bool cut_loose = is_cut() && model.loose[handed_id() + 1];
     uint64_t given_up = keep - 1, kept = kept_id();
     if (cut_loose && model.reached == handed_id()) model.reached++;
     uint64_t unknown = model.reached < given_up ? model.reached : given_up;
-    CHECK(same_loss(toll->unknown, kept + 1, unknown));
-    CHECK(same_loss(toll->unsent, model.reached + 1, given_up));
-    CHECK_EQ(toll->not_handed, unknown > handed_id() ? unknown - handed_id() : 0);
-    CHECK_EQ(toll->in_flight, handed_id() - acked_id());
+    CHECK(same_loss(losses->unknown, kept + 1, unknown));
+    CHECK(same_loss(losses->unsent, model.reached + 1, given_up));
+    CHECK_EQ(losses->not_handed, unknown > handed_id() ? unknown - handed_id() : 0);
+    CHECK_EQ(losses->in_flight, handed_id() - acked_id());
     if (given_up > kept) model.lost += given_up - kept;
     if (given_up > model.reached) model.reached = given_up;
     memset(model.skipped, 0, sizeof model.skipped);
@@ -257,8 +257,8 @@ static void end_connection(struct sw_sendq *queue) {
     uint64_t fence = draw(2) == 0 ? UINT64_MAX : last_handed + draw(model.last_id - last_handed + 2);
     uint64_t keep = first_to_keep(), last = fence < model.last_id ? fence : model.last_id;
     if (keep > last + 1) keep = last + 1;
-    struct sw_toll toll = sw_sendq_rewind(queue, fence);
-    expect_toll(&toll, keep);
+    struct sw_loss_summary losses = sw_sendq_rewind(queue, fence);
+    expect_toll(&losses, keep);
 }
 
 /* There is no next connection: what is half sent and confirmed is finished without its end. */
@@ -270,9 +270,9 @@ static void forget_half(void) {
 }
 
 static void abandon(struct sw_sendq *queue) {
-    struct sw_toll toll = sw_sendq_abandon(queue);
+    struct sw_loss_summary losses = sw_sendq_abandon(queue);
     forget_half();
-    expect_toll(&toll, model.last_id + 1);
+    expect_toll(&losses, model.last_id + 1);
 }
 
 static uint64_t released_id(void) {
@@ -423,11 +423,11 @@ static void cut_messages(void) {
         for (int i = 0; i < 4; i++) put_one(&queue, 10, loose ? SW_END_LOOSE : 0);
         sw_sendq_handed(&queue, 25); /* 1 and 2 whole, 3 in part */
         sw_sendq_acked(&queue, 10);
-        struct sw_toll toll = sw_sendq_rewind(&queue, UINT64_MAX);
-        CHECK(same_loss(toll.unknown, 2, loose ? 3 : 2));
-        CHECK(same_loss(toll.unsent, 1, 0));
-        CHECK_EQ(toll.not_handed, loose);
-        CHECK_EQ(toll.in_flight, 1);
+        struct sw_loss_summary losses = sw_sendq_rewind(&queue, UINT64_MAX);
+        CHECK(same_loss(losses.unknown, 2, loose ? 3 : 2));
+        CHECK(same_loss(losses.unsent, 1, 0));
+        CHECK_EQ(losses.not_handed, loose);
+        CHECK_EQ(losses.in_flight, 1);
         CHECK_EQ(sw_sendq_released(&queue), (loose ? 3 : 2) * (10 + SW_MESSAGE_OVERHEAD));
         struct iovec iov[8];
         size_t count = sw_sendq_fill(&queue, UINT64_MAX, 1000, iov, 8);
@@ -459,8 +459,8 @@ static void confirmed_ahead(void) {
     CHECK_EQ(queue.acked.id, 4);
     sw_sendq_acked(&queue, 30);
     CHECK_EQ(queue.acked.id, 5);
-    struct sw_toll toll = sw_sendq_abandon(&queue);
-    CHECK(same_loss(toll.unknown, 5, 6));
+    struct sw_loss_summary losses = sw_sendq_abandon(&queue);
+    CHECK(same_loss(losses.unknown, 5, 6));
     sw_sendq_fini(&queue);
 }
 
@@ -474,11 +474,11 @@ static void confirmed_half(void) {
     sw_sendq_handed(&queue, 15); /* 1 whole, 2 in part */
     sw_sendq_confirm(&queue, 2);
     CHECK_EQ(queue.finished, 1);
-    struct sw_toll toll = sw_sendq_abandon(&queue);
+    struct sw_loss_summary losses = sw_sendq_abandon(&queue);
     CHECK_EQ(queue.finished, 2);
-    CHECK(same_loss(toll.unknown, 3, 3));
-    CHECK(same_loss(toll.unsent, 4, 4));
-    CHECK_EQ(toll.in_flight, 0);
+    CHECK(same_loss(losses.unknown, 3, 3));
+    CHECK(same_loss(losses.unsent, 4, 4));
+    CHECK_EQ(losses.in_flight, 0);
     sw_sendq_fini(&queue);
 }
 
@@ -491,10 +491,10 @@ static void reached_before(void) {
     sw_sendq_acked(&queue, 10);
     sw_sendq_rewind(&queue, UINT64_MAX);
     sw_sendq_handed(&queue, 10); /* 2, again */
-    struct sw_toll toll = sw_sendq_abandon(&queue);
-    CHECK(same_loss(toll.unknown, 2, 3));
-    CHECK_EQ(toll.not_handed, 1);
-    CHECK(same_loss(toll.unsent, 4, 4));
+    struct sw_loss_summary losses = sw_sendq_abandon(&queue);
+    CHECK(same_loss(losses.unknown, 2, 3));
+    CHECK_EQ(losses.not_handed, 1);
+    CHECK(same_loss(losses.unsent, 4, 4));
     sw_sendq_fini(&queue);
 }
 

@@ -10,8 +10,8 @@ enum { SW_HOST_MAX = 253, SW_LABEL_MAX = 63 };
 
 /* A host and a port while they are read; base/server.h is what they become. */
 struct sw_endpoint {
-    char host[SW_HOST_MAX + 1]; /* "" = none given */
-    uint16_t port;              /* 0 = none given */
+    char hostname[SW_HOST_MAX + 1]; /* "" = none given */
+    uint16_t port;                  /* 0 = none given */
 };
 
 /* A numeric address, as short as it can be kept. */

@@ -4,18 +4,18 @@
 #include <string.h>
 
 struct sw_server *sw_server_new(const struct sw_endpoint *endpoint) {
-    size_t size = strlen(endpoint->host) + 1;
+    size_t size = strlen(endpoint->hostname) + 1;
     struct sw_server *server = malloc(sizeof *server + size);
     if (server == NULL) return NULL;
     atomic_init(&server->refs, 1);
     server->port = endpoint->port;
-    memcpy(server->host, endpoint->host, size);
+    memcpy(server->hostname, endpoint->hostname, size);
     return server;
 }
 
 struct sw_endpoint sw_server_endpoint(const struct sw_server *server) {
     struct sw_endpoint endpoint = {.port = server->port};
-    memcpy(endpoint.host, server->host, strlen(server->host) + 1);
+    memcpy(endpoint.hostname, server->hostname, strlen(server->hostname) + 1);
     return endpoint;
 }
 
@@ -36,7 +36,7 @@ void sw_server_set(struct sw_server **place, struct sw_server *server) {
 }
 
 struct sw_server *sw_server_share(struct sw_server **last, const struct sw_endpoint *wanted) {
-    if (*last != NULL && (*last)->port == wanted->port && strcmp((*last)->host, wanted->host) == 0)
+    if (*last != NULL && (*last)->port == wanted->port && strcmp((*last)->hostname, wanted->hostname) == 0)
         return sw_server_ref(*last);
     struct sw_server *server = sw_server_new(wanted);
     if (server != NULL) sw_server_set(last, server);
@@ -45,5 +45,5 @@ struct sw_server *sw_server_share(struct sw_server **last, const struct sw_endpo
 
 bool sw_server_equal(const struct sw_server *a, const struct sw_server *b) {
     if (a == b) return true;
-    return a != NULL && b != NULL && a->port == b->port && strcmp(a->host, b->host) == 0;
+    return a != NULL && b != NULL && a->port == b->port && strcmp(a->hostname, b->hostname) == 0;
 }

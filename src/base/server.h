@@ -13,8 +13,8 @@
 
 struct sw_server {
     atomic_int refs;
-    uint16_t port; /* 0 = none set */
-    char host[];   /* "" = none set */
+    uint16_t port;   /* 0 = none set */
+    char hostname[]; /* "" = none set */
 };
 
 /* With one reference; NULL: no memory. */

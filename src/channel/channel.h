@@ -51,12 +51,12 @@ struct sw_channel {
     struct sw_lock lock; /* guards what follows; what a send looks at comes first */
     bool attached; /* host sets with the first connect, loop clears when it drops the connection: the loop knows it */
     bool posted;   /* host sets, loop clears: stands in the engine's list for the loop */
-    bool silent;   /* host: collected, nobody is left to be told anything */
+    bool orphaned; /* host: collected, nobody is left to be told anything */
     bool gone; /* closed, and its socket too: the last report is there; loop sets, or the host where there is no loop */
-    bool copy_awaited;     /* host sets with SW_SLOT_COPY and gives up, loop clears when the copy is there */
-    enum sw_state state;   /* what scripts see: host at a command, loop when it knows the newest command */
-    enum sw_watch watch;   /* host: what it sleeps for */
-    struct sw_error ended; /* loop: why the last connection or attempt ended; err = SW_OK: never */
+    bool copy_awaited;       /* host sets with SW_SLOT_COPY and gives up, loop clears when the copy is there */
+    enum sw_state state;     /* what scripts see: host at a command, loop when it knows the newest command */
+    enum sw_wake_on wake_on; /* host: what it sleeps for */
+    struct sw_error ended;   /* loop: why the last connection or attempt ended; err = SW_OK: never */
     struct sw_outbox out;
     struct sw_pool pool; /* of both directions; loop opens and closes it */
     struct sw_inbox in;
@@ -103,8 +103,8 @@ void sw_channel_drop_greeting(struct sw_channel *channel);
 
 /* With the lock held: must sw_channel_post_up follow, so that the host takes what is in the inbox? */
 static inline bool sw_channel_mark_up(struct sw_channel *channel) {
-    if (channel->in.announced || channel->silent) return false;
-    channel->in.announced = true;
+    if (channel->in.scheduled || channel->orphaned) return false;
+    channel->in.scheduled = true;
     return true;
 }
 

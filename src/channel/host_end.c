@@ -22,8 +22,8 @@ static bool post_slot(struct sw_channel *channel, enum sw_slot slot) {
 
 /* With the lock held: the same after a message was added. */
 static bool mark_filled(struct sw_channel *channel) {
-    if (channel->out.announced && !channel->out.wants_pages) return false;
-    channel->out.announced = channel->attached;
+    if (channel->out.notified && !channel->out.wants_pages) return false;
+    channel->out.notified = channel->attached;
     return mark_down(channel);
 }
 
@@ -197,7 +197,7 @@ bool sw_channel_post_command(struct sw_channel *channel, struct sw_command *comm
     return tell ? post_down(channel) : attached && sw_engine_alive(channel->engine);
 }
 
-bool sw_channel_announce(struct sw_channel *channel) {
+bool sw_channel_schedule(struct sw_channel *channel) {
     sw_channel_lock(channel);
     bool tell = mark_down(channel);
     sw_channel_unlock(channel);
@@ -296,15 +296,15 @@ void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery) {
     if (tell) post_down(channel);
 }
 
-void sw_channel_watch(struct sw_channel *channel, enum sw_watch watch) {
+void sw_channel_wake_on(struct sw_channel *channel, enum sw_wake_on wake_on) {
     sw_channel_lock(channel);
-    channel->watch = watch;
+    channel->wake_on = wake_on;
     sw_channel_unlock(channel);
 }
 
-void sw_channel_silence(struct sw_channel *channel) {
+void sw_channel_orphan(struct sw_channel *channel) {
     sw_channel_lock(channel);
-    channel->silent = true;
+    channel->orphaned = true;
     sw_channel_unlock(channel);
 }
 

@@ -37,11 +37,11 @@ enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing
 struct sw_command *sw_channel_command(struct sw_channel *channel, enum sw_verb verb);
 
 /* Gives the command to the loop; connect, disconnect and close show `state` from now on. False: there is no loop to
- * carry it out; the command stays for the next one, to which the channel must be announced. */
+ * carry it out; the command stays for the next one, for which the channel must be scheduled. */
 bool sw_channel_post_command(struct sw_channel *channel, struct sw_command *command, enum sw_state state);
 
 /* Has the loop look at the channel. False: there is none. */
-bool sw_channel_announce(struct sw_channel *channel);
+bool sw_channel_schedule(struct sw_channel *channel);
 
 /* There is no loop, and none can or need be started: takes back the commands that wait; the client is idle. */
 void sw_channel_withdraw(struct sw_channel *channel);
@@ -91,9 +91,9 @@ void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery);
 void sw_channel_snapshot(struct sw_channel *channel, struct sw_snapshot *snapshot);
 
 /* What the loop is to wake the host for, beside what comes in. */
-void sw_channel_watch(struct sw_channel *channel, enum sw_watch watch);
+void sw_channel_wake_on(struct sw_channel *channel, enum sw_wake_on wake_on);
 
 /* Nobody will take what comes from now on. */
-void sw_channel_silence(struct sw_channel *channel);
+void sw_channel_orphan(struct sw_channel *channel);
 
 #endif

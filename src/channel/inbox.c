@@ -64,7 +64,7 @@ void sw_inbox_take(struct sw_inbox *inbox, struct sw_delivery *delivery) {
     delivery->final = inbox->finished ? &inbox->final : NULL;
     inbox->reserve_taken = inbox->reserve_used;
     inbox->pages = (struct sw_pages){NULL, NULL};
-    inbox->finished = inbox->announced = false;
+    inbox->finished = inbox->scheduled = false;
 }
 
 bool sw_inbox_release(struct sw_inbox *inbox, size_t bytes, size_t limit) {

@@ -24,7 +24,7 @@ struct sw_inbox {
     bool reserve_used;         /* loop sets, host clears when the report was delivered */
     bool reserve_taken;        /* host: it has it */
     bool finished;             /* loop sets: final is there; host clears when it takes it */
-    bool announced;            /* the channel stands in the engine's list for the host */
+    bool scheduled;            /* the channel stands in the engine's list for the host */
     bool paused;               /* loop sets when full, host clears when half empty again */
     uint64_t messages;         /* loop: put so far, over the client's life */
     size_t bytes;              /* loop adds, host subtracts on delivery */

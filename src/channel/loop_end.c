@@ -6,10 +6,10 @@
 #include "channel/thread.h"
 
 /* Without the lock: puts the channel on the engine's list for the host, if `has_new`; wakes the host if either. */
-static void tell_host(struct sw_channel *channel, bool has_new, bool nudge) {
+static void notify_host(struct sw_channel *channel, bool has_new, bool wake) {
     if (has_new)
         sw_channel_post_up(channel);
-    else if (nudge)
+    else if (wake)
         sw_engine_post_up(channel->engine, NULL);
 }
 
@@ -37,21 +37,21 @@ static void put_pages(struct sw_channel *channel, struct sw_pages *pages) {
 }
 
 /* What a host is to be told of progress. */
-struct news {
-    bool drain, nudge;
+struct notice {
+    bool drain, wake;
 };
 
 /* With the lock held. */
-static struct news note_progress(struct sw_channel *channel, const struct sw_progress *progress) {
+static struct notice note_progress(struct sw_channel *channel, const struct sw_progress *progress) {
     channel->gauges = *progress->gauges;
     bool drain = sw_outbox_release(&channel->out, progress->released, channel->options->queue_limit);
     put_pages(channel, progress->emptied);
-    return (struct news){drain, channel->watch == SW_WATCH_GAUGES};
+    return (struct notice){drain, channel->wake_on == SW_WAKE_ON_GAUGES};
 }
 
-static void tell_news(struct sw_channel *channel, struct news news) {
-    tell_host(channel, false, news.nudge);
-    if (!news.drain) return;
+static void notify(struct sw_channel *channel, struct notice notice) {
+    notify_host(channel, false, notice.wake);
+    if (!notice.drain) return;
     const struct sw_report report = {.event = SW_EVENT_DRAIN};
     if (sw_channel_post_report(channel, &report)) return;
     sw_channel_lock(channel); /* no memory: still owed */
@@ -62,26 +62,26 @@ static void tell_news(struct sw_channel *channel, struct news news) {
 void sw_channel_post_progress(struct sw_channel *channel, const struct sw_progress *progress) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
-    struct news news = note_progress(channel, progress);
+    struct notice notice = note_progress(channel, progress);
     sw_channel_unlock(channel);
     sw_pages_free(progress->emptied);
-    tell_news(channel, news);
+    notify(channel, notice);
 }
 
 struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const struct sw_progress *progress) {
     SW_ON_LOOP_THREAD();
-    struct news news = {false, false};
+    struct notice notice = {false, false};
     sw_channel_lock(channel);
-    if (progress != NULL) news = note_progress(channel, progress);
+    if (progress != NULL) notice = note_progress(channel, progress);
     struct sw_intake intake = {
         .pages = channel->out.pages,
         .fence = channel->commands != NULL ? channel->commands->fence : UINT64_MAX,
     };
     channel->out.pages = (struct sw_pages){NULL, NULL};
-    if (intake.pages.head == NULL) channel->out.announced = false;
+    if (intake.pages.head == NULL) channel->out.notified = false;
     sw_channel_unlock(channel);
     if (progress != NULL) sw_pages_free(progress->emptied);
-    tell_news(channel, news);
+    notify(channel, notice);
     return intake;
 }
 
@@ -130,16 +130,16 @@ void sw_channel_post_state(struct sw_channel *channel, uint64_t known, enum sw_s
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
     set_state(channel, known, state, ended);
-    bool nudge = channel->watch != SW_WATCH_NOTHING;
+    bool wake = channel->wake_on != SW_WAKE_ON_ARRIVAL;
     sw_channel_unlock(channel);
-    tell_host(channel, false, nudge);
+    notify_host(channel, false, wake);
 }
 
 /* With the lock held. True: the inbox has just become full, and a host sleeps that is to hear of it. */
 static bool note_full(struct sw_channel *channel) {
     if (channel->in.paused || channel->in.bytes < channel->options->inbox_limit) return false;
     channel->in.paused = true;
-    return channel->watch != SW_WATCH_NOTHING;
+    return channel->wake_on != SW_WAKE_ON_ARRIVAL;
 }
 
 /* One page with little in it becomes one of `size` bytes, which has room for what comes next. Without memory it stays. */
@@ -169,11 +169,11 @@ bool sw_channel_post_messages(struct sw_channel *channel, struct sw_pages *pages
         sw_channel_lock(channel);
     }
     if (!is_merged) sw_inbox_put(&channel->in, pages, count, bytes);
-    bool tell = sw_channel_mark_up(channel), nudge = note_full(channel);
+    bool tell = sw_channel_mark_up(channel), wake = note_full(channel);
     bool paused = channel->in.paused;
     sw_channel_unlock(channel);
     if (is_merged) sw_pages_free(pages);
-    tell_host(channel, tell, nudge);
+    notify_host(channel, tell, wake);
     return paused;
 }
 
@@ -222,10 +222,10 @@ bool sw_channel_post_state_with(struct sw_channel *channel, uint64_t known, enum
     sw_channel_lock(channel);
     set_state(channel, known, state, ended);
     bool tell = put_report(channel, &copy, report);
-    bool nudge = tell || channel->watch != SW_WATCH_NOTHING;
+    bool wake = tell || channel->wake_on != SW_WAKE_ON_ARRIVAL;
     sw_channel_unlock(channel);
     sw_reports_free(copy);
-    tell_host(channel, tell, nudge);
+    notify_host(channel, tell, wake);
     return has_memory;
 }
 
@@ -235,10 +235,10 @@ bool sw_channel_post_report(struct sw_channel *channel, const struct sw_report *
     bool has_memory = copy != NULL;
     sw_channel_lock(channel);
     bool tell = put_report(channel, &copy, report);
-    bool nudge = !has_memory && channel->watch != SW_WATCH_NOTHING; /* the reserved slot stops reading, too */
+    bool wake = !has_memory && channel->wake_on != SW_WAKE_ON_ARRIVAL; /* the reserved slot stops reading, too */
     sw_channel_unlock(channel);
     sw_reports_free(copy);
-    tell_host(channel, tell, nudge);
+    notify_host(channel, tell, wake);
     return has_memory;
 }
 
@@ -279,10 +279,10 @@ void sw_channel_post_copy(struct sw_channel *channel, const struct sw_copy *copy
         channel->copy = *copy;
         channel->copy_awaited = false;
     }
-    bool nudge = is_wanted && channel->watch != SW_WATCH_NOTHING;
+    bool wake = is_wanted && channel->wake_on != SW_WAKE_ON_ARRIVAL;
     sw_channel_unlock(channel);
     sw_pages_free(&unwanted);
-    tell_host(channel, false, nudge);
+    notify_host(channel, false, wake);
 }
 
 void sw_channel_gauges(struct sw_channel *channel, struct sw_gauges *gauges) {
@@ -305,5 +305,5 @@ void sw_channel_post_last(struct sw_channel *channel, const struct sw_report *re
     bool tell = sw_channel_mark_up(channel);
     sw_channel_unlock(channel);
     sw_channel_drop_greeting(channel);
-    tell_host(channel, tell, true); /* a host that waits for the end has nothing to take */
+    notify_host(channel, tell, true); /* a host that waits for the end has nothing to take */
 }

@@ -25,7 +25,7 @@ struct sw_outbox {
     size_t
         untold; /* reports kept for their ranges of lost messages (reports.h), which sending adds to: they count, too */
     size_t refused;   /* host sets, loop clears: size of the refused message that a drain event is owed for; 0 = none */
-    bool announced;   /* the loop was told, or looks without being told: a further message need not wake it */
+    bool notified;    /* the loop was told, or looks without being told: a further message need not wake it */
     bool wants_pages; /* host sets, loop clears: prefaulted pages would be of use */
 };
 

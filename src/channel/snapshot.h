@@ -1,7 +1,7 @@
 /* What the loop tells about one client where only the newest value matters: its state, and counters.
  *
  * The loop overwrites the values in the channel, the host looks at them when a script asks: no report is made, and no
- * memory needed. A host that sleeps until one of them changes says so by a watch; no other host is woken by a change.
+ * memory needed. A host that sleeps until one of them changes says so (wake_on); no other host is woken by a change.
  */
 #ifndef SW_CHANNEL_SNAPSHOT_H
 #define SW_CHANNEL_SNAPSHOT_H
@@ -34,10 +34,10 @@ static inline uint64_t sw_gauges_not_queued(const struct sw_gauges *gauges) {
 
 /* What wakes a host that sleeps, beside what comes into the inbox. Each has a cost: the gauges change twice in a round
  * trip. */
-enum sw_watch {
-    SW_WATCH_NOTHING,
-    SW_WATCH_STATE,  /* the state; an inbox that becomes full; a copy that it waits for */
-    SW_WATCH_GAUGES, /* these too */
+enum sw_wake_on {
+    SW_WAKE_ON_ARRIVAL,
+    SW_WAKE_ON_STATE,  /* the state; an inbox that becomes full; a copy that it waits for */
+    SW_WAKE_ON_GAUGES, /* these too */
 };
 
 /* All that scripts may ask at any time, as it was at one moment. */

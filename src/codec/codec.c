@@ -87,7 +87,7 @@ static enum sw_err enclose(struct sw_envelope *envelope, const unsigned char *su
     return SW_OK;
 }
 
-static enum sw_err announce(struct sw_envelope *envelope, enum sw_framing_kind kind, uint64_t length) {
+static enum sw_err prefix_length(struct sw_envelope *envelope, enum sw_framing_kind kind, uint64_t length) {
     unsigned width = sw_framing_prefix(kind);
     if (length >> (8 * width) != 0) return SW_TOOBIG;
     for (unsigned i = 0; i < width; i++) envelope->prefix[i] = (unsigned char)(length >> shift(kind, i));
@@ -112,7 +112,7 @@ enum sw_err sw_encode(const struct sw_framing *framing, const struct sw_slice *p
     case SW_FRAMING_U16BE:
     case SW_FRAMING_U16LE:
     case SW_FRAMING_U32BE:
-    case SW_FRAMING_U32LE: return announce(envelope, framing->kind, total_size(pieces, count));
+    case SW_FRAMING_U32LE: return prefix_length(envelope, framing->kind, total_size(pieces, count));
     }
     assert(!"an enum sw_framing_kind that cannot be encoded");
     return SW_FRAME;
@@ -144,8 +144,8 @@ static struct sw_frame whole(struct sw_decoder *decoder, size_t skip, size_t siz
  * there, all of them when `ended`. Those may not be payload, but length - matched bytes certainly are, and
  * that never shrinks: a message is refused for the first byte that makes it too long, however the input is
  * split. */
-static struct sw_frame settle(struct sw_decoder *decoder, const struct sw_framing *framing, size_t used,
-                              unsigned matched, bool ended) {
+static struct sw_frame make_frame(struct sw_decoder *decoder, const struct sw_framing *framing, size_t used,
+                                  unsigned matched, bool ended) {
     decoder->length += used;
     decoder->match = (uint8_t)matched;
     if (decoder->length - matched > framing->max) return bad();
@@ -158,14 +158,14 @@ static struct sw_frame decode_line(struct sw_decoder *decoder, const struct sw_f
     size_t text = newline != NULL ? (size_t)(newline - bytes) : size;
     bool carriage = text > 0 ? bytes[text - 1] == '\r' : decoder->match == 1;
     bool ended = newline != NULL;
-    return settle(decoder, framing, text + ended, (unsigned)carriage + ended, ended);
+    return make_frame(decoder, framing, text + ended, (unsigned)carriage + ended, ended);
 }
 
 static struct sw_frame decode_delimiter(struct sw_decoder *decoder, const struct sw_framing *framing,
                                         const unsigned char *bytes, size_t size) {
     unsigned matched = decoder->match;
     size_t used = scan(framing, &matched, bytes, size);
-    return settle(decoder, framing, used, matched, matched == framing->size);
+    return make_frame(decoder, framing, used, matched, matched == framing->size);
 }
 
 /* Goes on with a message of known length in the bytes behind the `skip` first. */

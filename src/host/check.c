@@ -96,11 +96,11 @@ void sw_check_handler(lua_State *L, struct sw_spot spot, int index, bool may_be_
 
 void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint) {
     size_t size = 0;
-    const char *host = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &size) : NULL;
-    if (host == NULL) sw_misuse(L, spot, index, "a string, a host name or an IP address");
-    const char *problem = sw_host_problem(host, size);
+    const char *hostname = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &size) : NULL;
+    if (hostname == NULL) sw_misuse(L, spot, index, "a string, a host name or an IP address");
+    const char *problem = sw_host_problem(hostname, size);
     if (problem == NULL) {
-        memcpy(endpoint->host, host, size + 1);
+        memcpy(endpoint->hostname, hostname, size + 1);
         return;
     }
     luaL_error(L, "%s: invalid host name '%s': %s", spot.where, sw_to_text(L, index), problem);
@@ -114,8 +114,8 @@ void sw_check_port(lua_State *L, struct sw_spot spot, int index, struct sw_endpo
 }
 
 void sw_push_endpoint(lua_State *L, const struct sw_endpoint *endpoint) {
-    if (endpoint->host[0] != '\0')
-        lua_pushstring(L, endpoint->host);
+    if (endpoint->hostname[0] != '\0')
+        lua_pushstring(L, endpoint->hostname);
     else
         lua_pushnil(L);
     if (endpoint->port != 0)

@@ -13,17 +13,17 @@
 #include "channel/host_end.h"
 #include "channel/report.h"
 #include "host/check.h"
-#include "host/closing.h"
+#include "host/context.h"
+#include "host/ending.h"
 #include "host/event.h"
 #include "host/functions.h"
-#include "host/greeting.h"
+#include "host/getters.h"
 #include "host/handle.h"
-#include "host/host.h"
-#include "host/inflow.h"
-#include "host/inspect.h"
-#include "host/options.h"
 #include "host/policy.h"
+#include "host/read_options.h"
+#include "host/receiveq.h"
 #include "host/saver.h"
+#include "host/set_greeting.h"
 #include "host/usable.h"
 
 /* --- new --- */
@@ -31,24 +31,24 @@
 static void set_handlers(lua_State *L, const char *where, int index, struct client *client);
 
 /* A complete client, which belongs to no handle yet. NULL: no memory. */
-static struct client *make(struct host *host, const struct sw_options *options, const struct sw_start *start) {
+static struct client *make(struct context *context, const struct sw_options *options, const struct sw_start *start) {
     struct client *client = calloc(1, sizeof *client);
-    struct sw_server *server = client != NULL ? sw_server_share(&host->server, &start->server) : NULL;
+    struct sw_server *server = client != NULL ? sw_server_share(&context->server, &start->server) : NULL;
     struct sw_channel *channel = NULL;
-    if (server != NULL) channel = sw_channel_new(host->engine, sw_options_share(&host->options, options));
+    if (server != NULL) channel = sw_channel_new(context->engine, sw_options_share(&context->options, options));
     if (channel == NULL) {
         sw_server_unref(server);
         free(client);
         return NULL;
     }
-    client->host = host;
+    client->context = context;
     client->server = server;
     client->channel = channel;
     client->channel->owner = client;
     sw_reports_init(&client->reports);
     sw_channel_post_reconnect(channel, &start->reconnect);
-    sw_host_note_linger(host, options->linger);
-    sw_host_note_spin(host, options->spin);
+    sw_context_note_linger(context, options->linger);
+    sw_context_note_spin(context, options->spin);
     return client;
 }
 
@@ -87,26 +87,26 @@ static bool push_option(lua_State *L, const char *name) {
  * @raise misuse, not enough memory
  */
 static int new_client(lua_State *L) {
-    struct host *host = sw_host(L);
+    struct context *context = sw_context(L);
     struct sw_options options;
     struct sw_start start;
     lua_settop(L, 2);
     sw_check_saver(L, AT_SAVER);
     copy_table(L, AT_OPTIONS);
-    sw_options_read(L, AT_OPTIONS, &host->policy, &options, &start);
-    if (sw_host_refuses(L, host) || sw_policy_refuses_options(L, &host->policy, &options)) return 3;
-    sw_inflow_collect(L, host); /* else a script that only makes and closes clients would never let them go */
+    sw_options_read(L, AT_OPTIONS, &context->policy, &options, &start);
+    if (sw_context_refuses(L, context) || sw_policy_refuses_options(L, &context->policy, &options)) return 3;
+    sw_receiveq_take_all(L, context); /* else a script that only makes and closes clients would never let them go */
     /* All that can raise comes first, so that what is refused leaves no client behind. */
     sw_push_handle(L);
     if (push_option(L, "on")) sw_check_handlers(L, "sidewire.new", AT_HANDLERS);
     push_option(L, "greeting");
     struct sw_greeting *greeting = sw_greeting_read(L, "sidewire.new", &options, -1);
     /* Asked last: what came before may have run a finalizer that makes a client. */
-    if (sw_engine_count_open(host->engine) >= host->policy.max_clients) {
+    if (sw_engine_count_open(context->engine) >= context->policy.max_clients) {
         sw_greeting_unref(greeting);
-        return sw_policy_refuse_client(L, &host->policy);
+        return sw_policy_refuse_client(L, &context->policy);
     }
-    struct client *client = make(host, &options, &start);
+    struct client *client = make(context, &options, &start);
     if (client == NULL) {
         sw_greeting_unref(greeting);
         return luaL_error(L, "sidewire.new: not enough memory");
@@ -149,8 +149,8 @@ static void post_interest(lua_State *L, struct client *client) {
     };
     sw_channel_post_interest(client->channel, interest);
     if (interest.messages) return;
-    sw_inflow_collect(L, client->host);
-    sw_inflow_drop_messages(client);
+    sw_receiveq_take_all(L, client->context);
+    sw_receiveq_drop_messages(client);
 }
 
 /* Pops the handler (what can be called, nil, or false to discard messages) and sets it. */
@@ -162,7 +162,7 @@ static void set_handler(lua_State *L, int index, struct client *client, enum sw_
     client->handlers = is_handler ? client->handlers | bit : client->handlers & ~bit;
     lua_setiuservalue(L, index, (int)event + 1);
     if (is_message || event == SW_EVENT_LOG || event == SW_EVENT_ACKED) post_interest(L, client);
-    sw_inflow_recount(client);
+    sw_receiveq_recount(client);
     sw_client_anchor(L, index, client);
 }
 
@@ -240,12 +240,12 @@ static int client_set_greeting(lua_State *L) {
 static int client_close(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    double linger = client->channel->options->linger, limit = client->host->policy.max_linger;
+    double linger = client->channel->options->linger, limit = client->context->policy.max_linger;
     bool is_given = !lua_isnoneornil(L, 2);
     if (is_given) linger = sw_check_seconds(L, (struct sw_spot){"client:close", "linger"}, 2, 0);
     sw_client_close(client, is_given && linger > limit ? limit : linger);
     sw_client_anchor(L, 1, client);
-    if (is_given && sw_policy_refuses_linger(L, &client->host->policy, "client:close: linger", linger)) return 3;
+    if (is_given && sw_policy_refuses_linger(L, &client->context->policy, "client:close: linger", linger)) return 3;
     lua_pushboolean(L, true);
     return 1;
 }
@@ -256,8 +256,8 @@ static int client_end_of_scope(lua_State *L) {
 }
 
 static const char *state_text(const struct client *client) {
-    if (client->host->engine == NULL) return sw_state_name(SW_STATE_CLOSED);
-    return sw_engine_forked(client->host->engine) ? "forked" : sw_state_name(sw_client_state(client));
+    if (client->context->engine == NULL) return sw_state_name(SW_STATE_CLOSED);
+    return sw_engine_forked(client->context->engine) ? "forked" : sw_state_name(sw_client_state(client));
 }
 
 static int client_tostring(lua_State *L) {
@@ -268,11 +268,11 @@ static int client_tostring(lua_State *L) {
     }
     const struct sw_endpoint server = sw_server_endpoint(handle->client->server);
     const char *state = state_text(handle->client);
-    if (server.host[0] == '\0')
+    if (server.hostname[0] == '\0')
         lua_pushfstring(L, "%s: %p %s", sw_client_kind.name, (const void *)handle, state);
     else
-        lua_pushfstring(L, "%s: %p %s:%d %s", sw_client_kind.name, (const void *)handle, server.host, (int)server.port,
-                        state);
+        lua_pushfstring(L, "%s: %p %s:%d %s", sw_client_kind.name, (const void *)handle, server.hostname,
+                        (int)server.port, state);
     return 1;
 }
 

@@ -63,9 +63,9 @@ static const struct sw_ip nowhere;
 static const char *push_place(lua_State *L, const struct sw_ip *ip, const struct sw_endpoint *server) {
     char address[SW_IP_TEXT];
     sw_ip_text(ip, address);
-    if (address[0] == '\0' || strcmp(address, server->host) == 0)
-        return lua_pushfstring(L, "%s port %d", server->host, (int)server->port);
-    return lua_pushfstring(L, "%s port %d (%s)", server->host, (int)server->port, address);
+    if (address[0] == '\0' || strcmp(address, server->hostname) == 0)
+        return lua_pushfstring(L, "%s port %d", server->hostname, (int)server->port);
+    return lua_pushfstring(L, "%s port %d (%s)", server->hostname, (int)server->port, address);
 }
 
 const char *sw_push_place(lua_State *L, const struct sw_server *server) {
@@ -79,7 +79,7 @@ static void push_sentence(lua_State *L, const struct sw_error *error, const stru
     const char *what = sw_error_text(error, text, sizeof text);
     const char *place = push_place(L, address, server);
     switch (error->stage) {
-    case SW_STAGE_RESOLVE: lua_pushfstring(L, "cannot resolve %s: %s", server->host, what); break;
+    case SW_STAGE_RESOLVE: lua_pushfstring(L, "cannot resolve %s: %s", server->hostname, what); break;
     case SW_STAGE_CONNECT: lua_pushfstring(L, "cannot connect to %s: %s", place, what); break;
     case SW_STAGE_SEND: lua_pushfstring(L, "sending to %s failed: %s", place, what); break;
     case SW_STAGE_RECEIVE: lua_pushfstring(L, "connection to %s ended: %s", place, what); break;
@@ -107,7 +107,7 @@ int sw_push_refusal(lua_State *L, enum sw_err err, const char *sentence) {
 }
 
 int sw_push_closed(lua_State *L, const struct sw_server *server) {
-    if (server->host[0] == '\0') return sw_push_refusal(L, SW_CLOSED, "this client is closed: make a new one");
+    if (server->hostname[0] == '\0') return sw_push_refusal(L, SW_CLOSED, "this client is closed: make a new one");
     lua_pushfstring(L, "the client of %s is closed: make a new one", sw_push_place(L, server));
     return sw_push_refusal(L, SW_CLOSED, lua_tostring(L, -1));
 }

@@ -4,35 +4,35 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "host/context.h"
 #include "host/event.h"
 #include "host/functions.h"
 #include "host/handle.h"
-#include "host/host.h"
-#include "host/inflow.h"
-#include "host/record.h"
+#include "host/receiveq.h"
+#include "host/undelivered.h"
 #include "host/usable.h"
 #include "host/waiting.h"
 
 /* Those that have something for poll come first; each list gives each its turn. */
-static struct client *next_with_something(const struct host *host) {
-    return host->runnable.head != NULL ? host->runnable.head : host->unread.head;
+static struct client *next_with_something(const struct context *context) {
+    return context->runnable.head != NULL ? context->runnable.head : context->unread.head;
 }
 
 static int next_event(lua_State *L) {
-    struct host *host = sw_host(L);
-    if (sw_host_refuses(L, host)) return 3;
+    struct context *context = sw_context(L);
+    if (sw_context_refuses(L, context)) return 3;
     lua_settop(L, 0);
-    for (struct client *client; (client = next_with_something(host)) != NULL;) {
-        struct sw_record record;
+    for (struct client *client; (client = next_with_something(context)) != NULL;) {
+        struct sw_undelivered undelivered;
         lua_settop(L, 0);
-        if (!sw_push_client(L, client) || !sw_record_look(client, true, &record)) continue;
-        lua_pushstring(L, sw_event_name(record.event));
-        int count = sw_record_take(L, client, &record);
-        sw_inflow_schedule(client); /* it may have nothing more for poll, though something for us */
+        if (!sw_push_client(L, client) || !sw_undelivered_look(client, true, &undelivered)) continue;
+        lua_pushstring(L, sw_event_name(undelivered.event));
+        int count = sw_undelivered_take(L, client, &undelivered);
+        sw_receiveq_schedule(client); /* it may have nothing more for poll, though something for us */
         if (count < 0) continue;
-        bool wanted = sw_record_is_wanted(client, record.event);
-        sw_inflow_count_turn(client);
-        if (client->list == NULL) sw_record_leave(L, 1, client);
+        bool wanted = sw_undelivered_is_wanted(client, undelivered.event);
+        sw_receiveq_count_turn(client);
+        if (client->list == NULL) sw_undelivered_leave(L, 1, client);
         if (wanted) return count + 2;
     }
     return 0;
@@ -51,12 +51,12 @@ static int next_event(lua_State *L) {
  * @treturn[2] string code: EFORKED, ECLOSED (the Lua state is closing)
  */
 static int events(lua_State *L) {
-    struct host *host = sw_host(L);
-    if (sw_host_refuses(L, host)) return 3;
-    host->taking = SW_TAKES_BY_EVENTS;
-    sw_wait_leave(host);
-    sw_inflow_collect(L, host);
-    lua_pushvalue(L, lua_upvalueindex(UPVALUE_HOST));
+    struct context *context = sw_context(L);
+    if (sw_context_refuses(L, context)) return 3;
+    context->taking = SW_TAKES_BY_EVENTS;
+    sw_wait_leave(context);
+    sw_receiveq_take_all(L, context);
+    lua_pushvalue(L, lua_upvalueindex(UPVALUE_CONTEXT));
     lua_pushcclosure(L, next_event, 1);
     return 1;
 }

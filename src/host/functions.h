@@ -7,7 +7,7 @@
 #include <lauxlib.h>
 
 extern const luaL_Reg sw_client_functions[], sw_client_methods[], sw_client_metamethods[];
-extern const luaL_Reg sw_command_methods[], sw_send_methods[], sw_inspect_methods[];
+extern const luaL_Reg sw_command_methods[], sw_send_methods[], sw_getters_methods[];
 extern const luaL_Reg sw_poll_functions[], sw_poll_methods[], sw_events_functions[];
 extern const luaL_Reg sw_wait_functions[], sw_wait_methods[];
 extern const luaL_Reg sw_unfinished_methods[];

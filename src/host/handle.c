@@ -11,9 +11,9 @@
 #include "channel/channel.h"
 #include "channel/engine.h"
 #include "channel/host_end.h"
-#include "host/closing.h"
+#include "host/ending.h"
 #include "host/functions.h"
-#include "host/inflow.h"
+#include "host/receiveq.h"
 #include "host/usable.h"
 #include "host/userdata.h"
 #include "host/waiting.h"
@@ -22,7 +22,7 @@
 
 /* The userdata that stands for the client, or what takes its place in the weak table: nil, when it is being collected. */
 static void *push_noted(lua_State *L, const struct client *client) {
-    sw_push_host_value(L, HOST_CLIENTS);
+    sw_push_context_value(L, CONTEXT_CLIENTS);
     lua_rawgetp(L, -1, client);
     lua_remove(L, -2);
     return lua_touserdata(L, -1);
@@ -31,7 +31,7 @@ static void *push_noted(lua_State *L, const struct client *client) {
 bool sw_push_client(lua_State *L, struct client *client) {
     if (push_noted(L, client) != NULL) return true;
     lua_pop(L, 1);
-    sw_inflow_drop(client);
+    sw_receiveq_drop(client);
     return false;
 }
 
@@ -56,7 +56,7 @@ static void unlink_from(struct client **list, struct client *client) {
 
 static bool must_live(const struct client *client) {
     if (client->is_over) return false;
-    if (client->handlers == 0 && !client->discards) return sw_inflow_messages(client) > 0 || client->report_count > 0;
+    if (client->handlers == 0 && !client->discards) return sw_receiveq_messages(client) > 0 || client->report_count > 0;
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
     return snapshot.state != SW_STATE_IDLE || snapshot.undelivered || client->report_count > 0;
@@ -64,7 +64,7 @@ static bool must_live(const struct client *client) {
 
 void sw_client_anchor(lua_State *L, int index, const struct client *client) {
     index = lua_absindex(L, index);
-    sw_push_host_value(L, HOST_ANCHORS);
+    sw_push_context_value(L, CONTEXT_ANCHORS);
     lua_pushvalue(L, index);
     if (must_live(client))
         lua_pushboolean(L, true);
@@ -79,19 +79,19 @@ void sw_client_anchor(lua_State *L, int index, const struct client *client) {
 static struct handle *push_handle(lua_State *L, const struct sw_kind *kind, int values, int meta) {
     struct handle *handle = lua_newuserdatauv(L, sizeof *handle, values);
     *handle = (struct handle){kind, NULL};
-    sw_push_host_value(L, meta);
+    sw_push_context_value(L, meta);
     lua_setmetatable(L, -2);
     return handle;
 }
 
 struct handle *sw_push_handle(lua_State *L) {
-    return push_handle(L, &sw_client_kind, CLIENT_VALUES, HOST_CLIENT_META);
+    return push_handle(L, &sw_client_kind, CLIENT_VALUES, CONTEXT_CLIENT_META);
 }
 
 /* Notes in the host that the userdata at index stands for the client. */
 static void note_handle(lua_State *L, int index, const struct client *client) {
     index = lua_absindex(L, index);
-    sw_push_host_value(L, HOST_CLIENTS);
+    sw_push_context_value(L, CONTEXT_CLIENTS);
     lua_pushvalue(L, index);
     lua_rawsetp(L, -2, client);
     lua_pop(L, 1);
@@ -99,7 +99,7 @@ static void note_handle(lua_State *L, int index, const struct client *client) {
 
 void sw_handle_fill(lua_State *L, int index, struct client *client) {
     struct handle *handle = lua_touserdata(L, index);
-    link_into(&client->host->clients, client);
+    link_into(&client->context->clients, client);
     handle->client = client;
     note_handle(L, index, client);
 }
@@ -108,9 +108,9 @@ void sw_handle_fill(lua_State *L, int index, struct client *client) {
 
 /* Of a retired client, which stands in no list any more. */
 static void free_client(struct client *client) {
-    struct host *host = client->host;
-    if (host->watched == client) sw_wait_leave(host);
-    sw_inflow_drop(client);
+    struct context *context = client->context;
+    if (context->watched == client) sw_wait_leave(context);
+    sw_receiveq_drop(client);
     client->channel->owner = NULL;
     sw_server_set(&client->server, NULL);
     sw_channel_unref(client->channel);
@@ -119,19 +119,19 @@ static void free_client(struct client *client) {
 
 /* Nothing can come for it any more, and nothing keeps it alive. */
 static void retire(struct client *client) {
-    sw_channel_silence(client->channel);
+    sw_channel_orphan(client->channel);
     sw_client_close(client, client->channel->options->linger);
-    sw_inflow_drop(client);
+    sw_receiveq_drop(client);
     client->channel->owner = NULL;
-    unlink_from(&client->host->clients, client);
-    link_into(&client->host->retired, client);
+    unlink_from(&client->context->clients, client);
+    link_into(&client->context->retired, client);
     client->is_over = true;
 }
 
 /* Where there is no memory for a keeper, the client's block stays until the Lua state ends. */
 static void give_keeper(lua_State *L, int index, struct client *client) {
     index = lua_absindex(L, index);
-    struct handle *keeper = push_handle(L, &sw_keeper_kind, 0, HOST_KEEPER_META);
+    struct handle *keeper = push_handle(L, &sw_keeper_kind, 0, CONTEXT_KEEPER_META);
     note_handle(L, -1, client);
     keeper->client = client;
     lua_setiuservalue(L, index, CLIENT_KEEPER);
@@ -159,7 +159,7 @@ static int collect(lua_State *L) {
     struct handle *handle = sw_check_handle(L, 1);
     struct client *client = handle->client;
     if (client == NULL) return 0;
-    if (!sw_engine_forked(client->host->engine)) {
+    if (!sw_engine_forked(client->context->engine)) {
         sw_client_retire(L, 1);
         return 0;
     }
@@ -173,9 +173,9 @@ static int collect(lua_State *L) {
 static int collect_keeper(lua_State *L) {
     struct handle *keeper = sw_to_kind(L, 1, &sw_keeper_kind, sizeof *keeper);
     struct client *client = keeper != NULL ? keeper->client : NULL;
-    if (client == NULL || sw_engine_forked(client->host->engine) || push_noted(L, client) == keeper) return 0;
+    if (client == NULL || sw_engine_forked(client->context->engine) || push_noted(L, client) == keeper) return 0;
     keeper->client = NULL;
-    unlink_from(&client->host->retired, client);
+    unlink_from(&client->context->retired, client);
     free_client(client);
     return 0;
 }
@@ -188,19 +188,19 @@ static void empty_handle(lua_State *L, int clients, const struct client *client)
     lua_pop(L, 1);
 }
 
-void sw_clients_free(lua_State *L, int index, struct host *host) {
-    lua_getiuservalue(L, index, HOST_CLIENTS);
+void sw_clients_free(lua_State *L, int index, struct context *context) {
+    lua_getiuservalue(L, index, CONTEXT_CLIENTS);
     int clients = lua_gettop(L);
-    while (host->clients != NULL) {
-        empty_handle(L, clients, host->clients);
-        retire(host->clients);
+    while (context->clients != NULL) {
+        empty_handle(L, clients, context->clients);
+        retire(context->clients);
     }
-    for (struct client *client = host->retired, *next; client != NULL; client = next) {
+    for (struct client *client = context->retired, *next; client != NULL; client = next) {
         next = client->next;
         empty_handle(L, clients, client);
         free_client(client);
     }
-    host->retired = NULL;
+    context->retired = NULL;
     lua_pop(L, 1);
 }
 

@@ -10,7 +10,7 @@
 #include <lua.h>
 #include <stdbool.h>
 
-#include "host/host.h"
+#include "host/context.h"
 
 /* The client whose handle stands at index; NULL: it is retired, or there is none yet. Nothing is checked. */
 static inline struct client *sw_client_at(lua_State *L, int index) {
@@ -36,6 +36,6 @@ void sw_handle_fill(lua_State *L, int index, struct client *client);
 void sw_client_retire(lua_State *L, int index);
 
 /* Frees all clients while the Lua state ends; the host userdata stands at index. */
-void sw_clients_free(lua_State *L, int index, struct host *host);
+void sw_clients_free(lua_State *L, int index, struct context *context);
 
 #endif

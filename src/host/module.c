@@ -13,13 +13,13 @@
 #include "channel/channel.h"
 #include "channel/engine.h"
 #include "host/check.h"
-#include "host/closing.h"
+#include "host/context.h"
+#include "host/ending.h"
 #include "host/event.h"
 #include "host/functions.h"
 #include "host/handle.h"
-#include "host/host.h"
-#include "host/inflow.h"
 #include "host/policy.h"
+#include "host/receiveq.h"
 #include "host/unfinished.h"
 #include "host/usable.h"
 #include "host/waiting.h"
@@ -39,15 +39,15 @@ static const double STOP_MARGIN = 0.5;
 
 /* Closes all clients, waits for the loop thread for `timeout` seconds (< 0: the longest linger and a margin). False: it
  * has not ended. */
-static bool stop_host(struct host *host, double timeout) {
-    for (struct client *client = host->clients; client != NULL; client = client->next) {
+static bool stop_host(struct context *context, double timeout) {
+    for (struct client *client = context->clients; client != NULL; client = client->next) {
         double linger = client->channel->options->linger;
         sw_client_close(client, timeout >= 0 && timeout < linger ? timeout : linger);
     }
-    if (timeout < 0) timeout = fmin(host->max_linger, host->policy.max_linger) + STOP_MARGIN;
-    sw_wait_leave(host);
-    return sw_engine_stop(host->engine, false, sw_clock() + timeout) ||
-           sw_engine_stop(host->engine, true, sw_clock() + STOP_MARGIN);
+    if (timeout < 0) timeout = fmin(context->max_linger, context->policy.max_linger) + STOP_MARGIN;
+    sw_wait_leave(context);
+    return sw_engine_stop(context->engine, false, sw_clock() + timeout) ||
+           sw_engine_stop(context->engine, true, sw_clock() + STOP_MARGIN);
 }
 
 /*** Closes all clients, waits until their sockets are gone, joins the thread of this Lua state. The next connect of a
@@ -63,35 +63,35 @@ static bool stop_host(struct host *host, double timeout) {
  * @raise invalid timeout
  */
 static int stop(lua_State *L) {
-    struct host *host = sw_host(L);
-    if (sw_host_refuses(L, host)) return 3;
+    struct context *context = sw_context(L);
+    if (sw_context_refuses(L, context)) return 3;
     double timeout = -1;
     if (!lua_isnoneornil(L, 1)) timeout = sw_check_seconds(L, (struct sw_spot){"sidewire.stop", "timeout"}, 1, 0);
-    if (sw_policy_refuses_linger(L, &host->policy, "sidewire.stop: timeout", timeout)) return 3;
-    if (stop_host(host, timeout)) return lua_pushboolean(L, true), 1;
+    if (sw_policy_refuses_linger(L, &context->policy, "sidewire.stop: timeout", timeout)) return 3;
+    if (stop_host(context, timeout)) return lua_pushboolean(L, true), 1;
     lua_pushnil(L);
     lua_pushliteral(L, "the loop thread did not end in time; it ends by itself");
     lua_pushliteral(L, "ETIMEDOUT");
     return 3;
 }
 
-void sw_host_close(lua_State *L, int index, struct host *host) {
-    if (host->engine == NULL) return;
-    if (sw_engine_forked(host->engine)) {
-        sw_engine_abandon(host->engine);
+void sw_host_close(lua_State *L, int index, struct context *context) {
+    if (context->engine == NULL) return;
+    if (sw_engine_forked(context->engine)) {
+        sw_engine_abandon(context->engine);
         return; /* its memory is the parent's business */
     }
-    sw_clients_free(L, index, host);
-    sw_unfinished_free(host);
-    double deadline = sw_clock() + host->max_linger + STOP_MARGIN / 2;
-    if (!sw_engine_stop(host->engine, false, deadline))
-        sw_engine_stop(host->engine, true, sw_clock() + STOP_MARGIN / 2);
-    sw_inflow_collect_last(host); /* nobody is left to be told: drops the references */
-    sw_engine_leave(host->engine);
-    host->engine = NULL;
-    sw_options_unref(host->options);
-    host->options = NULL;
-    sw_server_set(&host->server, NULL);
+    sw_clients_free(L, index, context);
+    sw_unfinished_free(context);
+    double deadline = sw_clock() + context->max_linger + STOP_MARGIN / 2;
+    if (!sw_engine_stop(context->engine, false, deadline))
+        sw_engine_stop(context->engine, true, sw_clock() + STOP_MARGIN / 2);
+    sw_receiveq_take_last(context); /* nobody is left to be told: drops the references */
+    sw_engine_leave(context->engine);
+    context->engine = NULL;
+    sw_options_unref(context->options);
+    context->options = NULL;
+    sw_server_set(&context->server, NULL);
 }
 
 /*** Is it a numeric address? Strict: four decimal parts for IPv4, RFC 4291 text for IPv6.
@@ -136,13 +136,13 @@ static int is_port(lua_State *L) {
  * @raise an unknown rule, an invalid value
  */
 static int set_policy(lua_State *L) {
-    struct host *host = sw_host(L);
+    struct context *context = sw_context(L);
     lua_settop(L, 1);
-    if (sw_host_refuses(L, host)) return 3;
+    if (sw_context_refuses(L, context)) return 3;
     const struct sw_policy policy = sw_policy_read(L, "sidewire.set_policy", 1);
-    if (host->policy.is_locked)
+    if (context->policy.is_locked)
         return sw_push_refusal(L, SW_POLICY, "sidewire.set_policy: the host's policy is locked");
-    host->policy = policy;
+    context->policy = policy;
     lua_pushboolean(L, true);
     return 1;
 }
@@ -155,9 +155,9 @@ static int set_policy(lua_State *L) {
  * @treturn[2] string code: EFORKED, ECLOSED (the Lua state is closing)
  */
 static int lock_policy(lua_State *L) {
-    struct host *host = sw_host(L);
-    if (sw_host_refuses(L, host)) return 3;
-    host->policy.is_locked = true;
+    struct context *context = sw_context(L);
+    if (sw_context_refuses(L, context)) return 3;
+    context->policy.is_locked = true;
     lua_pushboolean(L, true);
     return 1;
 }
@@ -171,8 +171,8 @@ static int lock_policy(lua_State *L) {
  * @treturn[2] string code: EPOLICY
  */
 static int check_file(lua_State *L) {
-    const struct host *host = sw_host(L);
-    if (host->policy.files) return lua_pushboolean(L, true), 1;
+    const struct context *context = sw_context(L);
+    if (context->policy.files) return lua_pushboolean(L, true), 1;
     return sw_push_refusal(
         L, SW_POLICY,
         lua_pushfstring(L, "cannot open %s: the host's policy allows no files (files is false)", sw_to_text(L, 1)));

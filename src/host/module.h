@@ -4,10 +4,10 @@
 
 #include <lua.h>
 
-#include "host/host.h"
+#include "host/context.h"
 
 /* The Lua state ends: stops the loop, lets the engine and whatever clients there still are go. The host userdata stands
  * at index. */
-void sw_host_close(lua_State *L, int index, struct host *host);
+void sw_host_close(lua_State *L, int index, struct context *context);
 
 #endif

@@ -3,9 +3,9 @@
 #include <lauxlib.h>
 #include <stddef.h>
 
-#include "host/host.h"
+#include "host/context.h"
 
-static void push_pins(lua_State *L) { sw_push_host_value(L, HOST_PINS); }
+static void push_pins(lua_State *L) { sw_push_context_value(L, CONTEXT_PINS); }
 
 int sw_pin_make(lua_State *L, int index) {
     push_pins(L);

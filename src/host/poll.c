@@ -8,12 +8,12 @@
 #include "base/clock.h"
 #include "channel/report.h"
 #include "host/check.h"
+#include "host/context.h"
 #include "host/event.h"
 #include "host/functions.h"
 #include "host/handle.h"
-#include "host/host.h"
-#include "host/inflow.h"
-#include "host/record.h"
+#include "host/receiveq.h"
+#include "host/undelivered.h"
 #include "host/usable.h"
 #include "host/waiting.h"
 
@@ -34,7 +34,7 @@ enum {
 };
 
 struct round {
-    lua_Integer records, delivered, max;
+    lua_Integer events, delivered, max;
     double deadline;
     bool is_for_one;
     struct client *only; /* that one; NULL: it was collected by hand meanwhile */
@@ -42,7 +42,7 @@ struct round {
 };
 
 static void load(lua_State *L, struct round *round) {
-    round->records = lua_tointeger(L, AT_RECORDS);
+    round->events = lua_tointeger(L, AT_RECORDS);
     round->delivered = lua_tointeger(L, AT_DELIVERED);
     round->max = lua_tointeger(L, AT_MAX);
     round->deadline = lua_isnil(L, AT_DEADLINE) ? INFINITY : lua_tonumber(L, AT_DEADLINE);
@@ -54,21 +54,21 @@ static void load(lua_State *L, struct round *round) {
 /* For a handler that yields; where none can, the C stack keeps it. */
 static void save(lua_State *L, const struct round *round) {
     if (!round->may_yield) return;
-    lua_pushinteger(L, round->records);
+    lua_pushinteger(L, round->events);
     lua_replace(L, AT_RECORDS);
     lua_pushinteger(L, round->delivered);
     lua_replace(L, AT_DELIVERED);
 }
 
 static bool is_over(const struct round *round) {
-    if (round->records <= 0 || round->delivered >= round->max) return true;
+    if (round->events <= 0 || round->delivered >= round->max) return true;
     /* A handler may take any time, so each is followed by a look; but a poll gets on, however short its time. */
     return round->deadline < INFINITY && round->delivered > 0 && sw_clock() >= round->deadline;
 }
 
-static struct client *next_client(const struct round *round, const struct host *host) {
-    if (!round->is_for_one) return host->runnable.head;
-    return round->only != NULL && round->only->list == &host->runnable ? round->only : NULL;
+static struct client *next_client(const struct round *round, const struct context *context) {
+    if (!round->is_for_one) return context->runnable.head;
+    return round->only != NULL && round->only->list == &context->runnable ? round->only : NULL;
 }
 
 static int add_traceback(lua_State *L) {
@@ -78,12 +78,12 @@ static int add_traceback(lua_State *L) {
     return 1;
 }
 
-static int go_on(lua_State *L, int status, lua_KContext context);
+static int go_on(lua_State *L, int status, lua_KContext subject);
 
 /* The handler raised: its traceback is on top. An error in on_error leaves poll, and so does this one if the handler
  * took on_error away. */
 static void tell_error(lua_State *L) {
-    if (sw_push_host_value(L, HOST_ON_ERROR) == LUA_TNIL) {
+    if (sw_push_context_value(L, CONTEXT_ON_ERROR) == LUA_TNIL) {
         lua_pop(L, 1);
         lua_error(L);
     }
@@ -118,70 +118,70 @@ static void call(lua_State *L, bool is_guarded, int arguments) {
 }
 
 /* Goes through one record of the client, whose turn it is. */
-static void deliver_one(lua_State *L, const struct host *host, struct client *client, struct round *round) {
-    struct sw_record record;
-    bool is_guarded = host->has_on_error; /* a finalizer may change it */
+static void deliver_one(lua_State *L, const struct context *context, struct client *client, struct round *round) {
+    struct sw_undelivered undelivered;
+    bool is_guarded = context->has_on_error; /* a finalizer may change it */
     if (!push_client(L, client)) return;
-    round->records--;
-    if (!sw_record_look(client, sw_client_hears(client, SW_EVENT_MESSAGE), &record)) return;
-    if (is_guarded) push_guard(L, record.event);
+    round->events--;
+    if (!sw_undelivered_look(client, sw_client_hears(client, SW_EVENT_MESSAGE), &undelivered)) return;
+    if (is_guarded) push_guard(L, undelivered.event);
     /* The handler in force now: a finalizer that takes it away while the record is pushed does so for the next. */
-    bool has_handler = lua_getiuservalue(L, AT_CLIENT, (int)record.event + 1) != LUA_TNIL;
+    bool has_handler = lua_getiuservalue(L, AT_CLIENT, (int)undelivered.event + 1) != LUA_TNIL;
     lua_pushvalue(L, AT_CLIENT);
-    int count = sw_record_take(L, client, &record);
+    int count = sw_undelivered_take(L, client, &undelivered);
     /* Before the handler runs, which may not come back. */
-    if (sw_inflow_work(client) == 0) sw_record_leave(L, AT_CLIENT, client);
-    if (has_handler && count >= 0 && sw_record_is_wanted(client, record.event)) {
+    if (sw_receiveq_work(client) == 0) sw_undelivered_leave(L, AT_CLIENT, client);
+    if (has_handler && count >= 0 && sw_undelivered_is_wanted(client, undelivered.event)) {
         round->delivered++;
         save(L, round);
-        sw_inflow_count_turn(client);
+        sw_receiveq_count_turn(client);
         call(L, is_guarded, count + 1);
     } else {
         lua_settop(L, AT_CLIENT);
     }
 }
 
-static int finish(lua_State *L, struct host *host, const struct round *round) {
-    for (struct client *client = host->runnable.head; client != NULL; client = client->list_next)
-        sw_inflow_settle(client);
-    sw_inflow_collect(L, host); /* what came meanwhile can be delivered now, though not by this poll */
-    host->depth--;
+static int finish(lua_State *L, struct context *context, const struct round *round) {
+    for (struct client *client = context->runnable.head; client != NULL; client = client->list_next)
+        sw_receiveq_post_credit(client);
+    sw_receiveq_take_all(L, context); /* what came meanwhile can be delivered now, though not by this poll */
+    context->depth--;
     lua_pushinteger(L, round->delivered);
-    lua_pushboolean(L, next_client(round, host) != NULL);
+    lua_pushboolean(L, next_client(round, context) != NULL);
     return 2;
 }
 
-static int deliver(lua_State *L, struct host *host) {
+static int deliver(lua_State *L, struct context *context) {
     struct round round;
-    unsigned depth = host->depth;
+    unsigned depth = context->depth;
     load(L, &round);
     while (!is_over(&round)) {
-        struct client *client = next_client(&round, host);
+        struct client *client = next_client(&round, context);
         if (client == NULL) break;
-        deliver_one(L, host, client, &round);
-        if (sw_host_refuses(L, host)) return 3; /* the handler forked, and this is the child */
-        host->depth = depth;                    /* polls that an error in a coroutine of the handler's left */
+        deliver_one(L, context, client, &round);
+        if (sw_context_refuses(L, context)) return 3; /* the handler forked, and this is the child */
+        context->depth = depth;                       /* polls that an error in a coroutine of the handler's left */
     }
-    return finish(L, host, &round);
+    return finish(L, context, &round);
 }
 
 /* A handler, or on_error, comes back after a yield. */
-static int go_on(lua_State *L, int status, lua_KContext context) {
-    (void)context;
-    struct host *host = sw_host(L);
-    if (sw_host_refuses(L, host)) return 3; /* it forked meanwhile, and this is the child */
+static int go_on(lua_State *L, int status, lua_KContext subject) {
+    (void)subject;
+    struct context *context = sw_context(L);
+    if (sw_context_refuses(L, context)) return 3; /* it forked meanwhile, and this is the child */
     if (status != LUA_YIELD && status != LUA_OK) tell_error(L);
     lua_settop(L, AT_TOP);
-    return deliver(L, host);
+    return deliver(L, context);
 }
 
-static lua_Integer count_work(lua_State *L, const struct host *host) {
+static lua_Integer count_work(lua_State *L, const struct context *context) {
     uint64_t work = 0;
     if (!lua_isnil(L, AT_ONLY)) {
-        work = sw_inflow_work(sw_client_at(L, AT_ONLY));
+        work = sw_receiveq_work(sw_client_at(L, AT_ONLY));
     } else {
-        for (const struct client *client = host->runnable.head; client != NULL; client = client->list_next)
-            work += sw_inflow_work(client);
+        for (const struct client *client = context->runnable.head; client != NULL; client = client->list_next)
+            work += sw_receiveq_work(client);
     }
     return work < LUA_MAXINTEGER ? (lua_Integer)work : LUA_MAXINTEGER;
 }
@@ -208,7 +208,7 @@ static unsigned count_in(lua_State *thread) {
 static unsigned count_polls(lua_State *L) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
     unsigned polls = count_in(lua_tothread(L, -1));
-    sw_push_host_value(L, HOST_THREADS);
+    sw_push_context_value(L, CONTEXT_THREADS);
     for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1))
         if (lua_status(lua_tothread(L, -2)) == LUA_OK) polls += count_in(lua_tothread(L, -2));
     lua_pop(L, 2);
@@ -218,7 +218,7 @@ static unsigned count_polls(lua_State *L) {
 /* So that count_polls knows it. */
 static void note_thread(lua_State *L) {
     if (lua_pushthread(L) == 0) {
-        sw_push_host_value(L, HOST_THREADS);
+        sw_push_context_value(L, CONTEXT_THREADS);
         lua_insert(L, -2);
         lua_pushboolean(L, true);
         lua_rawset(L, -3);
@@ -227,11 +227,11 @@ static void note_thread(lua_State *L) {
 }
 
 /* A poll that did nothing instead would be called again and again, in vain. */
-static void check_depth(lua_State *L, struct host *host, const char *where) {
-    if (host->depth < DEPTH_MAX) return;
+static void check_depth(lua_State *L, struct context *context, const char *where) {
+    if (context->depth < DEPTH_MAX) return;
     note_thread(L);
-    host->depth = count_polls(L);
-    if (host->depth < DEPTH_MAX) return;
+    context->depth = count_polls(L);
+    if (context->depth < DEPTH_MAX) return;
     luaL_error(L,
                "%s: too many polls within handlers of polls, %d at most: a handler that waits for an answer should "
                "return, and another handler take it",
@@ -268,11 +268,11 @@ static void lay_out(lua_State *L, lua_Integer max, double deadline, int only) {
 }
 
 /* only: index of the client, or 0 for all. */
-static int poll(lua_State *L, struct host *host, lua_Integer max, double deadline, int only) {
-    bool has_work = host->runnable.head != NULL;
-    host->taking = SW_TAKES_BY_POLL;
-    sw_wait_leave(host); /* an error left it, or this runs in a finalizer within it */
-    check_depth(L, host, only != 0 ? "client:poll" : "sidewire.poll");
+static int poll(lua_State *L, struct context *context, lua_Integer max, double deadline, int only) {
+    bool has_work = context->runnable.head != NULL;
+    context->taking = SW_TAKES_BY_POLL;
+    sw_wait_leave(context); /* an error left it, or this runs in a finalizer within it */
+    check_depth(L, context, only != 0 ? "client:poll" : "sidewire.poll");
     if (!has_work) {
         lua_pushinteger(L, 0);
         lua_pushboolean(L, false);
@@ -280,10 +280,10 @@ static int poll(lua_State *L, struct host *host, lua_Integer max, double deadlin
     }
     note_thread(L);
     lay_out(L, max, deadline, only);
-    lua_pushinteger(L, count_work(L, host));
+    lua_pushinteger(L, count_work(L, context));
     lua_replace(L, AT_RECORDS);
-    host->depth++;
-    return deliver(L, host);
+    context->depth++;
+    return deliver(L, context);
 }
 
 /***
@@ -305,13 +305,13 @@ static int poll(lua_State *L, struct host *host, lua_Integer max, double deadlin
  * within a handler that another one runs
  */
 static int poll_all(lua_State *L) {
-    struct host *host = sw_host(L);
+    struct context *context = sw_context(L);
     lua_Integer max;
     double deadline;
-    if (sw_host_refuses(L, host)) return 3;
+    if (sw_context_refuses(L, context)) return 3;
     read_limits(L, "sidewire.poll", 1, &max, &deadline);
-    sw_inflow_collect(L, host);
-    return poll(L, host, max, deadline, 0);
+    sw_receiveq_take_all(L, context);
+    return poll(L, context, max, deadline, 0);
 }
 
 /*** Like sidewire.poll, for this client only.
@@ -331,8 +331,8 @@ static int poll_client(lua_State *L) {
     double deadline;
     if (client == NULL) return 3;
     read_limits(L, "client:poll", 2, &max, &deadline);
-    sw_inflow_collect(L, client->host);
-    return poll(L, client->host, max, deadline, 1);
+    sw_receiveq_take_all(L, client->context);
+    return poll(L, client->context, max, deadline, 1);
 }
 
 /*** Sets what is called when a handler raises: polling goes on then.
@@ -341,11 +341,11 @@ static int poll_client(lua_State *L) {
  * @raise fn cannot be called
  */
 static int set_on_error(lua_State *L) {
-    struct host *host = sw_host(L);
+    struct context *context = sw_context(L);
     lua_settop(L, 1);
     sw_check_handler(L, (struct sw_spot){"sidewire.on_error", "fn"}, 1, false);
-    host->has_on_error = !lua_isnil(L, 1);
-    lua_setiuservalue(L, lua_upvalueindex(UPVALUE_HOST), HOST_ON_ERROR); /* checked by sw_host */
+    context->has_on_error = !lua_isnil(L, 1);
+    lua_setiuservalue(L, lua_upvalueindex(UPVALUE_CONTEXT), CONTEXT_ON_ERROR); /* checked by sw_host */
     return 0;
 }
 

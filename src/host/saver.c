@@ -14,7 +14,7 @@ void sw_check_saver(lua_State *L, int index) {
 }
 
 static void set_saver(lua_State *L, int index, struct client *client, int saver) {
-    sw_push_host_value(L, HOST_SAVERS);
+    sw_push_context_value(L, CONTEXT_SAVERS);
     lua_pushvalue(L, index);
     lua_pushvalue(L, saver);
     lua_rawset(L, -3);
@@ -52,7 +52,7 @@ int sw_save_new(lua_State *L, int index, struct client *client, int saver) {
 /* Has the function save the table on top. */
 static int save(lua_State *L, int index, const struct client *client) {
     if (!client->has_saver) return lua_pushboolean(L, true), 1;
-    sw_push_host_value(L, HOST_SAVERS);
+    sw_push_context_value(L, CONTEXT_SAVERS);
     lua_pushvalue(L, index);
     lua_rawget(L, -2);
     lua_remove(L, -2);
@@ -67,9 +67,9 @@ int sw_save_reconnect(lua_State *L, int index, const struct client *client) {
     return save(L, index, client);
 }
 
-int sw_save_server(lua_State *L, int index, const struct client *client, int host, int port) {
+int sw_save_server(lua_State *L, int index, const struct client *client, int hostname, int port) {
     lua_createtable(L, 0, 2);
-    lua_pushvalue(L, host);
+    lua_pushvalue(L, hostname);
     lua_setfield(L, -2, "host");
     lua_pushvalue(L, port);
     lua_setfield(L, -2, "port");

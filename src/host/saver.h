@@ -8,7 +8,7 @@
 
 #include <lua.h>
 
-#include "host/host.h"
+#include "host/context.h"
 
 /* Checks that a function, or nothing, stands at index. */
 void sw_check_saver(lua_State *L, int index);
@@ -20,7 +20,7 @@ int sw_save_new(lua_State *L, int index, struct client *client, int saver);
 
 /* Has the function, if there is one, save the server of which host and port (nil: as it was) stand at these places, or
  * the reconnect policy. Return how many results they pushed: true, or nil, message, code. */
-int sw_save_server(lua_State *L, int index, const struct client *client, int host, int port);
+int sw_save_server(lua_State *L, int index, const struct client *client, int hostname, int port);
 int sw_save_reconnect(lua_State *L, int index, const struct client *client);
 
 #endif

@@ -16,9 +16,9 @@
 #include "channel/host_end.h"
 #include "codec/codec.h"
 #include "host/check.h"
+#include "host/context.h"
 #include "host/event.h"
 #include "host/functions.h"
-#include "host/host.h"
 #include "host/pin.h"
 #include "host/unfit.h"
 #include "host/usable.h"
@@ -111,7 +111,7 @@ static const struct sw_slice *choose_pinned(const struct sw_slice *pieces, int c
 /* Sends a message that pins the string at index. */
 static enum sw_err send_pinned(lua_State *L, const struct client *client, struct sw_outgoing *message, int index,
                                uint64_t *id) {
-    struct sw_pages completions = sw_engine_take_completions(client->host->engine);
+    struct sw_pages completions = sw_engine_take_completions(client->context->engine);
     sw_pins_end(L, &completions); /* who sends and never polls has his memory back, too */
     message->pin = sw_pin_make(L, index);
     enum sw_err failed = sw_channel_send(client->channel, message, id);

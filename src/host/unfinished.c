@@ -14,9 +14,9 @@
 #include "channel/channel.h"
 #include "channel/host_end.h"
 #include "codec/codec.h"
+#include "host/context.h"
 #include "host/event.h"
 #include "host/functions.h"
-#include "host/host.h"
 #include "host/usable.h"
 #include "host/userdata.h"
 #include "host/waiting.h"
@@ -40,46 +40,46 @@ struct iterator {
     struct sw_unfinished *left; /* NULL: nothing */
 };
 
-static void discard(struct host *host, struct sw_unfinished *left) {
+static void discard(struct context *context, struct sw_unfinished *left) {
     if (left->previous != NULL)
         left->previous->next = left->next;
     else
-        host->unfinished = left->next;
+        context->unfinished = left->next;
     if (left->next != NULL) left->next->previous = left->previous;
     sw_cursor_drop(&left->cursor);
     free(left);
 }
 
-void sw_unfinished_free(struct host *host) {
-    for (struct sw_unfinished *left = host->unfinished, *next; left != NULL; left = next) {
+void sw_unfinished_free(struct context *context) {
+    for (struct sw_unfinished *left = context->unfinished, *next; left != NULL; left = next) {
         next = left->next;
         sw_cursor_drop(&left->cursor);
         free(left);
     }
-    host->unfinished = NULL;
+    context->unfinished = NULL;
 }
 
 /* What the iterator at index has left; NULL: nothing, or the Lua state is closing and all was freed. */
-static struct sw_unfinished *check(lua_State *L, int index, const struct host *host) {
+static struct sw_unfinished *check(lua_State *L, int index, const struct context *context) {
     const struct iterator *iterator = sw_to_kind(L, index, &unfinished_kind, sizeof *iterator);
     if (iterator == NULL)
         luaL_argerror(L, index,
                       lua_pushfstring(L, "%s expected, got %s", unfinished_kind.name, luaL_typename(L, index)));
-    return host->engine != NULL ? iterator->left : NULL;
+    return context->engine != NULL ? iterator->left : NULL;
 }
 
 static int collect(lua_State *L) {
-    struct host *host = sw_host(L);
-    struct sw_unfinished *left = check(L, 1, host);
+    struct context *context = sw_context(L);
+    struct sw_unfinished *left = check(L, 1, context);
     struct iterator *iterator = lua_touserdata(L, 1);
     iterator->left = NULL;
-    if (left != NULL) discard(host, left);
+    if (left != NULL) discard(context, left);
     return 0;
 }
 
 /* Pushes a function whose upvalue is the host. */
 static void push_function(lua_State *L, lua_CFunction function) {
-    lua_pushvalue(L, lua_upvalueindex(UPVALUE_HOST));
+    lua_pushvalue(L, lua_upvalueindex(UPVALUE_CONTEXT));
     lua_pushcclosure(L, function, 1);
 }
 
@@ -95,16 +95,17 @@ static struct iterator *push_iterator(lua_State *L) {
 }
 
 /* NULL: no memory. */
-static struct sw_unfinished *keep(struct host *host, const struct sw_framing *framing, const struct sw_copy *copy) {
+static struct sw_unfinished *keep(struct context *context, const struct sw_framing *framing,
+                                  const struct sw_copy *copy) {
     struct sw_unfinished *left = calloc(1, sizeof *left);
     if (left == NULL) return NULL;
     left->cursor.pages = copy->pages;
     left->id = copy->first;
     sw_framing_margins(framing, &left->before, &left->behind);
     left->tells_written = framing->kind != SW_FRAMING_RAW;
-    left->next = host->unfinished;
+    left->next = context->unfinished;
     if (left->next != NULL) left->next->previous = left;
-    host->unfinished = left;
+    context->unfinished = left;
     return left;
 }
 
@@ -141,8 +142,8 @@ static bool push_message(lua_State *L, const struct iterator *iterator) {
 }
 
 static int next(lua_State *L) {
-    const struct host *host = sw_host(L);
-    for (const struct sw_unfinished *left; (left = check(L, 1, host)) != NULL && left->cursor.pages.head != NULL;) {
+    const struct context *context = sw_context(L);
+    for (const struct sw_unfinished *left; (left = check(L, 1, context)) != NULL && left->cursor.pages.head != NULL;) {
         struct iterator *iterator = lua_touserdata(L, 1);
         lua_settop(L, 1);
         if (!push_message(L, iterator)) continue;
@@ -153,13 +154,14 @@ static int next(lua_State *L) {
     return lua_pushnil(L), 1;
 }
 
-static int look_copy(lua_State *L, struct client *client, void *context) {
-    if (!sw_channel_take_copy(client->channel, context)) return 0;
+static int look_copy(lua_State *L, struct client *client, void *subject) {
+    if (!sw_channel_take_copy(client->channel, subject)) return 0;
     lua_pushboolean(L, true);
     return 1;
 }
 
-static const struct sw_goal copied = {look_copy, "timed out: no copy of what is unfinished for %s yet", SW_WATCH_STATE};
+static const struct sw_goal copied = {look_copy, "timed out: no copy of what is unfinished for %s yet",
+                                      SW_WAKE_ON_STATE};
 
 /***
  * @module sidewire.core
@@ -187,13 +189,13 @@ static int client_unfinished(lua_State *L) {
     struct iterator *iterator = push_iterator(L);
     struct sw_copy copy;
     sw_channel_post_copy_wanted(client->channel);
-    int values = sw_wait_until(L, client->host, client, -1, &copied, &copy);
+    int values = sw_wait_until(L, client->context, client, -1, &copied, &copy);
     if (values != 1) { /* interrupted */
         sw_channel_drop_copy(client->channel);
         return values;
     }
     if (copy.first == 0) return sw_push_no_memory(L);
-    iterator->left = keep(client->host, &client->channel->options->framing, &copy);
+    iterator->left = keep(client->context, &client->channel->options->framing, &copy);
     if (iterator->left == NULL) {
         sw_pages_free(&copy.pages);
         return sw_push_no_memory(L);

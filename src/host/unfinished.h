@@ -4,9 +4,9 @@
 #ifndef SW_HOST_UNFINISHED_H
 #define SW_HOST_UNFINISHED_H
 
-#include "host/host.h"
+#include "host/context.h"
 
 /* Frees the copies of all iterators, while the Lua state ends. */
-void sw_unfinished_free(struct host *host);
+void sw_unfinished_free(struct context *context);
 
 #endif

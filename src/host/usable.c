@@ -5,10 +5,10 @@
 #include "base/error.h"
 #include "host/event.h"
 
-bool sw_host_refuses(lua_State *L, const struct host *host) {
-    if (host->engine == NULL)
+bool sw_context_refuses(lua_State *L, const struct context *context) {
+    if (context->engine == NULL)
         sw_push_refusal(L, SW_CLOSED, "this Lua state is closing");
-    else if (sw_engine_forked(host->engine))
+    else if (sw_engine_forked(context->engine))
         sw_push_refusal(L, SW_FORKED, "not usable after fork: make a new Lua state in the child");
     else
         return false;
@@ -28,7 +28,7 @@ struct handle *sw_check_handle(lua_State *L, int index) {
 
 struct client *sw_check_unusual(lua_State *L, int index) {
     struct client *client = sw_check_handle(L, index)->client;
-    if (sw_host_refuses(L, client != NULL ? client->host : sw_host(L))) return NULL;
+    if (sw_context_refuses(L, client != NULL ? client->context : sw_context(L))) return NULL;
     if (client == NULL) luaL_argerror(L, index, "this client was collected");
     return client;
 }

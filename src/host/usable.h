@@ -12,12 +12,12 @@
 #include <stddef.h>
 
 #include "channel/engine.h"
-#include "host/host.h"
+#include "host/context.h"
 #include "host/userdata.h"
 
 /* True, with three values pushed (nil, message, code), where nothing works any more: in the child of a fork (EFORKED),
  * and in finalizers that run after the module's own (ECLOSED). */
-bool sw_host_refuses(lua_State *L, const struct host *host);
+bool sw_context_refuses(lua_State *L, const struct context *context);
 
 /* The handle at index; raises for anything else. */
 struct handle *sw_check_handle(lua_State *L, int index);
@@ -28,7 +28,7 @@ struct client *sw_check_unusual(lua_State *L, int index);
 static inline struct client *sw_check_usable(lua_State *L, int index) {
     const struct handle *handle = sw_to_kind(L, index, &sw_client_kind, sizeof *handle);
     struct client *client = handle != NULL ? handle->client : NULL;
-    bool is_usual = client != NULL && client->host->engine != NULL && !sw_engine_forked(client->host->engine);
+    bool is_usual = client != NULL && client->context->engine != NULL && !sw_engine_forked(client->context->engine);
     return is_usual ? client : sw_check_unusual(L, index);
 }
 

@@ -11,11 +11,11 @@
 #include "channel/host_end.h"
 #include "channel/report.h"
 #include "host/check.h"
+#include "host/context.h"
 #include "host/event.h"
 #include "host/functions.h"
 #include "host/handle.h"
-#include "host/host.h"
-#include "host/inflow.h"
+#include "host/receiveq.h"
 #include "host/usable.h"
 #include "host/waiting.h"
 
@@ -46,8 +46,8 @@ static int push_end(lua_State *L, const struct client *client, const struct sw_s
 
 /* --- wait --- */
 
-static int look_connected(lua_State *L, struct client *client, void *context) {
-    (void)context;
+static int look_connected(lua_State *L, struct client *client, void *subject) {
+    (void)subject;
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
     switch (snapshot.state) {
@@ -62,10 +62,10 @@ static int look_connected(lua_State *L, struct client *client, void *context) {
     return 0;
 }
 
-static const struct sw_goal connected = {look_connected, "timed out: no connection to %s yet", SW_WATCH_STATE};
+static const struct sw_goal connected = {look_connected, "timed out: no connection to %s yet", SW_WAKE_ON_STATE};
 
-static int look_disconnected(lua_State *L, struct client *client, void *context) {
-    (void)context;
+static int look_disconnected(lua_State *L, struct client *client, void *subject) {
+    (void)subject;
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
     if (snapshot.state == SW_STATE_IDLE || snapshot.gone) return push_true(L);
@@ -75,7 +75,7 @@ static int look_disconnected(lua_State *L, struct client *client, void *context)
 }
 
 static const struct sw_goal disconnected = {look_disconnected, "timed out: the connection to %s has not ended yet",
-                                            SW_WATCH_STATE};
+                                            SW_WAKE_ON_STATE};
 
 /***
  * @module sidewire.core
@@ -106,7 +106,7 @@ static int client_wait(lua_State *L) {
         return sw_misuse(L, (struct sw_spot){"client:wait", "state"}, 2, "\"connected\" or \"disconnected\"");
     }
     double deadline = read_deadline(L, "client:wait", 3);
-    return sw_wait_until(L, client->host, client, deadline, goal, NULL);
+    return sw_wait_until(L, client->context, client, deadline, goal, NULL);
 }
 
 /* --- flush --- */
@@ -120,8 +120,8 @@ static uint64_t lost_of(const struct sw_snapshot *snapshot) {
     return snapshot->gauges.lost_unsent + snapshot->gauges.lost_not_handed;
 }
 
-static int look_flushed(lua_State *L, struct client *client, void *context) {
-    const struct flush *flush = context;
+static int look_flushed(lua_State *L, struct client *client, void *subject) {
+    const struct flush *flush = subject;
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
     bool lost = lost_of(&snapshot) > flush->lost_before;
@@ -131,7 +131,7 @@ static int look_flushed(lua_State *L, struct client *client, void *context) {
 }
 
 static const struct sw_goal flushed = {look_flushed, "timed out: not all of the queue is sent to %s yet",
-                                       SW_WATCH_GAUGES};
+                                       SW_WAKE_ON_GAUGES};
 
 /*** Waits until all that was accepted before the call is handed to the kernel, running no handlers. A time-out harms
  * nothing: the next flush goes on.
@@ -151,7 +151,7 @@ static int client_flush(lua_State *L) {
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
     struct flush flush = {snapshot.accepted, lost_of(&snapshot)};
-    return sw_wait_until(L, client->host, client, deadline, &flushed, &flush);
+    return sw_wait_until(L, client->context, client, deadline, &flushed, &flush);
 }
 
 /* --- receive --- */
@@ -159,12 +159,12 @@ static int client_flush(lua_State *L) {
 /* What the host has taken already, without a look at the channel. False: nothing. */
 static bool take_message(lua_State *L, struct client *client) {
     /* Anchoring may need memory: now, when an error loses no message yet. Below it then needs none. */
-    if (sw_inflow_messages(client) == 1) sw_client_anchor(L, 1, client);
-    while (sw_inflow_messages(client) > 0) {
-        if (!sw_inflow_take_message(L, client)) continue;
-        if (sw_inflow_messages(client) == 0) {
-            sw_inflow_settle(client);
-            sw_inflow_schedule(client);
+    if (sw_receiveq_messages(client) == 1) sw_client_anchor(L, 1, client);
+    while (sw_receiveq_messages(client) > 0) {
+        if (!sw_receiveq_take_message(L, client)) continue;
+        if (sw_receiveq_messages(client) == 0) {
+            sw_receiveq_post_credit(client);
+            sw_receiveq_schedule(client);
             sw_client_anchor(L, 1, client);
         }
         return true;
@@ -172,19 +172,19 @@ static bool take_message(lua_State *L, struct client *client) {
     return false;
 }
 
-static int look_message(lua_State *L, struct client *client, void *context) {
-    (void)context;
+static int look_message(lua_State *L, struct client *client, void *subject) {
+    (void)subject;
     struct sw_snapshot snapshot;
     uint64_t ends = client->ends_taken;
     sw_channel_snapshot(client->channel, &snapshot); /* first: what came before an end is there once the end is seen */
-    sw_inflow_collect(L, client->host);
+    sw_receiveq_take_all(L, client->context);
     if (take_message(L, client)) return 1;
     bool has_ended = snapshot.state == SW_STATE_IDLE || snapshot.state == SW_STATE_CLOSED;
-    if (has_ended || client->ends_taken == ends) sw_inflow_pass_end(client); /* what ended, began again since */
+    if (has_ended || client->ends_taken == ends) sw_receiveq_pass_end(client); /* what ended, began again since */
     return has_ended ? push_end(L, client, &snapshot) : 0;
 }
 
-static const struct sw_goal message = {look_message, "no message from %s yet", SW_WATCH_STATE};
+static const struct sw_goal message = {look_message, "no message from %s yet", SW_WAKE_ON_STATE};
 
 /*** The next message, pulled; runs no handlers. For clients without a message handler; state events stay for poll.
  * @function client:receive
@@ -206,22 +206,22 @@ static int client_receive(lua_State *L) {
     lua_settop(L, 2);
     if (!client->is_pulled) {
         client->is_pulled = true;
-        sw_inflow_schedule(client);
+        sw_receiveq_schedule(client);
     }
     if (take_message(L, client)) return 1;
-    return sw_wait_until(L, client->host, client, deadline, &message, NULL);
+    return sw_wait_until(L, client->context, client, deadline, &message, NULL);
 }
 
 /* --- the module --- */
 
-static int look_work(lua_State *L, struct client *client, void *context) {
+static int look_work(lua_State *L, struct client *client, void *subject) {
     (void)client;
-    struct host *host = context;
-    sw_inflow_collect(L, host);
-    return sw_inflow_ends_wait(host) ? push_true(L) : 0;
+    struct context *context = subject;
+    sw_receiveq_take_all(L, context);
+    return sw_receiveq_ends_wait(context) ? push_true(L) : 0;
 }
 
-static const struct sw_goal work = {look_work, "timed out: nothing came", SW_WATCH_STATE};
+static const struct sw_goal work = {look_work, "timed out: nothing came", SW_WAKE_ON_STATE};
 
 /*** Waits until there is something to take, running no handlers. For a script that polls, that is what has a handler;
  * for one that took things by events() last, everything; of a client whose messages it receives, these and the end of
@@ -235,10 +235,10 @@ static const struct sw_goal work = {look_work, "timed out: nothing came", SW_WAT
  * @raise invalid timeout
  */
 static int wait_work(lua_State *L) {
-    struct host *host = sw_host(L);
-    if (sw_host_refuses(L, host)) return 3;
+    struct context *context = sw_context(L);
+    if (sw_context_refuses(L, context)) return 3;
     double deadline = read_deadline(L, "sidewire.wait", 1);
-    return sw_wait_until(L, host, NULL, deadline, &work, host);
+    return sw_wait_until(L, context, NULL, deadline, &work, context);
 }
 
 const luaL_Reg sw_wait_functions[] = {

@@ -42,26 +42,26 @@ static int timed_out(lua_State *L, const struct client *client, const struct sw_
     return 3;
 }
 
-void sw_wait_leave(struct host *host) {
-    if (!host->is_waiting) return;
-    if (host->watched != NULL) sw_channel_watch(host->watched->channel, SW_WATCH_NOTHING);
-    host->watched = NULL;
-    sw_engine_set_waiting(host->engine, false);
-    host->is_waiting = false;
-    host->waits++;
+void sw_wait_leave(struct context *context) {
+    if (!context->is_waiting) return;
+    if (context->watched != NULL) sw_channel_wake_on(context->watched->channel, SW_WAKE_ON_ARRIVAL);
+    context->watched = NULL;
+    sw_engine_set_waiting(context->engine, false);
+    context->is_waiting = false;
+    context->waits++;
 }
 
-static void enter(struct host *host, struct client *client, enum sw_watch watch) {
-    sw_wait_leave(host);
-    if (client != NULL) sw_channel_watch(client->channel, watch);
-    host->watched = client;
-    sw_engine_set_waiting(host->engine, host->engine->running);
-    host->is_waiting = true;
+static void enter(struct context *context, struct client *client, enum sw_wake_on wake_on) {
+    sw_wait_leave(context);
+    if (client != NULL) sw_channel_wake_on(client->channel, wake_on);
+    context->watched = client;
+    sw_engine_set_waiting(context->engine, context->engine->running);
+    context->is_waiting = true;
 }
 
 /* EDEADLK: nothing can come. */
-static int sleep_until(struct host *host, double deadline) {
-    struct sw_engine *engine = host->engine;
+static int sleep_until(struct context *context, double deadline) {
+    struct sw_engine *engine = context->engine;
     return engine->running || deadline >= 0 ? sw_engine_sleep(engine, deadline) : EDEADLK;
 }
 
@@ -78,39 +78,39 @@ static int fail(lua_State *L, const struct client *client, const struct sw_goal 
 
 /* The option spin: an answer often comes sooner than a thread that sleeps could be woken. Looks again and again for so long;
  * returns what the last look did. */
-static int look_out(lua_State *L, const struct host *host, struct client *client, double deadline,
-                    const struct sw_goal *goal, void *context) {
-    double seconds = client != NULL ? client->channel->options->spin : host->max_spin;
+static int look_out(lua_State *L, const struct context *context, struct client *client, double deadline,
+                    const struct sw_goal *goal, void *subject) {
+    double seconds = client != NULL ? client->channel->options->spin : context->max_spin;
     int values = 0;
-    if (seconds == 0 || host->max_spin == 0 || !host->engine->running) return 0;
+    if (seconds == 0 || context->max_spin == 0 || !context->engine->running) return 0;
     double until = sw_clock() + seconds;
     if (deadline >= 0 && deadline < until) until = deadline;
     while (values == 0 && sw_clock() < until) {
         sched_yield(); /* to whatever else could use this processor */
-        values = goal->look(L, client, context);
+        values = goal->look(L, client, subject);
     }
     return values;
 }
 
-int sw_wait_until(lua_State *L, struct host *host, struct client *client, double deadline, const struct sw_goal *goal,
-                  void *context) {
+int sw_wait_until(lua_State *L, struct context *context, struct client *client, double deadline,
+                  const struct sw_goal *goal, void *subject) {
     int values, failed = 0;
     /* Who only asks is not to be woken: that would cost the loop a system call for each answer. */
     if (deadline >= 0 && sw_clock() >= deadline) {
-        values = goal->look(L, client, context);
+        values = goal->look(L, client, subject);
         return values > 0 ? values : timed_out(L, client, goal);
     }
-    values = look_out(L, host, client, deadline, goal, context);
+    values = look_out(L, context, client, deadline, goal, subject);
     if (values > 0) return values;
-    enter(host, client, goal->watch);
-    for (uint64_t waits = host->waits; (values = goal->look(L, client, context)) == 0 && failed == 0;) {
-        if (host->waits == waits) {
-            failed = sleep_until(host, deadline);
+    enter(context, client, goal->wake_on);
+    for (uint64_t waits = context->waits; (values = goal->look(L, client, subject)) == 0 && failed == 0;) {
+        if (context->waits == waits) {
+            failed = sleep_until(context, deadline);
         } else {
-            enter(host, client, goal->watch);
-            waits = host->waits;
+            enter(context, client, goal->wake_on);
+            waits = context->waits;
         }
     }
-    sw_wait_leave(host);
+    sw_wait_leave(context);
     return values > 0 ? values : fail(L, client, goal, failed);
 }

@@ -9,24 +9,24 @@
 #include <lua.h>
 
 #include "channel/channel.h"
-#include "host/host.h"
+#include "host/context.h"
 
 /* What is waited for. */
 struct sw_goal {
     /* Looks whether the wait is over. 0: not yet; else the number of values it has pushed. */
-    int (*look)(lua_State *L, struct client *client, void *context);
+    int (*look)(lua_State *L, struct client *client, void *subject);
     const char *late; /* the message when time is out; %s is the server */
-    enum sw_watch watch;
+    enum sw_wake_on wake_on;
 };
 
 /* Sleeps until the goal's look says so, the deadline (sw_clock, < 0: none) passes or a signal comes. Runs no handlers.
  * The client may be NULL. Returns the look's values, or nil, message, code. */
-int sw_wait_until(lua_State *L, struct host *host, struct client *client, double deadline, const struct sw_goal *goal,
-                  void *context);
+int sw_wait_until(lua_State *L, struct context *context, struct client *client, double deadline,
+                  const struct sw_goal *goal, void *subject);
 
 /* The host does not wait (any more): the loop need not wake it. Waits nest, because a look can run a finalizer that waits
  * as well, and an error leaves a wait without a word; so each looks again, before it sleeps, when another one has ended
  * meanwhile. */
-void sw_wait_leave(struct host *host);
+void sw_wait_leave(struct context *context);
 
 #endif

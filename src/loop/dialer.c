@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/options.h"
-#include "loop/greeting.h"
+#include "loop/greet.h"
 #include "loop/plain.h"
 #include "loop/socket.h"
 

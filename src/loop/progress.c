@@ -75,7 +75,7 @@ void sw_progress_publish(struct progress *progress) {
 
 static uint64_t size_of(struct sw_loss loss) { return loss.first == 0 ? 0 : loss.last - loss.first + 1; }
 
-void sw_progress_count_losses(struct progress *progress, const struct sw_toll *losses) {
+void sw_progress_count_losses(struct progress *progress, const struct sw_loss_summary *losses) {
     progress->lost_unknown += size_of(losses->unknown);
     progress->lost_unsent += size_of(losses->unsent);
     progress->lost_not_handed += losses->not_handed;

@@ -49,6 +49,6 @@ static inline void sw_progress_count_failures(struct progress *progress, uint64_
 /* Returns the number of connections that were ready, this one among them. */
 static inline uint64_t sw_progress_count_connect(struct progress *progress) { return ++progress->connects; }
 
-void sw_progress_count_losses(struct progress *progress, const struct sw_toll *losses);
+void sw_progress_count_losses(struct progress *progress, const struct sw_loss_summary *losses);
 
 #endif

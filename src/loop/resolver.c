@@ -19,7 +19,7 @@ static int ask(const struct sw_server *server, int flags, struct sw_addresses *a
     char port[8];
     (void)snprintf(port, sizeof port, "%u", (unsigned)server->port);
     struct addrinfo hints = {.ai_flags = flags | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *found = NULL;
-    int failed = getaddrinfo(server->host, port, &hints, &found);
+    int failed = getaddrinfo(server->hostname, port, &hints, &found);
     if (failed != 0) return failed;
     addresses->count = 0;
     for (const struct addrinfo *info = found; info != NULL && addresses->count < SW_ADDRESSES_MAX;
@@ -35,7 +35,7 @@ static int ask(const struct sw_server *server, int flags, struct sw_addresses *a
 }
 
 bool sw_resolver_numeric(const struct sw_server *server, struct sw_addresses *addresses) {
-    if (sw_ip_kind(server->host, strlen(server->host)) == NULL) return false;
+    if (sw_ip_kind(server->hostname, strlen(server->hostname)) == NULL) return false;
     return ask(server, AI_NUMERICHOST, addresses) == 0;
 }
 

@@ -245,10 +245,10 @@ static struct sw_loss range(uint64_t first, uint64_t last) {
 
 /* Gives up all messages before `keep`: those that a kernel had whole, and a loose one that it had in part, may have
  * arrived. */
-static struct sw_toll give_up_before(struct sw_sendq *queue, uint64_t keep, bool cut_loose) {
+static struct sw_loss_summary give_up_before(struct sw_sendq *queue, uint64_t keep, bool cut_loose) {
     if (cut_loose && queue->reached == queue->handed.id) queue->reached++;
     uint64_t last = keep - 1, last_unknown = last < queue->reached ? last : queue->reached;
-    struct sw_toll toll = {
+    struct sw_loss_summary losses = {
         .unknown = range(queue->kept.id + 1, last_unknown),
         .unsent = range(queue->reached + 1, last),
         .not_handed = last_unknown > queue->handed.id ? last_unknown - queue->handed.id : 0,
@@ -259,21 +259,21 @@ static struct sw_toll give_up_before(struct sw_sendq *queue, uint64_t keep, bool
     free_pages(queue);
     queue->acked = queue->handed = queue->kept;
     queue->connected = queue->handed.byte;
-    return toll;
+    return losses;
 }
 
-struct sw_toll sw_sendq_rewind(struct sw_sendq *queue, uint64_t fence) {
+struct sw_loss_summary sw_sendq_rewind(struct sw_sendq *queue, uint64_t fence) {
     bool cut_loose = is_cut_loose(queue);
     uint64_t keep = sw_first_to_keep(queue->mode, queue->handed.id, queue->acked.id, queue->kept.id);
     if (queue->mode == SW_RETAIN_UNSENT && cut_loose) keep++;
     uint64_t last = fence < queue->last_id ? fence : queue->last_id;
     if (keep > last + 1) keep = last + 1;
-    struct sw_toll toll = give_up_before(queue, keep, cut_loose);
+    struct sw_loss_summary losses = give_up_before(queue, keep, cut_loose);
     carry_out_confirmed(queue); /* nothing is half sent any more */
-    return toll;
+    return losses;
 }
 
-struct sw_toll sw_sendq_abandon(struct sw_sendq *queue) {
+struct sw_loss_summary sw_sendq_abandon(struct sw_sendq *queue) {
     skip_up_to(queue, queue->confirmed); /* what is half sent need not be sent to its end */
     return give_up_before(queue, queue->last_id + 1, is_cut_loose(queue));
 }

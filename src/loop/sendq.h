@@ -90,7 +90,7 @@ bool sw_sendq_copy(const struct sw_sendq *queue, const struct sw_pin_guard *guar
 struct sw_pages sw_sendq_take_completed(struct sw_sendq *queue);
 
 /* What a connection's end means for its messages. */
-struct sw_toll {
+struct sw_loss_summary {
     struct sw_loss unknown, unsent; /* given up, by fate */
     uint64_t not_handed;            /* of the unknown: this connection did not hand them over whole */
     uint64_t in_flight;             /* how many were handed over whole and not acknowledged */
@@ -99,9 +99,9 @@ struct sw_toll {
 /* The connection ended: gives up what the mode does not keep, goes back to the first byte of what the next connection
  * sends. What was accepted after `fence`, when the script had ended the connection, was never meant for it and is kept
  * in every mode. */
-struct sw_toll sw_sendq_rewind(struct sw_sendq *queue, uint64_t fence);
+struct sw_loss_summary sw_sendq_rewind(struct sw_sendq *queue, uint64_t fence);
 
 /* There will be no next connection: gives up everything but what the script has confirmed, which is finished. */
-struct sw_toll sw_sendq_abandon(struct sw_sendq *queue);
+struct sw_loss_summary sw_sendq_abandon(struct sw_sendq *queue);
 
 #endif

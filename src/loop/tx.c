@@ -14,7 +14,7 @@ enum {
     ROUNDS = 4,                 /* writes for one connection before others have their turn */
     IOVECS = 64,                /* pages a sendmsg; far below IOV_MAX (1024) */
     SEND_LIMIT = 1024 * 1024,   /* bytes a sendmsg */
-    STREAK = 16,                /* messages in a row that make a host one that goes on sending */
+    COALESCE_AFTER = 16,        /* messages in a row that make a host one that goes on sending */
     COALESCE_BYTES = 32 * 1024, /* so much is worth a sendmsg at once */
     ASK_BYTES = 64 * 1024, /* not known to be acknowledged, that are worth a system call before the timer makes it */
 };
@@ -154,10 +154,10 @@ static enum outcome look(struct tx *tx) {
     struct sw_gauges gauges;
     const struct sw_progress progress = sw_progress_now(tx->progress, &gauges);
     take(tx, &progress);
-    bool goes_on = tx->streak >= STREAK && !tx->is_fenced;
-    tx->streak += tx->queue.last_id - last_id;
+    bool goes_on = tx->in_a_row >= COALESCE_AFTER && !tx->is_fenced;
+    tx->in_a_row += tx->queue.last_id - last_id;
     if (!has_rest(tx)) {
-        tx->streak = 0;
+        tx->in_a_row = 0;
         return ALL_SENT;
     }
     return goes_on && tx->queue.end - tx->queue.handed.byte < COALESCE_BYTES ? COALESCING : MORE;
@@ -287,7 +287,7 @@ void sw_tx_start(struct tx *tx, struct sw_transport *transport, struct sw_greeti
     tx->transport = transport;
     tx->head = head;
     tx->head_sent = 0;
-    tx->acked = tx->streak = 0;
+    tx->acked = tx->in_a_row = 0;
     tx->fence = UINT64_MAX;
     tx->is_fenced = tx->is_final = tx->is_resting = false;
     ev_io_set(&tx->writer, transport->fd, EV_WRITE);

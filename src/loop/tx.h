@@ -55,7 +55,7 @@ struct tx {
     struct sw_ahead ahead;
     uint64_t fence; /* no message after this one is sent; lowered also as a precaution, while commands wait that may end
                         the connection; UINT64_MAX: no limit */
-    uint64_t streak; /* messages taken since the host had none for us */
+    uint64_t in_a_row; /* messages taken since the host had none for us */
     ev_io writer;
     ev_timer ack_timer; /* runs while something is not acknowledged, and a while longer */
     struct sw_soon soon;
@@ -95,7 +95,7 @@ void sw_tx_sample(struct tx *tx);
 static inline bool sw_tx_is_acked(const struct tx *tx) { return tx->acked == tx->transport->written; }
 
 struct tx_end {
-    struct sw_toll losses;
+    struct sw_loss_summary losses;
     uint64_t unsent; /* messages that were not handed over whole */
 };
 

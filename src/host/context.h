@@ -13,8 +13,8 @@
  * meanwhile (pushing may collect garbage, and a finalizer may poll), consume the record, call the handler. `serial`
  * counts what was consumed and is what "meanwhile" looks at.
  */
-#ifndef SW_HOST_HOST_H
-#define SW_HOST_HOST_H
+#ifndef SW_HOST_CONTEXT_H
+#define SW_HOST_CONTEXT_H
 
 #include <lua.h>
 #include <stdbool.h>
@@ -35,7 +35,7 @@ struct handle {
 };
 
 struct client {
-    struct host *host;
+    struct context *context;
     struct sw_channel *channel;     /* one reference */
     struct client *previous, *next; /* in host->clients or host->retired */
     struct clients *list;           /* host->runnable, host->unread, or NULL: there is nothing */
@@ -61,7 +61,7 @@ struct client {
     unsigned report_count; /* of the events they stand for: losses are told apart */
     unsigned heard_count;  /* of the reports for which a handler is set */
     uint64_t ends_taken;   /* reports of an end */
-    size_t unsettled;      /* delivered bytes that the channel has not been told of ... */
+    size_t uncredited;     /* delivered bytes that the channel has not been told of ... */
     ptrdiff_t told;        /* ... and reports that were kept for their ranges, less those kept anew */
 };
 
@@ -85,7 +85,7 @@ enum { SW_HOLDINGS = SW_HOLDS_UNCLAIMED + 1 };
 /* How the script took things last. */
 enum sw_taking { SW_TAKES_UNKNOWN, SW_TAKES_BY_POLL, SW_TAKES_BY_EVENTS };
 
-struct host {
+struct context {
     const struct sw_kind *kind;
     struct sw_engine *engine; /* NULL: the Lua state ends, nothing works any more */
     struct client *clients, *retired;
@@ -106,32 +106,32 @@ struct host {
     struct sw_server *server;   /* the same */
 };
 
-static inline void sw_host_note_linger(struct host *host, double linger) {
-    if (linger > host->max_linger) host->max_linger = linger;
+static inline void sw_context_note_linger(struct context *context, double linger) {
+    if (linger > context->max_linger) context->max_linger = linger;
 }
 
-static inline void sw_host_note_spin(struct host *host, double spin) {
-    if (spin > host->max_spin && sw_processors() > 1) host->max_spin = spin;
+static inline void sw_context_note_spin(struct context *context, double spin) {
+    if (spin > context->max_spin && sw_processors() > 1) context->max_spin = spin;
 }
 
 /* User values of the host userdata. */
 enum {
-    HOST_CLIENTS = 1, /* weak: light userdata (struct client *) -> its handle or, once it is retired, its keeper */
-    HOST_ANCHORS,     /* client -> true, while the engine must keep it alive */
-    HOST_ON_ERROR,    /* function */
-    HOST_THREADS,     /* weak: coroutine that polled -> true */
-    HOST_PINS,        /* number -> string that the loop reads: see host/pin.h */
-    HOST_SAVERS,      /* weak: client -> function, see host/saver.h */
-    HOST_SENTINEL,    /* userdata: see sidewire.c */
-    HOST_CLIENT_META, /* the metatables of handles and keepers; not upvalues, which the debug library can replace */
-    HOST_KEEPER_META,
-    HOST_FUNCTIONS, /* what the module has, out of the reach of scripts */
-    HOST_MODULE,    /* the table that scripts get */
-    HOST_VALUES = HOST_MODULE,
+    CONTEXT_CLIENTS = 1, /* weak: light userdata (struct client *) -> its handle or, once it is retired, its keeper */
+    CONTEXT_ANCHORS,     /* client -> true, while the engine must keep it alive */
+    CONTEXT_ON_ERROR,    /* function */
+    CONTEXT_THREADS,     /* weak: coroutine that polled -> true */
+    CONTEXT_PINS,        /* number -> string that the loop reads: see host/pin.h */
+    CONTEXT_SAVERS,      /* weak: client -> function, see host/saver.h */
+    CONTEXT_SENTINEL,    /* userdata: see sidewire.c */
+    CONTEXT_CLIENT_META, /* the metatables of handles and keepers; not upvalues, which the debug library can replace */
+    CONTEXT_KEEPER_META,
+    CONTEXT_FUNCTIONS, /* what the module has, out of the reach of scripts */
+    CONTEXT_MODULE,    /* the table that scripts get */
+    CONTEXT_VALUES = CONTEXT_MODULE,
 };
 
 /* The only upvalue of every function of the module: the host userdata. */
-enum { UPVALUE_HOST = 1 };
+enum { UPVALUE_CONTEXT = 1 };
 
 /* User values of a handle: the client's handlers, at event + 1, and its keeper. */
 enum {
@@ -139,17 +139,17 @@ enum {
     CLIENT_VALUES = CLIENT_KEEPER,
 };
 
-extern const struct sw_kind sw_client_kind, sw_keeper_kind, sw_host_kind;
+extern const struct sw_kind sw_client_kind, sw_keeper_kind, sw_context_kind;
 
 /* The host userdata, an upvalue of the running function; raises if the debug library has put something else there. */
 int sw_upvalue_replaced(lua_State *L);
-static inline struct host *sw_host(lua_State *L) {
-    struct host *host = sw_to_kind(L, lua_upvalueindex(UPVALUE_HOST), &sw_host_kind, sizeof *host);
-    if (host == NULL) sw_upvalue_replaced(L);
-    return host;
+static inline struct context *sw_context(lua_State *L) {
+    struct context *context = sw_to_kind(L, lua_upvalueindex(UPVALUE_CONTEXT), &sw_context_kind, sizeof *context);
+    if (context == NULL) sw_upvalue_replaced(L);
+    return context;
 }
 
 /* Pushes a user value of it; returns the value's type. */
-int sw_push_host_value(lua_State *L, int value);
+int sw_push_context_value(lua_State *L, int value);
 
 #endif

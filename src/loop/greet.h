@@ -1,6 +1,6 @@
 /* The stage that has the client's greeting go out first: see channel/greeting.h for what that is. */
-#ifndef SW_LOOP_GREETING_H
-#define SW_LOOP_GREETING_H
+#ifndef SW_LOOP_GREET_H
+#define SW_LOOP_GREET_H
 
 #include "loop/stage.h"
 

@@ -15,13 +15,13 @@
 #include "channel/engine.h"
 #include "channel/host_end.h"
 #include "host/check.h"
+#include "host/context.h"
 #include "host/event.h"
 #include "host/functions.h"
+#include "host/getters.h"
 #include "host/handle.h"
-#include "host/host.h"
-#include "host/inflow.h"
-#include "host/inspect.h"
 #include "host/policy.h"
+#include "host/receiveq.h"
 #include "host/saver.h"
 #include "host/usable.h"
 
@@ -29,7 +29,7 @@
 
 /* What connect shows until the loop knows better. */
 static enum sw_state first_state(const struct sw_server *server) {
-    bool numeric = sw_ip_kind(server->host, strlen(server->host)) != NULL;
+    bool numeric = sw_ip_kind(server->hostname, strlen(server->hostname)) != NULL;
     return numeric ? SW_STATE_CONNECTING : SW_STATE_RESOLVING;
 }
 
@@ -39,14 +39,14 @@ static bool is_busy(enum sw_state state) {
 
 /* Starts the loop if need be, and again if it ended under our hands. */
 static struct sw_error post_connect(struct client *client, struct sw_command *command, enum sw_state state) {
-    struct sw_error failed = sw_engine_start(client->host->engine);
+    struct sw_error failed = sw_engine_start(client->context->engine);
     if (failed.err != SW_OK) {
         sw_commands_free(command);
         return failed;
     }
     if (sw_channel_post_command(client->channel, command, state)) return failed;
-    failed = sw_engine_start(client->host->engine);
-    if (failed.err == SW_OK && sw_channel_announce(client->channel)) return failed;
+    failed = sw_engine_start(client->context->engine);
+    if (failed.err == SW_OK && sw_channel_schedule(client->channel)) return failed;
     sw_channel_withdraw(client->channel);
     return failed.err != SW_OK ? failed : sw_error_make(SW_CLOSED, SW_STAGE_START);
 }
@@ -64,7 +64,7 @@ static struct sw_error go_to(struct client *client, struct sw_server *server) {
     if (failed.err != SW_OK) return failed;
     sw_server_set(&client->server, server);
     client->is_moved = false;
-    sw_inflow_pass_end(client); /* an end that receive has not told is of no interest any more */
+    sw_receiveq_pass_end(client); /* an end that receive has not told is of no interest any more */
     return none;
 }
 
@@ -73,7 +73,7 @@ static struct sw_server *read_server(lua_State *L, const struct client *client) 
     struct sw_endpoint endpoint = sw_server_endpoint(client->server);
     if (!lua_isnoneornil(L, 2)) sw_check_host(L, (struct sw_spot){"client:connect", "host"}, 2, &endpoint);
     if (!lua_isnoneornil(L, 3)) sw_check_port(L, (struct sw_spot){"client:connect", "port"}, 3, &endpoint);
-    if (endpoint.host[0] == '\0') luaL_error(L, "client:connect: no host: give one here or to sidewire.new");
+    if (endpoint.hostname[0] == '\0') luaL_error(L, "client:connect: no host: give one here or to sidewire.new");
     if (endpoint.port == 0) luaL_error(L, "client:connect: no port: give one here or to sidewire.new");
     if (lua_isnoneornil(L, 2) && lua_isnoneornil(L, 3)) return sw_server_ref(client->server);
     return sw_server_new(&endpoint);
@@ -97,7 +97,7 @@ static int client_connect(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     lua_settop(L, 3);
-    sw_inflow_collect(L, client->host);
+    sw_receiveq_take_all(L, client->context);
     struct sw_server *server = read_server(L, client);
     bool is_same = lua_isnil(L, 2) && lua_isnil(L, 3);
     struct sw_error failed = {.err = SW_OK};
@@ -143,8 +143,9 @@ static int client_disconnect(lua_State *L) {
     bool is_given = !lua_isnoneornil(L, 2);
     if (is_given) linger = sw_check_seconds(L, (struct sw_spot){"client:disconnect", "linger"}, 2, 0);
     if (client->is_closed) return sw_push_closed(L, client->server);
-    if (is_given && sw_policy_refuses_linger(L, &client->host->policy, "client:disconnect: linger", linger)) return 3;
-    sw_host_note_linger(client->host, linger);
+    if (is_given && sw_policy_refuses_linger(L, &client->context->policy, "client:disconnect: linger", linger))
+        return 3;
+    sw_context_note_linger(client->context, linger);
     const struct sw_command model = {.verb = SW_DISCONNECT, .linger = linger};
     if (sw_client_state(client) != SW_STATE_IDLE && !post_if_attached(client, &model, SW_STATE_CLOSING))
         return sw_push_no_memory(L);

@@ -1,4 +1,4 @@
-#include "host/greeting.h"
+#include "host/set_greeting.h"
 
 #include <lauxlib.h>
 #include <stdbool.h>

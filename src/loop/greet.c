@@ -1,4 +1,4 @@
-#include "loop/greeting.h"
+#include "loop/greet.h"
 
 #include "channel/loop_end.h"
 

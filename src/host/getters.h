@@ -1,9 +1,9 @@
 /* A look at the state of a client, for other methods that depend on it. */
-#ifndef SW_HOST_INSPECT_H
-#define SW_HOST_INSPECT_H
+#ifndef SW_HOST_GETTERS_H
+#define SW_HOST_GETTERS_H
 
 #include "base/state.h"
-#include "host/host.h"
+#include "host/context.h"
 
 /* The state at this moment. */
 enum sw_state sw_client_state(const struct client *client);

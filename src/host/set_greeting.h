@@ -1,7 +1,7 @@
 /* The greeting: one message or a list of them, encoded once for all connections.
  */
-#ifndef SW_HOST_GREETING_H
-#define SW_HOST_GREETING_H
+#ifndef SW_HOST_SET_GREETING_H
+#define SW_HOST_SET_GREETING_H
 
 #include <lua.h>
 

@@ -1,23 +1,23 @@
-#include "host/closing.h"
+#include "host/ending.h"
 
 #include <stdbool.h>
 
 #include "base/state.h"
 #include "channel/command.h"
 #include "channel/host_end.h"
-#include "host/inflow.h"
+#include "host/receiveq.h"
 
 void sw_client_close(struct client *client, double linger) {
     if (client->is_closed) return;
     client->is_closed = true;
-    sw_host_note_linger(client->host, linger);
-    sw_inflow_drop_messages(client);
-    sw_inflow_pass_end(client);
+    sw_context_note_linger(client->context, linger);
+    sw_receiveq_drop_messages(client);
+    sw_receiveq_pass_end(client);
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
     struct sw_command *command = sw_channel_command(client->channel, SW_CLOSE);
     command->linger = linger;
     bool heard = snapshot.attached && sw_channel_post_command(client->channel, command, SW_STATE_CLOSED);
     if (!heard) sw_channel_close_here(client->channel);
-    sw_inflow_schedule(client);
+    sw_receiveq_schedule(client);
 }

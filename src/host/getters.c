@@ -1,5 +1,5 @@
 /* Methods that only look: at any time, in any state, one consistent look each. */
-#include "host/inspect.h"
+#include "host/getters.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -113,7 +113,7 @@ static int client_stats(lua_State *L) {
     return 1;
 }
 
-const luaL_Reg sw_inspect_methods[] = {
+const luaL_Reg sw_getters_methods[] = {
     {"state", client_state},
     {"is_connected", client_is_connected},
     {"pending", client_pending},

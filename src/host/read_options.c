@@ -1,4 +1,4 @@
-#include "host/options.h"
+#include "host/read_options.h"
 
 #include <lauxlib.h>
 #include <math.h>
@@ -198,7 +198,7 @@ static void read_keepalive(lua_State *L, struct sw_spot spot, void *out) {
         sw_misuse(L, spot, -1, "false or a table { idle =, interval =, count = }");
 }
 
-/* They are read once there is a client: the greeting needs its framing (host/greeting.h), `on` its handle (client.c). */
+/* They are read once there is a client: the greeting needs its framing (host/set_greeting.h), `on` its handle (client.c). */
 static void pass_over(lua_State *L, struct sw_spot spot, void *out) { (void)L, (void)spot, (void)out; }
 
 static const struct sw_option all_options[] = {

@@ -1,4 +1,4 @@
-#include "host/inflow.h"
+#include "host/receiveq.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "host/pin.h"
 
 /* Delivered bytes are told to the channel in lumps: a lock for each would cost more than the delivery. */
-enum { SETTLE_LUMP = 64 * 1024 };
+enum { CREDIT_LUMP = 64 * 1024 };
 
 enum { TURN = 32 }; /* records for one client before the next has its turn */
 
@@ -49,19 +49,19 @@ static void put_last(struct clients *list, struct client *client) {
 }
 
 static struct clients *choose_list(const struct client *client) {
-    if (sw_inflow_work(client) > 0) return &client->host->runnable;
-    return sw_inflow_messages(client) > 0 ? &client->host->unread : NULL;
+    if (sw_receiveq_work(client) > 0) return &client->context->runnable;
+    return sw_receiveq_messages(client) > 0 ? &client->context->unread : NULL;
 }
 
 static bool has_heard(const struct client *client) {
     if (client->heard_count > 0) return true;
-    if (sw_client_hears(client, SW_EVENT_MESSAGE) && sw_inflow_messages(client) > 0) return true;
+    if (sw_client_hears(client, SW_EVENT_MESSAGE) && sw_receiveq_messages(client) > 0) return true;
     uint64_t unheard = client->report_count * sizeof(struct sw_report);
     return unheard > 0 && unheard >= client->channel->options->inbox_limit / UNHEARD_SHARE;
 }
 
 static unsigned find_holdings(const struct client *client) {
-    bool has_messages = sw_inflow_messages(client) > 0, has_anything = has_messages || client->report_count > 0;
+    bool has_messages = sw_receiveq_messages(client) > 0, has_anything = has_messages || client->report_count > 0;
     bool has_pulled = client->is_pulled && (has_messages || client->has_end);
     return (unsigned)has_anything << SW_HOLDS_ANYTHING | (unsigned)has_heard(client) << SW_HOLDS_HEARD |
            (unsigned)has_pulled << SW_HOLDS_PULLED |
@@ -72,13 +72,13 @@ static void count_holdings(struct client *client) {
     unsigned now = find_holdings(client), changed = now ^ client->holds;
     if (changed == 0) return;
     for (int holding = 0; holding < SW_HOLDINGS; holding++) {
-        unsigned bit = 1u << holding, *count = &client->host->holding[holding];
+        unsigned bit = 1u << holding, *count = &client->context->holding[holding];
         if ((changed & bit) != 0) *count = (now & bit) != 0 ? *count + 1 : *count - 1;
     }
     client->holds = now;
 }
 
-void sw_inflow_schedule(struct client *client) {
+void sw_receiveq_schedule(struct client *client) {
     struct clients *list = choose_list(client);
     if (client->list != list) {
         take_out(client);
@@ -87,22 +87,22 @@ void sw_inflow_schedule(struct client *client) {
     count_holdings(client);
 }
 
-void sw_inflow_count_turn(struct client *client) {
+void sw_receiveq_count_turn(struct client *client) {
     struct clients *list = client->list;
     if (++client->turn < TURN || list == NULL) return;
     take_out(client);
     put_last(list, client);
 }
 
-uint64_t sw_inflow_work(const struct client *client) {
-    return client->report_count + (sw_client_hears(client, SW_EVENT_MESSAGE) ? sw_inflow_messages(client) : 0);
+uint64_t sw_receiveq_work(const struct client *client) {
+    return client->report_count + (sw_client_hears(client, SW_EVENT_MESSAGE) ? sw_receiveq_messages(client) : 0);
 }
 
-bool sw_inflow_ends_wait(const struct host *host) {
-    switch (host->taking) {
-    case SW_TAKES_UNKNOWN: return host->holding[SW_HOLDS_UNCLAIMED] > 0 || host->holding[SW_HOLDS_PULLED] > 0;
-    case SW_TAKES_BY_POLL: return host->holding[SW_HOLDS_HEARD] > 0 || host->holding[SW_HOLDS_PULLED] > 0;
-    case SW_TAKES_BY_EVENTS: return host->holding[SW_HOLDS_ANYTHING] > 0;
+bool sw_receiveq_ends_wait(const struct context *context) {
+    switch (context->taking) {
+    case SW_TAKES_UNKNOWN: return context->holding[SW_HOLDS_UNCLAIMED] > 0 || context->holding[SW_HOLDS_PULLED] > 0;
+    case SW_TAKES_BY_POLL: return context->holding[SW_HOLDS_HEARD] > 0 || context->holding[SW_HOLDS_PULLED] > 0;
+    case SW_TAKES_BY_EVENTS: return context->holding[SW_HOLDS_ANYTHING] > 0;
     }
     return false;
 }
@@ -132,16 +132,16 @@ static void count_reports(struct client *client) {
     }
 }
 
-void sw_inflow_recount(struct client *client) {
+void sw_receiveq_recount(struct client *client) {
     count_reports(client);
-    sw_inflow_schedule(client);
+    sw_receiveq_schedule(client);
 }
 
 /* Reports that merge with others count for the inbox no longer. */
 static void drop_reports(struct client *client, const struct sw_added *added) {
     size_t count = added->kept;
     for (const struct sw_report *report = added->dropped; report != NULL; report = report->next) count++;
-    client->unsettled += count * sizeof(struct sw_report);
+    client->uncredited += count * sizeof(struct sw_report);
     client->told -= (ptrdiff_t)added->kept;
     sw_reports_free(added->dropped);
     count_reports(client);
@@ -167,13 +167,13 @@ static void take(struct client *client) {
     }
     if (delivery.reserve != NULL) add_report(client, delivery.reserve);
     if (delivery.final != NULL) add_report(client, delivery.final);
-    if (client->is_closed || client->discards) sw_inflow_drop_messages(client);
-    sw_inflow_schedule(client);
+    if (client->is_closed || client->discards) sw_receiveq_drop_messages(client);
+    sw_receiveq_schedule(client);
 }
 
 /* Returns the pages of pins. */
-static struct sw_pages collect(struct host *host) {
-    struct sw_arrivals arrivals = sw_engine_take_arrivals(host->engine);
+static struct sw_pages collect(struct context *context) {
+    struct sw_arrivals arrivals = sw_engine_take_arrivals(context->engine);
     for (struct sw_link *link = arrivals.channels, *next; link != NULL; link = next) {
         struct sw_channel *channel = sw_channel_of_up(link);
         next = link->next;
@@ -183,19 +183,19 @@ static struct sw_pages collect(struct host *host) {
     return arrivals.completions;
 }
 
-void sw_inflow_collect(lua_State *L, struct host *host) {
-    struct sw_pages completions = collect(host);
+void sw_receiveq_take_all(lua_State *L, struct context *context) {
+    struct sw_pages completions = collect(context);
     sw_pins_end(L, &completions);
 }
 
-void sw_inflow_collect_last(struct host *host) {
-    struct sw_pages completions = collect(host);
+void sw_receiveq_take_last(struct context *context) {
+    struct sw_pages completions = collect(context);
     sw_pages_free(&completions);
 }
 
 /* --- reports --- */
 
-struct sw_report *sw_inflow_report(const struct client *client, bool in_order) {
+struct sw_report *sw_receiveq_report(const struct client *client, bool in_order) {
     struct sw_report *report = client->reports.head;
     if (report == NULL || (in_order && report->after > client->passed)) return NULL;
     return report;
@@ -207,7 +207,7 @@ static void take_range(struct sw_report *report) {
     loss->first = 0;
 }
 
-void sw_inflow_pass_loss(struct client *client) {
+void sw_receiveq_pass_loss(struct client *client) {
     struct sw_report *report = client->reports.head, *kept = sw_reports_first_kept(report);
     client->heard_count -= is_heard(client, report);
     client->report_count--;
@@ -228,7 +228,7 @@ static bool has_later_end(const struct client *client) {
     return report != NULL;
 }
 
-void sw_inflow_pass_report(struct client *client) {
+void sw_receiveq_pass_report(struct client *client) {
     client->heard_count -= is_heard(client, client->reports.head);
     struct sw_report *report = sw_reports_shift(&client->reports);
     client->report_count -= count_events(report);
@@ -239,11 +239,11 @@ void sw_inflow_pass_report(struct client *client) {
     struct sw_inbox *in = &client->channel->in;
     if (report == &in->reserve) sw_channel_post_reserve_free(client->channel);
     if (report == &in->reserve || report == &in->final) return;
-    client->unsettled += sizeof *report;
+    client->uncredited += sizeof *report;
     free(report);
 }
 
-void sw_inflow_pass_end(struct client *client) {
+void sw_receiveq_pass_end(struct client *client) {
     client->has_end = false;
     count_holdings(client);
 }
@@ -266,13 +266,13 @@ static bool push_message(lua_State *L, struct client *client) {
 }
 
 static void pass_message(struct client *client) {
-    client->unsettled += sw_cursor_pass(&client->messages) + SW_MESSAGE_OVERHEAD;
+    client->uncredited += sw_cursor_pass(&client->messages) + SW_MESSAGE_OVERHEAD;
     client->passed++;
     client->serial++;
-    if (client->unsettled >= SETTLE_LUMP) sw_inflow_settle(client);
+    if (client->uncredited >= CREDIT_LUMP) sw_receiveq_post_credit(client);
 }
 
-bool sw_inflow_take_message(lua_State *L, struct client *client) {
+bool sw_receiveq_take_message(lua_State *L, struct client *client) {
     if (push_message(L, client)) {
         pass_message(client);
         return true;
@@ -281,27 +281,27 @@ bool sw_inflow_take_message(lua_State *L, struct client *client) {
     return false;
 }
 
-void sw_inflow_settle(struct client *client) {
+void sw_receiveq_post_credit(struct client *client) {
     ptrdiff_t told = client->told;
-    size_t bytes = client->unsettled;
+    size_t bytes = client->uncredited;
     client->told = 0;
-    client->unsettled = 0;
+    client->uncredited = 0;
     if (told != 0) sw_channel_post_told(client->channel, told);
     if (bytes == 0) return;
     sw_channel_post_credit(client->channel, bytes, &client->messages.emptied);
 }
 
-void sw_inflow_drop_messages(struct client *client) {
+void sw_receiveq_drop_messages(struct client *client) {
     while (client->passed < client->taken) pass_message(client);
-    sw_inflow_settle(client);
+    sw_receiveq_post_credit(client);
 }
 
-void sw_inflow_drop(struct client *client) {
+void sw_receiveq_drop(struct client *client) {
     sw_cursor_drop(&client->messages);
     client->has_end = false;
-    while (client->reports.head != NULL) sw_inflow_pass_report(client);
+    while (client->reports.head != NULL) sw_receiveq_pass_report(client);
     client->passed = client->taken;
     client->report_count = client->heard_count = 0;
     client->serial++;
-    sw_inflow_schedule(client);
+    sw_receiveq_schedule(client);
 }

@@ -1,6 +1,6 @@
 /* The option table of sidewire.new: read, checked, completed with the defaults of the contract. */
-#ifndef SW_HOST_OPTIONS_H
-#define SW_HOST_OPTIONS_H
+#ifndef SW_HOST_READ_OPTIONS_H
+#define SW_HOST_READ_OPTIONS_H
 
 #include <lua.h>
 
