@@ -116,12 +116,6 @@ static void set_client_meta(lua_State *L, int context) {
     add(L, context, sw_client_metamethods);
     lua_newtable(L);
     add(L, context, sw_client_methods);
-    add(L, context, sw_command_methods);
-    add(L, context, sw_send_methods);
-    add(L, context, sw_getters_methods);
-    add(L, context, sw_poll_methods);
-    add(L, context, sw_wait_methods);
-    add(L, context, sw_unfinished_methods);
     lua_setfield(L, -2, "__index");
     sw_seal_metatable(L, &sw_client_kind);
     lua_setiuservalue(L, context, CONTEXT_CLIENT_META);
@@ -136,10 +130,6 @@ static void set_keeper_meta(lua_State *L, int context) {
 
 static void push_module(lua_State *L, int context) {
     lua_newtable(L);
-    add(L, context, sw_client_functions);
-    add(L, context, sw_poll_functions);
-    add(L, context, sw_events_functions);
-    add(L, context, sw_wait_functions);
     add(L, context, sw_module_functions);
     lua_pushliteral(L, "sidewire");
     lua_setfield(L, -2, "_NAME");

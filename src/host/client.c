@@ -86,7 +86,7 @@ static bool push_option(lua_State *L, const char *name) {
  * @treturn[2] string code: EPOLICY, EFORKED, ECLOSED (the Lua state is closing), or the saver's
  * @raise misuse, not enough memory
  */
-static int new_client(lua_State *L) {
+int sw_module_new(lua_State *L) {
     struct context *context = sw_context(L);
     struct sw_options options;
     struct sw_start start;
@@ -124,7 +124,7 @@ static int new_client(lua_State *L) {
  * @treturn table what a client made with them would begin with: host, port, reconnect (as client:get_reconnect gives it)
  * @raise misuse, in the words of new
  */
-static int check_options(lua_State *L) {
+int sw_module_check_options(lua_State *L) {
     struct sw_options options;
     struct sw_start start;
     const struct sw_policy open = sw_policy_open();
@@ -187,7 +187,7 @@ static void set_handlers(lua_State *L, const char *where, int index, struct clie
  * @treturn[2] string code: EFORKED
  * @raise unknown event, handler not callable
  */
-static int client_on(lua_State *L) {
+int sw_method_on(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     if (lua_istable(L, 2)) {
@@ -216,7 +216,7 @@ static int client_on(lua_State *L) {
  * @treturn[2] string code: ECLOSED, EFORKED
  * @raise not a string or a list of strings; a message that the framing cannot carry; more than queue_limit
  */
-static int client_set_greeting(lua_State *L) {
+int sw_method_set_greeting(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     luaL_checkany(L, 2);
@@ -237,7 +237,7 @@ static int client_set_greeting(lua_State *L) {
  * @treturn[2] string code: EPOLICY (it is closed all the same, with the longest linger that is allowed), EFORKED
  * @raise invalid linger
  */
-static int client_close(lua_State *L) {
+int sw_method_close(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     double linger = client->channel->options->linger, limit = client->context->policy.max_linger;
@@ -250,9 +250,9 @@ static int client_close(lua_State *L) {
     return 1;
 }
 
-static int client_end_of_scope(lua_State *L) {
+int sw_method_end_of_scope(lua_State *L) {
     lua_settop(L, 1); /* the second value is the error, if any */
-    return client_close(L);
+    return sw_method_close(L);
 }
 
 static const char *state_text(const struct client *client) {
@@ -260,7 +260,7 @@ static const char *state_text(const struct client *client) {
     return sw_engine_forked(client->context->engine) ? "forked" : sw_state_name(sw_client_state(client));
 }
 
-static int client_tostring(lua_State *L) {
+int sw_method_tostring(lua_State *L) {
     const struct handle *handle = sw_check_handle(L, 1);
     if (handle->client == NULL) {
         lua_pushfstring(L, "%s: %p collected", sw_client_kind.name, (const void *)handle);
@@ -275,22 +275,3 @@ static int client_tostring(lua_State *L) {
                         (int)server.port, state);
     return 1;
 }
-
-const luaL_Reg sw_client_functions[] = {
-    {"new", new_client},
-    {"check_options", check_options},
-    {NULL, NULL},
-};
-
-const luaL_Reg sw_client_methods[] = {
-    {"on", client_on},
-    {"set_greeting", client_set_greeting},
-    {"close", client_close},
-    {NULL, NULL},
-};
-
-const luaL_Reg sw_client_metamethods[] = {
-    {"__close", client_end_of_scope},
-    {"__tostring", client_tostring},
-    {NULL, NULL},
-};

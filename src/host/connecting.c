@@ -93,7 +93,7 @@ static struct sw_server *read_server(lua_State *L, const struct client *client) 
  * @treturn[2] string code: ECLOSED, EFORKED, ENOMEM, what the system refused (EMFILE, EAGAIN), or the saver's
  * @raise invalid or missing host or port
  */
-static int client_connect(lua_State *L) {
+int sw_method_connect(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     lua_settop(L, 3);
@@ -136,7 +136,7 @@ static bool post_if_attached(struct client *client, const struct sw_command *mod
  * @treturn[2] string code: EPOLICY (nothing is done), ECLOSED, EFORKED, ENOMEM
  * @raise invalid linger
  */
-static int client_disconnect(lua_State *L) {
+int sw_method_disconnect(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     double linger = client->channel->options->linger;
@@ -163,7 +163,7 @@ static int client_disconnect(lua_State *L) {
  * @treturn[2] string code: ECLOSED, EFORKED, or the saver's
  * @raise invalid spec
  */
-static int client_set_reconnect(lua_State *L) {
+int sw_method_set_reconnect(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     struct sw_reconnect policy;
@@ -182,7 +182,7 @@ static int client_set_reconnect(lua_State *L) {
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED
  */
-static int client_get_reconnect(lua_State *L) {
+int sw_method_get_reconnect(lua_State *L) {
     const struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     sw_push_reconnect(L, sw_channel_reconnect(client->channel));
@@ -199,7 +199,7 @@ static int client_get_reconnect(lua_State *L) {
  * @treturn[2] string code: ECLOSED, EFORKED, ENOMEM
  * @raise invalid host or port
  */
-static int client_set_server(lua_State *L) {
+int sw_method_set_server(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     struct sw_command model = {.verb = SW_SERVER};
@@ -225,20 +225,10 @@ static int client_set_server(lua_State *L) {
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED
  */
-static int client_get_server(lua_State *L) {
+int sw_method_get_server(lua_State *L) {
     const struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     const struct sw_endpoint server = sw_server_endpoint(client->server);
     sw_push_endpoint(L, &server);
     return 2;
 }
-
-const luaL_Reg sw_command_methods[] = {
-    {"connect", client_connect},
-    {"disconnect", client_disconnect},
-    {"set_reconnect", client_set_reconnect},
-    {"get_reconnect", client_get_reconnect},
-    {"set_server", client_set_server},
-    {"get_server", client_get_server},
-    {NULL, NULL},
-};

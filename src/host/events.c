@@ -1,4 +1,4 @@
-/* sidewire.events(): the same queue as poll's, without handlers. */
+/* sidewire.sw_module_events(): the same queue as poll's, without handlers. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>
@@ -50,7 +50,7 @@ static int next_event(lua_State *L) {
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED, ECLOSED (the Lua state is closing)
  */
-static int events(lua_State *L) {
+int sw_module_events(lua_State *L) {
     struct context *context = sw_context(L);
     if (sw_context_refuses(L, context)) return 3;
     context->taking = SW_TAKES_BY_EVENTS;
@@ -60,8 +60,3 @@ static int events(lua_State *L) {
     lua_pushcclosure(L, next_event, 1);
     return 1;
 }
-
-const luaL_Reg sw_events_functions[] = {
-    {"events", events},
-    {NULL, NULL},
-};

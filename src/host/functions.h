@@ -1,17 +1,69 @@
-/* The tables of functions that src/sidewire.c puts into the module and into the metatables of its userdata: the
- * functions of the module, and the methods of clients. Each file of the room brings its own.
+/* Every function and method that scripts call, by name: the one place to look for where one is.
+ *
+ * functions.c has the tables; each file of the room brings what it serves. src/sidewire.c puts the tables into the module
+ * and into the metatables of its userdata.
  */
 #ifndef SW_HOST_FUNCTIONS_H
 #define SW_HOST_FUNCTIONS_H
 
 #include <lauxlib.h>
+#include <lua.h>
 
-extern const luaL_Reg sw_client_functions[], sw_client_methods[], sw_client_metamethods[];
-extern const luaL_Reg sw_command_methods[], sw_send_methods[], sw_getters_methods[];
-extern const luaL_Reg sw_poll_functions[], sw_poll_methods[], sw_events_functions[];
-extern const luaL_Reg sw_wait_functions[], sw_wait_methods[];
-extern const luaL_Reg sw_unfinished_methods[];
-extern const luaL_Reg sw_module_functions[];
-extern const luaL_Reg sw_handle_metamethods[], sw_keeper_metamethods[];
+extern const luaL_Reg sw_module_functions[], sw_client_methods[], sw_client_metamethods[];
+extern const luaL_Reg sw_handle_metamethods[], sw_keeper_metamethods[]; /* handle.c */
+
+/* --- functions of the module --- */
+
+/* client.c */
+int sw_module_new(lua_State *L);
+int sw_module_check_options(lua_State *L);
+/* poll.c */
+int sw_module_poll(lua_State *L);
+int sw_module_on_error(lua_State *L);
+/* wait.c */
+int sw_module_wait(lua_State *L);
+/* events.c */
+int sw_module_events(lua_State *L);
+/* module.c */
+int sw_module_stop(lua_State *L);
+int sw_module_is_ip(lua_State *L);
+int sw_module_is_port(lua_State *L);
+int sw_module_set_policy(lua_State *L);
+int sw_module_lock_policy(lua_State *L);
+int sw_module_check_file(lua_State *L);
+
+/* --- methods of clients --- */
+
+/* client.c */
+int sw_method_on(lua_State *L);
+int sw_method_set_greeting(lua_State *L);
+int sw_method_close(lua_State *L);
+/* connecting.c */
+int sw_method_connect(lua_State *L);
+int sw_method_disconnect(lua_State *L);
+int sw_method_set_reconnect(lua_State *L);
+int sw_method_get_reconnect(lua_State *L);
+int sw_method_set_server(lua_State *L);
+int sw_method_get_server(lua_State *L);
+/* send.c */
+int sw_method_send(lua_State *L);
+int sw_method_write(lua_State *L);
+int sw_method_confirm(lua_State *L);
+/* getters.c */
+int sw_method_state(lua_State *L);
+int sw_method_is_connected(lua_State *L);
+int sw_method_pending(lua_State *L);
+int sw_method_stats(lua_State *L);
+/* poll.c */
+int sw_method_poll(lua_State *L);
+/* wait.c */
+int sw_method_wait(lua_State *L);
+int sw_method_flush(lua_State *L);
+int sw_method_receive(lua_State *L);
+/* unfinished.c */
+int sw_method_unfinished(lua_State *L);
+/* client.c */
+int sw_method_end_of_scope(lua_State *L);
+int sw_method_tostring(lua_State *L);
 
 #endif

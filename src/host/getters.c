@@ -31,7 +31,7 @@ enum sw_state sw_client_state(const struct client *client) {
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED
  */
-static int client_state(lua_State *L) {
+int sw_method_state(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     lua_pushstring(L, sw_state_name(sw_client_state(client)));
@@ -45,7 +45,7 @@ static int client_state(lua_State *L) {
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED
  */
-static int client_is_connected(lua_State *L) {
+int sw_method_is_connected(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     lua_pushboolean(L, sw_client_state(client) == SW_STATE_CONNECTED);
@@ -61,7 +61,7 @@ static int client_is_connected(lua_State *L) {
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED
  */
-static int client_pending(lua_State *L) {
+int sw_method_pending(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     struct sw_snapshot snapshot;
@@ -85,7 +85,7 @@ static void set_count(lua_State *L, const char *name, uint64_t count) {
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED
  */
-static int client_stats(lua_State *L) {
+int sw_method_stats(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     struct sw_snapshot snapshot;
@@ -112,11 +112,3 @@ static int client_stats(lua_State *L) {
     lua_setfield(L, -2, "paused");
     return 1;
 }
-
-const luaL_Reg sw_getters_methods[] = {
-    {"state", client_state},
-    {"is_connected", client_is_connected},
-    {"pending", client_pending},
-    {"stats", client_stats},
-    {NULL, NULL},
-};

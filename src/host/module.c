@@ -62,7 +62,7 @@ static bool stop_host(struct context *context, double timeout) {
  * state is closing)
  * @raise invalid timeout
  */
-static int stop(lua_State *L) {
+int sw_module_stop(lua_State *L) {
     struct context *context = sw_context(L);
     if (sw_context_refuses(L, context)) return 3;
     double timeout = -1;
@@ -99,7 +99,7 @@ void sw_host_close(lua_State *L, int index, struct context *context) {
  * @param s anything
  * @treturn string|nil "ipv4", "ipv6" or nil
  */
-static int is_ip(lua_State *L) {
+int sw_module_is_ip(lua_State *L) {
     size_t size;
     const char *text = lua_type(L, 1) == LUA_TSTRING ? lua_tolstring(L, 1, &size) : NULL;
     lua_pushstring(L, text != NULL ? sw_ip_kind(text, size) : NULL);
@@ -113,7 +113,7 @@ static int is_ip(lua_State *L) {
  * @tparam[opt=false] boolean registered_only 1024..32767
  * @treturn boolean
  */
-static int is_port(lua_State *L) {
+int sw_module_is_port(lua_State *L) {
     int is_whole = 0;
     lua_Integer port = lua_type(L, 1) == LUA_TNUMBER ? lua_tointegerx(L, 1, &is_whole) : 0;
     bool registered = lua_toboolean(L, 2);
@@ -128,14 +128,14 @@ static int is_port(lua_State *L) {
  * @function set_policy
  * @tparam table rules max_clients (0 or more; a client counts until it is closed and its socket gone), max_queue (bytes;
  * bounds queue_limit), max_inbox (bytes; bounds inbox_limit and max_message), max_linger (seconds; bounds every linger
- * and the time-out of stop), files (false: no function opens a file)
+ * and the time-out of sw_module_stop), files (false: no function opens a file)
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: EPOLICY (it is locked), EFORKED, ECLOSED (the Lua state is closing)
  * @raise an unknown rule, an invalid value
  */
-static int set_policy(lua_State *L) {
+int sw_module_set_policy(lua_State *L) {
     struct context *context = sw_context(L);
     lua_settop(L, 1);
     if (sw_context_refuses(L, context)) return 3;
@@ -154,7 +154,7 @@ static int set_policy(lua_State *L) {
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED, ECLOSED (the Lua state is closing)
  */
-static int lock_policy(lua_State *L) {
+int sw_module_lock_policy(lua_State *L) {
     struct context *context = sw_context(L);
     if (sw_context_refuses(L, context)) return 3;
     context->policy.is_locked = true;
@@ -170,20 +170,10 @@ static int lock_policy(lua_State *L) {
  * @treturn[2] string message
  * @treturn[2] string code: EPOLICY
  */
-static int check_file(lua_State *L) {
+int sw_module_check_file(lua_State *L) {
     const struct context *context = sw_context(L);
     if (context->policy.files) return lua_pushboolean(L, true), 1;
     return sw_push_refusal(
         L, SW_POLICY,
         lua_pushfstring(L, "cannot open %s: the host's policy allows no files (files is false)", sw_to_text(L, 1)));
 }
-
-const luaL_Reg sw_module_functions[] = {
-    {"stop", stop},
-    {"is_ip", is_ip},
-    {"is_port", is_port},
-    {"set_policy", set_policy},
-    {"lock_policy", lock_policy},
-    {"check_file", check_file},
-    {NULL, NULL},
-};

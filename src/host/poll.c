@@ -186,9 +186,6 @@ static lua_Integer count_work(lua_State *L, const struct context *context) {
     return work < LUA_MAXINTEGER ? (lua_Integer)work : LUA_MAXINTEGER;
 }
 
-static int poll_all(lua_State *L);
-static int poll_client(lua_State *L);
-
 /* How many polls stand in the stack of that thread, which may be the running one. */
 static unsigned count_in(lua_State *thread) {
     lua_Debug frame;
@@ -197,7 +194,7 @@ static unsigned count_in(lua_State *thread) {
     for (int level = 0; lua_getstack(thread, level, &frame); level++) {
         lua_getinfo(thread, "f", &frame);
         lua_CFunction function = lua_tocfunction(thread, -1);
-        if (function == poll_all || function == poll_client) polls++;
+        if (function == sw_module_poll || function == sw_method_poll) polls++;
         lua_pop(thread, 1);
     }
     return polls;
@@ -304,7 +301,7 @@ static int poll(lua_State *L, struct context *context, lua_Integer max, double d
  * @raise invalid max_events or max_seconds; what a handler raises, unless on_error is set; more than 16 polls, each
  * within a handler that another one runs
  */
-static int poll_all(lua_State *L) {
+int sw_module_poll(lua_State *L) {
     struct context *context = sw_context(L);
     lua_Integer max;
     double deadline;
@@ -325,7 +322,7 @@ static int poll_all(lua_State *L) {
  * @treturn[2] string code: EFORKED
  * @raise as sidewire.poll
  */
-static int poll_client(lua_State *L) {
+int sw_method_poll(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     lua_Integer max;
     double deadline;
@@ -340,7 +337,7 @@ static int poll_client(lua_State *L) {
  * @tparam function|nil fn gets traceback, client, event name; an error in it leaves poll
  * @raise fn cannot be called
  */
-static int set_on_error(lua_State *L) {
+int sw_module_on_error(lua_State *L) {
     struct context *context = sw_context(L);
     lua_settop(L, 1);
     sw_check_handler(L, (struct sw_spot){"sidewire.on_error", "fn"}, 1, false);
@@ -348,14 +345,3 @@ static int set_on_error(lua_State *L) {
     lua_setiuservalue(L, lua_upvalueindex(UPVALUE_CONTEXT), CONTEXT_ON_ERROR); /* checked by sw_host */
     return 0;
 }
-
-const luaL_Reg sw_poll_functions[] = {
-    {"poll", poll_all},
-    {"on_error", set_on_error},
-    {NULL, NULL},
-};
-
-const luaL_Reg sw_poll_methods[] = {
-    {"poll", poll_client},
-    {NULL, NULL},
-};

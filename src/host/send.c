@@ -143,7 +143,7 @@ static void join_pieces(lua_State *L) {
  * @treturn[2] string code: EFULL (drain follows), ETOOBIG, EFRAME, ECLOSED, EFORKED, ENOMEM; nothing was queued
  * @raise a piece that is no string or number; no piece
  */
-static int client_send(lua_State *L) {
+int sw_method_send(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     if (lua_gettop(L) > PIECES + 1) join_pieces(L);
@@ -179,7 +179,7 @@ static int client_send(lua_State *L) {
  * @treturn[2] string code: EFULL (drain follows), ETOOBIG, EFRAME (no bytes), ECLOSED, EFORKED, ENOMEM
  * @raise bytes is no string or number
  */
-static int client_write(lua_State *L) {
+int sw_method_write(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     if (!sw_is_text(L, 2)) sw_misuse(L, (struct sw_spot){"client:write", "bytes"}, 2, "a string or a number");
@@ -204,7 +204,7 @@ static int client_write(lua_State *L) {
  * @treturn[2] string code: EINVAL (ids may come from peers: this one was never handed over), ECLOSED, EFORKED
  * @raise id is no whole number; another retain
  */
-static int client_confirm(lua_State *L) {
+int sw_method_confirm(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     int is_id;
@@ -219,10 +219,3 @@ static int client_confirm(lua_State *L) {
     lua_pushliteral(L, "EINVAL");
     return 3;
 }
-
-const luaL_Reg sw_send_methods[] = {
-    {"send", client_send},
-    {"write", client_write},
-    {"confirm", client_confirm},
-    {NULL, NULL},
-};

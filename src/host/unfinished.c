@@ -180,7 +180,7 @@ static const struct sw_goal copied = {look_copy, "timed out: no copy of what is 
  * @treturn[2] string message
  * @treturn[2] string code: ECLOSED, EFORKED, EINTR (a signal came), ENOMEM
  */
-static int client_unfinished(lua_State *L) {
+int sw_method_unfinished(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     if (client->is_closed) return sw_push_closed(L, client->server);
@@ -203,8 +203,3 @@ static int client_unfinished(lua_State *L) {
     lua_settop(L, 3);
     return 2;
 }
-
-const luaL_Reg sw_unfinished_methods[] = {
-    {"unfinished", client_unfinished},
-    {NULL, NULL},
-};

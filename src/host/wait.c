@@ -93,7 +93,7 @@ static const struct sw_goal disconnected = {look_disconnected, "timed out: the c
  * EFORKED, or why the last attempt failed
  * @raise another state, invalid timeout
  */
-static int client_wait(lua_State *L) {
+int sw_method_wait(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     const char *state = sw_to_word(L, 2);
@@ -144,7 +144,7 @@ static const struct sw_goal flushed = {look_flushed, "timed out: not all of the 
  * messages were lost
  * @raise invalid timeout
  */
-static int client_flush(lua_State *L) {
+int sw_method_flush(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     double deadline = read_deadline(L, "client:flush", 2);
@@ -195,7 +195,7 @@ static const struct sw_goal message = {look_message, "no message from %s yet", S
  * @treturn[2] string code: ETIMEDOUT (none there), EINTR, ENOTCONN, ECLOSED, EFORKED, or how the connection ended
  * @raise a message handler is set, invalid timeout
  */
-static int client_receive(lua_State *L) {
+int sw_method_receive(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     bool has_handler = lua_getiuservalue(L, 1, SW_EVENT_MESSAGE + 1) != LUA_TNIL;
@@ -234,21 +234,9 @@ static const struct sw_goal work = {look_work, "timed out: nothing came", SW_WAK
  * @treturn[2] string code: ETIMEDOUT, EINTR, EFORKED, ECLOSED (no client was ever connected, so nothing can come)
  * @raise invalid timeout
  */
-static int wait_work(lua_State *L) {
+int sw_module_wait(lua_State *L) {
     struct context *context = sw_context(L);
     if (sw_context_refuses(L, context)) return 3;
     double deadline = read_deadline(L, "sidewire.wait", 1);
     return sw_wait_until(L, context, NULL, deadline, &work, context);
 }
-
-const luaL_Reg sw_wait_functions[] = {
-    {"wait", wait_work},
-    {NULL, NULL},
-};
-
-const luaL_Reg sw_wait_methods[] = {
-    {"wait", client_wait},
-    {"flush", client_flush},
-    {"receive", client_receive},
-    {NULL, NULL},
-};
