@@ -7,10 +7,6 @@
 /* Blocks are multiples of GRAIN, of which malloc has WORD for itself: few sizes, which it can use again and again. */
 enum { GRAIN = 64, WORD = sizeof(size_t) };
 
-/* Bytes and boundaries, as sw_page_is_little says: copied in less than a tenth of a microsecond, and less than four
- * hundredths of the largest page, which may stay unused at its end. */
-enum { LITTLE = 2048 };
-
 /* In bytes, what systems map memory by: 4 KiB on most, and never less. */
 enum { SMALLEST_PAGE_OF_MEMORY = 4096 };
 
@@ -139,7 +135,7 @@ bool sw_page_absorb(struct sw_page *page, const struct sw_page *other) {
 }
 
 bool sw_page_is_little(const struct sw_page *page) {
-    return page->pin == 0 && page->used + 4 * (size_t)page->ends <= LITTLE;
+    return page->pin == 0 && page->used + 4 * (size_t)page->ends <= SW_PAGE_LITTLE;
 }
 
 void sw_pages_gather(struct sw_pages *chain) {
@@ -147,7 +143,7 @@ void sw_pages_gather(struct sw_pages *chain) {
     if (chain->head == chain->tail) return;
     for (const struct sw_page *page = chain->head; page != NULL; page = page->next) {
         size += page->used + 4 * (size_t)page->ends;
-        if (page->pin != 0 || size > LITTLE) return;
+        if (page->pin != 0 || size > SW_PAGE_LITTLE) return;
     }
     struct sw_page *one = sw_page_new(size);
     if (one == NULL) return;

@@ -27,17 +27,10 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The largest page as allocated, header included: a multiple of what systems map memory by (4 to 64 KiB). */
-enum { SW_PAGE_MAX = 65536 };
+#include "base/tunables.h"
 
 /* What a message counts against a limit beside its bytes: its boundary, and its share of a page's header. */
 enum { SW_MESSAGE_OVERHEAD = 8 };
-
-/* A page that would be larger than this is one of the largest size: so no more than a quarter of it stays unused. */
-enum { SW_PAGE_SMALL_MAX = SW_PAGE_MAX / 4 * 3 };
-
-/* Bytes that a page is made for at least: a small message, in a block of 128 bytes. */
-enum { SW_PAGE_SMALLEST = 84 };
 
 /* Set in a boundary of bytes whose first part may be of use to the peer (raw framing, write()): cut in the middle, they
  * may have been used, and must not be sent again as if they had not. */
@@ -163,9 +156,6 @@ static inline void sw_fetch_to_write(const void *address) {
     (void)address;
 #endif
 }
-
-/* In bytes: a cache line of most processors, and how far ahead of the copy the lines of a page are asked for. */
-enum { SW_LINE = 64, SW_PREFETCH = 8 * SW_LINE };
 
 /* For a page that the other thread has emptied and that is to be filled next: its header, its first bytes, its first
  * boundaries. */

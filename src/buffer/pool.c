@@ -2,11 +2,11 @@
 
 #include <limits.h>
 
-enum { SHARE = 4 };
+#include "base/tunables.h"
 
 unsigned sw_pool_room(size_t limit, size_t used) {
     size_t unused = used < limit ? limit - used : 0;
-    size_t pages = unused / SW_PAGE_MAX + limit / SHARE / SW_PAGE_MAX;
+    size_t pages = unused / SW_PAGE_MAX + limit / SW_POOL_SHARE / SW_PAGE_MAX;
     return pages < 1 ? 1 : pages < UINT_MAX ? (unsigned)pages : UINT_MAX;
 }
 

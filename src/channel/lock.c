@@ -4,10 +4,7 @@
 
 #include <time.h>
 
-enum {
-    LOOKS = 500,    /* some microseconds: far longer than it is ever held */
-    NAP_NS = 50000, /* about what a sleeping thread's way back takes */
-};
+#include "base/tunables.h"
 
 /* Tells the processor that this is a loop that waits for another core. */
 static void pause_a_moment(void) {
@@ -19,12 +16,12 @@ static void pause_a_moment(void) {
 }
 
 void sw_lock_wait(struct sw_lock *lock) {
-    const struct timespec nap = {.tv_nsec = NAP_NS};
+    const struct timespec rest = {.tv_nsec = SW_LOCK_SLEEP};
     for (int looks = 0; atomic_load_explicit(&lock->held, memory_order_relaxed); looks++) {
-        if (looks < LOOKS)
+        if (looks < SW_LOCK_LOOKS)
             pause_a_moment();
         else
-            nanosleep(&nap, NULL);
+            nanosleep(&rest, NULL);
     }
 }
 

@@ -1,12 +1,6 @@
 #include "channel/outbox.h"
 
-enum {
-    READY_MIN = 4,    /* pages: a frame's worth, 256 KiB */
-    READY_MAX = 16,   /* 1 MiB */
-    READY_SHARE = 8,  /* an eighth of what is queued; a burst is seldom more */
-    READY_TURN = 8,   /* pages made at once, which takes the loop some 0.3 ms */
-    SMALL_MAX = 2048, /* bytes: of what is queued beyond that, the largest page wastes little */
-};
+#include "base/tunables.h"
 
 /* What counts against the limit. */
 static size_t counted(const struct sw_outbox *outbox) {
@@ -38,7 +32,7 @@ static size_t backlog(const struct sw_outbox *outbox) {
 }
 
 bool sw_outbox_add_page(struct sw_outbox *outbox, struct sw_pool *pool, size_t size, size_t limit) {
-    if (pool->count == 0 || size > SW_PAGE_ROOM || outbox->run < SMALL_MAX) return false;
+    if (pool->count == 0 || size > SW_PAGE_ROOM || outbox->run < SW_QUEUE_SMALL_MAX) return false;
     struct sw_page *page = sw_pool_get(pool);
     sw_page_fetch(page);
     if (pool->count > 0) sw_fetch_to_write(pool->free.head);
@@ -48,7 +42,7 @@ bool sw_outbox_add_page(struct sw_outbox *outbox, struct sw_pool *pool, size_t s
 }
 
 size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size) {
-    size_t wanted = backlog(outbox) < SMALL_MAX ? backlog(outbox) : SW_PAGE_ROOM;
+    size_t wanted = backlog(outbox) < SW_QUEUE_SMALL_MAX ? backlog(outbox) : SW_PAGE_ROOM;
     return wanted > size ? wanted : size;
 }
 
@@ -72,9 +66,9 @@ uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t
 /* Free pages that are of use: no more than queue_limit has room for, which the pool may keep in any case. */
 static size_t ready_goal(const struct sw_outbox *outbox, size_t limit) {
     size_t queued = outbox->bytes / SW_PAGE_MAX, most = space(outbox, limit) / SW_PAGE_MAX;
-    size_t goal = queued / READY_SHARE;
-    if (goal < READY_MIN) goal = READY_MIN;
-    if (goal > READY_MAX) goal = READY_MAX;
+    size_t goal = queued / SW_PREFAULT_SHARE;
+    if (goal < SW_PREFAULT_MIN) goal = SW_PREFAULT_MIN;
+    if (goal > SW_PREFAULT_MAX) goal = SW_PREFAULT_MAX;
     return goal < most ? goal : most;
 }
 
@@ -87,7 +81,7 @@ unsigned sw_outbox_needs(struct sw_outbox *outbox, const struct sw_pool *pool, s
     size_t goal = outbox->wants_pages ? ready_goal(outbox, limit) : 0;
     size_t missing = goal > pool->count ? goal - pool->count : 0;
     outbox->wants_pages = false;
-    return missing < READY_TURN ? (unsigned)missing : READY_TURN;
+    return missing < SW_PREFAULT_TURN ? (unsigned)missing : SW_PREFAULT_TURN;
 }
 
 bool sw_outbox_release(struct sw_outbox *outbox, size_t bytes, size_t limit) {

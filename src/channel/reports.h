@@ -20,12 +20,8 @@
 
 #include <stdbool.h>
 
+#include "base/tunables.h"
 #include "channel/report.h"
-
-/* So many reports that wait are kept each for itself; log reports beyond that are dropped. With SW_REPORTS_MAX, which
- * only a script can bring about that makes connections end in many different ways, nothing more is begun until they are
- * taken. */
-enum { SW_REPORTS_EACH = 256, SW_REPORTS_MAX = 16384 };
 
 struct sw_reports {
     struct sw_report *head, **tail;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/options.h"
+#include "base/tunables.h"
 #include "channel/channel.h"
 #include "channel/engine.h"
 #include "host/check.h"
@@ -23,9 +24,6 @@
 #include "host/unfinished.h"
 #include "host/usable.h"
 #include "host/waiting.h"
-
-/* Beyond the linger: what a FIN's answer may take, and a margin. */
-static const double STOP_MARGIN = 0.5;
 
 /*** The module without its Lua layer: complete but for settings files, for hosts that refuse Lua glue. `sidewire` has
  * the same functions.
@@ -44,10 +42,10 @@ static bool stop_host(struct context *context, double timeout) {
         double linger = client->channel->options->linger;
         sw_client_close(client, timeout >= 0 && timeout < linger ? timeout : linger);
     }
-    if (timeout < 0) timeout = fmin(context->max_linger, context->policy.max_linger) + STOP_MARGIN;
+    if (timeout < 0) timeout = fmin(context->max_linger, context->policy.max_linger) + SW_STOP_MARGIN;
     sw_wait_leave(context);
     return sw_engine_stop(context->engine, false, sw_clock() + timeout) ||
-           sw_engine_stop(context->engine, true, sw_clock() + STOP_MARGIN);
+           sw_engine_stop(context->engine, true, sw_clock() + SW_STOP_MARGIN);
 }
 
 /*** Closes all clients, waits until their sockets are gone, joins the thread of this Lua state. The next connect of a
@@ -83,9 +81,9 @@ void sw_host_close(lua_State *L, int index, struct context *context) {
     }
     sw_clients_free(L, index, context);
     sw_unfinished_free(context);
-    double deadline = sw_clock() + context->max_linger + STOP_MARGIN / 2;
+    double deadline = sw_clock() + context->max_linger + SW_STOP_MARGIN / 2;
     if (!sw_engine_stop(context->engine, false, deadline))
-        sw_engine_stop(context->engine, true, sw_clock() + STOP_MARGIN / 2);
+        sw_engine_stop(context->engine, true, sw_clock() + SW_STOP_MARGIN / 2);
     sw_receiveq_take_last(context); /* nobody is left to be told: drops the references */
     sw_engine_leave(context->engine);
     context->engine = NULL;

@@ -9,10 +9,8 @@
 #include <lua.h>
 #include <stddef.h>
 
+#include "base/tunables.h"
 #include "buffer/page.h"
-
-/* Bytes from which on to keep a string costs less than to copy it. Measured: docs/performance.md. */
-#define SW_PIN_MIN ((size_t)16 * 1024)
 
 /* Keeps the string at index; its number. Raises where there is no memory. */
 int sw_pin_make(lua_State *L, int index);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "base/tunables.h"
 #include "channel/report.h"
 #include "host/check.h"
 #include "host/context.h"
@@ -16,8 +17,6 @@
 #include "host/undelivered.h"
 #include "host/usable.h"
 #include "host/waiting.h"
-
-enum { DEPTH_MAX = 16 }; /* polls within handlers of polls */
 
 /* What a poll must not forget when a handler yields stands in its Lua stack, at these places. */
 enum {
@@ -225,14 +224,14 @@ static void note_thread(lua_State *L) {
 
 /* A poll that did nothing instead would be called again and again, in vain. */
 static void check_depth(lua_State *L, struct context *context, const char *where) {
-    if (context->depth < DEPTH_MAX) return;
+    if (context->depth < SW_DEPTH_MAX) return;
     note_thread(L);
     context->depth = count_polls(L);
-    if (context->depth < DEPTH_MAX) return;
+    if (context->depth < SW_DEPTH_MAX) return;
     luaL_error(L,
                "%s: too many polls within handlers of polls, %d at most: a handler that waits for an answer should "
                "return, and another handler take it",
-               where, DEPTH_MAX);
+               where, SW_DEPTH_MAX);
 }
 
 /* The arguments stand at first and first + 1. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/options.h"
+#include "base/tunables.h"
 #include "buffer/cursor.h"
 #include "buffer/page.h"
 #include "channel/channel.h"
@@ -11,14 +12,6 @@
 #include "channel/host_end.h"
 #include "channel/inbox.h"
 #include "host/pin.h"
-
-/* Delivered bytes are told to the channel in lumps: a lock for each would cost more than the delivery. */
-enum { CREDIT_LUMP = 64 * 1024 };
-
-enum { TURN = 32 }; /* records for one client before the next has its turn */
-
-/* So large a share of inbox_limit may reports take that nobody hears: then a poll, which drops them, is due. */
-enum { UNHEARD_SHARE = 4 };
 
 /* --- lists --- */
 
@@ -57,7 +50,7 @@ static bool has_heard(const struct client *client) {
     if (client->heard_count > 0) return true;
     if (sw_client_hears(client, SW_EVENT_MESSAGE) && sw_receiveq_messages(client) > 0) return true;
     uint64_t unheard = client->report_count * sizeof(struct sw_report);
-    return unheard > 0 && unheard >= client->channel->options->inbox_limit / UNHEARD_SHARE;
+    return unheard > 0 && unheard >= client->channel->options->inbox_limit / SW_UNHEARD_SHARE;
 }
 
 static unsigned find_holdings(const struct client *client) {
@@ -89,7 +82,7 @@ void sw_receiveq_schedule(struct client *client) {
 
 void sw_receiveq_count_turn(struct client *client) {
     struct clients *list = client->list;
-    if (++client->turn < TURN || list == NULL) return;
+    if (++client->turn < SW_TURN || list == NULL) return;
     take_out(client);
     put_last(list, client);
 }
@@ -269,7 +262,7 @@ static void pass_message(struct client *client) {
     client->uncredited += sw_cursor_pass(&client->messages) + SW_MESSAGE_OVERHEAD;
     client->passed++;
     client->serial++;
-    if (client->uncredited >= CREDIT_LUMP) sw_receiveq_post_credit(client);
+    if (client->uncredited >= SW_CREDIT_LUMP) sw_receiveq_post_credit(client);
 }
 
 bool sw_receiveq_take_message(lua_State *L, struct client *client) {

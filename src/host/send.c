@@ -10,6 +10,7 @@
 #include "base/options.h"
 #include "base/retain.h"
 #include "base/slice.h"
+#include "base/tunables.h"
 #include "buffer/page.h"
 #include "channel/channel.h"
 #include "channel/engine.h"
@@ -22,9 +23,6 @@
 #include "host/pin.h"
 #include "host/unfit.h"
 #include "host/usable.h"
-
-/* Pieces of one message that are sent from where they lie; more are joined first. */
-enum { PIECES = 16 };
 
 /* Its framing, if it has a length prefix, could carry it. */
 static bool exceeds_limit(const struct sw_framing *framing, size_t size) {
@@ -146,11 +144,11 @@ static void join_pieces(lua_State *L) {
 int sw_method_send(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    if (lua_gettop(L) > PIECES + 1) join_pieces(L);
+    if (lua_gettop(L) > SW_PIECES + 1) join_pieces(L);
     int count = lua_gettop(L) - 1;
     if (count == 0) refuse_piece(L, 2);
-    struct sw_slice pieces[PIECES + 2]; /* the framing's bytes have a place before and behind */
-    char integers[PIECES][DIGITS];
+    struct sw_slice pieces[SW_PIECES + 2]; /* the framing's bytes have a place before and behind */
+    char integers[SW_PIECES][DIGITS];
     for (int i = 1; i <= count; i++) pieces[i] = check_piece(L, i + 1, integers[i - 1]);
     struct sw_envelope envelope;
     uint64_t id = 0;

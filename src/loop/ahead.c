@@ -1,10 +1,5 @@
 #include "loop/ahead.h"
 
-enum {
-    MEASURED = 10, /* milliseconds: a rate over less than that says little */
-    CARRIED = 2,   /* milliseconds: what the connection carries meanwhile */
-};
-
 static uint32_t find_limit(uint64_t wanted) {
     uint32_t limit = SW_AHEAD_MIN;
     while (limit < SW_AHEAD_MAX && limit < wanted) limit *= 2;
@@ -13,9 +8,9 @@ static uint32_t find_limit(uint64_t wanted) {
 
 uint32_t sw_ahead_next(struct sw_ahead *ahead, uint64_t acked, uint64_t now) {
     uint32_t elapsed = (uint32_t)now - ahead->since, bytes = (uint32_t)acked - ahead->from;
-    if (elapsed < MEASURED) return 0;
+    if (elapsed < SW_AHEAD_MEASURED) return 0;
     uint32_t before = ahead->limit != 0 ? ahead->limit : SW_AHEAD_MIN;
-    uint32_t limit = find_limit((uint64_t)bytes * CARRIED / elapsed);
+    uint32_t limit = find_limit((uint64_t)bytes * SW_AHEAD_CARRIED / elapsed);
     *ahead = (struct sw_ahead){(uint32_t)now, (uint32_t)acked, limit};
     return limit != before ? limit : 0;
 }

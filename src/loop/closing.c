@@ -2,9 +2,6 @@
 
 #include "base/clock.h"
 
-/* There is no event for "acknowledged": ask this often, for so short a time. */
-static const double DRAIN_STEP = 0.005;
-
 void sw_closing_reset(struct closing *closing) { closing->phase = CLOSING_NOT; }
 
 void sw_closing_end(struct closing *closing) { closing->phase = CLOSING_OVER; }
@@ -39,6 +36,6 @@ enum closing_phase sw_closing_next(struct closing *closing, struct closing_facts
 double sw_closing_wait(const struct closing *closing) {
     if (closing->phase != CLOSING_FLUSH && closing->phase != CLOSING_DRAIN) return -1;
     double left = closing->deadline - sw_clock();
-    if (closing->phase == CLOSING_DRAIN && left > DRAIN_STEP) return DRAIN_STEP;
+    if (closing->phase == CLOSING_DRAIN && left > SW_DRAIN_STEP) return SW_DRAIN_STEP;
     return left > 0 ? left : 0;
 }

@@ -12,9 +12,7 @@
 
 #include <stdbool.h>
 
-/* After our FIN, and after the peer's, so many seconds at most for reading to the end and for acknowledgements. Enough
- * that 600 restarts of a draining server lost nothing (measured). */
-#define SW_DRAIN_MAX 0.2
+#include "base/tunables.h"
 
 enum closing_phase {
     CLOSING_NOT,   /* the connection is not to end */

@@ -6,12 +6,10 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/options.h"
+#include "base/tunables.h"
 #include "channel/command.h"
 #include "channel/report.h"
 #include "channel/thread.h"
-
-/* A connection that held so long was good: the backoff starts anew. In seconds. */
-static const double GOOD_AFTER = 5;
 
 /* --- states --- */
 
@@ -231,7 +229,7 @@ static void look_at_dialer(struct conn *conn) {
 }
 
 static void count_failure(struct conn *conn) {
-    bool held = sw_clock() - conn->since >= GOOD_AFTER;
+    bool held = sw_clock() - conn->since >= SW_GOOD_AFTER;
     set_failures(conn, held ? 0 : conn->failures + 1);
 }
 

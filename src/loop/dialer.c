@@ -7,12 +7,10 @@
 
 #include "base/clock.h"
 #include "base/options.h"
+#include "base/tunables.h"
 #include "loop/greet.h"
 #include "loop/plain.h"
 #include "loop/socket.h"
-
-/* When other lookups of this process fill all places, look again so soon. */
-static const double LOOKUP_RETRY = 0.02;
 
 /* In the order in which they are carried out. */
 static const struct stage *const stages[] = {&sw_greeting_stage};
@@ -181,7 +179,7 @@ static void look_up(struct dialer *dialer) {
     if (dialer->lookup != NULL) return; /* of an earlier attempt: what it finds may do for this one */
     int failed = sw_resolver_start(dialer->common->channel->engine, dialer->server, on_answer, dialer, &dialer->lookup);
     if (failed == EAGAIN)
-        set_timer(dialer, LOOKUP_RETRY);
+        set_timer(dialer, SW_LOOKUP_RETRY);
     else if (failed != 0)
         fail(dialer, sw_error_system(failed, SW_STAGE_RESOLVE));
 }

@@ -7,14 +7,13 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/tunables.h"
 #include "channel/channel.h"
 #include "channel/engine.h"
 #include "channel/loop_end.h"
 #include "channel/thread.h"
 #include "loop/conn.h"
 #include "loop/reactor.h"
-
-enum { WORK_ROUNDS = 16 }; /* looks at the engine's lists before sockets have their turn */
 
 struct loop {
     struct sw_reactor *reactor;
@@ -169,7 +168,7 @@ static void before_sleep(struct ev_loop *ev, ev_prepare *watcher, int events) {
     (void)events;
     struct loop *loop = watcher->data;
     enum outcome outcome = AGAIN;
-    for (int round = 0; round < WORK_ROUNDS && outcome == AGAIN && !loop->ended; round++) outcome = work_round(loop);
+    for (int round = 0; round < SW_WORK_ROUNDS && outcome == AGAIN && !loop->ended; round++) outcome = work_round(loop);
     if (loop->reactor->fault.err != SW_OK) end(loop);
     loop->looks_out = outcome == STAYS_AWAKE;
     if (outcome != SLEEPS || loop->reactor->run_again)

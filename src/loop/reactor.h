@@ -19,8 +19,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-
-enum { SW_READ_BUFFER = 256 * 1024 };
+#include "base/tunables.h"
 
 /* Something to be run about a tenth of a millisecond from now; embedded in the part that asks for it. */
 struct sw_soon {

@@ -9,9 +9,8 @@
 
 #include "base/address.h"
 #include "base/list.h"
+#include "base/tunables.h"
 #include "channel/thread.h"
-
-enum { LOOKUPS_MAX = 4 };
 
 static atomic_int lookups;
 
@@ -80,7 +79,7 @@ static void *run(void *argument) {
 }
 
 static int spawn(struct sw_lookup *lookup) {
-    if (atomic_fetch_add(&lookups, 1) >= LOOKUPS_MAX) {
+    if (atomic_fetch_add(&lookups, 1) >= SW_LOOKUPS_MAX) {
         atomic_fetch_sub(&lookups, 1);
         return EAGAIN;
     }

@@ -4,12 +4,8 @@
 #include <string.h>
 
 #include "base/options.h"
+#include "base/tunables.h"
 #include "channel/loop_end.h"
-
-enum {
-    ROUNDS = 4,     /* reads for one connection before others have their turn */
-    READ_MIN = 256, /* bytes: less is not worth a system call */
-};
 
 void sw_rx_set_room(struct rx *rx, bool has_room) {
     rx->is_paused = !has_room;
@@ -67,7 +63,7 @@ static void digest(struct rx *rx, size_t size) {
 static size_t read_size(const struct rx *rx) {
     const struct sw_options *options = rx->common->channel->options;
     size_t most = options->inbox_limit / 16 + options->framing.max / 4;
-    if (most < READ_MIN) return READ_MIN;
+    if (most < SW_READ_MIN) return SW_READ_MIN;
     return most < SW_READ_BUFFER ? most : SW_READ_BUFFER;
 }
 
@@ -91,7 +87,7 @@ static void on_readable(struct ev_loop *ev, ev_io *reader, int events) {
     if (events & EV_ERROR) { /* libev gave the watcher up: epoll_ctl failed (ENOSPC, ENOMEM) */
         end(rx, RX_BROKEN, sw_error_system(EIO, SW_STAGE_START));
     } else {
-        for (int round = 0; round < ROUNDS; round++)
+        for (int round = 0; round < SW_READ_ROUNDS; round++)
             if (!receive_some(rx)) break;
     }
     rx->on_change(rx);

@@ -10,10 +10,8 @@
 
 #include <stdbool.h>
 
+#include "base/tunables.h"
 #include "loop/reactor.h"
-
-/* Turns that take longer on an average, in seconds, are slept through: a wake-up takes 3 to 20 us (docs/performance.md). */
-#define SW_TURNS_NEAR 50e-6
 
 struct sw_turns {
     double last; /* sw_clock: the last traffic */

@@ -7,26 +7,9 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/options.h"
+#include "base/tunables.h"
 #include "channel/engine.h"
 #include "channel/loop_end.h"
-
-enum {
-    ROUNDS = 4,                 /* writes for one connection before others have their turn */
-    IOVECS = 64,                /* pages a sendmsg; far below IOV_MAX (1024) */
-    SEND_LIMIT = 1024 * 1024,   /* bytes a sendmsg */
-    COALESCE_AFTER = 16,        /* messages in a row that make a host one that goes on sending */
-    COALESCE_BYTES = 32 * 1024, /* so much is worth a sendmsg at once */
-    ASK_BYTES = 64 * 1024, /* not known to be acknowledged, that are worth a system call before the timer makes it */
-};
-
-/* How often to ask for acknowledgements when nothing else gives a reason to: soon while they come, rarely when the peer
- * is stuck. Where they make room in the queue, soon is sooner: a queue_limit of 1 MiB still allows 200 MB/s then. */
-static const double ACK_INTERVAL = 0.02, ACK_INTERVAL_FOR_ROOM = 0.005, ACK_INTERVAL_MAX = 0.5;
-
-/* So long after the last acknowledgement was seen a connection is idle, and stall_timeout is taken off: traffic now and
- * then, a message a frame, does not pay for two system calls each time. With ACK_INTERVAL_MAX it must be less than the
- * shortest keepalive, idle 1 s and interval 1 s, which the stall would cut short: see sw_socket_set_stall. */
-static const double REST = 1.0;
 
 /* --- what there is to send --- */
 
@@ -69,7 +52,7 @@ void sw_tx_lower_fence(struct tx *tx, uint64_t fence) {
 /* --- acknowledgements --- */
 
 static double ack_interval(const struct tx *tx) {
-    return tx->queue.mode == SW_RETAIN_UNACKED ? ACK_INTERVAL_FOR_ROOM : ACK_INTERVAL;
+    return tx->queue.mode == SW_RETAIN_UNACKED ? SW_ACK_INTERVAL_FOR_ROOM : SW_ACK_INTERVAL;
 }
 
 static void ask(struct tx *tx) {
@@ -115,12 +98,12 @@ static void ask_again(struct tx *tx) {
     uint64_t before = tx->queue.acked.id;
     sw_tx_sample(tx);
     bool advanced = tx->queue.acked.id > before;
-    double longer = timer->repeat * 2 < ACK_INTERVAL_MAX ? timer->repeat * 2 : ACK_INTERVAL_MAX;
+    double longer = timer->repeat * 2 < SW_ACK_INTERVAL_MAX ? timer->repeat * 2 : SW_ACK_INTERVAL_MAX;
     timer->repeat = advanced ? ack_interval(tx) : longer;
     bool starved = is_starved(tx);
     if (sw_tx_is_acked(tx) && !owes_acked(tx) && !starved) {
         tx->is_resting = true;
-        timer->repeat = REST;
+        timer->repeat = SW_ACK_REST;
     }
     ev_timer_again(tx->common->reactor->ev, timer);
     if (starved) sw_tx_send(tx);
@@ -154,20 +137,20 @@ static enum outcome look(struct tx *tx) {
     struct sw_gauges gauges;
     const struct sw_progress progress = sw_progress_now(tx->progress, &gauges);
     take(tx, &progress);
-    bool goes_on = tx->in_a_row >= COALESCE_AFTER && !tx->is_fenced;
+    bool goes_on = tx->in_a_row >= SW_COALESCE_AFTER && !tx->is_fenced;
     tx->in_a_row += tx->queue.last_id - last_id;
     if (!has_rest(tx)) {
         tx->in_a_row = 0;
         return ALL_SENT;
     }
-    return goes_on && tx->queue.end - tx->queue.handed.byte < COALESCE_BYTES ? COALESCING : MORE;
+    return goes_on && tx->queue.end - tx->queue.handed.byte < SW_COALESCE_BYTES ? COALESCING : MORE;
 }
 
 /* The next bytes: what is left of the head, then messages. */
 static size_t fill(struct tx *tx, struct iovec *iov) {
     size_t left = head_left(tx), count = left > 0;
     if (left > 0) iov[0] = (struct iovec){tx->head->bytes + tx->head_sent, left};
-    return count + sw_sendq_fill(&tx->queue, tx->fence, SEND_LIMIT, iov + count, IOVECS - count);
+    return count + sw_sendq_fill(&tx->queue, tx->fence, SW_SEND_LIMIT, iov + count, SW_IOVECS - count);
 }
 
 /* The bytes of pinned pages are held meanwhile. They are gone only when the loop is to end, which it sees before it
@@ -199,7 +182,7 @@ static void note_taken(struct tx *tx, uint64_t taken, uint64_t written) {
 }
 
 static enum outcome send_some(struct tx *tx) {
-    struct iovec iov[IOVECS];
+    struct iovec iov[SW_IOVECS];
     enum outcome outcome = look(tx);
     if (outcome != MORE) return outcome;
     size_t count = fill(tx, iov);
@@ -217,7 +200,7 @@ static enum outcome send_some(struct tx *tx) {
         return BROKEN;
     }
     note_taken(tx, (uint64_t)taken, tx->transport->written - before);
-    if (tx->transport->written - tx->acked >= ASK_BYTES) sw_tx_sample(tx);
+    if (tx->transport->written - tx->acked >= SW_ASK_BYTES) sw_tx_sample(tx);
     return MORE;
 }
 
@@ -227,7 +210,7 @@ void sw_tx_send(struct tx *tx) {
     uint64_t before = tx->transport->written;
     if (sw_tx_is_coalescing(tx)) sw_tx_take(tx);
     sw_reactor_cancel_soon(&tx->soon);
-    for (int round = 0; round < ROUNDS && outcome == MORE; round++) outcome = send_some(tx);
+    for (int round = 0; round < SW_WRITE_ROUNDS && outcome == MORE; round++) outcome = send_some(tx);
     tx->status = outcome == BROKEN ? TX_BROKEN : outcome == ALL_SENT ? TX_SENT : TX_OPEN;
     if (outcome == BROKEN) {
         ev_io_stop(tx->common->reactor->ev, &tx->writer);
