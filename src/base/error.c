@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -130,25 +129,22 @@ static void write_system_text(int sys, char *buf, size_t size) {
     lower_first(buf);
 }
 
-/* The words for our own codes; two of them mean one thing on the way out and another on the way in. */
+static const struct {
+    const char *code, *words, *in;
+} errors[] = {
+#define ROW(name, code, words, in) [SW_##name] = {code, words, in},
+    SW_ERRORS(ROW)
+#undef ROW
+};
+
+static const char *const stages[] = {
+#define ROW(name, text) [SW_STAGE_##name] = (text),
+    SW_STAGES(ROW)
+#undef ROW
+};
+
 static const char *own_text(enum sw_err err, enum sw_stage stage) {
-    bool incoming = stage == SW_STAGE_RECEIVE;
-    switch (err) {
-    case SW_OK: return "no error";
-    case SW_SYSTEM: return "system error";
-    case SW_FULL: return incoming ? "inbox full: poll first" : "queue full";
-    case SW_TOOBIG: return "message too large";
-    case SW_CLOSED: return "closed";
-    case SW_FORKED: return "not usable after fork";
-    case SW_NOTFOUND: return "host name not found";
-    case SW_NONAME: return "name service does not answer";
-    case SW_FRAME: return incoming ? "it sent a message longer than max_message" : "framing cannot carry this message";
-    case SW_SELF: return "connected to itself";
-    case SW_PEER: return "the other side ended it";
-    case SW_POLICY: return "the host's policy does not allow it";
-    }
-    assert(!"an enum sw_err without a text");
-    return "unknown error";
+    return stage == SW_STAGE_RECEIVE && errors[err].in != NULL ? errors[err].in : errors[err].words;
 }
 
 struct sw_error sw_error_make(enum sw_err err, enum sw_stage stage) {
@@ -160,43 +156,12 @@ struct sw_error sw_error_system(int sys, enum sw_stage stage) {
     return (struct sw_error){.err = SW_SYSTEM, .stage = stage, .sys = sys};
 }
 
-static const char *system_code(int sys) {
-    const char *name = find_name(sys);
-    return name != NULL ? name : "ESYSTEM";
-}
-
 const char *sw_error_code(const struct sw_error *error) {
-    switch (error->err) {
-    case SW_OK: return "OK";
-    case SW_SYSTEM: return system_code(error->sys);
-    case SW_FULL: return "EFULL";
-    case SW_TOOBIG: return "ETOOBIG";
-    case SW_CLOSED: return "ECLOSED";
-    case SW_FORKED: return "EFORKED";
-    case SW_NOTFOUND: return "ENOTFOUND";
-    case SW_NONAME: return "EAI_AGAIN";
-    case SW_FRAME: return "EFRAME";
-    case SW_SELF: return "ESELF";
-    case SW_PEER: return "EPEER";
-    case SW_POLICY: return "EPOLICY";
-    }
-    assert(!"an enum sw_err without a code");
-    return "ESYSTEM";
+    const char *name = error->err == SW_SYSTEM ? find_name(error->sys) : NULL;
+    return name != NULL ? name : errors[error->err].code;
 }
 
-const char *sw_stage_name(enum sw_stage stage) {
-    switch (stage) {
-    case SW_STAGE_NONE: return "none";
-    case SW_STAGE_START: return "start";
-    case SW_STAGE_RESOLVE: return "resolve";
-    case SW_STAGE_CONNECT: return "connect";
-    case SW_STAGE_SEND: return "send";
-    case SW_STAGE_RECEIVE: return "receive";
-    case SW_STAGE_CLOSE: return "close";
-    }
-    assert(!"an enum sw_stage without a name");
-    return "none";
-}
+const char *sw_stage_name(enum sw_stage stage) { return stages[stage]; }
 
 const char *sw_error_text(const struct sw_error *error, char *buf, size_t size) {
     assert(size > 0);

@@ -10,30 +10,44 @@
 
 #include <stddef.h>
 
+/* One row for each: the name here, the code that scripts see, and the words. Two codes mean one thing on the way out and
+ * another on the way in (SW_STAGE_RECEIVE): `in` has the words for that, NULL where there is no difference.
+ *
+ *   X(name, code, words, in) */
+#define SW_ERRORS(X)                                                                                        \
+    X(OK, "OK", "no error", NULL)                                                                           \
+    X(SYSTEM, "ESYSTEM", "system error", NULL) /* the system said no: sw_error.sys holds its errno */       \
+    X(FULL, "EFULL", "queue full", "inbox full: poll first")                                                \
+    X(TOOBIG, "ETOOBIG", "message too large", NULL) /* than the limit, or than its length prefix can say */ \
+    X(CLOSED, "ECLOSED", "closed", NULL)            /* the client, or the engine, by its owner */           \
+    X(FORKED, "EFORKED", "not usable after fork", NULL)                                                     \
+    X(NOTFOUND, "ENOTFOUND", "host name not found", NULL)                                                   \
+    X(NONAME, "EAI_AGAIN", "name service does not answer", NULL)                                            \
+    X(FRAME, "EFRAME", "framing cannot carry this message", "it sent a message longer than max_message")    \
+    X(SELF, "ESELF", "connected to itself", NULL) /* RFC 9293, 3.5: simultaneous open */                    \
+    X(PEER, "EPEER", "the other side ended it", NULL)                                                       \
+    X(POLICY, "EPOLICY", "the host's policy does not allow it", NULL)
+
 enum sw_err {
-    SW_OK = 0,
-    SW_SYSTEM,   /* the system said no: sw_error.sys holds its errno */
-    SW_FULL,     /* EFULL      queue or inbox full */
-    SW_TOOBIG,   /* ETOOBIG    message larger than the limit or than its length prefix can say */
-    SW_CLOSED,   /* ECLOSED    the client, or the engine, was closed by its owner */
-    SW_FORKED,   /* EFORKED    used in the child of a fork */
-    SW_NOTFOUND, /* ENOTFOUND  the name does not exist */
-    SW_NONAME,   /* EAI_AGAIN  the name service does not answer */
-    SW_FRAME,    /* EFRAME     bad frame from the peer, or a message that its framing cannot carry */
-    SW_SELF,     /* ESELF      connected to itself (RFC 9293, 3.5: simultaneous open) */
-    SW_PEER,     /* EPEER      orderly end by the peer */
-    SW_POLICY,   /* EPOLICY    the embedding host does not allow it */
+#define SW_ERR_ENUM(name, code, words, in) SW_##name,
+    SW_ERRORS(SW_ERR_ENUM)
+#undef SW_ERR_ENUM
 };
 
 /* Where it happened; the order is that of a connection's life. */
+#define SW_STAGES(X)                                                          \
+    X(NONE, "none")                                                           \
+    X(START, "start")     /* starting the loop thread, or keeping it alive */ \
+    X(RESOLVE, "resolve") /* looking the name up */                           \
+    X(CONNECT, "connect") /* opening a socket, connecting it */               \
+    X(SEND, "send")                                                           \
+    X(RECEIVE, "receive")                                                     \
+    X(CLOSE, "close") /* our own end */
+
 enum sw_stage {
-    SW_STAGE_NONE = 0,
-    SW_STAGE_START,   /* starting the loop thread, or keeping it alive */
-    SW_STAGE_RESOLVE, /* looking the name up */
-    SW_STAGE_CONNECT, /* opening a socket, connecting it */
-    SW_STAGE_SEND,
-    SW_STAGE_RECEIVE,
-    SW_STAGE_CLOSE, /* our own end */
+#define SW_STAGE_ENUM(name, text) SW_STAGE_##name,
+    SW_STAGES(SW_STAGE_ENUM)
+#undef SW_STAGE_ENUM
 };
 
 struct sw_error {

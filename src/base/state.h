@@ -18,22 +18,27 @@
 #ifndef SW_BASE_STATE_H
 #define SW_BASE_STATE_H
 
+#define SW_STATES(X)                                                                                 \
+    X(IDLE, "idle")             /* nothing is done until connect() */                                \
+    X(RESOLVING, "resolving")   /* the name is being looked up */                                    \
+    X(CONNECTING, "connecting") /* a socket is on its way */                                         \
+    X(CONNECTED, "connected")                                                                        \
+    X(WAITING, "waiting") /* for the next attempt */                                                 \
+    X(CLOSING, "closing") /* a connection is being flushed or drained before its socket is closed */ \
+    X(CLOSED, "closed")   /* for good */
+
 enum sw_state {
-    SW_STATE_IDLE,       /* nothing is done until connect() */
-    SW_STATE_RESOLVING,  /* the name is being looked up */
-    SW_STATE_CONNECTING, /* a socket is on its way */
-    SW_STATE_CONNECTED,
-    SW_STATE_WAITING, /* for the next attempt */
-    SW_STATE_CLOSING, /* a connection is being flushed or drained before its socket is closed */
-    SW_STATE_CLOSED,  /* for good */
+#define SW_STATE_ENUM(name, text) SW_STATE_##name,
+    SW_STATES(SW_STATE_ENUM)
+#undef SW_STATE_ENUM
 };
 
-/* The name as scripts see it: "idle", "resolving", ... Static storage. */
+/* The name as scripts see it. Static storage. */
 static inline const char *sw_state_name(enum sw_state state) {
     static const char *const names[] = {
-        [SW_STATE_IDLE] = "idle",           [SW_STATE_RESOLVING] = "resolving", [SW_STATE_CONNECTING] = "connecting",
-        [SW_STATE_CONNECTED] = "connected", [SW_STATE_WAITING] = "waiting",     [SW_STATE_CLOSING] = "closing",
-        [SW_STATE_CLOSED] = "closed",
+#define SW_STATE_ROW(name, text) [SW_STATE_##name] = (text),
+        SW_STATES(SW_STATE_ROW)
+#undef SW_STATE_ROW
     };
     return names[state];
 }

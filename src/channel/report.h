@@ -17,17 +17,22 @@
 
 /* In the order of the contract's table; SW_EVENT_MESSAGE and SW_EVENT_LOST have no report of their own: messages lie in
  * pages, losses are told by the report of the end that caused them. */
+#define SW_EVENT_TABLE(X)       \
+    X(CONNECT, "connect")       \
+    X(MESSAGE, "message")       \
+    X(DRAIN, "drain")           \
+    X(ACKED, "acked")           \
+    X(LOST, "lost")             \
+    X(DISCONNECT, "disconnect") \
+    X(RETRY, "retry")           \
+    X(ERROR, "error")           \
+    X(LOG, "log")               \
+    X(CLOSE, "close")
+
 enum sw_event {
-    SW_EVENT_CONNECT,
-    SW_EVENT_MESSAGE,
-    SW_EVENT_DRAIN,
-    SW_EVENT_ACKED,
-    SW_EVENT_LOST,
-    SW_EVENT_DISCONNECT,
-    SW_EVENT_RETRY,
-    SW_EVENT_ERROR,
-    SW_EVENT_LOG,
-    SW_EVENT_CLOSE,
+#define SW_EVENT_ENUM(name, text) SW_EVENT_##name,
+    SW_EVENT_TABLE(SW_EVENT_ENUM)
+#undef SW_EVENT_ENUM
 };
 enum { SW_EVENTS = SW_EVENT_CLOSE + 1 };
 

@@ -10,10 +10,9 @@
 #include "host/check.h"
 
 static const char *const names[SW_EVENTS + 1] = {
-    [SW_EVENT_CONNECT] = "connect", [SW_EVENT_MESSAGE] = "message", [SW_EVENT_DRAIN] = "drain",
-    [SW_EVENT_ACKED] = "acked",     [SW_EVENT_LOST] = "lost",       [SW_EVENT_DISCONNECT] = "disconnect",
-    [SW_EVENT_RETRY] = "retry",     [SW_EVENT_ERROR] = "error",     [SW_EVENT_LOG] = "log",
-    [SW_EVENT_CLOSE] = "close",
+#define ROW(name, text) [SW_EVENT_##name] = (text),
+    SW_EVENT_TABLE(ROW)
+#undef ROW
 };
 
 const char *sw_event_name(enum sw_event event) { return names[event]; }
