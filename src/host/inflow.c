@@ -141,8 +141,10 @@ void sw_inflow_recount(struct client *client) {
 static void drop_reports(struct client *client, const struct sw_added *added) {
     size_t count = added->kept;
     for (const struct sw_report *report = added->dropped; report != NULL; report = report->next) count++;
-    client->unsettled += count * sizeof(struct sw_report);
-    client->told -= (ptrdiff_t)added->kept;
+    client->unsettled.bytes += count * sizeof(struct sw_report);
+    client->unsettled.reports += (unsigned)count;
+    client->unsettled.told -= (ptrdiff_t)added->kept;
+    client->serial++; /* what is at the head may be another one */
     sw_reports_free(added->dropped);
     count_reports(client);
 }
@@ -215,7 +217,7 @@ void sw_inflow_pass_loss(struct client *client) {
     if (kept != NULL) report->kept_ranges--;
     if (kept != NULL && sw_report_own_ranges(kept) == 0) {
         free(sw_reports_shift_kept(report));
-        client->told++;
+        client->unsettled.told++;
     }
     client->heard_count += is_heard(client, report);
     client->serial++;
@@ -234,12 +236,13 @@ void sw_inflow_pass_report(struct client *client) {
     client->report_count -= count_events(report);
     client->serial++;
     if (client->has_end && is_end(report)) client->has_end = has_later_end(client);
-    for (; report->kept != NULL; client->told++) free(sw_reports_shift_kept(report));
+    for (; report->kept != NULL; client->unsettled.told++) free(sw_reports_shift_kept(report));
     report->kept_ranges = 0;
     struct sw_inbox *in = &client->channel->in;
     if (report == &in->reserve) sw_channel_post_reserve_free(client->channel);
     if (report == &in->reserve || report == &in->final) return;
-    client->unsettled += sizeof *report;
+    client->unsettled.bytes += sizeof *report;
+    client->unsettled.reports++;
     free(report);
 }
 
@@ -266,10 +269,10 @@ static bool push_message(lua_State *L, struct client *client) {
 }
 
 static void pass_message(struct client *client) {
-    client->unsettled += sw_cursor_pass(&client->messages) + SW_MESSAGE_OVERHEAD;
+    client->unsettled.bytes += sw_cursor_pass(&client->messages) + SW_MESSAGE_OVERHEAD;
     client->passed++;
     client->serial++;
-    if (client->unsettled >= SETTLE_LUMP) sw_inflow_settle(client);
+    if (client->unsettled.bytes >= SETTLE_LUMP) sw_inflow_settle(client);
 }
 
 bool sw_inflow_take_message(lua_State *L, struct client *client) {
@@ -282,13 +285,10 @@ bool sw_inflow_take_message(lua_State *L, struct client *client) {
 }
 
 void sw_inflow_settle(struct client *client) {
-    ptrdiff_t told = client->told;
-    size_t bytes = client->unsettled;
-    client->told = 0;
-    client->unsettled = 0;
-    if (told != 0) sw_channel_post_told(client->channel, told);
-    if (bytes == 0) return;
-    sw_channel_post_credit(client->channel, bytes, &client->messages.emptied);
+    const struct sw_credit credit = client->unsettled;
+    if (credit.bytes == 0 && credit.told == 0) return;
+    client->unsettled = (struct sw_credit){0, 0, 0};
+    sw_channel_post_credit(client->channel, &credit, &client->messages.emptied);
 }
 
 void sw_inflow_drop_messages(struct client *client) {
