@@ -536,7 +536,7 @@ static void keeps_values(void) {
     channel->in.bytes = 10;
     channel->in.paused = true;
     CHECK(!take_batch(channel).slots.has_room);
-    sw_channel_post_credit(channel, 10, &none);
+    sw_channel_post_credit(channel, &(struct sw_credit){.bytes = 10}, &none);
     batch = take_batch(channel);
     CHECK(batch.slots.posted == SW_SLOT_CREDIT && batch.slots.has_room);
     channel->in.reserve_used = channel->in.reserve_taken = true;
@@ -702,7 +702,7 @@ static bool take_from(struct sw_channel *channel) {
     }
     CHECK_EQ(delivery.messages, got[index]);
     sw_pages_free(&delivery.pages);
-    sw_channel_post_credit(channel, bytes, &none);
+    sw_channel_post_credit(channel, &(struct sw_credit){.bytes = bytes}, &none);
     return some;
 }
 

@@ -163,6 +163,42 @@ static void full_page(void) {
     sw_page_free(page);
 }
 
+/* Puts a message of `size` bytes, which say which one it is; the odd ones are loose. */
+static void fill_one(struct sw_page *page, uint32_t size, uint32_t first) {
+    unsigned char bytes[64];
+    memset(bytes, (int)(first + page->ends), size);
+    sw_page_put(page, bytes, size);
+    sw_page_end(page, page->ends % 2 == 1 ? SW_END_LOOSE : 0);
+}
+
+static bool at_loose(uint32_t message, uint32_t before) {
+    return (message < before ? message : message - before) % 2 == 1;
+}
+
+/* Pages a little more than half full share, as far as whole messages fit. */
+static void moving(void) {
+    struct sw_page *a = sw_page_new(1000), *b = sw_page_new(1000);
+    while (a->used < 600) fill_one(a, 50, 0);
+    while (b->used < 600) fill_one(b, 50, 100);
+    uint32_t messages = a->ends + b->ends, bytes = a->used + b->used, before = a->ends;
+    sw_page_move_messages(a, b);
+    CHECK(a->ends > before && b->ends > 0);
+    CHECK(sw_page_room(a) < 50);
+    CHECK(a->ends + b->ends == messages && a->used + b->used == bytes);
+    for (uint32_t i = 0; i < messages; i++) {
+        const struct sw_page *page = i < a->ends ? a : b;
+        uint32_t at = i < a->ends ? i : i - a->ends;
+        CHECK_EQ(sw_page_end_at(page, at), (at + 1) * 50);
+        CHECK_EQ(sw_page_loose_at(page, at), at_loose(i, before));
+        CHECK_EQ(page->data[at * 50], i < before ? i : 100 + i - before);
+    }
+    uint32_t ends = a->ends;
+    sw_page_move_messages(a, b); /* no room for another */
+    CHECK_EQ(a->ends, ends);
+    sw_page_free(a);
+    sw_page_free(b);
+}
+
 static size_t used(const struct sw_pages *chain) {
     size_t size = 0;
     for (const struct sw_page *page = chain->head; page != NULL; page = page->next) size += page->used;
@@ -235,6 +271,7 @@ static const struct unit_test tests[] = {
     {"can end a message in a page that its bytes fill", full_page},
     {"joins chains in order", joining},
     {"is prefaulted, and freed one by one", prefaulting},
+    {"shares with a page that stays, as far as messages fit", moving},
     {"leaves little of a read's pages unused", fitting},
 };
 

@@ -149,6 +149,42 @@ static void drains_once(void) {
 
 static unsigned draw(uint64_t *seed, unsigned below) { return (unsigned)(sw_random(seed) * below); }
 
+/* What the inbox has merged merges again with what the host has. */
+static void merges_twice(void) {
+    struct sw_reports host;
+    fill(&host);
+    for (int round = 0; round < 3; round++) {
+        struct sw_reports inbox;
+        fill(&inbox);
+        for (int i = 0; i < 100; i++) connection(&inbox, 7, none, 0);
+        for (struct sw_report *report = sw_reports_take(&inbox), *next; report != NULL; report = next) {
+            next = report->next;
+            if (report->event == SW_EVENT_ACKED)
+                free(report);
+            else
+                add(&host, report);
+        }
+    }
+    CHECK_EQ(sw_reports_newest(&host)->merged, 299);
+    CHECK_EQ(host.count, SW_REPORTS_EACH + 2);
+    finish(&host);
+}
+
+/* What lies in the inbox itself stays in the list. */
+static void embedded(void) {
+    struct sw_reports list;
+    struct sw_report reserve = {.event = SW_EVENT_ERROR, .is_embedded = true};
+    fill(&list);
+    add(&list, make(SW_EVENT_ERROR, 0));
+    CHECK(sw_reports_add(&list, &reserve).dropped == NULL);
+    CHECK(sw_reports_newest(&list) == &reserve);
+    add(&list, make(SW_EVENT_ERROR, 0)); /* it tells of this one, too */
+    CHECK(sw_reports_newest(&list) == &reserve && reserve.merged == 1 && reserve.is_embedded);
+    for (; list.head != &reserve; free(sw_reports_shift(&list))) {
+    }
+    CHECK(sw_reports_shift(&list) == &reserve && list.head == NULL);
+}
+
 /* Reports are taken in between: no link leads to what was. */
 static void shifts(void) {
     uint64_t seed = unit_seed();
@@ -182,6 +218,8 @@ static const struct unit_test tests[] = {
     {"keeps what was lost, and joins what continues", keeps_losses},
     {"merges errors that tell of no loss", errors},
     {"keeps one drain", drains_once},
+    {"counts what was merged in one list and merges in another", merges_twice},
+    {"frees nothing that lies in the inbox", embedded},
     {"counts every connection, whatever is taken in between", shifts},
 };
 

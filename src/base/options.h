@@ -27,7 +27,7 @@ struct sw_options {
     double connect_timeout; /* seconds for one attempt, looking up included */
     double linger;          /* seconds that closing may spend flushing */
     double stall_timeout;   /* seconds without progress after which a busy connection is dead; 0 = off */
-    double spin;            /* seconds that the loop stays awake after traffic of this client; 0 = none */
+    double spin;            /* seconds that the loop, after traffic, and a wait look out before they sleep; 0 = none */
     struct sw_keepalive keepalive;
     bool nodelay;
 };

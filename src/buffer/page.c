@@ -134,6 +134,32 @@ bool sw_page_absorb(struct sw_page *page, const struct sw_page *other) {
     return true;
 }
 
+/* How many of the other page's messages fit. */
+static uint32_t count_fitting(const struct sw_page *page, const struct sw_page *other) {
+    size_t room = page->size - page->used - 4 * (size_t)page->ends;
+    uint32_t low = 0, high = other->ends;
+    while (low < high) {
+        uint32_t middle = low + (high - low + 1) / 2;
+        if (sw_page_end_at(other, middle - 1) + 4 * (size_t)middle <= room)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+void sw_page_move_messages(struct sw_page *page, struct sw_page *other) {
+    uint32_t count = page->pin == 0 && other->pin == 0 ? count_fitting(page, other) : 0;
+    if (count == 0) return;
+    uint32_t before = page->used, moved = sw_page_end_at(other, count - 1);
+    sw_page_put(page, other->data, moved);
+    for (uint32_t i = 0; i < count; i++) *sw_page_slot(page, page->ends++) = *sw_page_slot(other, i) + before;
+    memmove(other->data, other->data + moved, other->used - moved);
+    for (uint32_t i = count; i < other->ends; i++) *sw_page_slot(other, i - count) = *sw_page_slot(other, i) - moved;
+    other->used -= moved;
+    other->ends -= count;
+}
+
 bool sw_page_is_little(const struct sw_page *page) {
     return page->pin == 0 && page->used + 4 * (size_t)page->ends <= SW_PAGE_LITTLE;
 }

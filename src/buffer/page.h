@@ -89,6 +89,10 @@ void sw_pages_join(struct sw_pages *chain, struct sw_pages *other);
  * no room, and nothing was done. */
 bool sw_page_absorb(struct sw_page *page, const struct sw_page *other);
 
+/* Moves the messages that fit, from the first on, to the end of the first page; the others move to the front of theirs. For
+ * pages that stay for long: else each of two that are a little more than half full would take the memory of a whole one. */
+void sw_page_move_messages(struct sw_page *page, struct sw_page *other);
+
 /* So little is in the page (pinned bytes are never little) that to copy it costs less than to keep a page for it. */
 bool sw_page_is_little(const struct sw_page *page);
 

@@ -24,6 +24,12 @@ void sw_pool_put(struct sw_pool *pool, struct sw_pages *pages, unsigned most) {
     }
 }
 
+struct sw_pages sw_pool_cut(struct sw_pool *pool, unsigned most, size_t count) {
+    struct sw_pages excess = {NULL, NULL};
+    for (; pool->count > most && count > 0; count--) sw_pages_add(&excess, sw_pool_get(pool));
+    return excess;
+}
+
 struct sw_pages sw_pool_trim(struct sw_pool *pool) {
     struct sw_pages unneeded = {NULL, NULL};
     for (; pool->least > 0; pool->least--, pool->count--) sw_pages_add(&unneeded, sw_pages_shift(&pool->free));

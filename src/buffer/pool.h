@@ -37,6 +37,9 @@ void sw_pool_put(struct sw_pool *pool, struct sw_pages *pages, unsigned most);
 /* The client is busy. */
 static inline void sw_pool_open(struct sw_pool *pool) { pool->is_open = true; }
 
+/* Takes pages out, `count` at most, as long as it has more than `most`: to be freed. */
+struct sw_pages sw_pool_cut(struct sw_pool *pool, unsigned most, size_t count);
+
 /* From time to time: returns the pages that were not needed since the last time, to be freed. */
 struct sw_pages sw_pool_trim(struct sw_pool *pool);
 

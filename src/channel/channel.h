@@ -101,6 +101,14 @@ static inline void sw_channel_mark_gone(struct sw_channel *channel) {
  * become ready while the close command waits to be taken. */
 void sw_channel_drop_greeting(struct sw_channel *channel);
 
+/* With the lock held: how many pages the pool may have. Of the rooms of both directions the larger one: then all memory
+ * stays within both limits and the larger one's quarter. */
+static inline unsigned sw_channel_pool_room(const struct sw_channel *channel) {
+    unsigned out = sw_pool_room(channel->options->queue_limit, channel->out.bytes);
+    unsigned in = sw_pool_room(channel->options->inbox_limit, channel->in.bytes);
+    return out > in ? out : in;
+}
+
 /* With the lock held: must sw_channel_post_up follow, so that the host takes what is in the inbox? */
 static inline bool sw_channel_mark_up(struct sw_channel *channel) {
     if (channel->in.scheduled || channel->orphaned) return false;

@@ -82,7 +82,9 @@ static enum sw_err send_in_pages(struct sw_channel *channel, const struct sw_out
     sw_channel_lock(channel);
     *id = sw_outbox_join(&channel->out, &pages, size, message->pinned != NULL);
     bool tell = mark_filled(channel);
+    struct sw_pages excess = sw_pool_cut(&channel->pool, sw_channel_pool_room(channel), size / SW_PAGE_MAX + 1);
     sw_channel_unlock(channel);
+    sw_pages_free(&excess);
     if (tell) post_down(channel);
     return SW_OK;
 }
@@ -229,22 +231,23 @@ bool sw_channel_post_confirmed(struct sw_channel *channel, uint64_t id) {
     return reached;
 }
 
-void sw_channel_post_credit(struct sw_channel *channel, size_t bytes, struct sw_pages *emptied) {
-    size_t limit = channel->options->inbox_limit;
-    sw_channel_lock(channel);
-    bool has_room = sw_inbox_release(&channel->in, bytes, limit);
-    bool tell = has_room && post_slot(channel, SW_SLOT_CREDIT);
-    sw_pool_put(&channel->pool, emptied, sw_pool_room(limit, channel->in.bytes));
-    sw_channel_unlock(channel);
-    sw_pages_free(emptied);
-    if (tell) post_down(channel);
+/* With the lock held. True: the loop waits for that. */
+static bool subtract(struct sw_channel *channel, const struct sw_credit *credit) {
+    bool could_report = sw_inbox_can_report(&channel->in);
+    bool has_room = sw_inbox_release(&channel->in, credit->bytes, channel->options->inbox_limit);
+    channel->in.undelivered -= credit->reports;
+    channel->out.untold -= (size_t)credit->told;
+    bool may_drain = credit->told > 0 && channel->out.refused > 0;
+    return has_room || may_drain || could_report != sw_inbox_can_report(&channel->in);
 }
 
-void sw_channel_post_told(struct sw_channel *channel, ptrdiff_t count) {
+void sw_channel_post_credit(struct sw_channel *channel, const struct sw_credit *credit, struct sw_pages *emptied) {
     sw_channel_lock(channel);
-    channel->out.untold -= (size_t)count;
-    bool tell = channel->out.refused > 0 && post_slot(channel, SW_SLOT_CREDIT); /* a drain may be due */
+    bool is_awaited = subtract(channel, credit);
+    bool tell = is_awaited && post_slot(channel, SW_SLOT_CREDIT);
+    sw_pool_put(&channel->pool, emptied, sw_channel_pool_room(channel));
     sw_channel_unlock(channel);
+    sw_pages_free(emptied);
     if (tell) post_down(channel);
 }
 
@@ -289,11 +292,8 @@ void sw_channel_set_greeting(struct sw_channel *channel, struct sw_greeting *gre
 void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery) {
     SW_ON_HOST_THREAD();
     sw_channel_lock(channel);
-    bool was_held = channel->in.reports.count >= SW_REPORTS_MAX;
     sw_inbox_take(&channel->in, delivery);
-    bool tell = was_held && post_slot(channel, SW_SLOT_CREDIT);
     sw_channel_unlock(channel);
-    if (tell) post_down(channel);
 }
 
 void sw_channel_wake_on(struct sw_channel *channel, enum sw_wake_on wake_on) {

@@ -49,12 +49,15 @@ void sw_channel_withdraw(struct sw_channel *channel);
 /* Messages up to `id` need no replay any more. False: one of them was never handed over. */
 bool sw_channel_post_confirmed(struct sw_channel *channel, uint64_t id);
 
-/* Delivered bytes no longer count; the loop hears of it when it may read again. Large pages that they have left empty go
- * to the pool, or are freed. */
-void sw_channel_post_credit(struct sw_channel *channel, size_t bytes, struct sw_pages *emptied);
+/* What the host is done with. */
+struct sw_credit {
+    size_t bytes;     /* of the inbox, delivered: they count no longer */
+    unsigned reports; /* likewise */
+    ptrdiff_t told;   /* of the outbox: reports that were kept for their ranges and are told; less those kept anew */
+};
 
-/* So many reports that were kept for their ranges are told (negative: kept anew) and count no longer. */
-void sw_channel_post_told(struct sw_channel *channel, ptrdiff_t count);
+/* The loop hears of it when it may read, dial or accept again. Large pages that are empty go to the pool, or are freed. */
+void sw_channel_post_credit(struct sw_channel *channel, const struct sw_credit *credit, struct sw_pages *emptied);
 
 /* The report from the reserved slot of the inbox was delivered: the loop may read, and use the slot, again. */
 void sw_channel_post_reserve_free(struct sw_channel *channel);

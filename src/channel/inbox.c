@@ -13,16 +13,20 @@ void sw_inbox_drop(struct sw_inbox *inbox) {
     inbox->reserve_used = false;
 }
 
-void sw_inbox_put(struct sw_inbox *inbox, struct sw_pages *pages, uint64_t count, size_t bytes) {
-    sw_pages_join(&inbox->pages, pages);
+static void count_messages(struct sw_inbox *inbox, uint64_t count, size_t bytes) {
     inbox->messages += count;
     inbox->bytes += bytes;
+    inbox->untaken += bytes;
+}
+
+void sw_inbox_put(struct sw_inbox *inbox, struct sw_pages *pages, uint64_t count, size_t bytes) {
+    sw_pages_join(&inbox->pages, pages);
+    count_messages(inbox, count, bytes);
 }
 
 bool sw_inbox_merge(struct sw_inbox *inbox, const struct sw_page *page, uint64_t count, size_t bytes) {
     if (inbox->pages.tail == NULL || !sw_page_absorb(inbox->pages.tail, page)) return false;
-    inbox->messages += count;
-    inbox->bytes += bytes;
+    count_messages(inbox, count, bytes);
     return true;
 }
 
@@ -32,6 +36,8 @@ struct sw_added sw_inbox_report(struct sw_inbox *inbox, struct sw_report *report
     struct sw_added added = sw_reports_add(&inbox->reports, report);
     inbox->bytes -= before * sizeof *report;
     inbox->bytes += inbox->reports.count * sizeof *report;
+    inbox->undelivered -= before;
+    inbox->undelivered += inbox->reports.count;
     return added;
 }
 
@@ -39,6 +45,7 @@ static void fill(struct sw_report *slot, const struct sw_report *report, uint64_
     *slot = *report;
     slot->next = NULL;
     slot->after = after;
+    slot->is_embedded = true;
 }
 
 void sw_inbox_reserve(struct sw_inbox *inbox, const struct sw_report *report) {
@@ -64,6 +71,7 @@ void sw_inbox_take(struct sw_inbox *inbox, struct sw_delivery *delivery) {
     delivery->final = inbox->finished ? &inbox->final : NULL;
     inbox->reserve_taken = inbox->reserve_used;
     inbox->pages = (struct sw_pages){NULL, NULL};
+    inbox->untaken = 0;
     inbox->finished = inbox->scheduled = false;
 }
 

@@ -27,7 +27,9 @@ struct sw_inbox {
     bool scheduled;            /* the channel stands in the engine's list for the host */
     bool paused;               /* loop sets when full, host clears when half empty again */
     uint64_t messages;         /* loop: put so far, over the client's life */
-    size_t bytes;              /* loop adds, host subtracts on delivery */
+    size_t bytes;              /* loop adds, host subtracts on delivery; reports, too */
+    size_t untaken;            /* of messages, still in `pages` */
+    unsigned undelivered;      /* reports: loop adds, host subtracts on delivery */
 };
 
 /* What the host takes in one swap. */
@@ -43,7 +45,7 @@ void sw_inbox_init(struct sw_inbox *inbox);
 
 /* False: there might be no place for what a connection that is begun now tells at its end. */
 static inline bool sw_inbox_can_report(const struct sw_inbox *inbox) {
-    return !inbox->reserve_used && inbox->reports.count < SW_REPORTS_MAX;
+    return !inbox->reserve_used && inbox->undelivered < SW_REPORTS_MAX;
 }
 
 /* Drops everything that was not taken. */

@@ -33,7 +33,7 @@ void sw_channel_take_batch(struct sw_channel *channel, struct sw_batch *batch) {
 /* With the lock held; what remains is to be freed without it. */
 static void put_pages(struct sw_channel *channel, struct sw_pages *pages) {
     sw_pool_open(&channel->pool);
-    sw_pool_put(&channel->pool, pages, sw_pool_room(channel->options->queue_limit, channel->out.bytes));
+    sw_pool_put(&channel->pool, pages, sw_channel_pool_room(channel));
 }
 
 /* What a host is to be told of progress. */
@@ -160,7 +160,7 @@ bool sw_channel_post_messages(struct sw_channel *channel, struct sw_pages *pages
     bool is_little = pages->head == pages->tail && sw_page_is_little(pages->head);
     sw_channel_lock(channel);
     bool is_merged = is_little && sw_inbox_merge(&channel->in, pages->head, count, bytes);
-    size_t backlog = channel->in.bytes;
+    size_t backlog = channel->in.untaken;
     /* A script that does not take what comes a little at a time would soon have a page for each message: it gets a page
      * with room, the more, the more it has not taken. */
     if (is_little && !is_merged && backlog >= pages->head->size) {
@@ -171,7 +171,9 @@ bool sw_channel_post_messages(struct sw_channel *channel, struct sw_pages *pages
     if (!is_merged) sw_inbox_put(&channel->in, pages, count, bytes);
     bool tell = sw_channel_mark_up(channel), wake = note_full(channel);
     bool paused = channel->in.paused;
+    struct sw_pages excess = sw_pool_cut(&channel->pool, sw_channel_pool_room(channel), SIZE_MAX);
     sw_channel_unlock(channel);
+    sw_pages_free(&excess);
     if (is_merged) sw_pages_free(pages);
     notify_host(channel, tell, wake);
     return paused;

@@ -52,7 +52,8 @@ struct sw_report {
     uint64_t after; /* messages put into the inbox before it, over the client's life */
     enum sw_event event : 8;
     enum sw_log log : 8;   /* log */
-    bool will_retry;       /* disconnect */
+    bool will_retry : 1;   /* disconnect */
+    bool is_embedded : 1;  /* lies in the inbox: not to be freed */
     uint16_t port;         /* of the peer in question ... */
     struct sw_ip address;  /* ... and its address */
     uint32_t attempt;      /* connect, retry, log: 1 is the first after a success or a command */

@@ -87,12 +87,13 @@ static struct sw_added merge(struct sw_reports *list, struct sw_report *report) 
     struct sw_report *connect = *list->quiet, *disconnect = connect->next, *retries = disconnect->next;
     struct sw_report *reconnect = *list->opened, *dropped = connect;
     assert(disconnect->event == SW_EVENT_DISCONNECT && reconnect->event == SW_EVENT_CONNECT);
-    *list->opened = NULL; /* ends the retries, if there are any */
+    assert(!disconnect->is_embedded); /* while that slot is in use, no connection begins */
+    *list->opened = NULL;             /* ends the retries, if there are any */
     if (retries == reconnect) retries = NULL;
     list->count -= 2;
     for (const struct sw_report *retry = retries; retry != NULL; retry = retry->next) list->count--;
-    reconnect->merged = connect->merged + 1;
-    report->merged = disconnect->merged + 1;
+    reconnect->merged += connect->merged + 1; /* from another list, they may stand for many already */
+    report->merged += disconnect->merged + 1;
     *list->quiet = reconnect;
     list->tail = &reconnect->next;
     append(list, report);
@@ -117,20 +118,21 @@ static struct sw_added add_disconnect(struct sw_reports *list, struct sw_report 
     return added;
 }
 
-/* Two retries, or two errors that tell of no loss. */
+/* Two retries, or two errors that tell of no loss; the later is to be dropped. */
 static bool is_alike(const struct sw_report *newest, const struct sw_report *later) {
+    if (later->is_embedded) return false;
     if (newest->event != later->event || sw_report_ranges(newest) + sw_report_ranges(later) > 0) return false;
     return later->event == SW_EVENT_RETRY || later->event == SW_EVENT_ERROR;
 }
 
 /* The newest report tells from now on what the later one does. */
 static void supersede(struct sw_report *newest, const struct sw_report *later) {
-    uint64_t after = newest->after;
-    uint32_t merged = newest->merged + 1;
+    const struct sw_report before = *newest;
     *newest = *later;
-    newest->after = after;
-    newest->merged = merged;
     newest->next = NULL;
+    newest->after = before.after;
+    newest->is_embedded = before.is_embedded;
+    newest->merged += before.merged + 1;
 }
 
 struct sw_added sw_reports_add(struct sw_reports *list, struct sw_report *report) {

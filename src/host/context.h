@@ -23,6 +23,7 @@
 
 #include "base/processors.h"
 #include "buffer/cursor.h"
+#include "channel/host_end.h"
 #include "channel/report.h"
 #include "channel/reports.h"
 #include "host/policy.h"
@@ -58,11 +59,10 @@ struct client {
     struct sw_cursor messages;
     uint64_t taken, passed; /* messages taken, messages delivered or dropped: in all */
     struct sw_reports reports;
-    unsigned report_count; /* of the events they stand for: losses are told apart */
-    unsigned heard_count;  /* of the reports for which a handler is set */
-    uint64_t ends_taken;   /* reports of an end */
-    size_t uncredited;     /* delivered bytes that the channel has not been told of ... */
-    ptrdiff_t told;        /* ... and reports that were kept for their ranges, less those kept anew */
+    unsigned report_count;      /* of the events they stand for: losses are told apart */
+    unsigned heard_count;       /* of the reports for which a handler is set */
+    uint64_t ends_taken;        /* reports of an end */
+    struct sw_credit uncredited; /* what the channel has not been told of */
 };
 
 static inline bool sw_client_hears(const struct client *client, enum sw_event event) {

@@ -134,8 +134,10 @@ void sw_receiveq_recount(struct client *client) {
 static void drop_reports(struct client *client, const struct sw_added *added) {
     size_t count = added->kept;
     for (const struct sw_report *report = added->dropped; report != NULL; report = report->next) count++;
-    client->uncredited += count * sizeof(struct sw_report);
-    client->told -= (ptrdiff_t)added->kept;
+    client->uncredited.bytes += count * sizeof(struct sw_report);
+    client->uncredited.reports += (unsigned)count;
+    client->uncredited.told -= (ptrdiff_t)added->kept;
+    client->serial++; /* what is at the head may be another one */
     sw_reports_free(added->dropped);
     count_reports(client);
 }
@@ -208,7 +210,7 @@ void sw_receiveq_pass_loss(struct client *client) {
     if (kept != NULL) report->kept_ranges--;
     if (kept != NULL && sw_report_own_ranges(kept) == 0) {
         free(sw_reports_shift_kept(report));
-        client->told++;
+        client->uncredited.told++;
     }
     client->heard_count += is_heard(client, report);
     client->serial++;
@@ -227,12 +229,13 @@ void sw_receiveq_pass_report(struct client *client) {
     client->report_count -= count_events(report);
     client->serial++;
     if (client->has_end && is_end(report)) client->has_end = has_later_end(client);
-    for (; report->kept != NULL; client->told++) free(sw_reports_shift_kept(report));
+    for (; report->kept != NULL; client->uncredited.told++) free(sw_reports_shift_kept(report));
     report->kept_ranges = 0;
     struct sw_inbox *in = &client->channel->in;
     if (report == &in->reserve) sw_channel_post_reserve_free(client->channel);
     if (report == &in->reserve || report == &in->final) return;
-    client->uncredited += sizeof *report;
+    client->uncredited.bytes += sizeof *report;
+    client->uncredited.reports++;
     free(report);
 }
 
@@ -259,10 +262,10 @@ static bool push_message(lua_State *L, struct client *client) {
 }
 
 static void pass_message(struct client *client) {
-    client->uncredited += sw_cursor_pass(&client->messages) + SW_MESSAGE_OVERHEAD;
+    client->uncredited.bytes += sw_cursor_pass(&client->messages) + SW_MESSAGE_OVERHEAD;
     client->passed++;
     client->serial++;
-    if (client->uncredited >= SW_CREDIT_LUMP) sw_receiveq_post_credit(client);
+    if (client->uncredited.bytes >= SW_CREDIT_LUMP) sw_receiveq_post_credit(client);
 }
 
 bool sw_receiveq_take_message(lua_State *L, struct client *client) {
@@ -275,13 +278,10 @@ bool sw_receiveq_take_message(lua_State *L, struct client *client) {
 }
 
 void sw_receiveq_post_credit(struct client *client) {
-    ptrdiff_t told = client->told;
-    size_t bytes = client->uncredited;
-    client->told = 0;
-    client->uncredited = 0;
-    if (told != 0) sw_channel_post_told(client->channel, told);
-    if (bytes == 0) return;
-    sw_channel_post_credit(client->channel, bytes, &client->messages.emptied);
+    const struct sw_credit credit = client->uncredited;
+    if (credit.bytes == 0 && credit.told == 0) return;
+    client->uncredited = (struct sw_credit){0, 0, 0};
+    sw_channel_post_credit(client->channel, &credit, &client->messages.emptied);
 }
 
 void sw_receiveq_drop_messages(struct client *client) {

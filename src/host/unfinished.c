@@ -148,6 +148,7 @@ static int next(lua_State *L) {
         lua_settop(L, 1);
         if (!push_message(L, iterator)) continue;
         sw_cursor_pass(&iterator->left->cursor);
+        sw_pages_free(&iterator->left->cursor.emptied); /* nothing fills them again */
         iterator->left->id++;
         return 3;
     }

@@ -181,7 +181,11 @@ static int look_message(lua_State *L, struct client *client, void *subject) {
     if (take_message(L, client)) return 1;
     bool has_ended = snapshot.state == SW_STATE_IDLE || snapshot.state == SW_STATE_CLOSED;
     if (has_ended || client->ends_taken == ends) sw_receiveq_pass_end(client); /* what ended, began again since */
-    return has_ended ? push_end(L, client, &snapshot) : 0;
+    if (has_ended) return push_end(L, client, &snapshot);
+    sw_receiveq_post_credit(client);
+    sw_channel_snapshot(client->channel, &snapshot);
+    return snapshot.paused && sw_receiveq_messages(client) == 0 ? inbox_full(L)
+                                                              : 0; /* reports fill it: nothing is read */
 }
 
 static const struct sw_goal message = {look_message, "no message from %s yet", SW_WAKE_ON_STATE};
@@ -192,7 +196,8 @@ static const struct sw_goal message = {look_message, "no message from %s yet", S
  * @treturn[1] string message
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ETIMEDOUT (none there), EINTR, ENOTCONN, ECLOSED, EFORKED, or how the connection ended
+ * @treturn[2] string code: ETIMEDOUT (none there), EINTR, EFULL (unread events stop the reading: poll first), ENOTCONN,
+ * ECLOSED, EFORKED, or how the connection ended
  * @raise a message handler is set, invalid timeout
  */
 int sw_method_receive(lua_State *L) {

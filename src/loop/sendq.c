@@ -124,6 +124,8 @@ void sw_sendq_put(struct sw_sendq *queue, struct sw_pages *pages) {
     /* A slow sender's messages arrive one to a page, and may stay here for long: they share one. */
     if (queue->pages.tail != NULL && pages->head != NULL && sw_page_absorb(queue->pages.tail, pages->head))
         drop_page(queue, sw_pages_shift(pages));
+    if (queue->mode == SW_RETAIN_UNCONFIRMED && queue->pages.tail != NULL && pages->head != NULL)
+        sw_page_move_messages(queue->pages.tail, pages->head);
     sw_pages_join(&queue->pages, pages);
     if (queue->kept.page == NULL) { /* it was empty */
         enter_page(&queue->kept, queue->pages.head);
