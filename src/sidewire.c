@@ -17,8 +17,8 @@
 #include <stdint.h>
 
 #include "channel/engine.h"
-#include "host/functions.h"
 #include "host/context.h"
+#include "host/functions.h"
 #include "host/module.h"
 #include "host/policy.h"
 #include "host/userdata.h"

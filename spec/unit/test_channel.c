@@ -147,20 +147,20 @@ static void needs(void) {
 
 static void drains(void) {
     struct sw_outbox outbox = {.bytes = 100};
-    CHECK(!sw_outbox_release(&outbox, 50, 100)); /* nothing was refused */
+    CHECK(!sw_outbox_credit(&outbox, 50, 100)); /* nothing was refused */
     outbox.bytes = 100;
     CHECK_EQ(sw_outbox_admit(&outbox, 10, 100), SW_FULL);
-    CHECK(!sw_outbox_release(&outbox, 49, 100)); /* less than half is free */
-    CHECK(sw_outbox_release(&outbox, 1, 100));
-    CHECK(!sw_outbox_release(&outbox, 50, 100)); /* once */
+    CHECK(!sw_outbox_credit(&outbox, 49, 100)); /* less than half is free */
+    CHECK(sw_outbox_credit(&outbox, 1, 100));
+    CHECK(!sw_outbox_credit(&outbox, 50, 100)); /* once */
     outbox.bytes = 100;
     CHECK_EQ(sw_outbox_admit(&outbox, 80 - SW_MESSAGE_OVERHEAD, 100), SW_FULL);
-    CHECK(!sw_outbox_release(&outbox, 79, 100)); /* not yet what was refused */
-    CHECK(sw_outbox_release(&outbox, 1, 100));
+    CHECK(!sw_outbox_credit(&outbox, 79, 100)); /* not yet what was refused */
+    CHECK(sw_outbox_credit(&outbox, 1, 100));
     outbox.bytes = 100;
     CHECK_EQ(sw_outbox_admit(&outbox, 100, 100), SW_FULL);
-    CHECK(!sw_outbox_release(&outbox, 99, 100));
-    CHECK(sw_outbox_release(&outbox, 1, 100)); /* an empty queue takes it */
+    CHECK(!sw_outbox_credit(&outbox, 99, 100));
+    CHECK(sw_outbox_credit(&outbox, 1, 100)); /* an empty queue takes it */
 }
 
 /* --- inbox --- */
@@ -189,7 +189,7 @@ static void takes(void) {
     put_message(&inbox, "three");
     const struct sw_report end = {.event = SW_EVENT_DISCONNECT}, last = {.event = SW_EVENT_CLOSE};
     sw_inbox_reserve(&inbox, &end);
-    sw_inbox_finish(&inbox, &last);
+    sw_inbox_put_last(&inbox, &last);
     size_t bytes = inbox.bytes;
     CHECK_EQ(bytes, 11 + 3 * SW_MESSAGE_OVERHEAD + 2 * sizeof(struct sw_report));
     sw_inbox_take(&inbox, &delivery);
@@ -219,13 +219,13 @@ static void pauses(void) {
     struct sw_inbox inbox;
     sw_inbox_init(&inbox);
     inbox.bytes = 100;
-    CHECK(!sw_inbox_release(&inbox, 10, 100)); /* was not paused */
+    CHECK(!sw_inbox_credit(&inbox, 10, 100)); /* was not paused */
     inbox.paused = true;
-    CHECK(!sw_inbox_release(&inbox, 39, 100));
+    CHECK(!sw_inbox_credit(&inbox, 39, 100));
     CHECK(inbox.paused);
-    CHECK(sw_inbox_release(&inbox, 1, 100)); /* half empty */
+    CHECK(sw_inbox_credit(&inbox, 1, 100)); /* half empty */
     CHECK(!inbox.paused);
-    CHECK(!sw_inbox_release(&inbox, 50, 100));
+    CHECK(!sw_inbox_credit(&inbox, 50, 100));
 }
 
 static void reserves(void) {
@@ -524,7 +524,7 @@ static void keeps_values(void) {
     post(channel, SW_CONNECT);
     struct sw_batch batch = take_batch(channel);
     sw_commands_free(batch.commands);
-    CHECK(batch.slots.interest.messages && batch.slots.has_room && batch.slots.confirmed == 0);
+    CHECK(batch.slots.interest.messages && batch.slots.has_credit && batch.slots.confirmed == 0);
     channel->gauges.reached = 7;
     CHECK(!sw_channel_post_confirmed(channel, 8));
     CHECK(sw_channel_post_confirmed(channel, 6));
@@ -535,14 +535,14 @@ static void keeps_values(void) {
     CHECK(batch.slots.confirmed == 6 && !batch.slots.interest.messages);
     channel->in.bytes = 10;
     channel->in.paused = true;
-    CHECK(!take_batch(channel).slots.has_room);
+    CHECK(!take_batch(channel).slots.has_credit);
     sw_channel_post_credit(channel, &(struct sw_credit){.bytes = 10}, &none);
     batch = take_batch(channel);
-    CHECK(batch.slots.posted == SW_SLOT_CREDIT && batch.slots.has_room);
+    CHECK(batch.slots.posted == SW_SLOT_CREDIT && batch.slots.has_credit);
     channel->in.reserve_used = channel->in.reserve_taken = true;
     sw_channel_post_reserve_free(channel);
     batch = take_batch(channel);
-    CHECK(batch.slots.posted == SW_SLOT_CREDIT && batch.slots.has_room);
+    CHECK(batch.slots.posted == SW_SLOT_CREDIT && batch.slots.has_credit);
     post(channel, SW_CONNECT); /* the loop may have ended, without a word: the next one has to learn all */
     batch = take_batch(channel);
     sw_commands_free(batch.commands);

@@ -13,9 +13,9 @@ struct row {
 
 static const struct row rows[] = {
     {EVENT_CONNECT, CONN_IDLE, ANY, ANY, ANY, true, ANY, STEP_DIAL},
-    {EVENT_CONNECT, CONN_IDLE, ANY, ANY, ANY, false, ANY, STEP_AWAIT_ROOM},
+    {EVENT_CONNECT, CONN_IDLE, ANY, ANY, ANY, false, ANY, STEP_AWAIT_PLACE},
     {EVENT_CONNECT, CONN_WAITING, ANY, ANY, ANY, true, ANY, STEP_DIAL},
-    {EVENT_CONNECT, CONN_WAITING, ANY, ANY, ANY, false, ANY, STEP_AWAIT_ROOM},
+    {EVENT_CONNECT, CONN_WAITING, ANY, ANY, ANY, false, ANY, STEP_AWAIT_PLACE},
     {EVENT_CONNECT, CONN_DIALING, ANY, false, ANY, ANY, ANY, STEP_REDIAL},
     {EVENT_CONNECT, CONN_OPEN, ANY, false, ANY, ANY, ANY, STEP_SHUT_DOWN},
     {EVENT_CONNECT, CONN_CLOSING, GOAL_RETRY, ANY, ANY, ANY, ANY, STEP_AIM_REDIAL},
@@ -39,9 +39,9 @@ static const struct row rows[] = {
     {EVENT_RECONNECT, CONN_WAITING, ANY, ANY, true, ANY, false, STEP_RESCHEDULE},
 
     {EVENT_DUE, CONN_IDLE, ANY, ANY, ANY, true, ANY, STEP_DIAL},
-    {EVENT_DUE, CONN_IDLE, ANY, ANY, ANY, false, ANY, STEP_AWAIT_ROOM},
+    {EVENT_DUE, CONN_IDLE, ANY, ANY, ANY, false, ANY, STEP_AWAIT_PLACE},
     {EVENT_DUE, CONN_WAITING, ANY, ANY, ANY, true, ANY, STEP_DIAL},
-    {EVENT_DUE, CONN_WAITING, ANY, ANY, ANY, false, ANY, STEP_AWAIT_ROOM},
+    {EVENT_DUE, CONN_WAITING, ANY, ANY, ANY, false, ANY, STEP_AWAIT_PLACE},
 
     {EVENT_READY, CONN_DIALING, ANY, ANY, ANY, ANY, ANY, STEP_OPEN},
     {EVENT_FAILED, CONN_DIALING, ANY, ANY, true, ANY, ANY, STEP_WAIT},
@@ -68,8 +68,8 @@ static struct conn_facts facts_of(int bits) {
     return (struct conn_facts){
         .is_same = bits & 1,
         .may_retry = bits & 2,
-        .has_room = bits & 4,
-        .needs_room = bits & 8,
+        .has_place = bits & 4,
+        .needs_place = bits & 8,
     };
 }
 
@@ -77,7 +77,7 @@ static bool fits(int wanted, int is) { return wanted == ANY || wanted == is; }
 
 static bool matches(const struct row *row, int state, int goal, int event, struct conn_facts facts) {
     return row->event == event && row->state == state && fits(row->goal, goal) && fits(row->same, facts.is_same) &&
-           fits(row->retry, facts.may_retry) && fits(row->room, facts.has_room) && fits(row->held, facts.needs_room);
+           fits(row->retry, facts.may_retry) && fits(row->room, facts.has_place) && fits(row->held, facts.needs_place);
 }
 
 typedef void visitor(int state, int goal, int event, struct conn_facts facts);
@@ -108,7 +108,7 @@ static void compare(int state, int goal, int event, struct conn_facts facts) {
     CHECK(found <= 1);
     if (!CHECK_EQ(next(state, goal, event, facts), want))
         printf("# state %d, goal %d, event %d, same %d, retry %d, room %d, held %d\n", state, goal, event,
-               facts.is_same, facts.may_retry, facts.has_room, facts.needs_room);
+               facts.is_same, facts.may_retry, facts.has_place, facts.needs_place);
 }
 
 static void every_situation(void) {
@@ -118,7 +118,7 @@ static void every_situation(void) {
 }
 
 static bool begins(enum conn_step step) {
-    return step == STEP_DIAL || step == STEP_AWAIT_ROOM || step == STEP_REDIAL || step == STEP_WAIT ||
+    return step == STEP_DIAL || step == STEP_AWAIT_PLACE || step == STEP_REDIAL || step == STEP_WAIT ||
            step == STEP_END_WAIT || step == STEP_END_REDIAL || step == STEP_AIM_REDIAL || step == STEP_OPEN;
 }
 
@@ -130,8 +130,8 @@ static void rests_when_closed(int state, int goal, int event, struct conn_facts 
 static void closed_is_final(void) { visit_all(rests_when_closed); }
 
 static void dials_only_with_room(int state, int goal, int event, struct conn_facts facts) {
-    if (!facts.has_room) CHECK(next(state, goal, event, facts) != STEP_DIAL);
-    if (facts.has_room) CHECK(next(state, goal, event, facts) != STEP_AWAIT_ROOM);
+    if (!facts.has_place) CHECK(next(state, goal, event, facts) != STEP_DIAL);
+    if (facts.has_place) CHECK(next(state, goal, event, facts) != STEP_AWAIT_PLACE);
 }
 
 static void room(void) { visit_all(dials_only_with_room); }

@@ -63,7 +63,7 @@ struct sw_channel {
     struct sw_command *commands, **commands_tail; /* host adds, loop takes and frees */
     struct sw_command close_command;              /* so that closing needs no memory */
     uint64_t command;                             /* host: number of the newest command */
-    struct sw_slots slots;        /* host posts, loop takes, which also computes has_room, can_report, pages */
+    struct sw_slots slots;        /* host posts, loop takes, which also computes has_credit, can_report, pages */
     struct sw_greeting *greeting; /* host: one reference, for the next connection; NULL: none */
     struct sw_copy copy;          /* loop puts, host takes */
     struct sw_gauges gauges;

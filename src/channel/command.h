@@ -60,7 +60,7 @@ struct sw_interest {
 /* The values are the newest ones whether they were posted or not. */
 struct sw_slots {
     unsigned posted; /* bits of enum sw_slot: posted since the loop took them last */
-    bool has_room;   /* credit: the inbox has room for what reading brings ... */
+    bool has_credit; /* credit: the inbox has room for what reading brings ... */
     bool can_report; /* ... and for what dialling does */
     struct sw_interest interest;
     unsigned pages;     /* how many to prefault for the host */

@@ -234,11 +234,11 @@ bool sw_channel_post_confirmed(struct sw_channel *channel, uint64_t id) {
 /* With the lock held. True: the loop waits for that. */
 static bool subtract(struct sw_channel *channel, const struct sw_credit *credit) {
     bool could_report = sw_inbox_can_report(&channel->in);
-    bool has_room = sw_inbox_release(&channel->in, credit->bytes, channel->options->inbox_limit);
+    bool has_credit = sw_inbox_credit(&channel->in, credit->bytes, channel->options->inbox_limit);
     channel->in.undelivered -= credit->reports;
     channel->out.untold -= (size_t)credit->told;
     bool may_drain = credit->told > 0 && channel->out.refused > 0;
-    return has_room || may_drain || could_report != sw_inbox_can_report(&channel->in);
+    return has_credit || may_drain || could_report != sw_inbox_can_report(&channel->in);
 }
 
 void sw_channel_post_credit(struct sw_channel *channel, const struct sw_credit *credit, struct sw_pages *emptied) {
@@ -324,7 +324,7 @@ void sw_channel_snapshot(struct sw_channel *channel, struct sw_snapshot *snapsho
     snapshot->gone = channel->gone;
     snapshot->paused = channel->in.paused || channel->in.reserve_used;
     snapshot->held = !sw_inbox_can_report(&channel->in);
-    snapshot->undelivered = channel->in.bytes > 0 || channel->in.reserve_used || channel->in.finished;
+    snapshot->undelivered = channel->in.bytes > 0 || channel->in.reserve_used || channel->in.has_last;
     snapshot->accepted = channel->out.last_id;
     measure_queue(channel, snapshot);
     snapshot->inbox_bytes = channel->in.bytes;
@@ -352,7 +352,7 @@ static struct sw_pages lose_queue(struct sw_channel *channel, struct sw_report *
 static bool finish(struct sw_channel *channel, const struct sw_report *last) {
     channel->state = SW_STATE_CLOSED;
     sw_channel_mark_gone(channel);
-    sw_inbox_finish(&channel->in, last);
+    sw_inbox_put_last(&channel->in, last);
     return sw_channel_mark_up(channel);
 }
 

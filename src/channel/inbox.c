@@ -58,9 +58,9 @@ void sw_inbox_reserve(struct sw_inbox *inbox, const struct sw_report *report) {
     inbox->reserve_used = true;
 }
 
-void sw_inbox_finish(struct sw_inbox *inbox, const struct sw_report *report) {
+void sw_inbox_put_last(struct sw_inbox *inbox, const struct sw_report *report) {
     fill(&inbox->final, report, inbox->messages);
-    inbox->finished = true;
+    inbox->has_last = true;
 }
 
 void sw_inbox_take(struct sw_inbox *inbox, struct sw_delivery *delivery) {
@@ -68,14 +68,14 @@ void sw_inbox_take(struct sw_inbox *inbox, struct sw_delivery *delivery) {
     delivery->reports = sw_reports_take(&inbox->reports);
     delivery->messages = inbox->messages;
     delivery->reserve = inbox->reserve_used && !inbox->reserve_taken ? &inbox->reserve : NULL;
-    delivery->final = inbox->finished ? &inbox->final : NULL;
+    delivery->final = inbox->has_last ? &inbox->final : NULL;
     inbox->reserve_taken = inbox->reserve_used;
     inbox->pages = (struct sw_pages){NULL, NULL};
     inbox->untaken = 0;
-    inbox->finished = inbox->scheduled = false;
+    inbox->has_last = inbox->scheduled = false;
 }
 
-bool sw_inbox_release(struct sw_inbox *inbox, size_t bytes, size_t limit) {
+bool sw_inbox_credit(struct sw_inbox *inbox, size_t bytes, size_t limit) {
     assert(bytes <= inbox->bytes);
     inbox->bytes -= bytes;
     if (!inbox->paused || inbox->bytes > limit / 2) return false;

@@ -23,7 +23,7 @@ struct sw_inbox {
     struct sw_report final;    /* loop fills, once: close; then the host's */
     bool reserve_used;         /* loop sets, host clears when the report was delivered */
     bool reserve_taken;        /* host: it has it */
-    bool finished;             /* loop sets: final is there; host clears when it takes it */
+    bool has_last;             /* loop sets: final is there; host clears when it takes it */
     bool scheduled;            /* the channel stands in the engine's list for the host */
     bool paused;               /* loop sets when full, host clears when half empty again */
     uint64_t messages;         /* loop: put so far, over the client's life */
@@ -65,12 +65,12 @@ struct sw_added sw_inbox_report(struct sw_inbox *inbox, struct sw_report *report
 void sw_inbox_reserve(struct sw_inbox *inbox, const struct sw_report *report);
 
 /* Leaves `report` (close) as the last that ever comes. */
-void sw_inbox_finish(struct sw_inbox *inbox, const struct sw_report *report);
+void sw_inbox_put_last(struct sw_inbox *inbox, const struct sw_report *report);
 
 /* Moves everything to *delivery. */
 void sw_inbox_take(struct sw_inbox *inbox, struct sw_delivery *delivery);
 
 /* Subtracts delivered bytes. True when reading was paused and may go on. */
-bool sw_inbox_release(struct sw_inbox *inbox, size_t bytes, size_t limit);
+bool sw_inbox_credit(struct sw_inbox *inbox, size_t bytes, size_t limit);
 
 #endif

@@ -23,7 +23,7 @@ void sw_channel_take_batch(struct sw_channel *channel, struct sw_batch *batch) {
     batch->attached = channel->attached;
     batch->slots = channel->slots;
     batch->slots.can_report = sw_inbox_can_report(&channel->in);
-    batch->slots.has_room = !channel->in.paused && !channel->in.reserve_used;
+    batch->slots.has_credit = !channel->in.paused && !channel->in.reserve_used;
     batch->slots.pages = sw_outbox_needs(&channel->out, &channel->pool, channel->options->queue_limit);
     if (batch->slots.pages > 0) batch->slots.posted |= SW_SLOT_PAGES;
     channel->slots.posted = 0;
@@ -44,7 +44,7 @@ struct notice {
 /* With the lock held. */
 static struct notice note_progress(struct sw_channel *channel, const struct sw_progress *progress) {
     channel->gauges = *progress->gauges;
-    bool drain = sw_outbox_release(&channel->out, progress->released, channel->options->queue_limit);
+    bool drain = sw_outbox_credit(&channel->out, progress->released, channel->options->queue_limit);
     put_pages(channel, progress->emptied);
     return (struct notice){drain, channel->wake_on == SW_WAKE_ON_GAUGES};
 }
@@ -303,7 +303,7 @@ void sw_channel_post_last(struct sw_channel *channel, const struct sw_report *re
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
     sw_channel_mark_gone(channel);
-    sw_inbox_finish(&channel->in, report);
+    sw_inbox_put_last(&channel->in, report);
     bool tell = sw_channel_mark_up(channel);
     sw_channel_unlock(channel);
     sw_channel_drop_greeting(channel);

@@ -84,7 +84,7 @@ unsigned sw_outbox_needs(struct sw_outbox *outbox, const struct sw_pool *pool, s
     return missing < SW_PREFAULT_TURN ? (unsigned)missing : SW_PREFAULT_TURN;
 }
 
-bool sw_outbox_release(struct sw_outbox *outbox, size_t bytes, size_t limit) {
+bool sw_outbox_credit(struct sw_outbox *outbox, size_t bytes, size_t limit) {
     assert(bytes <= outbox->bytes);
     outbox->bytes -= bytes;
     if (outbox->refused == 0) return false;

@@ -60,6 +60,6 @@ unsigned sw_outbox_needs(struct sw_outbox *outbox, const struct sw_pool *pool, s
 
 /* Subtracts bytes the loop is done with. True when a drain event is due now: the free space has reached half the limit
  * and the refused size. */
-bool sw_outbox_release(struct sw_outbox *outbox, size_t bytes, size_t limit);
+bool sw_outbox_credit(struct sw_outbox *outbox, size_t bytes, size_t limit);
 
 #endif

@@ -59,9 +59,9 @@ struct client {
     struct sw_cursor messages;
     uint64_t taken, passed; /* messages taken, messages delivered or dropped: in all */
     struct sw_reports reports;
-    unsigned report_count;      /* of the events they stand for: losses are told apart */
-    unsigned heard_count;       /* of the reports for which a handler is set */
-    uint64_t ends_taken;        /* reports of an end */
+    unsigned report_count;       /* of the events they stand for: losses are told apart */
+    unsigned heard_count;        /* of the reports for which a handler is set */
+    uint64_t ends_taken;         /* reports of an end */
     struct sw_credit uncredited; /* what the channel has not been told of */
 };
 

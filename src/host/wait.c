@@ -185,7 +185,7 @@ static int look_message(lua_State *L, struct client *client, void *subject) {
     sw_receiveq_post_credit(client);
     sw_channel_snapshot(client->channel, &snapshot);
     return snapshot.paused && sw_receiveq_messages(client) == 0 ? inbox_full(L)
-                                                              : 0; /* reports fill it: nothing is read */
+                                                                : 0; /* reports fill it: nothing is read */
 }
 
 static const struct sw_goal message = {look_message, "no message from %s yet", SW_WAKE_ON_STATE};

@@ -37,7 +37,7 @@ static void show(struct conn *conn) {
 /* The only place where the state changes. */
 static void set_state(struct conn *conn, enum conn_state state) {
     ev_timer_stop(conn->common.reactor->ev, &conn->timer);
-    conn->needs_room = false;
+    conn->needs_place = false;
     conn->state = state;
 }
 
@@ -114,8 +114,8 @@ static struct conn_facts facts(const struct conn *conn, const struct sw_server *
     return (struct conn_facts){
         .is_same = sw_server_equal(conn->dialer.server, server),
         .may_retry = may_retry(conn),
-        .has_room = sw_channel_can_report(conn->common.channel),
-        .needs_room = conn->needs_room,
+        .has_place = sw_channel_can_report(conn->common.channel),
+        .needs_place = conn->needs_place,
     };
 }
 
@@ -135,9 +135,9 @@ static void dial(struct conn *conn) {
 }
 
 /* The end of an attempt would have no place: handle_credit comes back to it. */
-static void await_room(struct conn *conn) {
+static void await_place(struct conn *conn) {
     enter(conn, CONN_WAITING);
-    conn->needs_room = true;
+    conn->needs_place = true;
 }
 
 /* An attempt is due, from whatever state. None is shown in between: it would be taken for the outcome of the command that
@@ -147,7 +147,7 @@ static void attempt(struct conn *conn) {
     if (next_step(conn, EVENT_DUE) == STEP_DIAL)
         dial(conn);
     else
-        await_room(conn);
+        await_place(conn);
 }
 
 static double next_delay(struct conn *conn) {
@@ -250,7 +250,7 @@ static void go_on(struct conn *conn, enum conn_step step, struct sw_report *repo
     if (step == STEP_END_REDIAL) attempt(conn);
 }
 
-static void finish_stream(struct conn *conn) {
+static void end_stream(struct conn *conn) {
     struct sw_report report = make_report(conn, SW_EVENT_DISCONNECT);
     enter(conn, CONN_CLOSING); /* a host that waits sees the cause before the losses */
     sw_stream_close(&conn->stream, conn->goal == GOAL_CLOSE, &report);
@@ -269,7 +269,7 @@ static void look_at_stream(struct conn *conn) {
     bool is_new = conn->state == CONN_OPEN || conn->cause.err != conn->stream.cause.err;
     conn->cause = conn->stream.cause;
     if (phase == CLOSING_OVER) {
-        finish_stream(conn);
+        end_stream(conn);
         return;
     }
     if (is_new && next_step(conn, EVENT_ENDING) == STEP_SHOW_END) enter(conn, CONN_CLOSING);
@@ -289,7 +289,7 @@ static void handle_connect(struct conn *conn, const struct sw_command *command) 
         if (begins_anew) set_failures(conn, 0);
         dial(conn);
         break;
-    case STEP_AWAIT_ROOM: await_room(conn); break;
+    case STEP_AWAIT_PLACE: await_place(conn); break;
     case STEP_REDIAL: redial(conn); break;
     case STEP_SHUT_DOWN:
         conn->goal = GOAL_REDIAL;
@@ -397,9 +397,9 @@ static void handle_interest(struct conn *conn, struct sw_interest interest) {
 static void handle_confirmed(struct conn *conn, uint64_t id) { sw_tx_confirm(&conn->stream.tx, id); }
 
 static void handle_credit(struct conn *conn, const struct sw_slots *slots) {
-    sw_rx_set_room(&conn->stream.rx, slots->has_room);
+    sw_rx_set_credit(&conn->stream.rx, slots->has_credit);
     sw_progress_publish(&conn->stream.progress); /* a drain may be due */
-    if (slots->can_report && conn->needs_room) attempt(conn);
+    if (slots->can_report && conn->needs_place) attempt(conn);
 }
 
 void sw_conn_handle_batch(struct conn *conn, const struct sw_batch *batch) {
@@ -459,20 +459,20 @@ void sw_conn_refuse(struct conn *conn, const struct sw_batch *batch, struct sw_e
 
 /* --- life --- */
 
-static void finish_event(struct conn *conn) {
+static void notify_owner(struct conn *conn) {
     if (conn->is_over) conn->on_over(conn);
 }
 
 static void on_dialer(struct dialer *dialer) {
     struct conn *conn = SW_HOLDER(dialer, struct conn, dialer);
     look_at_dialer(conn);
-    finish_event(conn);
+    notify_owner(conn);
 }
 
 static void on_stream(struct stream *stream) {
     struct conn *conn = SW_HOLDER(stream, struct conn, stream);
     look_at_stream(conn);
-    finish_event(conn);
+    notify_owner(conn);
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
@@ -484,7 +484,7 @@ static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
         sw_stream_advance(&conn->stream);
         look_at_stream(conn);
     }
-    finish_event(conn);
+    notify_owner(conn);
 }
 
 struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel, void (*on_over)(struct conn *conn),

@@ -28,7 +28,7 @@ struct conn {
     void (*on_over)(struct conn *conn); /* after an event, by which it is over */
     void *owner;                        /* for on_over */
     bool is_over;                       /* nothing is left to do, and the channel has no connection: to be freed */
-    bool needs_room;                    /* WAITING: for a place in the inbox only */
+    bool needs_place;                   /* WAITING: for a place in the inbox only */
     enum conn_state state;
     enum conn_goal goal;
     uint32_t failures;        /* attempts and short connections that failed, in a row */

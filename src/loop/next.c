@@ -1,6 +1,6 @@
 #include "loop/next.h"
 
-static enum conn_step dial(struct conn_facts facts) { return facts.has_room ? STEP_DIAL : STEP_AWAIT_ROOM; }
+static enum conn_step dial(struct conn_facts facts) { return facts.has_place ? STEP_DIAL : STEP_AWAIT_PLACE; }
 
 static enum conn_step on_connect(enum conn_state state, enum conn_goal goal, struct conn_facts facts) {
     switch (state) {
@@ -41,7 +41,7 @@ static enum conn_step on_close(enum conn_state state) {
 static enum conn_step on_reconnect(enum conn_state state, struct conn_facts facts) {
     if (state != CONN_WAITING) return STEP_NONE;
     if (!facts.may_retry) return STEP_GIVE_UP;
-    return facts.needs_room ? STEP_NONE : STEP_RESCHEDULE;
+    return facts.needs_place ? STEP_NONE : STEP_RESCHEDULE;
 }
 
 static enum conn_step on_over(enum conn_state state, enum conn_goal goal, struct conn_facts facts) {

@@ -7,10 +7,10 @@
 #include "base/tunables.h"
 #include "channel/loop_end.h"
 
-void sw_rx_set_room(struct rx *rx, bool has_room) {
-    rx->is_paused = !has_room;
+void sw_rx_set_credit(struct rx *rx, bool has_credit) {
+    rx->is_paused = !has_credit;
     if (rx->status != RX_OPEN || rx->is_closed) return;
-    if (has_room)
+    if (has_credit)
         ev_io_start(rx->common->reactor->ev, &rx->reader);
     else
         ev_io_stop(rx->common->reactor->ev, &rx->reader);
@@ -31,7 +31,7 @@ static void put_messages(struct rx *rx, struct sw_harvest *whole) {
     if (rx->discards || whole->count == 0)
         sw_pages_free(&whole->pages);
     else if (sw_channel_post_messages(rx->common->channel, &whole->pages, whole->count, whole->bytes))
-        sw_rx_set_room(rx, false);
+        sw_rx_set_credit(rx, false);
 }
 
 /* Splits the bytes in the reactor's buffer, into pages of the pool if they are many. */

@@ -49,7 +49,7 @@ void sw_rx_start(struct rx *rx, struct sw_transport *transport);
 size_t sw_rx_stop(struct rx *rx);
 
 /* The inbox has room again, or has none. */
-void sw_rx_set_room(struct rx *rx, bool has_room);
+void sw_rx_set_credit(struct rx *rx, bool has_credit);
 
 /* Reads on, and drops what comes, however full the inbox is: unread input would turn our close into a reset, and may
  * keep the peer from reading. */
