@@ -1,4 +1,4 @@
-/* Where a client connects to: a host and a port, checked once, never changed, shared by all who need them on both
+/* Where a client connects to: a host and a port, checked once, never changed, shared by all parts that need them on both
  * threads. A struct of its own, because a name may have 253 bytes, and a client knows up to three servers. Clients that are
  * made for the same server, one after the other, share it.
  */
@@ -24,7 +24,7 @@ struct sw_server *sw_server_new(const struct sw_endpoint *endpoint);
  * from then on. NULL: no memory. */
 struct sw_server *sw_server_share(struct sw_server **last, const struct sw_endpoint *wanted);
 
-/* Its copy, for who goes on while others may let the server go. */
+/* A copy of it, for a function during which others may let the server go. */
 struct sw_endpoint sw_server_endpoint(const struct sw_server *server);
 
 /* Both take NULL. */

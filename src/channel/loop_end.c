@@ -186,7 +186,7 @@ bool sw_channel_can_report(struct sw_channel *channel) {
     return can;
 }
 
-/* Logs are for who has a handler, and must not fill the inbox. */
+/* Log reports are made only where a handler listens, and must not fill the inbox. */
 static bool wants_log(struct sw_channel *channel) {
     sw_channel_lock(channel);
     bool wanted = channel->slots.interest.log && !channel->in.paused && channel->in.reports.count < SW_REPORTS_EACH;

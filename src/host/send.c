@@ -110,7 +110,7 @@ static const struct sw_slice *choose_pinned(const struct sw_slice *pieces, int c
 static enum sw_err send_pinned(lua_State *L, const struct client *client, struct sw_outgoing *message, int index,
                                uint64_t *id) {
     struct sw_pages completions = sw_engine_take_completions(client->context->engine);
-    sw_pins_end(L, &completions); /* who sends and never polls has his memory back, too */
+    sw_pins_end(L, &completions); /* so that a script that only sends releases its pinned strings */
     message->pin = sw_pin_make(L, index);
     enum sw_err failed = sw_channel_send(client->channel, message, id);
     if (failed != SW_OK) sw_pin_end(L, message->pin);

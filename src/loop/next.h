@@ -52,7 +52,7 @@ enum conn_event {
 struct conn_facts {
     bool is_same;     /* CONNECT: to the server of this connection or attempt */
     bool may_retry;   /* the reconnect options allow a further attempt */
-    bool has_credit;  /* the inbox has a place for the end of an attempt, also without memory */
+    bool has_place;   /* the inbox has a place for the end of an attempt, also without memory */
     bool needs_place; /* WAITING: the delay is over, and it waits only for that */
 };
 
