@@ -13,7 +13,7 @@
  *   echo            sends back what it reads; stops reading while 256 KiB wait to be sent
  *   lines           answers each message with `ok <first word>`, the word cut at 64 bytes; same bound
  *   flood [BYTES]   discards input, sends numbered messages `<n> xxxx...`, BYTES each as lines (default 64)
- *   orphaned          never reads, never writes of its own accord
+ *   silent          never reads, never writes of its own accord
  * The framing applies to lines, flood and send-line.
  *
  * Control: one command a line, one answer a line, `ok ...` or `error <why>`, in order. A deferred answer
@@ -27,7 +27,7 @@
  *   ping | exit
  *
  * To finish is to send what waits, then FIN, and to read on until the peer's own. A connection that is
- * stalled, orphaned or throttled is not looked at: its end is seen only when reading goes on, after all data
+ * stalled, silent or throttled is not looked at: its end is seen only when reading goes on, after all data
  * before it. (The input queue survives a RST, so what had arrived is still counted.)
  *
  * With --record each connection's input is appended, after each read and before any answer, to
@@ -85,7 +85,7 @@ enum { MODES = MODE_SILENT + 1 };
 
 static const char *const mode_names[MODES] = {
     [MODE_SINK] = "sink",   [MODE_ECHO] = "echo",     [MODE_LINES] = "lines",
-    [MODE_FLOOD] = "flood", [MODE_SILENT] = "orphaned",
+    [MODE_FLOOD] = "flood", [MODE_SILENT] = "silent",
 };
 
 enum framing { FRAMING_LINE, FRAMING_U32BE };
@@ -841,7 +841,7 @@ static const char *set_mode(char *text) {
     uint64_t flood_size = 64;
     int mode = 0;
     while (mode < MODES && strcmp(text, mode_names[mode]) != 0) mode++;
-    if (mode == MODES) return "mode is sink, echo, lines, flood or orphaned";
+    if (mode == MODES) return "mode is sink, echo, lines, flood or silent";
     if (*args != '\0' && mode != MODE_FLOOD) return "this mode takes no argument";
     if (*args != '\0' && (!parse_number(args, FLOOD_MAX, &flood_size) || flood_size == 0))
         return "bytes a line: 1..67108864";

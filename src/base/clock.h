@@ -1,4 +1,4 @@
-/* Seconds that never jump: deadlines must not care when somebody sets the wall clock. */
+/* Seconds that never jump: deadlines do not depend on the wall clock, which can be set. */
 #ifndef SW_BASE_CLOCK_H
 #define SW_BASE_CLOCK_H
 

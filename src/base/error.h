@@ -2,7 +2,7 @@
  *
  * Everything that can fail at run time, on either thread, is told by a struct sw_error: a code of ours or
  * the system's errno, and the stage at which it happened. It is plain data, so it crosses the seam inside a
- * report and becomes text only on the host thread, where somebody wants to read it. Misuse by the script is
+ * report and becomes text only on the host thread, where it is read. Misuse by the script is
  * not an error of this kind: it raises in the host room. Misuse inside the library is an assert.
  */
 #ifndef SW_BASE_ERROR_H

@@ -1,7 +1,7 @@
 /* A list of things that wait for another thread: first in, first out, and all are taken at once.
  *
  * What is to stand in a list embeds a link for it, so that to add it needs no memory and cannot fail; it stands in the
- * list at most once. The list knows nothing of what holds its links: whoever takes them turns them back by SW_HOLDER.
+ * list at most once. The list knows nothing of what holds its links: the taker turns them back by SW_HOLDER.
  */
 #ifndef SW_BASE_LIST_H
 #define SW_BASE_LIST_H

@@ -1,4 +1,4 @@
-/* A stretch of somebody else's bytes: borrowed, never stored beyond the call that got it. */
+/* A stretch of bytes that another part owns: borrowed, never stored beyond the call that got it. */
 #ifndef SW_BASE_SLICE_H
 #define SW_BASE_SLICE_H
 

@@ -1,6 +1,6 @@
 /* A place in a chain of pages from which messages are taken one by one.
  *
- * The cursor owns the pages. It frees those it has left, and keeps the large ones of them for whoever asks. Reading and
+ * The cursor owns the pages. It frees those it has left, and keeps the large ones of them for its owner. Reading and
  * passing are two steps, so that a reader may look at a message as often as it needs before it lets go of it.
  */
 #ifndef SW_BUFFER_CURSOR_H

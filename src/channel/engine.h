@@ -4,7 +4,7 @@
  * the loop has posted something for the host. The engine sees their links only, so that channels may use the engine and
  * not the other way round. Beside the lists, pages of bytes that the host had pinned come back, and helper threads post
  * what they have done to the loop. Each thread is woken only when it sleeps (channel/waker.h). The engine is counted: by
- * the Lua state, by each channel, by the loop thread and by each helper, so whoever is last frees it.
+ * the Lua state, by each channel, by the loop thread and by each helper, so the last one frees it.
  *
  * The loop thread starts at the first connect. It ends when the host asks (stop), when its own system calls fail, and
  * is then started anew by the next connect. What it runs is a function pointer, so that neither room needs the other.
@@ -46,7 +46,7 @@ struct sw_engine {
     struct sw_list down;         /* host adds, loop takes: channels */
     struct sw_list up;           /* loop adds, host takes: channels */
     struct sw_post *posts;       /* helpers add, loop takes */
-    struct sw_pages completions; /* pinned bytes that are done with: anybody adds, host takes */
+    struct sw_pages completions; /* pinned bytes that are done with: any thread adds, host takes */
     bool alive;    /* the loop thread takes what is posted: set by start, cleared by the loop's last look */
     bool stopping; /* host: end as soon as no client is open */
     bool aborting; /* host: end now */

@@ -67,7 +67,7 @@ bool sw_channel_can_report(struct sw_channel *channel);
  * else is dropped. */
 bool sw_channel_post_report(struct sw_channel *channel, const struct sw_report *report);
 
-/* Reports that messages up to `id` were acknowledged, if somebody listens; takes the place of such a report that is the
+/* Reports that messages up to `id` were acknowledged, if a handler listens; takes the place of such a report that is the
  * last and was not taken yet. False: still owed, for the inbox is full, or there was no memory. */
 bool sw_channel_post_acked(struct sw_channel *channel, uint64_t id);
 

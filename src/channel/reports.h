@@ -1,4 +1,4 @@
-/* A list of reports, first in, first out, that stays short however long nobody takes from it.
+/* A list of reports, first in, first out, that stays short however long it is not read.
  *
  * A script may never ask what becomes of its client, which goes on connecting all the same. So once SW_REPORTS_EACH
  * reports wait, the list keeps of what repeats itself only the newest:

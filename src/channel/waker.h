@@ -40,7 +40,7 @@ struct sw_waker {
 int sw_waker_open(struct sw_waker *waker);
 void sw_waker_close(struct sw_waker *waker);
 
-/* With the engine's lock held, by whoever has something for the thread: must sw_waker_signal follow, once the lock is
+/* With the engine's lock held, by a thread that has something for the sleeper: must sw_waker_signal follow, once the lock is
  * dropped? */
 static inline bool sw_waker_claim(struct sw_waker *waker) {
     bool must_signal = waker->sleeping && !waker->pending;

@@ -52,7 +52,7 @@ static void digest(struct rx *rx, size_t size) {
     struct sw_harvest whole = {.count = 0};
     enum sw_err failed = assemble(rx, size, &whole);
     put_messages(rx, &whole);
-    sw_progress_publish(rx->progress); /* after the messages: whoever sees the bytes counted can have them */
+    sw_progress_publish(rx->progress); /* after the messages: a script that sees the bytes counted can read them */
     if (failed == SW_FRAME) end(rx, RX_BROKEN, sw_error_make(SW_FRAME, SW_STAGE_RECEIVE));
     if (failed == SW_SYSTEM) end(rx, RX_BROKEN, sw_error_system(ENOMEM, SW_STAGE_RECEIVE));
 }
