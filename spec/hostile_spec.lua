@@ -83,7 +83,7 @@ describe("the module's metatables", function()
   it("leave no finalizer where the debug library reaches the module's own userdata [F51]", function()
     local client = sidewire.new { host = "127.0.0.1", port = 1 }
     local _, shared = debug.getupvalue(client.send, 1)
-    assert.equal("sidewire.host", getmetatable(shared))
+    assert.equal("sidewire.context", getmetatable(shared))
     assert.is_nil(debug.getmetatable(shared).__gc)
   end)
 end)

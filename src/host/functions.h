@@ -1,7 +1,5 @@
-/* Every function and method that scripts call, by name: the one place to look for where one is.
- *
- * functions.c has the tables; each file of the room brings what it serves. src/sidewire.c puts the tables into the module
- * and into the metatables of its userdata.
+/* Every function and method that scripts call, and the file in which it is. src/sidewire.c has them in its tables, which
+ * go into the module and into the metatables of its userdata.
  */
 #ifndef SW_HOST_FUNCTIONS_H
 #define SW_HOST_FUNCTIONS_H
@@ -9,7 +7,6 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-extern const luaL_Reg sw_module_functions[], sw_client_methods[], sw_client_metamethods[];
 extern const luaL_Reg sw_handle_metamethods[], sw_keeper_metamethods[]; /* handle.c */
 
 /* --- functions of the module --- */
