@@ -10,8 +10,10 @@ local function programs()
 end
 
 local function run(path, argument)
-  local program = path:find "%.lua$" and "tools/run release lua " .. path or path
-  local output <close> = assert(io.popen(("unset LD_PRELOAD; timeout 20 %s %s 2>&1; echo $?"):format(program, argument)))
+  local lua = os.getenv "SIDEWIRE_LUA" or "tools/run release lua"
+  local program = path:find "%.lua$" and ("%s %s"):format(lua, path) or path
+  local command = ("unset LD_PRELOAD; timeout 20 %s %s 2>&1; echo $?"):format(program, argument)
+  local output <close> = assert(io.popen(command))
   local said, status = output:read("a"):match "^(.*)%f[%d](%d+)\n$"
   return said, tonumber(status)
 end

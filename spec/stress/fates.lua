@@ -21,11 +21,6 @@
 -- the same.
 
 local usage = require "spec.support.usage"
-local socket = require "socket"
-local sidewire = require "sidewire.core"
-local Peer = require "spec.support.peer"
-local numbered = require "spec.support.numbered"
-local util = require "spec.support.util"
 
 local ALL = { "none", "unsent", "unacked", "unconfirmed" }
 local MODES = { killed = ALL, behind = ALL, drained = { "unsent", "unacked" } }
@@ -39,6 +34,13 @@ for _, mode in ipairs(modes) do
     usage.wrong("no such MODE: %s", mode)
   end
 end
+
+local socket = require "socket"
+local sidewire = require "sidewire.core"
+local Peer = require "spec.support.peer"
+local numbered = require "spec.support.numbered"
+local util = require "spec.support.util"
+
 local seed = math.tointeger(os.getenv "SEED") or os.time()
 math.randomseed(seed)
 
