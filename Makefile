@@ -1,15 +1,15 @@
 # sidewire: non-blocking TCP for Lua hosts.
 #
 #   make             the module: build/release/sidewire/core.so
-#   make setup       installs what all of this needs and is missing (on Debian)
+#   make setup       installs what all but bench need and is missing (on Debian)
 #   make demo        the main job on real input, about 15 seconds
 #   make test        unit tests and specs; SPEC="spec/x_spec.lua ..." only these
 #   make check       the same under sanitizers and valgrind, which first prove
 #                    themselves on planted bugs
 #   make fuzz        SECONDS (60) of libFuzzer on all targets of spec/fuzz at
 #                    once; REPLAY=FILE one input again
-#   make stress      SECONDS (60) of everything at once, at random from SEED (the
-#                    time); KIND=asan or tsan: slower
+#   make stress      SECONDS (60) of everything at once, at random from SEED
+#                    (the time); KIND=asan or tsan: slower
 #   make wild        the same with a hostile script
 #   make lint        warnings of gcc and clang, headers, arrows, clang-tidy,
 #                    cppcheck, clang-format, luacheck
@@ -21,8 +21,8 @@
 #                    WORKLOADS="flood bulk" CANDIDATES="sidewire luv" ROUNDS=3
 #                    SCALE=0.1 for less
 #   make bench-quick the figures that decide, next to LuaSocket's
-#   make install     PREFIX=DIR (/usr/local), DESTDIR=DIR; LUADIR=DIR, LIBDIR=DIR:
-#                    where Lua looks for modules
+#   make install     PREFIX=DIR (/usr/local), DESTDIR=DIR; LUADIR=DIR and
+#                    LIBDIR=DIR: where Lua looks for modules
 #   make clean       removes build/
 #   make help        says this
 #

@@ -9,7 +9,7 @@
 local usage = {}
 
 local function print_to(descriptor)
-  local terminal <close> = assert(io.popen("fmt -w 78 >&" .. descriptor, "w"))
+  local terminal <close> = assert(io.popen(("{ fmt -w 78 2>/dev/null || cat; } >&%d"):format(descriptor), "w"))
   for line in io.lines(arg[0]) do
     local words = line:match "^%-%- ?(.*)"
     if not words then break end
