@@ -1,30 +1,39 @@
 # sidewire: non-blocking TCP for Lua hosts.
 #
-#   make                the module: build/release/sidewire/core.so
-#   make setup          installs what building, testing and linting need and is missing (Debian: apt-get)
-#   make demo           the main job on real input, about 15 seconds
-#   make test           unit tests and specs; SPEC="spec/x_spec.lua spec/unit/test_y.c" runs only these
-#   make check          the same under AddressSanitizer + UBSan, then under ThreadSanitizer; the unit tests and a spec under
-#                       valgrind; all of them first prove themselves on planted bugs
-#   make fuzz           SECONDS (60) of libFuzzer on each target of spec/fuzz, all at once; REPLAY=FILE: one input again
-#   make arrows         do the rooms of src/ include and call only what they may, and is there no circle between files?
-#   make headers        does each header of src/ compile alone?
-#   make lint           warnings of gcc and clang, headers, arrows, clang-tidy, cppcheck, clang-format, luacheck
-#   make rock           does the rockspec install, and what it installs work?
-#   make docs           docs/errors.md from its table, and the reference: build/docs/index.html
-#   make bench          sidewire next to other libraries, a quarter of an hour: bench/results.json, docs/performance.md and
-#                       its plots; WORKLOADS="flood bulk" CANDIDATES="sidewire luv" ROUNDS=3 SCALE=0.1 for less
-#   make bench-quick    the figures that decide, next to LuaSocket's
-#   make stress         SECONDS (60) of everything at once, at random from SEED (the time); KIND=asan or tsan: slower
-#   make wild           SECONDS (60) of a hostile script, at random from SEED (the time); KIND=asan or tsan
-#   make install        PREFIX=DIR (default /usr/local), DESTDIR=DIR; LUADIR=DIR and LIBDIR=DIR: where Lua looks for modules
-#   make clean
+#   make             the module: build/release/sidewire/core.so
+#   make setup       installs what all but bench need and is missing (on Debian)
+#   make demo        the main job on real input, about 15 seconds
+#   make test        unit tests and specs; SPEC="spec/x_spec.lua ..." only these
+#   make check       the same under sanitizers and valgrind, which first prove
+#                    themselves on planted bugs
+#   make fuzz        SECONDS (60) of libFuzzer on all targets of spec/fuzz at
+#                    once; REPLAY=FILE one input again
+#   make stress      SECONDS (60) of everything at once, at random from SEED
+#                    (the time); KIND=asan or tsan: slower
+#   make wild        the same with a hostile script
+#   make lint        warnings of gcc and clang, headers, arrows, clang-tidy,
+#                    cppcheck, clang-format, luacheck
+#   make headers     does each header of src/ compile alone?
+#   make arrows      do the files of src/ include and call only what they may?
+#   make rock        does the rockspec install, and what it installs work?
+#   make docs        docs/errors.md from its table, and build/docs/index.html
+#   make bench       sidewire next to other libraries, a quarter of an hour;
+#                    WORKLOADS="flood bulk" CANDIDATES="sidewire luv" ROUNDS=3
+#                    SCALE=0.1 for less
+#   make bench-quick the figures that decide, next to LuaSocket's
+#   make install     PREFIX=DIR (/usr/local), DESTDIR=DIR; LUADIR=DIR and
+#                    LIBDIR=DIR: where Lua looks for modules
+#   make clean       removes build/
+#   make help        says this
 #
-# Each KIND (release, debug, asan, tsan, valgrind; fuzz by itself) is built in its own folder build/KIND. FAULTS=1 builds
-# it, in build/KIND-faults, so that tests can make system calls and allocations fail (spec/injector/rules.h). Variables for
-# other systems: CC, LUA (the interpreter), LUA_INCDIR, LUA_LIBS, LIBEV_INCDIR, LIBEV_LIBDIR, WERROR= (warnings do not
-# stop the build), SETUP=no (nothing is looked for and nothing is installed before a job).
-# CORE_LDFLAGS=-Wl,-z,nodelete keeps the module mapped, so that leak reports of `make check` can name its functions.
+# V=1 shows each command. KIND is release, debug, asan, tsan or valgrind, each
+# built in build/KIND. FAULTS=1 builds it in build/KIND-faults, so that tests can
+# make system calls and allocations fail (spec/injector/rules.h). Only setup, demo
+# and test install anything; with SETUP=no nothing is looked for or installed.
+# For other systems: CC, LUA (the interpreter), LUA_INCDIR, LUA_LIBS,
+# LIBEV_INCDIR, LIBEV_LIBDIR, WERROR= (warnings do not stop the build).
+# CORE_LDFLAGS=-Wl,-z,nodelete keeps the module mapped, so that leak reports of
+# `make check` can name its functions.
 
 KIND ?= release
 B = build/$(KIND)$(if $(FAULTS),-faults)
@@ -43,6 +52,20 @@ ifeq ($(KIND),fuzz)
 override CC = clang
 endif
 export CC LUA
+
+# --- output ---
+
+# $(call say,WORD), in front of a command that makes a file, says this in one short line. With V=1 the command is shown
+# instead, with `make -s` neither. When all is built for the first time, the objects have more lines than a screen, so
+# each folder of them has one: whoever makes the folder says it.
+VERBOSE = $(filter-out 0,$(V))
+QUIET = $(VERBOSE)$(findstring s,$(firstword -$(MAKEFLAGS)))
+Q = $(if $(VERBOSE),,@)
+say = $(Q)$(if $(QUIET),,echo "$1 $(@:$B/obj/%=%)" && )
+FIRST_TIME := $(if $(wildcard $B/obj),,yes)
+say_object = $(if $(FIRST_TIME),$(Q),$(call say,CC))
+SAY_FOLDER = $(if $(FIRST_TIME),$(if $(QUIET),,echo "CC $(@D:$B/obj/%=%): $(words $(wildcard $(<D)/*.c)) files"))
+MAKE_FOLDER = @mkdir -p $B/obj; if mkdir $(@D) 2>/dev/null; then $(or $(SAY_FOLDER),true); fi
 
 # --- flags ---
 
@@ -123,19 +146,19 @@ GNU_SOURCES = $(wildcard spec/support/peer.c spec/support/unpreload.c bench/*.c)
 # --- building ---
 
 .PHONY: all programs demo test check warnings headers arrows clang-tidy cppcheck clang-format luacheck lint install
-.PHONY: bench bench-programs bench-quick
-.PHONY: fuzzers fuzz rock setup clean
-.PHONY: docs ready-docs stress wild
-.PHONY: ready-build ready-demo ready-bench ready-test ready-check ready-fuzz ready-lint ready-rock
+.PHONY: bench bench-programs bench-quick demo-programs fuzzers fuzz rock setup help clean docs stress wild
+READY = $(addprefix ready-,build demo bench test stress check fuzz lint docs rock)
+.PHONY: $(READY)
 .DELETE_ON_ERROR:
 
 all: $(CORE)
 programs: $(CORE) $(PROGRAMS)
+demo-programs: $(CORE) $B/peer
 fuzzers: $(FUZZERS)
 
 $(CORE): $(ROOM_OBJECTS) $(HOST_OBJECTS) $(INJECTOR_OBJECTS) | $B/sidewire
 	$(if $(FAULTS),@tools/wrapped "$(WRAPPED)" $(ROOM_OBJECTS) $(HOST_OBJECTS))
-	$(CC) $(MODULE_FLAGS) $(CFLAGS_$(KIND)) $(CFLAGS) $(CALLS_STAY) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ \
+	$(call say,LD)$(CC) $(MODULE_FLAGS) $(CFLAGS_$(KIND)) $(CFLAGS) $(CALLS_STAY) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ \
 		$(LDFLAGS) $(CORE_LDFLAGS) $(EV_LIBS) -lm -lpthread
 
 # Only the rooms that may see lua.h or ev.h are told where it is.
@@ -143,47 +166,47 @@ $B/obj/host/%.o $B/obj/sidewire.o $B/obj/injector/lua.o: INCLUDES = $(LUA_CFLAGS
 $B/obj/loop/%.o: INCLUDES = $(EV_CFLAGS)
 
 $B/obj/%.o: src/%.c | ready-build
-	@mkdir -p $(@D)
-	$(COMPILE) -fPIC -fvisibility=hidden -Isrc $(INCLUDES) -c -o $@ $<
+	$(MAKE_FOLDER)
+	$(say_object)$(COMPILE) -fPIC -fvisibility=hidden -Isrc $(INCLUDES) -c -o $@ $<
 
 $B/obj/injector/%.o: spec/injector/%.c | ready-build
-	@mkdir -p $(@D)
-	$(COMPILE) -fPIC -fvisibility=hidden -Isrc $(INCLUDES) -c -o $@ $<
+	$(MAKE_FOLDER)
+	$(say_object)$(COMPILE) -fPIC -fvisibility=hidden -Isrc $(INCLUDES) -c -o $@ $<
 
 $B/unit/%: spec/unit/%.c $(ROOM_OBJECTS) | $B/unit
-	$(COMPILE) -MF $@.d -Isrc -Ispec/unit $(EV_CFLAGS) -o $@ $< $(ROOM_OBJECTS) $(LDFLAGS) $(EV_LIBS) -lm -lpthread
+	$(call say,LD)$(COMPILE) -MF $@.d -Isrc -Ispec/unit $(EV_CFLAGS) -o $@ $< $(ROOM_OBJECTS) $(LDFLAGS) $(EV_LIBS) -lm -lpthread
 
 $B/unit/replay.o: spec/fuzz/replay.c | ready-build $B/unit
-	$(COMPILE) -c -o $@ $<
+	$(call say,CC)$(COMPILE) -c -o $@ $<
 
 $(REPLAYS): $B/unit/%: spec/fuzz/%.c $B/unit/replay.o $(ROOM_OBJECTS) | $B/unit
-	$(COMPILE) -MF $@.d -Isrc -Ispec/unit -o $@ $< $B/unit/replay.o $(ROOM_OBJECTS) $(LDFLAGS) $(EV_LIBS) -lm -lpthread
+	$(call say,LD)$(COMPILE) -MF $@.d -Isrc -Ispec/unit -o $@ $< $B/unit/replay.o $(ROOM_OBJECTS) $(LDFLAGS) $(EV_LIBS) -lm -lpthread
 
 $B/fuzz_decode $B/fuzz_encode: $(addprefix $B/obj/,buffer/page.o codec/codec.o loop/assembly.o)
 $B/fuzz_sendq: $(addprefix $B/obj/,buffer/page.o loop/sendq.o)
 $(FUZZERS): $B/%: spec/fuzz/%.c | ready-build $B
-	$(COMPILE) -MF $@.d -Isrc -Ispec/unit -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^)
+	$(call say,LD)$(COMPILE) -MF $@.d -Isrc -Ispec/unit -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^)
 
 # -rdynamic: what a host defines can stand in front of what libraries call.
 $(HOSTS:%=$B/%): $B/%: spec/support/%.c | ready-build $B
-	$(COMPILE) -MF $@.d $(LUA_CFLAGS) $(EV_CFLAGS) -rdynamic -o $@ $< $(LDFLAGS) $(LUA_LIBS) $(HOST_LIBS) -ldl -lpthread
+	$(call say,LD)$(COMPILE) -MF $@.d $(LUA_CFLAGS) $(EV_CFLAGS) -rdynamic -o $@ $< $(LDFLAGS) $(LUA_LIBS) $(HOST_LIBS) -ldl -lpthread
 $B/neighbour: HOST_LIBS = $(EV_LIBS)
 
 # As docs/embedding.md has its readers build it: nothing of sidewire is linked.
 $B/examples/embed: examples/embed.c | ready-build $B/examples
-	$(COMPILE) -MF $@.d $(LUA_CFLAGS) -o $@ $< $(LDFLAGS) $(LUA_LIBS)
+	$(call say,LD)$(COMPILE) -MF $@.d $(LUA_CFLAGS) -o $@ $< $(LDFLAGS) $(LUA_LIBS)
 
 $B/peer: spec/support/peer.c | ready-build $B
-	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -MMD -MP -MF $@.d -o $@ $< -lpthread
+	$(call say,LD)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -MMD -MP -MF $@.d -o $@ $< -lpthread
 
 $B/unpreload.so: spec/support/unpreload.c | ready-build $B
-	$(COMPILE) -MF $@.d -fPIC -shared -o $@ $<
+	$(call say,LD)$(COMPILE) -MF $@.d -fPIC -shared -o $@ $<
 
 # A program and a module with bugs in them, for tools/planted.
 $B/planted/planted: spec/planted/planted.c | ready-build $B/planted
-	$(COMPILE) -MF $@.d $(LUA_CFLAGS) -o $@ $< $(LDFLAGS) $(LUA_LIBS) -ldl -lpthread
+	$(call say,LD)$(COMPILE) -MF $@.d $(LUA_CFLAGS) -o $@ $< $(LDFLAGS) $(LUA_LIBS) -ldl -lpthread
 $B/planted/planted.so: spec/planted/planted.c | ready-build $B/planted
-	$(COMPILE) -MF $@.d $(LUA_CFLAGS) -fPIC $(MODULE_FLAGS) -o $@ $< $(LDFLAGS) -lpthread
+	$(call say,LD)$(COMPILE) -MF $@.d $(LUA_CFLAGS) -fPIC $(MODULE_FLAGS) -o $@ $< $(LDFLAGS) -lpthread
 
 # What sidewire is measured against, besides Lua libraries; Qt where it is installed.
 QT = Qt6Core Qt6Network
@@ -191,12 +214,12 @@ HAS_QT = $(shell pkg-config --exists $(QT) 2>/dev/null && command -v $(CXX))
 bench-programs: $B/bench/plain $(if $(HAS_QT),$B/bench/qt)
 
 $B/bench/plain: bench/plain.c | $B/bench
-	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -o $@ $<
+	$(call say,LD)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -o $@ $<
 
 $B/bench/qt: bench/qt/main.cpp bench/qt/link.cpp bench/qt/link.h | $B/bench
-	"$$(pkg-config --variable=libexecdir Qt6Core)/moc" -p bench/qt bench/qt/link.h -o $B/bench/moc_link.cpp
-	$(CXX) -std=c++17 -Wall -Wextra $(WERROR) -O2 -fPIC -I. $$(pkg-config --cflags $(QT)) -o $@ $(filter %.cpp,$^) \
-		$B/bench/moc_link.cpp $$(pkg-config --libs $(QT)) -pthread
+	$(Q)"$$(pkg-config --variable=libexecdir Qt6Core)/moc" -p bench/qt bench/qt/link.h -o $B/bench/moc_link.cpp
+	$(call say,LD)$(CXX) -std=c++17 -Wall -Wextra $(WERROR) -O2 -fPIC -I. $$(pkg-config --cflags $(QT)) -o $@ \
+		$(filter %.cpp,$^) $B/bench/moc_link.cpp $$(pkg-config --libs $(QT)) -pthread
 
 $B $B/sidewire $B/unit $B/planted $B/bench $B/examples:
 	@mkdir -p $@
@@ -206,68 +229,78 @@ $B $B/sidewire $B/unit $B/planted $B/bench $B/examples:
 
 # --- using ---
 
-demo: ready-demo $(CORE) $B/peer
-	@tools/run $(KIND) lua examples/demo.lua
+# $(call build,TARGET... NAME=VALUE...) says what it makes, of several kinds one after the other, on all processors, and
+# nothing of each file.
+build = $(Q)$(if $(QUIET),,echo "MAKE $1" && )$(MAKE) $(if $(VERBOSE),,-s) --no-print-directory \
+	-j "$$(getconf _NPROCESSORS_ONLN)" $1
+
+demo:
+	$(call set_up,build demo)
+	$(call build,demo-programs)
+	$(Q)tools/run $(KIND) lua examples/demo.lua
 
 docs: ready-docs $(CORE)
-	@tools/run $(KIND) lua tools/errors.lua
-	@cd docs && ldoc -c config.ld -d ../build/docs --fatalwarnings . >/dev/null
+	$(Q)tools/run $(KIND) lua tools/errors.lua
+	$(Q)cd docs && ldoc -c config.ld -d ../build/docs --fatalwarnings . >/dev/null
 	@echo "docs/errors.md, build/docs/index.html"
 
-bench: ready-bench $(CORE) $B/peer
-	@$(MAKE) --no-print-directory bench-programs
-	@tools/run $(KIND) lua bench/run.lua "WORKLOADS=$(WORKLOADS)" "CANDIDATES=$(CANDIDATES)" "ROUNDS=$(ROUNDS)" \
+bench: ready-bench
+	$(call build,demo-programs bench-programs)
+	$(Q)tools/run $(KIND) lua bench/run.lua "WORKLOADS=$(WORKLOADS)" "CANDIDATES=$(CANDIDATES)" "ROUNDS=$(ROUNDS)" \
 		"SCALE=$(SCALE)"
 
-bench-quick: ready-demo $(CORE) $B/peer
-	@tools/run $(KIND) lua bench/run.lua WORKLOADS="flood idle pingpong" \
+bench-quick: ready-demo
+	$(call build,demo-programs)
+	$(Q)tools/run $(KIND) lua bench/run.lua WORKLOADS="flood idle pingpong" \
 		CANDIDATES="sidewire luasocket luasocket_queue" OUTPUT=none
 
 install: all
-	install -d "$(DESTDIR)$(LIBDIR)/sidewire" "$(DESTDIR)$(LUADIR)/sidewire"
-	install -m 755 $(CORE) "$(DESTDIR)$(LIBDIR)/sidewire/"
-	install -m 644 $(wildcard lua/sidewire/*.lua) "$(DESTDIR)$(LUADIR)/sidewire/"
+	$(Q)$(if $(QUIET),,echo "INSTALL $(DESTDIR)$(LIBDIR)/sidewire" && )install -d "$(DESTDIR)$(LIBDIR)/sidewire"
+	$(Q)install -m 755 $(CORE) "$(DESTDIR)$(LIBDIR)/sidewire/"
+	$(Q)$(if $(QUIET),,echo "INSTALL $(DESTDIR)$(LUADIR)/sidewire" && )install -d "$(DESTDIR)$(LUADIR)/sidewire"
+	$(Q)install -m 644 $(wildcard lua/sidewire/*.lua) "$(DESTDIR)$(LUADIR)/sidewire/"
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 # --- testing ---
 
-# Of several kinds, one after the other, on all processors.
-BUILD = $(MAKE) --no-print-directory -j "$$(getconf _NPROCESSORS_ONLN)" programs
+test:
+	$(call set_up,build test)
+	$(call build,programs KIND=$(KIND))
+	$(call build,programs KIND=$(KIND) FAULTS=1)
+	$(Q)tools/test $(KIND) $(KIND)-faults $(SPEC)
 
-test: ready-test
-	@$(BUILD)
-	@$(BUILD) FAULTS=1
-	@tools/test $(KIND) $(KIND)-faults $(SPEC)
+check: ready-build ready-test ready-check
+	$(call build,programs KIND=asan)
+	$(call build,programs KIND=asan FAULTS=1)
+	$(call build,programs KIND=tsan)
+	$(call build,programs KIND=valgrind)
+	$(Q)tools/check $(SPEC)
 
-check: ready-test ready-check
-	@$(BUILD) KIND=asan
-	@$(BUILD) KIND=asan FAULTS=1
-	@$(BUILD) KIND=tsan
-	@$(BUILD) KIND=valgrind
-	@tools/check $(SPEC)
-
-fuzz: ready-fuzz
-	@$(BUILD:programs=fuzzers) KIND=fuzz
-	@tools/fuzz $(if $(REPLAY),replay $(REPLAY),run $(or $(SECONDS),60))
+fuzz: ready-build ready-fuzz
+	$(call build,fuzzers KIND=fuzz)
+	$(Q)tools/fuzz $(if $(REPLAY),replay $(REPLAY),run $(or $(SECONDS),60))
 
 LINTED_SPECS = $(wildcard spec/unit/*.c spec/fuzz/*.c examples/*.c $(HOSTS:%=spec/support/%.c)) $(INJECTOR_SOURCES)
 
 # What $(CC) has to say about every C file; nothing is built.
 warnings: ready-build
-	$(CC) $(LANGUAGE) -O2 -fsyntax-only -Isrc -Ispec/unit $(LUA_CFLAGS) $(EV_CFLAGS) \
+	$(Q)$(CC) $(LANGUAGE) -O2 -fsyntax-only -Isrc -Ispec/unit $(LUA_CFLAGS) $(EV_CFLAGS) \
 		$(ROOM_SOURCES) $(HOST_SOURCES) $(LINTED_SPECS)
-	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -fsyntax-only $(GNU_SOURCES)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -fsyntax-only $(GNU_SOURCES)
 
 # Does each header compile with nothing before it? The planted one, which does not, must be found among them.
 ALONE = LC_ALL=C $(CC) $(LANGUAGE) -O2 -Wno-unused-function -fsyntax-only -Isrc $(LUA_CFLAGS) $(EV_CFLAGS) -x c
 HEADERS = $(wildcard src/*.h src/*/*.h)
 headers: ready-build
-	@$(ALONE) $(HEADERS)
-	@$(ALONE) $(firstword $(HEADERS)) spec/planted/header.h $(lastword $(HEADERS)) 2>&1 | \
+	$(Q)$(ALONE) $(HEADERS)
+	$(Q)$(ALONE) $(firstword $(HEADERS)) spec/planted/header.h $(lastword $(HEADERS)) 2>&1 | \
 		grep -q "spec/planted/header.h.*unknown type name.*size_t" || \
 		{ echo "spec/planted/header.h compiles alone, or the compiler says something else of it" && exit 1; }
 
 arrows: $(CORE)
-	@tools/arrows src $B
+	$(Q)tools/arrows src $B
 
 # The same for clang-tidy (.clang-tidy; spec and bench have their own) and cppcheck. Both read tools/noreturn.h first.
 # cppcheck 2.10 cannot parse the _Generic of spec/unit/unit.h, so the unit tests are clang-tidy's alone. It is not asked for
@@ -282,68 +315,54 @@ arrows: $(CORE)
 LINTED = $(LANGUAGE) -include tools/noreturn.h -Isrc -Ispec/unit $(LUA_CFLAGS) $(EV_CFLAGS)
 TIDY = xargs -P "$$(nproc 2>/dev/null || echo 2)" -I FILE clang-tidy --quiet FILE --
 clang-tidy:
-	@printf '%s\n' $(ROOM_SOURCES) $(HOST_SOURCES) $(LINTED_SPECS) | $(TIDY) $(LINTED)
-	@printf '%s\n' $(GNU_SOURCES) | $(TIDY) -std=c11 -D_GNU_SOURCE
+	$(Q)printf '%s\n' $(ROOM_SOURCES) $(HOST_SOURCES) $(LINTED_SPECS) | $(TIDY) $(LINTED)
+	$(Q)printf '%s\n' $(GNU_SOURCES) | $(TIDY) -std=c11 -D_GNU_SOURCE
 
 CPPCHECK_OFF = arrayIndexOutOfBoundsCond uninitvar ctuuninitvar ctuPointerArith invalidFunctionArg knownConditionTrueFalse \
 	leakReturnValNotUsed readdirCalled redundantContinue
 CPPCHECK = cppcheck --quiet --error-exitcode=1 --std=c11 --language=c --enable=warning,style,performance,portability \
 	--inconclusive --library=posix $(CPPCHECK_OFF:%=--suppress=%) --include=tools/noreturn.h $(FEATURES) -Isrc
 cppcheck:
-	@$(CPPCHECK) -DSIOCOUTQ=0x5411 $(ROOM_SOURCES) $(HOST_SOURCES) $(wildcard spec/support/*.c bench/*.c) \
+	$(Q)$(CPPCHECK) -DSIOCOUTQ=0x5411 $(ROOM_SOURCES) $(HOST_SOURCES) $(wildcard spec/support/*.c bench/*.c) \
 		$(INJECTOR_SOURCES)
 
 clang-format:
-	@clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch] examples/*.c bench/*.c bench/qt/*.cpp bench/qt/*.h)
+	$(Q)clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch] examples/*.c bench/*.c bench/qt/*.cpp bench/qt/*.h)
 
 luacheck:
-	@luacheck --quiet --no-color $(wildcard lua spec examples bench tools)
+	$(Q)luacheck --quiet --no-color $(wildcard lua spec examples bench tools)
 
-lint: ready-lint all
-	@tools/lint
+lint: ready-build ready-lint all
+	$(Q)tools/lint
 
 rock: ready-rock $B/peer
-	@tools/rock
+	$(Q)tools/rock
 
 # What a sanitizer keeps for itself grows for as long as a process runs: freed blocks up to a limit that is never reached
 # in ten minutes, and notes on all memory that was ever touched. With little of that, growth is ours. Nothing limits the
 # distinct call stacks that ThreadSanitizer collects: the file memory.PID tells them (stacks=) from what is ours (heap:).
 STRESS_asan = SANITIZER_OPTIONS=quarantine_size_mb=16
 STRESS_tsan = SANITIZER_OPTIONS=flush_memory_ms=5000:profile_memory=$B/memory
-stress: ready-test programs
-	@$(STRESS_$(KIND)) tools/run $(KIND) lua spec/stress/stress.lua $(or $(SECONDS),60) $(SEED)
+stress: ready-stress
+	$(call build,programs KIND=$(KIND))
+	$(Q)$(STRESS_$(KIND)) tools/run $(KIND) lua spec/stress/stress.lua $(or $(SECONDS),60) $(SEED)
 
-wild: ready-test programs
-	@tools/wild $(KIND) $(or $(SECONDS),60) $(SEED)
+wild: ready-stress
+	$(call build,programs KIND=$(KIND))
+	$(Q)tools/wild $(KIND) $(or $(SECONDS),60) $(SEED)
 
 # --- setting up ---
 
 setup:
 	@tools/setup
 
-# Before anything is compiled or run: a look for what that needs, some milliseconds when it is there.
-# When something is missing, that installs Debian packages, by sudo and apt-get. SETUP=no is for package managers (the
-# rockspec passes it): they have looked for what is needed themselves, and their users have not asked for another one's
-# work.
-READY = @$(if $(filter no,$(SETUP)),true,tools/setup --quiet)
-ready-build:
-	$(READY) build
-ready-demo: ready-build
-	$(READY) demo
-ready-bench: ready-build
-	$(READY) bench
-ready-test: ready-build
-	$(READY) test
-ready-check: ready-build
-	$(READY) check
-ready-fuzz: ready-build
-	$(READY) fuzz
-ready-docs: ready-test
-	$(READY) docs
-ready-lint: ready-build
-	$(READY) lint
-ready-rock: ready-build
-	$(READY) rock
+# Before anything is compiled or run: a look for what that needs, some milliseconds when it is there. Only demo and test
+# go on to install what is missing (set_up). SETUP=no is for package managers (the rockspec passes it): they have looked
+# for what is needed themselves, and their users have not asked for another one's work.
+unless_no = $(if $(filter no,$(SETUP)),true,$1)
+set_up = @$(call unless_no,tools/setup --quiet $1)
+$(READY):
+	@$(call unless_no,tools/setup --look $(@:ready-%=%))
 
 clean:
 	rm -rf build

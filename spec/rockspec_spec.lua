@@ -178,11 +178,29 @@ describe("the rockspec", function()
     has("B/sidewire/core.so", ("-Wl,-rpath,%s/lib/ev -L%s/lib/ev -lev"):format(dir, dir))
   end)
 
-  it("asks for no packages of the system, as `make` does when something is missing", function()
+  it("asks for no packages of the system", function()
     install()
     assert.same({}, lines_of(dir .. "/asked"))
-    assert.is_false(make("all " .. assignments { B = dir .. "/luarocks", SETUP = "" }))
-    local asked = table.concat(lines_of(dir .. "/asked"), "\n")
-    assert(asked:find "install", asked .. table.concat(lines_of(dir .. "/output"), "\n"))
+  end)
+
+  -- Here nothing is good for LuaRocks: something is missing, and is looked for.
+  local function fails(target)
+    assert.is_false(make(target .. " " .. assignments { B = dir .. "/luarocks", SETUP = "" }))
+    return table.concat(lines_of(dir .. "/output"), "\n"), table.concat(lines_of(dir .. "/asked"), "\n")
+  end
+
+  it("is not alone in that: `make` says what is missing and how to install it", function()
+    local output, asked = fails "all"
+    assert.equal("", asked)
+    assert(output:find "is missing: .*none" and output:find "make setup", output)
+  end)
+
+  it("is not the way of `make setup`, `make demo` and `make test`: they say what they install, and do", function()
+    for _, target in ipairs { "setup", "demo", "test" } do
+      os.remove(dir .. "/asked")
+      local output, asked = fails(target)
+      assert(asked:find "install", asked)
+      assert(output:find "installs, by .*apt%-get install: .*lua5.4", output)
+    end
   end)
 end)

@@ -1,4 +1,7 @@
 -- Writes docs/errors.md from the table of spec/support/errors.lua, which spec/errors_spec.lua proves.
+--
+--     tools/run release lua tools/errors.lua
+require "spec.support.usage".no_more(0)
 local errors = require "spec.support.errors"
 
 local file <close> = assert(io.open("docs/errors.md", "w"))

@@ -20,11 +20,7 @@
 -- unread when it is killed is a matter of luck (one hiccup of the machine is a thousand messages), and so they all have
 -- the same.
 
-local socket = require "socket"
-local sidewire = require "sidewire.core"
-local Peer = require "spec.support.peer"
-local numbered = require "spec.support.numbered"
-local util = require "spec.support.util"
+local usage = require "spec.support.usage"
 
 local ALL = { "none", "unsent", "unacked", "unconfirmed" }
 local MODES = { killed = ALL, behind = ALL, drained = { "unsent", "unacked" } }
@@ -33,6 +29,18 @@ local arguments = { table.unpack(arg) }
 local way = MODES[arguments[1]] and table.remove(arguments, 1) or "killed"
 local restarts = math.tointeger(arguments[1]) and math.tointeger(table.remove(arguments, 1)) or 200
 local modes = #arguments > 0 and arguments or MODES[way]
+for _, mode in ipairs(modes) do
+  if not (" none unsent unacked unconfirmed "):find((" %s "):format(mode), 1, true) then
+    usage.wrong("no such MODE: %s", mode)
+  end
+end
+
+local socket = require "socket"
+local sidewire = require "sidewire.core"
+local Peer = require "spec.support.peer"
+local numbered = require "spec.support.numbered"
+local util = require "spec.support.util"
+
 local seed = math.tointeger(os.getenv "SEED") or os.time()
 math.randomseed(seed)
 

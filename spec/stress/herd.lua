@@ -7,11 +7,14 @@
 -- every client connects. There is no seed to set: the share of a tenth is given so much room that chance fails it once
 -- in a hundred thousand runs.
 
+local usage = require "spec.support.usage"
+local count = usage.integer(1, "CLIENTS", 1000)
+usage.no_more(1)
+
 local sidewire = require "sidewire.core"
 local Peer = require "spec.support.peer"
 local util = require "spec.support.util"
 
-local count = math.tointeger(arg[1] or 1000)
 local DELAY, FACTOR = 0.5, 2
 local PARTS = 10
 

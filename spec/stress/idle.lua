@@ -5,11 +5,14 @@
 -- Checked, exit status 1 if it is not so: the resident memory of this process grows by at most 2.5 KiB each. Clients
 -- connect a few at a time: an attempt needs memory of its own, and so does this script, which serve the next ones then.
 
+local usage = require "spec.support.usage"
+local count = usage.integer(1, "CONNECTIONS", 2000)
+usage.no_more(1)
+
 local sidewire = require "sidewire.core"
 local Peer = require "spec.support.peer"
 local util = require "spec.support.util"
 
-local count = math.tointeger(arg[1] or 2000)
 local LIMIT = 2560 -- bytes
 local AT_ONCE = 50
 

@@ -6,11 +6,14 @@
 -- server has no connection left, and this process no descriptor and no thread more than before. Printed, not judged:
 -- times, and the memory of a client in this process.
 
+local usage = require "spec.support.usage"
+local count = usage.integer(1, "CONNECTIONS", 10000)
+usage.no_more(1)
+
 local socket = require "socket"
 local Peer = require "spec.support.peer"
 local util = require "spec.support.util"
 
-local count = math.tointeger(arg[1] or 10000)
 local DEADLINE = 10 * util.DEADLINE
 
 local function row(name, format, value) print(("  %-36s %12s"):format(name, format:format(value))) end

@@ -6,15 +6,18 @@
 -- (not under a sanitizer); drain comes after the peer reads again; the byte stream that the peer got is exactly the
 -- accepted messages. Printed, not judged: the time that a frame spends in send + poll.
 
+local usage = require "spec.support.usage"
+local MIB = 2 ^ 20
+local seconds = usage.number(1, "SECONDS", 20)
+local queue_limit = usage.integer(2, "QUEUE_LIMIT", 16 * MIB)
+usage.no_more(2)
+
 local socket = require "socket"
 local sidewire = require "sidewire.core"
 local Peer = require "spec.support.peer"
 local numbered = require "spec.support.numbered"
 local util = require "spec.support.util"
 
-local MIB = 2 ^ 20
-local seconds = tonumber(arg[1] or 20)
-local queue_limit = math.tointeger(arg[2] or 16 * MIB)
 local FRAME = 1 / 60
 local PER_FRAME = 200
 local FILLER = ("."):rep(1024 - 8 - 1 - 1)

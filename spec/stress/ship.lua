@@ -6,13 +6,16 @@
 -- and its exit status says so. The sink reads as fast as it can, until it is ended: "orderly" after it has read what
 -- its system acknowledged, as most servers do, or by SIGKILL.
 
+local usage = require "spec.support.usage"
+local megabytes = usage.number(1, "MB", 200)
+local way = arg[2] or "orderly"
+if way ~= "orderly" and way ~= "killed" then usage.wrong("neither orderly nor killed: %s", way) end
+usage.no_more(2)
+
 local socket = require "socket"
 local Peer = require "spec.support.peer"
 local Program = require "spec.support.program"
 local util = require "spec.support.util"
-
-local megabytes = tonumber(arg[1] or 200)
-local way = arg[2] or "orderly"
 
 local dir = Peer.tempdir()
 local path, record = dir .. "/file", dir .. "/record"

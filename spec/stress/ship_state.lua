@@ -7,13 +7,16 @@
 -- or while the state is being saved. Before some of them another process is interrupted (SIGINT) in the same way. The
 -- seed repeats the file and the plan, not what the processes make of them.
 
+local usage = require "spec.support.usage"
+local megabytes = usage.number(1, "MB", 50)
+local kills = usage.integer(2, "KILLS", 20)
+local seed = usage.integer(3, "SEED", os.time())
+usage.no_more(3)
+
 local lfs = require "lfs"
 local socket = require "socket"
 local Shipment = require "spec.support.shipment"
 
-local megabytes = tonumber(arg[1] or 50)
-local kills = math.tointeger(tonumber(arg[2] or 20))
-local seed = math.tointeger(tonumber(arg[3] or os.time()))
 math.randomseed(seed)
 
 -- Any bytes but a line end; a few lines are empty, and some longer than what is read at once.

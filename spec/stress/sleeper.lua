@@ -5,9 +5,11 @@
 -- Connects, prints "asleep", and sleeps until every client has received something. No client has a handler, so nothing
 -- that comes ends a sidewire.wait: the thread looks and sleeps on, as one does that a lot goes on around.
 
-local sidewire = require "sidewire.core"
+local usage = require "spec.support.usage"
+local count, host, port = usage.integer(1, "CLIENTS"), arg[2], usage.integer(3, "PORT")
+usage.no_more(3)
 
-local count, host, port = math.tointeger(arg[1]), arg[2], math.tointeger(arg[3])
+local sidewire = require "sidewire.core"
 
 local clients = {}
 for i = 1, count do

@@ -12,13 +12,16 @@
 --
 -- A seed makes the same choices again; when threads and peers get to run is not in its power.
 
+local usage = require "spec.support.usage"
+local seconds = usage.number(1, "SECONDS", 60)
+local seed = usage.integer(2, "SEED", os.time())
+usage.no_more(2)
+
 local socket = require "socket"
 local sidewire = require "sidewire.core"
 local Life = require "spec.stress.life"
 local util = require "spec.support.util"
 
-local seconds = tonumber(arg[1] or 60)
-local seed = math.tointeger(arg[2] or os.time())
 math.randomseed(seed)
 print(("seed %d, %g s"):format(seed, seconds))
 

@@ -10,6 +10,12 @@
 -- HANG ends the program by SIGABRT, with a line on stderr), no VIOLATION of what spec/stress/wild/calls.lua expects. In
 -- the end the module must still work. A seed makes the same choices again, as far as threads, peers and clocks do.
 
+local usage = require "spec.support.usage"
+local seconds = usage.number(1, "SECONDS", 60)
+local seed = usage.integer(2, "SEED", os.time())
+local words = {}
+for i = 3, #arg do words[arg[i]] = true end
+
 local socket = require "socket"
 local core = require "sidewire.core"
 local sidewire = require "sidewire"
@@ -20,10 +26,6 @@ local HANG = util.choose(30, 120) -- seconds; a step takes less than one, under 
 local MEMORY = util.choose(1 << 30, 6 << 30) -- resident bytes
 local DESCRIPTORS = 400
 
-local seconds = tonumber(arg[1] or 60)
-local seed = math.tointeger(tonumber(arg[2] or os.time()))
-local words = {}
-for i = 3, #arg do words[arg[i]] = true end
 math.randomseed(seed)
 
 local World = require "spec.stress.wild.world"
@@ -32,8 +34,13 @@ local Calls = require "spec.stress.wild.calls"
 require "spec.stress.wild.places"
 
 local mode = words.all and "all" or Attacks.MODES[seed % #Attacks.MODES + 1]
+local known = { all = true, lock = true, trace = true }
 for _, name in ipairs(Attacks.MODES) do
+  known[name] = true
   if words[name] then mode = name end
+end
+for word in pairs(words) do
+  if not known[word] then usage.wrong("no such WORD: %s", word) end
 end
 World.traces = words.trace
 print(("seed %d: again with tools/run KIND lua spec/stress/wild.lua %g %d %s%s"):format(seed, seconds, seed, mode,
