@@ -51,7 +51,7 @@ function run.drip(size, limit)
 end
 
 function run.burst(host, port)
-  local count, kilobyte, received = 1000, ("x"):rep(999), 0
+  local count, kilobyte, received = 200, ("x"):rep(999), 0
   local clients = {}
   for i = 1, count do
     clients[i] = sidewire.new {

@@ -23,13 +23,17 @@ local function quote(text)
   return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
 end
 
---- Starts a Lua file with arguments.
+--- Starts a Lua file with arguments; `NAME=value` in front of it is set in its environment.
 function Program.start(...)
-  local words = {}
-  for i, word in ipairs { ... } do words[i] = quote(word) end
+  local words, environment = {}, {}
+  for _, word in ipairs { ... } do
+    local list = #words == 0 and tostring(word):find "^[%u_]+=" and environment or words
+    list[#list + 1] = quote(word)
+  end
   local self = setmetatable({ dir = Peer.tempdir() }, Program)
   -- The program says its own number: below `timeout` a signal to that would not always reach it.
-  local program = ("%s %s"):format(os.getenv "SIDEWIRE_LUA" or "tools/run release lua", table.concat(words, " "))
+  local program = ("env %s %s %s"):format(table.concat(environment, " "),
+    os.getenv "SIDEWIRE_LUA" or "tools/run release lua", table.concat(words, " "))
   local command = "unset LD_PRELOAD; exec timeout --foreground -k 5 %d "
     .. [[sh -c 'echo $$; exec "$@" >"$0" 2>&1' %s/output %s]]
   self.pipe = assert(io.popen(command:format(LIMIT, self.dir, program), "r"))
