@@ -124,19 +124,25 @@ void sw_pages_join(struct sw_pages *chain, struct sw_pages *other) {
     other->head = other->tail = NULL;
 }
 
-bool sw_page_absorb(struct sw_page *page, const struct sw_page *other) {
-    if (page->pin != 0 || other->pin != 0) return false;
-    size_t taken = page->used + 4 * (size_t)page->ends;
-    if (other->used + 4 * (size_t)other->ends > page->size - taken) return false;
+/* Bytes and boundaries in the page. */
+static size_t filled(const struct sw_page *page) { return page->used + 4 * (size_t)page->ends; }
+
+/* Copies the first `bytes` bytes and `ends` boundaries of the other page, for which there is room. */
+static void append_first(struct sw_page *page, const struct sw_page *other, uint32_t bytes, uint32_t ends) {
     uint32_t before = page->used;
-    sw_page_put(page, other->data, other->used);
-    for (uint32_t i = 0; i < other->ends; i++) *sw_page_slot(page, page->ends++) = *sw_page_slot(other, i) + before;
+    sw_page_put(page, other->data, bytes);
+    for (uint32_t i = 0; i < ends; i++) *sw_page_slot(page, page->ends++) = *sw_page_slot(other, i) + before;
+}
+
+bool sw_page_absorb(struct sw_page *page, const struct sw_page *other) {
+    if (page->pin != 0 || other->pin != 0 || filled(other) > page->size - filled(page)) return false;
+    append_first(page, other, other->used, other->ends);
     return true;
 }
 
 /* How many of the other page's messages fit. */
 static uint32_t count_fitting(const struct sw_page *page, const struct sw_page *other) {
-    size_t room = page->size - page->used - 4 * (size_t)page->ends;
+    size_t room = page->size - filled(page);
     uint32_t low = 0, high = other->ends;
     while (low < high) {
         uint32_t middle = low + (high - low + 1) / 2;
@@ -151,24 +157,21 @@ static uint32_t count_fitting(const struct sw_page *page, const struct sw_page *
 void sw_page_move_messages(struct sw_page *page, struct sw_page *other) {
     uint32_t count = page->pin == 0 && other->pin == 0 ? count_fitting(page, other) : 0;
     if (count == 0) return;
-    uint32_t before = page->used, moved = sw_page_end_at(other, count - 1);
-    sw_page_put(page, other->data, moved);
-    for (uint32_t i = 0; i < count; i++) *sw_page_slot(page, page->ends++) = *sw_page_slot(other, i) + before;
+    uint32_t moved = sw_page_end_at(other, count - 1);
+    append_first(page, other, moved, count);
     memmove(other->data, other->data + moved, other->used - moved);
     for (uint32_t i = count; i < other->ends; i++) *sw_page_slot(other, i - count) = *sw_page_slot(other, i) - moved;
     other->used -= moved;
     other->ends -= count;
 }
 
-bool sw_page_is_little(const struct sw_page *page) {
-    return page->pin == 0 && page->used + 4 * (size_t)page->ends <= SW_PAGE_LITTLE;
-}
+bool sw_page_is_little(const struct sw_page *page) { return page->pin == 0 && filled(page) <= SW_PAGE_LITTLE; }
 
 void sw_pages_gather(struct sw_pages *chain) {
     size_t size = 0;
     if (chain->head == chain->tail) return;
     for (const struct sw_page *page = chain->head; page != NULL; page = page->next) {
-        size += page->used + 4 * (size_t)page->ends;
+        size += filled(page);
         if (page->pin != 0 || size > SW_PAGE_LITTLE) return;
     }
     struct sw_page *one = sw_page_new(size);

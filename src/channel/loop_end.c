@@ -102,20 +102,12 @@ void sw_channel_put_pages(struct sw_channel *channel, struct sw_pages *pages) {
     sw_pages_free(pages);
 }
 
-void sw_channel_trim_pool(struct sw_channel *channel) {
+void sw_channel_sweep_pool(struct sw_channel *channel, bool is_idle) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
-    struct sw_pages unneeded = sw_pool_trim(&channel->pool);
+    struct sw_pages unneeded = is_idle ? sw_pool_close(&channel->pool) : sw_pool_trim(&channel->pool);
     sw_channel_unlock(channel);
     sw_pages_free(&unneeded);
-}
-
-void sw_channel_close_pool(struct sw_channel *channel) {
-    SW_ON_LOOP_THREAD();
-    sw_channel_lock(channel);
-    struct sw_pages pages = sw_pool_close(&channel->pool);
-    sw_channel_unlock(channel);
-    sw_pages_free(&pages);
 }
 
 /* With the lock held. */

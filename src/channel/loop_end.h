@@ -89,11 +89,8 @@ struct sw_pages sw_channel_get_pages(struct sw_channel *channel, unsigned count)
 /* Puts large pages into the pool, which is open from then on; frees those that it does not keep. */
 void sw_channel_put_pages(struct sw_channel *channel, struct sw_pages *pages);
 
-/* From time to time: frees the pages that were not needed since the last time. */
-void sw_channel_trim_pool(struct sw_channel *channel);
-
-/* The client is idle: frees all of them. */
-void sw_channel_close_pool(struct sw_channel *channel);
+/* From time to time: frees the pages that were not needed since the last time; of an idle client all. */
+void sw_channel_sweep_pool(struct sw_channel *channel, bool is_idle);
 
 /* --- the channel --- */
 

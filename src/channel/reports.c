@@ -85,7 +85,7 @@ static bool take_losses(struct sw_report *report, struct sw_report *earlier) {
 /* The report, a disconnect, and the connect before it take the place of the quiet two and the retries behind these. */
 static struct sw_added merge(struct sw_reports *list, struct sw_report *report) {
     struct sw_report *connect = *list->quiet, *disconnect = connect->next, *retries = disconnect->next;
-    struct sw_report *reconnect = *list->opened, *dropped = connect;
+    struct sw_report *reconnect = *list->opened;
     assert(disconnect->event == SW_EVENT_DISCONNECT && reconnect->event == SW_EVENT_CONNECT);
     assert(!disconnect->is_embedded); /* while that slot is in use, no connection begins */
     *list->opened = NULL;             /* ends the retries, if there are any */
@@ -100,7 +100,7 @@ static struct sw_added merge(struct sw_reports *list, struct sw_report *report) 
     bool is_kept = take_losses(report, disconnect);
     connect->next = is_kept ? retries : disconnect;
     if (!is_kept) disconnect->next = retries;
-    return (struct sw_added){dropped, is_kept};
+    return (struct sw_added){connect, is_kept};
 }
 
 static struct sw_added add_disconnect(struct sw_reports *list, struct sw_report *report, bool is_long) {

@@ -130,7 +130,7 @@ void sw_receiveq_recount(struct client *client) {
     sw_receiveq_schedule(client);
 }
 
-/* Reports that merge with others count for the inbox no longer. */
+/* Reports that merge with others count for the inbox no longer. The counts of the client are to be made anew. */
 static void drop_reports(struct client *client, const struct sw_added *added) {
     size_t count = added->kept;
     for (const struct sw_report *report = added->dropped; report != NULL; report = report->next) count++;
@@ -139,16 +139,17 @@ static void drop_reports(struct client *client, const struct sw_added *added) {
     client->uncredited.told -= (ptrdiff_t)added->kept;
     client->serial++; /* what is at the head may be another one */
     sw_reports_free(added->dropped);
-    count_reports(client);
 }
 
-static void add_report(struct client *client, struct sw_report *report) {
+/* True: count_reports must follow. */
+static bool add_report(struct client *client, struct sw_report *report) {
     client->report_count += count_events(report);
     client->heard_count += is_heard(client, report);
     if (is_end(report)) client->ends_taken++;
     client->has_end = client->has_end || (is_end(report) && !client->is_closed);
     const struct sw_added added = sw_reports_add(&client->reports, report);
     if (added.dropped != NULL) drop_reports(client, &added);
+    return added.dropped != NULL;
 }
 
 static void take(struct client *client) {
@@ -156,12 +157,14 @@ static void take(struct client *client) {
     sw_channel_take(client->channel, &delivery);
     sw_pages_join_merged(&client->messages.pages, &delivery.pages);
     client->taken = delivery.messages;
+    bool has_dropped = false;
     for (struct sw_report *report = delivery.reports, *next; report != NULL; report = next) {
         next = report->next;
-        add_report(client, report);
+        has_dropped = add_report(client, report) || has_dropped;
     }
-    if (delivery.reserve != NULL) add_report(client, delivery.reserve);
-    if (delivery.final != NULL) add_report(client, delivery.final);
+    if (delivery.reserve != NULL) has_dropped = add_report(client, delivery.reserve) || has_dropped;
+    if (delivery.final != NULL) add_report(client, delivery.final); /* which takes the place of none */
+    if (has_dropped) count_reports(client);
     if (client->is_closed || client->discards) sw_receiveq_drop_messages(client);
     sw_receiveq_schedule(client);
 }

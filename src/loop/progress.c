@@ -5,11 +5,7 @@
 #include "base/list.h"
 
 static void sweep_pool(struct sw_sweep *sweep, bool is_idle) {
-    struct sw_channel *channel = SW_HOLDER(sweep, struct progress, sweep)->common->channel;
-    if (is_idle)
-        sw_channel_close_pool(channel);
-    else
-        sw_channel_trim_pool(channel);
+    sw_channel_sweep_pool(SW_HOLDER(sweep, struct progress, sweep)->common->channel, is_idle);
 }
 
 void sw_progress_init(struct progress *progress, struct common *common, struct sw_sendq *queue,
@@ -30,7 +26,7 @@ void sw_progress_init(struct progress *progress, struct common *common, struct s
 
 void sw_progress_fini(struct progress *progress) {
     sw_reactor_cancel_sweep(&progress->sweep);
-    sw_channel_close_pool(progress->common->channel);
+    sw_channel_sweep_pool(progress->common->channel, true);
 }
 
 static void post_completions(struct progress *progress) {

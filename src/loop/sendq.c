@@ -115,6 +115,13 @@ static void free_pages(struct sw_sendq *queue) {
     enter_page(&queue->handed, NULL);
 }
 
+/* The last page would stay so until the script confirms, and could take much more. Less than a quarter is not worth moving
+ * bytes for: limits allow for that. */
+static bool stays_partly_empty(const struct sw_sendq *queue) {
+    const struct sw_page *tail = queue->pages.tail;
+    return queue->mode == SW_RETAIN_UNCONFIRMED && tail != NULL && sw_page_room(tail) > tail->size / 4;
+}
+
 void sw_sendq_put(struct sw_sendq *queue, struct sw_pages *pages) {
     for (const struct sw_page *page = pages->head; page != NULL; page = page->next) {
         queue->end += page->used;
@@ -124,8 +131,7 @@ void sw_sendq_put(struct sw_sendq *queue, struct sw_pages *pages) {
     /* A slow sender's messages arrive one to a page, and may stay here for long: they share one. */
     if (queue->pages.tail != NULL && pages->head != NULL && sw_page_absorb(queue->pages.tail, pages->head))
         drop_page(queue, sw_pages_shift(pages));
-    if (queue->mode == SW_RETAIN_UNCONFIRMED && queue->pages.tail != NULL && pages->head != NULL)
-        sw_page_move_messages(queue->pages.tail, pages->head);
+    if (stays_partly_empty(queue) && pages->head != NULL) sw_page_move_messages(queue->pages.tail, pages->head);
     sw_pages_join(&queue->pages, pages);
     if (queue->kept.page == NULL) { /* it was empty */
         enter_page(&queue->kept, queue->pages.head);
