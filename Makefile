@@ -56,8 +56,8 @@ export CC LUA
 # --- output ---
 
 # $(call say,WORD), in front of a command that makes a file, says this in one short line. With V=1 the command is shown
-# instead, with `make -s` neither. When all is built for the first time, the objects have more lines than a screen, so
-# each folder of them has one: whoever makes the folder says it.
+# instead, with `make -s` neither. When all is built for the first time, a line for each object is more than a screen, so
+# each folder has one line, which the recipe says that makes the folder.
 VERBOSE = $(filter-out 0,$(V))
 QUIET = $(VERBOSE)$(findstring s,$(firstword -$(MAKEFLAGS)))
 Q = $(if $(VERBOSE),,@)

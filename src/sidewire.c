@@ -1,9 +1,9 @@
 /* The top: makes the module table of one Lua state, and is the only file that sees both the host and the loop room.
  *
- * The module's functions share a host userdata, kept in the registry, and it keeps a sentinel, a userdata whose finalizer
+ * The module's functions share a context userdata, kept in the registry, and it keeps a sentinel, a userdata whose finalizer
  * stops the loop thread. The sentinel is made before any client, and finalizers run in reverse order, so at lua_close all
- * clients have been closed when the thread is joined. No finalizer hangs on the host userdata itself, which scripts with
- * the debug library can reach as an upvalue.
+ * clients have been closed when the thread is joined. The context userdata itself has no finalizer: scripts can reach it as
+ * an upvalue, with the debug library.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* dladdr */
@@ -95,7 +95,7 @@ static const luaL_Reg client_metamethods[] = {
 
 /* --- what they share --- */
 
-static const char host_key; /* its address is the registry's key */
+static const char context_key; /* its address is the registry's key */
 
 static const struct sw_kind sentinel_kind = {"sidewire.sentinel"};
 
@@ -104,11 +104,11 @@ struct sentinel {
     struct context *context;
 };
 
-/* The Lua state ends: nothing else collects what the registry keeps. The host userdata is no garbage yet, and no user
+/* The Lua state ends: nothing else collects what the registry keeps. The context userdata is no garbage yet, and no user
  * value of the sentinel's, which would make a circle. */
 static int collect_sentinel(lua_State *L) {
     const struct sentinel *sentinel = sw_to_kind(L, 1, &sentinel_kind, sizeof *sentinel);
-    if (sentinel == NULL || lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key) != LUA_TUSERDATA) return 0;
+    if (sentinel == NULL || lua_rawgetp(L, LUA_REGISTRYINDEX, &context_key) != LUA_TUSERDATA) return 0;
     sw_host_close(L, -1, sentinel->context);
     return 0;
 }
@@ -135,15 +135,15 @@ static void push_sentinel(lua_State *L, struct context *context) {
     lua_setmetatable(L, -2);
 }
 
-/* Pushes a host userdata, which the registry keeps from now on. */
-static void push_host(lua_State *L) {
+/* Pushes a context userdata, which the registry keeps from now on. */
+static void push_context(lua_State *L) {
     struct context *context = lua_newuserdatauv(L, sizeof *context, CONTEXT_VALUES);
     *context = (struct context){.kind = &sw_context_kind, .policy = sw_policy_open()};
     lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &context_key);
 }
 
-/* Sets the user values of the host at index that are tables of their own, and its metatable. */
+/* Sets the user values of the context at index that are tables of their own, and its metatable. */
 static void set_tables(lua_State *L, int context) {
     set_table(L, context, CONTEXT_CLIENTS, "v");
     set_table(L, context, CONTEXT_ANCHORS, NULL);
@@ -155,7 +155,7 @@ static void set_tables(lua_State *L, int context) {
     lua_setmetatable(L, context);
 }
 
-/* Adds the functions, whose upvalue is the host userdata, to the table on top. */
+/* Adds the functions, whose upvalue is the context userdata, to the table on top. */
 static void add(lua_State *L, int context, const luaL_Reg *functions) {
     lua_pushvalue(L, context);
     luaL_setfuncs(L, functions, 1);
@@ -200,7 +200,7 @@ static void restore_module(lua_State *L, int context) {
     }
 }
 
-/* Completes the host at index 1, which may be left half made by an earlier call for which there was not enough memory: the
+/* Completes the context at index 1, which may be left half made by an earlier call for which there was not enough memory: the
  * module's table comes last. */
 static void complete(lua_State *L) {
     struct context *context = lua_touserdata(L, 1);
@@ -225,9 +225,9 @@ int luaopen_sidewire_core(lua_State *L) {
     if (problem != NULL) return luaL_error(L, "%s", problem);
     pin_once();
     lua_settop(L, 0);
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key) != LUA_TUSERDATA) {
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &context_key) != LUA_TUSERDATA) {
         lua_settop(L, 0);
-        push_host(L);
+        push_context(L);
     }
     if (lua_getiuservalue(L, 1, CONTEXT_MODULE) != LUA_TTABLE) complete(L);
     restore_module(L, 1);

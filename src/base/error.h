@@ -1,17 +1,17 @@
 /* What went wrong, as a value.
  *
- * Everything that can fail at run time, on either thread, is told by a struct sw_error: a code of ours or
- * the system's errno, and the stage at which it happened. It is plain data, so it crosses the seam inside a
- * report and becomes text only on the host thread, where it is read. Misuse by the script is
- * not an error of this kind: it raises in the host room. Misuse inside the library is an assert.
+ * Everything that can fail at run time, on either thread, is told by a struct sw_error: a code of ours or the system's
+ * errno, and the stage at which it happened. It is plain data, so it crosses the seam inside a report and becomes text
+ * only on the host thread, where it is read. Misuse by the script is not an error of this kind: it raises in the host
+ * room. Misuse inside the library is an assert.
  */
 #ifndef SW_BASE_ERROR_H
 #define SW_BASE_ERROR_H
 
 #include <stddef.h>
 
-/* One row for each: the name here, the code that scripts see, and the words. Two codes mean one thing on the way out and
- * another on the way in (SW_STAGE_RECEIVE): `in` has the words for that, NULL where there is no difference.
+/* One row for each: the name in C, the code that scripts see, and the words. Two codes have other words for what was
+ * received (SW_STAGE_RECEIVE): `in`; the others have NULL there.
  *
  *   X(name, code, words, in) */
 #define SW_ERRORS(X)                                                                                        \

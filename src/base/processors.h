@@ -1,4 +1,4 @@
-/* How many processors there are for this process: with one only, to look out for another thread keeps that from running. */
+/* How many processors there are for this process. With one, a thread that looks out for another keeps that from running. */
 #ifndef SW_BASE_PROCESSORS_H
 #define SW_BASE_PROCESSORS_H
 

@@ -1,6 +1,6 @@
 /* Where a client connects to: a host and a port, checked once, never changed, shared by all parts that need them on both
- * threads. A struct of its own, because a name may have 253 bytes, and a client knows up to three servers. Clients that are
- * made for the same server, one after the other, share it.
+ * threads. A struct of its own, because a name may have 253 bytes, and a client knows up to three servers. Clients that
+ * are made for the same server, one after the other, share it.
  */
 #ifndef SW_BASE_SERVER_H
 #define SW_BASE_SERVER_H

@@ -89,8 +89,9 @@ void sw_pages_join(struct sw_pages *chain, struct sw_pages *other);
  * no room, and nothing was done. */
 bool sw_page_absorb(struct sw_page *page, const struct sw_page *other);
 
-/* Moves the messages that fit, from the first on, to the end of the first page; the others move to the front of theirs. For
- * pages that stay for long: else each of two that are a little more than half full would take the memory of a whole one. */
+/* Moves the messages that fit, from the first on, to the end of the first page; the others move to the front of theirs.
+ * For pages that stay for long: else each of two that are a little more than half full would take the memory of a whole
+ * one. */
 void sw_page_move_messages(struct sw_page *page, struct sw_page *other);
 
 /* So little is in the page (pinned bytes are never little) that to copy it costs less than to keep a page for it. */
@@ -105,9 +106,8 @@ void sw_pages_join_merged(struct sw_pages *chain, struct sw_pages *other);
 
 /* Where a chain that grows has its pages from. */
 struct sw_source {
-    size_t expected; /* bytes still to come: what a page is made for, if it may be so large */
-    struct sw_pages
-        *empty; /* large pages, which are used first where such a page would be made; NULL: there are none */
+    size_t expected;        /* bytes still to come: what a page is made for, if it may be so large */
+    struct sw_pages *empty; /* large pages, which are used first where such a page would be made; NULL: none */
 };
 
 /* How many large pages so many bytes would be put in. The rest goes into a page that fits, so that little is unused. */

@@ -6,8 +6,8 @@
  *     down, host to loop    messages to send (outbox.h), commands: a list and slots (command.h)
  *     up, loop to host      messages received (inbox.h), reports: a list (report.h), states and gauges (snapshot.h)
  *
- * Whoever posts something has the engine list the channel for the other thread, unless it stands there already, and wake
- * that thread if it sleeps. The channel is counted: by the client, by the connection, and by each engine list that it
+ * A thread that posts something has the engine schedule the channel for the other thread, unless it is scheduled already,
+ * and wake that thread if it sleeps. The channel is counted: by the client, by the connection, and by each engine list that it
  * stands in. What the host thread does with it is in host_end.h, what the loop thread does in loop_end.h.
  */
 #ifndef SW_CHANNEL_CHANNEL_H

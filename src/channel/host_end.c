@@ -154,9 +154,9 @@ void sw_channel_drop_copy(struct sw_channel *channel) {
 bool sw_channel_take_copy(struct sw_channel *channel, struct sw_copy *copy) {
     SW_ON_HOST_THREAD();
     sw_channel_lock(channel);
-    bool orphaned = channel->copy_awaited && !channel->attached;
+    bool has_no_loop = channel->copy_awaited && !channel->attached;
     sw_channel_unlock(channel);
-    if (orphaned) copy_here(channel);
+    if (has_no_loop) copy_here(channel);
     sw_channel_lock(channel);
     bool is_there = !channel->copy_awaited;
     if (is_there) {

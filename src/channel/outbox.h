@@ -22,8 +22,7 @@ struct sw_outbox {
     uint64_t last_id;      /* host: newest accepted id */
     size_t bytes;          /* host adds, loop subtracts: accepted and not finished with; SW_MESSAGE_OVERHEAD included */
     size_t run;            /* host: bytes copied into pages since the last pinned message, or since the start */
-    size_t
-        untold; /* reports kept for their ranges of lost messages (reports.h), which sending adds to: they count, too */
+    size_t untold;         /* reports kept for their ranges of lost messages (reports.h): these count, too */
     size_t refused;   /* host sets, loop clears: size of the refused message that a drain event is owed for; 0 = none */
     bool notified;    /* the loop was told, or looks without being told: a further message need not wake it */
     bool wants_pages; /* host sets, loop clears: prefaulted pages would be of use */
@@ -52,7 +51,7 @@ uint64_t sw_outbox_append(struct sw_outbox *outbox, const struct sw_slice *piece
 uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t size, bool pinned);
 
 /* When a page is added: from the second large page on, the pool should have some, the more, the longer the queue is.
- * Memory that is touched for the first time costs more than the copy (docs/performance.md), which better the loop pays. */
+ * Memory that is touched for the first time costs more than the copy (docs/performance.md): the loop is to pay that. */
 void sw_outbox_note_need(struct sw_outbox *outbox, const struct sw_pool *pool, size_t limit);
 
 /* How many pages the loop should prefault now, if the host wants any. */

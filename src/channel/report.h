@@ -1,4 +1,4 @@
-/* What the loop tells about one client beside its messages: one record per event, plain data.
+/* What the loop tells about one client beside its messages: one report per event, plain data.
  *
  * Made by the loop thread, put into the client's inbox, taken by the host thread, which turns it into handler arguments
  * and texts and frees it. `after` says behind which message it belongs, so that messages and reports can be read
@@ -36,7 +36,7 @@ enum sw_event {
 };
 enum { SW_EVENTS = SW_EVENT_CLOSE + 1 };
 
-/* What a log record says, in the words of the contract. */
+/* What a log report says, in the words of the contract. */
 enum sw_log {
     SW_LOG_CONNECTING,
     SW_LOG_CONNECTED,

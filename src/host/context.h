@@ -9,8 +9,8 @@
  *
  * What the loop delivers is taken from channels in poll, receive, wait and events(), and lives here, in the client,
  * until it is delivered: never in a C frame, because a handler may raise, yield, poll again or close the client at any
- * moment. The rule that makes this safe: read the next record, push its values, see that nothing took the record
- * meanwhile (pushing may collect garbage, and a finalizer may poll), consume the record, call the handler. `serial`
+ * moment. The rule that makes this safe: read the next event, push its values, see that nothing took the event
+ * meanwhile (pushing may collect garbage, and a finalizer may poll), consume the event, call the handler. `serial`
  * counts what was consumed and is what "meanwhile" looks at.
  */
 #ifndef SW_HOST_CONTEXT_H
@@ -43,7 +43,7 @@ struct client {
     struct client *list_previous, *list_next;
     uint16_t handlers; /* bit 1 << event: a handler is set; without one, messages stay for receive and events */
     uint8_t holds;     /* bit 1 << enum sw_holding: counted in host->holding */
-    uint8_t turn;      /* records delivered since others had their turn: a few */
+    uint8_t turn;      /* events delivered since others had their turn: a few */
     bool discards;     /* messages are dropped: those that the loop put before it knew */
     bool is_pulled;    /* receive was called, and no message handler set since */
     bool has_saver;    /* host/saver.h */
@@ -51,7 +51,7 @@ struct client {
     bool is_closed;    /* close() was called: only losses and close are still delivered */
     bool is_over;      /* the close event was delivered, or nobody is left to hear it */
     bool is_moved;     /* set_server came after the last connect: only the loop knows which server it is busy with */
-    uint64_t serial;   /* records consumed */
+    uint64_t serial;   /* events consumed */
 
     struct sw_server *server; /* as the script set it, one reference; the loop has its own */
 
@@ -114,7 +114,7 @@ static inline void sw_context_note_spin(struct context *context, double spin) {
     if (spin > context->max_spin && sw_processors() > 1) context->max_spin = spin;
 }
 
-/* User values of the host userdata. */
+/* User values of the context userdata. */
 enum {
     CONTEXT_CLIENTS = 1, /* weak: light userdata (struct client *) -> its handle or, once it is retired, its keeper */
     CONTEXT_ANCHORS,     /* client -> true, while the engine must keep it alive */
@@ -130,7 +130,7 @@ enum {
     CONTEXT_VALUES = CONTEXT_MODULE,
 };
 
-/* The only upvalue of every function of the module: the host userdata. */
+/* The only upvalue of every function of the module: the context userdata. */
 enum { UPVALUE_CONTEXT = 1 };
 
 /* User values of a handle: the client's handlers, at event + 1, and its keeper. */
@@ -141,7 +141,7 @@ enum {
 
 extern const struct sw_kind sw_client_kind, sw_keeper_kind, sw_context_kind;
 
-/* The host userdata, an upvalue of the running function; raises if the debug library has put something else there. */
+/* The context userdata, an upvalue of the running function; raises if the debug library has put something else there. */
 int sw_upvalue_replaced(lua_State *L);
 static inline struct context *sw_context(lua_State *L) {
     struct context *context = sw_to_kind(L, lua_upvalueindex(UPVALUE_CONTEXT), &sw_context_kind, sizeof *context);

@@ -18,7 +18,7 @@ static inline struct client *sw_client_at(lua_State *L, int index) {
     return handle->client;
 }
 
-/* Pushes the client's handle; the host userdata is an upvalue. False: it is being collected, and only its finalizer has
+/* Pushes the client's handle; the context userdata is an upvalue. False: it is being collected, and only its finalizer has
  * not run yet (that of another object has); nobody can be told what came in for it, so that is dropped, and nothing is
  * pushed. */
 bool sw_push_client(lua_State *L, struct client *client);
@@ -35,7 +35,7 @@ void sw_handle_fill(lua_State *L, int index, struct client *client);
 /* Closes the client whose handle stands at index, if there is one still, and retires it, unheard. */
 void sw_client_retire(lua_State *L, int index);
 
-/* Frees all clients while the Lua state ends; the host userdata stands at index. */
+/* Frees all clients while the Lua state ends; the context userdata stands at index. */
 void sw_clients_free(lua_State *L, int index, struct context *context);
 
 #endif

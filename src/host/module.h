@@ -6,7 +6,7 @@
 
 #include "host/context.h"
 
-/* The Lua state ends: stops the loop, lets the engine and whatever clients there still are go. The host userdata stands
+/* The Lua state ends: stops the loop, lets the engine and whatever clients there still are go. The context userdata stands
  * at index. */
 void sw_host_close(lua_State *L, int index, struct context *context);
 

@@ -1,6 +1,6 @@
 /* Strings that the loop reads where they lie.
  *
- * A large message is not copied into the send queue: its string is kept in a table of the host userdata, under a number
+ * A large message is not copied into the send queue: its string is kept in a table of the context userdata, under a number
  * that travels with its pages, until the loop is done with it and gives the pages back. Lua never moves a string.
  */
 #ifndef SW_HOST_PIN_H

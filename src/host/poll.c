@@ -20,14 +20,14 @@
 
 /* What a poll must not forget when a handler yields stands in its Lua stack, at these places. */
 enum {
-    AT_RECORDS = 1, /* records that may still be gone through */
-    AT_DELIVERED,   /* handlers called */
-    AT_MAX,         /* handlers that may be called in all */
-    AT_DEADLINE,    /* sw_clock, or nil */
-    AT_ONLY,        /* the one client, or nil for all */
+    AT_LEFT = 1,  /* events that may still be gone through */
+    AT_DELIVERED, /* handlers called */
+    AT_MAX,       /* handlers that may be called in all */
+    AT_DEADLINE,  /* sw_clock, or nil */
+    AT_ONLY,      /* the one client, or nil for all */
     AT_TOP = AT_ONLY,
     /* While a handler runs: */
-    AT_CLIENT = AT_TOP + 1, /* stays for the next record, which often is the same client's */
+    AT_CLIENT = AT_TOP + 1, /* stays for the next event, which often is the same client's */
     AT_EVENT,               /* its number, when there is on_error */
     AT_TRACEBACK,           /* the message handler, when there is on_error */
 };
@@ -41,7 +41,7 @@ struct round {
 };
 
 static void load(lua_State *L, struct round *round) {
-    round->events = lua_tointeger(L, AT_RECORDS);
+    round->events = lua_tointeger(L, AT_LEFT);
     round->delivered = lua_tointeger(L, AT_DELIVERED);
     round->max = lua_tointeger(L, AT_MAX);
     round->deadline = lua_isnil(L, AT_DEADLINE) ? INFINITY : lua_tonumber(L, AT_DEADLINE);
@@ -54,7 +54,7 @@ static void load(lua_State *L, struct round *round) {
 static void save(lua_State *L, const struct round *round) {
     if (!round->may_yield) return;
     lua_pushinteger(L, round->events);
-    lua_replace(L, AT_RECORDS);
+    lua_replace(L, AT_LEFT);
     lua_pushinteger(L, round->delivered);
     lua_replace(L, AT_DELIVERED);
 }
@@ -116,7 +116,7 @@ static void call(lua_State *L, bool is_guarded, int arguments) {
     lua_settop(L, AT_CLIENT);
 }
 
-/* Goes through one record of the client, whose turn it is. */
+/* Goes through one event of the client, whose turn it is. */
 static void deliver_one(lua_State *L, const struct context *context, struct client *client, struct round *round) {
     struct sw_undelivered undelivered;
     bool is_guarded = context->has_on_error; /* a finalizer may change it */
@@ -124,7 +124,7 @@ static void deliver_one(lua_State *L, const struct context *context, struct clie
     round->events--;
     if (!sw_undelivered_look(client, sw_client_hears(client, SW_EVENT_MESSAGE), &undelivered)) return;
     if (is_guarded) push_guard(L, undelivered.event);
-    /* The handler in force now: a finalizer that takes it away while the record is pushed does so for the next. */
+    /* The handler in force now: a finalizer that takes it away while the event is pushed does so for the next. */
     bool has_handler = lua_getiuservalue(L, AT_CLIENT, (int)undelivered.event + 1) != LUA_TNIL;
     lua_pushvalue(L, AT_CLIENT);
     int count = sw_undelivered_take(L, client, &undelivered);
@@ -245,7 +245,7 @@ static void read_limits(lua_State *L, const char *where, int first, lua_Integer 
         *deadline = sw_clock() + sw_check_seconds(L, (struct sw_spot){where, "max_seconds"}, first + 1, 0);
 }
 
-/* Makes the stack what the places AT_... say; the records are still to be counted. */
+/* Makes the stack what the places AT_... say; the events are still to be counted. */
 static void lay_out(lua_State *L, lua_Integer max, double deadline, int only) {
     if (only != 0)
         lua_pushvalue(L, only);
@@ -253,7 +253,7 @@ static void lay_out(lua_State *L, lua_Integer max, double deadline, int only) {
         lua_pushnil(L);
     lua_insert(L, 1);
     lua_settop(L, 1);
-    lua_pushinteger(L, 0); /* AT_RECORDS */
+    lua_pushinteger(L, 0); /* AT_LEFT */
     lua_pushinteger(L, 0); /* AT_DELIVERED */
     lua_pushinteger(L, max);
     if (deadline >= 0)
@@ -277,7 +277,7 @@ static int poll(lua_State *L, struct context *context, lua_Integer max, double d
     note_thread(L);
     lay_out(L, max, deadline, only);
     lua_pushinteger(L, count_work(L, context));
-    lua_replace(L, AT_RECORDS);
+    lua_replace(L, AT_LEFT);
     context->depth++;
     return deliver(L, context);
 }

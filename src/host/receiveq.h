@@ -22,7 +22,7 @@ void sw_receiveq_take_last(struct context *context);
 /* Messages that can be read now. */
 static inline uint64_t sw_receiveq_messages(const struct client *client) { return client->taken - client->passed; }
 
-/* Records that poll would go through for this client. */
+/* Events that poll would go through for this client. */
 uint64_t sw_receiveq_work(const struct client *client);
 
 /* The next report, if its turn has come among the messages or the order does not matter; else NULL. */
@@ -50,7 +50,7 @@ void sw_receiveq_drop(struct client *client);
 void sw_receiveq_schedule(struct client *client);
 void sw_receiveq_recount(struct client *client);
 
-/* A record of the client was delivered: after 32 in a row it moves to the end of its list. */
+/* An event of the client was delivered: after 32 in a row it moves to the end of its list. */
 void sw_receiveq_count_turn(struct client *client);
 
 /* Is there anything that the script's way of taking things takes? */

@@ -1,4 +1,4 @@
-/* One record of what came in, on its way to a handler or out of events(): push, see, pass (host/context.h has the rule).
+/* One event of what came in, on its way to a handler or out of events(): push, see, pass (host/context.h has the rule).
  */
 #ifndef SW_HOST_UNDELIVERED_H
 #define SW_HOST_UNDELIVERED_H
@@ -12,10 +12,10 @@
 
 struct sw_undelivered {
     enum sw_event event;
-    uint64_t serial; /* the client's when it was looked at: with another one, the record is gone */
+    uint64_t serial; /* the client's when it was looked at: with another one, the event is gone */
 };
 
-/* Looks at the client's next record. False: there is none. With in_order, messages and reports come as they came in; else
+/* Looks at the client's next event. False: there is none. With in_order, messages and reports come as they came in; else
  * reports only. */
 bool sw_undelivered_look(const struct client *client, bool in_order, struct sw_undelivered *undelivered);
 

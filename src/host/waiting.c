@@ -76,8 +76,8 @@ static int fail(lua_State *L, const struct client *client, const struct sw_goal 
     }
 }
 
-/* The option spin: an answer often comes sooner than a thread that sleeps could be woken. Looks again and again for so long;
- * returns what the last look did. */
+/* The option spin: an answer often comes sooner than a thread that sleeps could be woken. Looks again and again for so
+ * long; returns what the last look did. */
 static int look_out(lua_State *L, const struct context *context, struct client *client, double deadline,
                     const struct sw_goal *goal, void *subject) {
     double seconds = client != NULL ? client->channel->options->spin : context->max_spin;
@@ -86,7 +86,7 @@ static int look_out(lua_State *L, const struct context *context, struct client *
     double until = sw_clock() + seconds;
     if (deadline >= 0 && deadline < until) until = deadline;
     while (values == 0 && sw_clock() < until) {
-        sched_yield(); /* to whatever else could use this processor */
+        sched_yield(); /* others may need this processor, the loop among them */
         values = goal->look(L, client, subject);
     }
     return values;
@@ -95,7 +95,7 @@ static int look_out(lua_State *L, const struct context *context, struct client *
 int sw_wait_until(lua_State *L, struct context *context, struct client *client, double deadline,
                   const struct sw_goal *goal, void *subject) {
     int values, failed = 0;
-    /* Who only asks is not to be woken: that would cost the loop a system call for each answer. */
+    /* A script that only asks is not to be woken: that would cost the loop a system call for each answer. */
     if (deadline >= 0 && sw_clock() >= deadline) {
         values = goal->look(L, client, subject);
         return values > 0 ? values : timed_out(L, client, goal);

@@ -1,11 +1,10 @@
 /* How far the system's send buffer may be ahead of the wire (TCP_NOTSENT_LOWAT, tcp(7)).
  *
- * What the system has taken and not sent is lost to the script when the connection is stuck: it can no longer be given to
- * another one, and retain = "unsent" cannot replay it. So the system should take little. But a fast connection that finds
- * little has to wait for the loop again and again, which costs up to 40 % of its speed. So the limit follows the rate: what
- * the connection carries in two milliseconds, from SW_AHEAD_MIN to SW_AHEAD_MAX;
- * and when acknowledgements stop, SW_AHEAD_MIN. With that a stuck connection swallows 0.27 MB; without any limit 4.3 MB
- * (measured on Linux 6).
+ * When a connection is stuck, what the system has taken and not sent is lost to the script: retain = "unsent" does not
+ * send it again. So the system should take little. But a fast connection whose system has little waits for the loop again
+ * and again, which costs up to 40 % of its speed. So the limit follows the rate: it is what the connection carries in two
+ * milliseconds, from SW_AHEAD_MIN to SW_AHEAD_MAX, and SW_AHEAD_MIN when acknowledgements stop. With SW_AHEAD_MIN a stuck
+ * connection swallows 0.27 MB; without any limit it swallows 4.3 MB (measured on Linux 6).
  */
 #ifndef SW_LOOP_AHEAD_H
 #define SW_LOOP_AHEAD_H

@@ -5,7 +5,7 @@
  * when the peer has ended and has acknowledged everything, or when the time is over.
  *
  * It only decides, by facts and by the clock. What it is told and what it answers are plain data; the stream carries it
- * out, and whoever has a timer sees to it that it is asked in time.
+ * out, and the connection has the timer by which it is asked in time.
  */
 #ifndef SW_LOOP_CLOSING_H
 #define SW_LOOP_CLOSING_H

@@ -6,8 +6,8 @@
  *                    +---> FAILED <-+
  *
  * A numeric address skips RESOLVING. A dialer belongs to one client and makes one attempt after the other. It closes
- * whatever it has opened that is not taken from it. Of an attempt that is over, only what may still be asked is kept: there
- * may be ten thousand idle clients, and few that connect at one moment.
+ * what it has opened and nobody has taken. Of an attempt that is over, it keeps only what may still be asked: there may be
+ * ten thousand idle clients, and few that connect at one moment.
  */
 #ifndef SW_LOOP_DIALER_H
 #define SW_LOOP_DIALER_H

@@ -194,7 +194,7 @@ static void on_wake(struct ev_loop *ev, ev_io *watcher, int events) {
     loop->wake_is_due = true; /* before_sleep does the rest */
 }
 
-/* Looking out for work, it gives way to whatever else could use this processor, a server on the same machine perhaps. */
+/* While it only looks out for work, others may need this processor, for example a server on the same machine. */
 static void on_idle(struct ev_loop *ev, ev_idle *watcher, int events) {
     (void)ev, (void)events;
     const struct loop *loop = watcher->data;

@@ -1,9 +1,9 @@
 /* Does it pay to look out for more after traffic, instead of sleeping at once?
  *
- * To wake a thread takes longer than many an answer from near by. So the loop stays awake for a while after traffic of a
- * client that asks for it (option spin), and of a connection on which the two sides take turns, quickly, and have done so
- * for a while: messages out, an answer in, messages out. Then a turn is awaited for twice as long as it usually takes. That
- * costs no more processor time than the sleeping would, or little; traffic of any other kind costs nothing.
+ * To wake a thread takes longer than an answer from a server near by. So the loop stays awake for a while after traffic of
+ * a client with the option spin. It also does so where the two sides of a connection take turns, and have been quick for
+ * a while: messages out, an answer in, messages out. Then it waits for the next turn for twice as long as one usually
+ * takes, which is less than SW_TURNS_NEAR twice. Other traffic costs a look at the clock.
  */
 #ifndef SW_LOOP_TURNS_H
 #define SW_LOOP_TURNS_H
