@@ -206,7 +206,7 @@ errors.sections = {
     { "sidewire.new { keepalive = { count = 200 } }",
       "sidewire.new: keepalive.count must be a whole number, 1..127, got 200", "raises", "Give a smaller number." },
     { "sidewire.new { stall_timeout = -1 }",
-      "sidewire.new: stall_timeout must be a number of seconds, 0..1e8, got -1", "raises", "0 turns it off." },
+      "sidewire.new: stall_timeout must be a number of seconds, 0..2e6, got -1", "raises", "0 turns it off." },
     { "sidewire.new { stall_timeout = 1e7 }",
       "sidewire.new: stall_timeout must be a number of seconds, 0..2e6, got 10000000.0", "raises",
       "0 turns it off; the system counts milliseconds in 32 bits." },

@@ -3,14 +3,7 @@
 #include <assert.h>
 
 struct sw_reconnect sw_reconnect_default(void) {
-    return (struct sw_reconnect){
-        .enabled = true,
-        .jitter = true,
-        .attempts = 0,
-        .delay = 0.1,
-        .max = 10,
-        .factor = 2,
-    };
+    return (struct sw_reconnect){.enabled = true, SW_RECONNECT_OPTIONS(SW_OPTION_DEFAULT)};
 }
 
 /* base ^ exponent by squaring, infinite when it overflows: at most 32 rounds, where multiplying once for each

@@ -5,14 +5,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* When to try again. Defaults (design: 0.1 s doubling to 10 s) are set by sw_reconnect_default. */
+#include "base/option_kinds.h"
+
+/* Fields of the option reconnect. */
+/* clang-format off */
+#define SW_RECONNECT_OPTIONS(X)                                                                                        \
+    X(delay, seconds, 0.1, 0.001, 1e8)     /* before the second attempt */                                             \
+    X(max, seconds, 10, 0.001, 1e8)        /* the longest delay, before jitter */                                      \
+    X(factor, factor, 2, 1, 1000)          /* growth per failure */                                                    \
+    X(jitter, flag, true, false, true)     /* -25 .. +50 %, lest all clients of one server come back at once */        \
+    X(attempts, count, 0, 1, 2147483647)   /* failures in a row after which to give up; 0 = never */
+/* clang-format on */
+
+/* When to try again. */
 struct sw_reconnect {
     bool enabled;
-    bool jitter;       /* -25 .. +50 %, so that many clients of one server do not come back at once */
-    uint32_t attempts; /* failures in a row after which to give up; 0 = never */
-    double delay;      /* seconds before the second attempt */
-    double max;        /* seconds, the longest delay before jitter */
-    double factor;     /* growth per failure, >= 1 */
+    SW_RECONNECT_OPTIONS(SW_OPTION_FIELD)
 };
 
 struct sw_reconnect sw_reconnect_default(void);

@@ -6,17 +6,23 @@
 
 #include <stdint.h>
 
-enum sw_framing_kind {
-    SW_FRAMING_LINE,      /* "\n" ends a message; a received "\r\n" too */
-    SW_FRAMING_RAW,       /* no boundaries: a received chunk is a message */
-    SW_FRAMING_DELIMITER, /* delimiter[0 .. size) ends a message */
-    SW_FRAMING_FIXED,     /* every message has `size` bytes */
-    SW_FRAMING_U8,        /* a length in front, not counting itself */
-    SW_FRAMING_U16BE,
-    SW_FRAMING_U16LE,
-    SW_FRAMING_U32BE,
-    SW_FRAMING_U32LE,
-};
+/* X(kind, word, bytes in front of a message that hold its length, not counting themselves). Kinds without a word are
+ * chosen by a table with their name: { fixed = 64 }. */
+/* clang-format off */
+#define SW_FRAMINGS(X)                                                                                                 \
+    X(LINE, "line", 0)     /* "\n" ends a message; a received "\r\n" too */                                            \
+    X(RAW, "raw", 0)       /* no boundaries: a received chunk is a message */                                          \
+    X(DELIMITER, NULL, 0)  /* delimiter[0 .. size) ends a message */                                                   \
+    X(FIXED, NULL, 0)      /* every message has `size` bytes */                                                        \
+    X(U8, "u8", 1)                                                                                                     \
+    X(U16BE, "u16be", 2)                                                                                               \
+    X(U16LE, "u16le", 2)                                                                                               \
+    X(U32BE, "u32be", 4)                                                                                               \
+    X(U32LE, "u32le", 4)
+/* clang-format on */
+
+#define SW_FRAMING_ENUM(kind, word, prefix) SW_FRAMING_##kind,
+enum sw_framing_kind { SW_FRAMINGS(SW_FRAMING_ENUM) };
 
 enum { SW_DELIMITER_MAX = 32 };
 
@@ -32,17 +38,9 @@ struct sw_framing {
 
 /* Bytes in front of a message that hold its length: 0, 1, 2 or 4. */
 static inline unsigned sw_framing_prefix(enum sw_framing_kind kind) {
-    switch (kind) {
-    case SW_FRAMING_U8: return 1;
-    case SW_FRAMING_U16BE:
-    case SW_FRAMING_U16LE: return 2;
-    case SW_FRAMING_U32BE:
-    case SW_FRAMING_U32LE: return 4;
-    case SW_FRAMING_LINE:
-    case SW_FRAMING_RAW:
-    case SW_FRAMING_DELIMITER:
-    case SW_FRAMING_FIXED: return 0;
-    }
+#define SW_FRAMING_PREFIX(kind, word, prefix) \
+    case SW_FRAMING_##kind: return prefix;
+    switch (kind) { SW_FRAMINGS(SW_FRAMING_PREFIX) }
     return 0;
 }
 

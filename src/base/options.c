@@ -3,20 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define AND_SAME(name, ...) &&a->name == b->name
+
 static bool same_framing(const struct sw_framing *a, const struct sw_framing *b) {
     return a->kind == b->kind && a->size == b->size && a->max == b->max &&
            memcmp(a->delimiter, b->delimiter, sizeof a->delimiter) == 0;
 }
 
 static bool same_keepalive(const struct sw_keepalive *a, const struct sw_keepalive *b) {
-    return a->idle == b->idle && a->interval == b->interval && a->count == b->count;
+    return true SW_KEEPALIVE_OPTIONS(AND_SAME);
 }
 
 static bool are_equal(const struct sw_options *a, const struct sw_options *b) {
-    return same_framing(&a->framing, &b->framing) && a->retain == b->retain && a->queue_limit == b->queue_limit &&
-           a->inbox_limit == b->inbox_limit && a->connect_timeout == b->connect_timeout && a->linger == b->linger &&
-           a->stall_timeout == b->stall_timeout && a->spin == b->spin && same_keepalive(&a->keepalive, &b->keepalive) &&
-           a->nodelay == b->nodelay;
+    return same_framing(&a->framing, &b->framing) && a->retain == b->retain &&
+           same_keepalive(&a->keepalive, &b->keepalive) SW_OPTIONS(AND_SAME, SW_OPTION_NONE);
 }
 
 static struct sw_options *ref(struct sw_options *options) {

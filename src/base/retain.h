@@ -11,12 +11,16 @@
 
 #include <stdint.h>
 
-enum sw_retain {
-    SW_RETAIN_NONE,        /* replay nothing */
-    SW_RETAIN_UNSENT,      /* what was not handed over whole */
-    SW_RETAIN_UNACKED,     /* also what the peer's TCP has not acknowledged */
-    SW_RETAIN_UNCONFIRMED, /* everything that the script has not confirmed */
-};
+/* clang-format off */
+#define SW_RETAINS(X)                                                                                                  \
+    X(NONE, "none")               /* replay nothing */                                                                 \
+    X(UNSENT, "unsent")           /* what was not handed over whole */                                                 \
+    X(UNACKED, "unacked")         /* also what the peer's TCP has not acknowledged */                                  \
+    X(UNCONFIRMED, "unconfirmed") /* everything that the script has not confirmed */
+/* clang-format on */
+
+#define SW_RETAIN_ENUM(name, word) SW_RETAIN_##name,
+enum sw_retain { SW_RETAINS(SW_RETAIN_ENUM) };
 
 /* A range of ids with one fate: unsent (certainly not received whole) or unknown (perhaps received). first = 0: none.
  */

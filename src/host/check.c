@@ -51,26 +51,55 @@ const char *sw_to_word(lua_State *L, int index) {
 
 static bool is_number(lua_State *L, int index) { return lua_type(L, index) == LUA_TNUMBER; }
 
-double sw_check_seconds(lua_State *L, struct sw_spot spot, int index, double min) {
-    double seconds = is_number(L, index) ? lua_tonumber(L, index) : NAN;
-    if (seconds >= min && seconds <= SW_SECONDS_MAX) return seconds; /* false for NaN */
-    sw_misuse(L, spot, index, min > 0 ? "a number of seconds, 0.001..1e8" : "a number of seconds, 0..1e8");
+double sw_check_number(lua_State *L, struct sw_spot spot, int index, double least, double most, const char *valid) {
+    double value = is_number(L, index) ? lua_tonumber(L, index) : NAN;
+    if (!(value >= least && value <= most)) sw_misuse(L, spot, index, valid); /* also NaN */
+    return value;
+}
+
+double sw_check_seconds(lua_State *L, struct sw_spot spot, int index) {
+    return sw_check_number(L, spot, index, 0, 1e8, "a number of seconds, 0..1e8");
+}
+
+lua_Integer sw_check_whole(lua_State *L, struct sw_spot spot, int index, lua_Integer least, lua_Integer most,
+                           const char *unit) {
+    int is_whole = 0;
+    lua_Integer value = is_number(L, index) ? lua_tointegerx(L, index, &is_whole) : 0;
+    if (is_whole && value >= least && value <= most) return value;
+    index = lua_absindex(L, index);
+    const char *valid =
+        most < (lua_Integer)SW_SIZE_MAX
+            ? lua_pushfstring(L, "a whole number%s, %I..%I", unit, (LUAI_UACINT)least, (LUAI_UACINT)most)
+            : lua_pushfstring(L, "a whole number%s, %I or more", unit, (LUAI_UACINT)least);
+    sw_misuse(L, spot, index, valid);
     return 0;
 }
 
-/* From here on a bound is no limit, and the message leaves it out. */
-#define LIMITLESS (PTRDIFF_MAX / 2)
+lua_Integer sw_check_integer(lua_State *L, struct sw_spot spot, int index, lua_Integer least, lua_Integer most) {
+    return sw_check_whole(L, spot, index, least, most, "");
+}
 
-lua_Integer sw_check_integer(lua_State *L, struct sw_spot spot, int index, lua_Integer min, lua_Integer max) {
-    int is_whole = 0;
-    lua_Integer value = is_number(L, index) ? lua_tointegerx(L, index, &is_whole) : 0;
-    if (is_whole && value >= min && value <= max) return value;
-    if (max < LIMITLESS)
-        lua_pushfstring(L, "a whole number, %I..%I", (LUAI_UACINT)min, (LUAI_UACINT)max);
-    else
-        lua_pushfstring(L, "a whole number, %I or more", (LUAI_UACINT)min);
-    lua_pushvalue(L, index < 0 ? index - 1 : index);
-    sw_misuse(L, spot, -1, lua_tostring(L, -2));
+/* Pushes "a", "b" or "c", in quotes. */
+static const char *push_list(lua_State *L, const char *const *words, size_t count) {
+    luaL_Buffer list;
+    luaL_buffinit(L, &list);
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0) luaL_addstring(&list, i + 1 < count ? ", " : " or ");
+        luaL_addchar(&list, '"');
+        luaL_addstring(&list, words[i]);
+        luaL_addchar(&list, '"');
+    }
+    luaL_pushresult(&list);
+    return lua_tostring(L, -1);
+}
+
+size_t sw_check_word(lua_State *L, struct sw_spot spot, int index, const char *const *words, size_t count) {
+    const char *word = sw_to_word(L, index);
+    for (size_t i = 0; word != NULL && i < count; i++) {
+        if (strcmp(words[i], word) == 0) return i;
+    }
+    index = lua_absindex(L, index);
+    sw_misuse(L, spot, index, push_list(L, words, count));
     return 0;
 }
 
@@ -183,32 +212,10 @@ void sw_check_table(lua_State *L, struct sw_spot spot, int index, const struct s
 
 /* --- reconnect --- */
 
-static void parse_delay(lua_State *L, struct sw_spot spot, void *out) {
-    ((struct sw_reconnect *)out)->delay = sw_check_seconds(L, spot, -1, 0.001);
-}
+#define PARSER(name, kind, standard, least, most) SW_OPTION_PARSER((struct sw_reconnect *)out, name, kind, least, most)
+SW_RECONNECT_OPTIONS(PARSER)
 
-static void parse_max(lua_State *L, struct sw_spot spot, void *out) {
-    ((struct sw_reconnect *)out)->max = sw_check_seconds(L, spot, -1, 0.001);
-}
-
-static void parse_factor(lua_State *L, struct sw_spot spot, void *out) {
-    double factor = is_number(L, -1) ? lua_tonumber(L, -1) : NAN;
-    if (!(factor >= 1 && factor <= 1000)) sw_misuse(L, spot, -1, "a number, 1..1000");
-    ((struct sw_reconnect *)out)->factor = factor;
-}
-
-static void parse_jitter(lua_State *L, struct sw_spot spot, void *out) {
-    ((struct sw_reconnect *)out)->jitter = sw_check_boolean(L, spot, -1);
-}
-
-static void parse_attempts(lua_State *L, struct sw_spot spot, void *out) {
-    ((struct sw_reconnect *)out)->attempts = (uint32_t)sw_check_integer(L, spot, -1, 1, INT32_MAX);
-}
-
-static const struct sw_option reconnect_options[] = {
-    {"delay", parse_delay},   {"max", parse_max},           {"factor", parse_factor},
-    {"jitter", parse_jitter}, {"attempts", parse_attempts}, {NULL, NULL},
-};
+static const struct sw_option reconnect_options[] = {SW_RECONNECT_OPTIONS(SW_OPTION_ENTRY){NULL, NULL}};
 
 static struct sw_reconnect fixed_delay(double seconds) {
     return (struct sw_reconnect){.enabled = true, .delay = seconds, .max = seconds, .factor = 1};
@@ -221,7 +228,7 @@ void sw_check_reconnect(lua_State *L, struct sw_spot spot, int index, const stru
         *policy = *last;
         policy->enabled = lua_toboolean(L, index);
         return;
-    case LUA_TNUMBER: *policy = fixed_delay(sw_check_seconds(L, spot, index, 0.001)); return;
+    case LUA_TNUMBER: parse_delay(L, spot, policy), *policy = fixed_delay(policy->delay); return;
     case LUA_TTABLE:
         *policy = sw_reconnect_default();
         sw_check_table(L, (struct sw_spot){spot.where, "reconnect"}, index, reconnect_options, policy);

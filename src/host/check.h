@@ -29,12 +29,20 @@ bool sw_is_text(lua_State *L, int index);
  */
 const char *sw_to_word(lua_State *L, int index);
 
-/* A finite number of seconds within [min, SW_SECONDS_MAX]. */
-#define SW_SECONDS_MAX 1e8
-double sw_check_seconds(lua_State *L, struct sw_spot spot, int index, double min);
+/* A number within [least, most]; `valid` says so. */
+double sw_check_number(lua_State *L, struct sw_spot spot, int index, double least, double most, const char *valid);
 
-/* A whole number within [min, max]. */
-lua_Integer sw_check_integer(lua_State *L, struct sw_spot spot, int index, lua_Integer min, lua_Integer max);
+/* Seconds within [0, 1e8]: a timeout, a linger. */
+double sw_check_seconds(lua_State *L, struct sw_spot spot, int index);
+
+/* A whole number within [least, most]; SW_SIZE_MAX as the most is no limit. `unit` is what a refusal adds to the number:
+ * "", " of bytes". */
+lua_Integer sw_check_whole(lua_State *L, struct sw_spot spot, int index, lua_Integer least, lua_Integer most,
+                           const char *unit);
+lua_Integer sw_check_integer(lua_State *L, struct sw_spot spot, int index, lua_Integer least, lua_Integer most);
+
+/* One of the words; which one. */
+size_t sw_check_word(lua_State *L, struct sw_spot spot, int index, const char *const *words, size_t count);
 
 bool sw_check_boolean(lua_State *L, struct sw_spot spot, int index);
 
@@ -64,5 +72,22 @@ struct sw_option {
     void (*parse)(lua_State *L, struct sw_spot spot, void *out);
 };
 void sw_check_table(lua_State *L, struct sw_spot spot, int index, const struct sw_option *options, void *out);
+
+/* A parser, and its entry, made of a row of a table of options (base/option_kinds.h): it checks the value as the row's kind
+ * asks, and stores it in target->name; `target` may use `out`. */
+#define SW_OPTION_PARSER(target, name, kind, least, most)                         \
+    static void parse_##name(lua_State *L, struct sw_spot spot, void *out) {      \
+        (target)->name = (sw_kind_##kind)(SW_CHECK_##kind(L, spot, least, most)); \
+    }
+#define SW_OPTION_ENTRY(name, ...) {#name, parse_##name},
+
+#define SW_CHECK_seconds(L, spot, least, most) \
+    sw_check_number(L, spot, -1, least, most, "a number of seconds, " #least ".." #most)
+#define SW_CHECK_factor(L, spot, least, most) sw_check_number(L, spot, -1, least, most, "a number, " #least ".." #most)
+#define SW_CHECK_microseconds(L, spot, least, most) \
+    (1e-6 * (double)sw_check_whole(L, spot, -1, least, most, " of microseconds"))
+#define SW_CHECK_count(L, spot, least, most) sw_check_integer(L, spot, -1, least, most)
+#define SW_CHECK_size(L, spot, least, most) sw_check_integer(L, spot, -1, least, most)
+#define SW_CHECK_flag(L, spot, least, most) sw_check_boolean(L, spot, -1)
 
 #endif

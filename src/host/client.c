@@ -242,7 +242,7 @@ int sw_method_close(lua_State *L) {
     if (client == NULL) return 3;
     double linger = client->channel->options->linger, limit = client->context->policy.max_linger;
     bool is_given = !lua_isnoneornil(L, 2);
-    if (is_given) linger = sw_check_seconds(L, (struct sw_spot){"client:close", "linger"}, 2, 0);
+    if (is_given) linger = sw_check_seconds(L, (struct sw_spot){"client:close", "linger"}, 2);
     sw_client_close(client, is_given && linger > limit ? limit : linger);
     sw_client_anchor(L, 1, client);
     if (is_given && sw_policy_refuses_linger(L, &client->context->policy, "client:close: linger", linger)) return 3;

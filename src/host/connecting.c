@@ -141,7 +141,7 @@ int sw_method_disconnect(lua_State *L) {
     if (client == NULL) return 3;
     double linger = client->channel->options->linger;
     bool is_given = !lua_isnoneornil(L, 2);
-    if (is_given) linger = sw_check_seconds(L, (struct sw_spot){"client:disconnect", "linger"}, 2, 0);
+    if (is_given) linger = sw_check_seconds(L, (struct sw_spot){"client:disconnect", "linger"}, 2);
     if (client->is_closed) return sw_push_closed(L, client->server);
     if (is_given && sw_policy_refuses_linger(L, &client->context->policy, "client:disconnect: linger", linger))
         return 3;

@@ -7,17 +7,8 @@
 #include "host/check.h"
 #include "host/event.h"
 
-/* No limit: more than any process can have. */
-#define LIMITLESS ((size_t)PTRDIFF_MAX)
-
 struct sw_policy sw_policy_open(void) {
-    return (struct sw_policy){
-        .max_clients = LIMITLESS,
-        .max_queue = LIMITLESS,
-        .max_inbox = LIMITLESS,
-        .max_linger = SW_SECONDS_MAX,
-        .files = true,
-    };
+    return (struct sw_policy){SW_POLICY_RULES(SW_OPTION_DEFAULT)};
 }
 
 /* --- refusing --- */
@@ -57,34 +48,10 @@ bool sw_policy_refuses_linger(lua_State *L, const struct sw_policy *policy, cons
 
 /* --- setting --- */
 
-static size_t read_size(lua_State *L, struct sw_spot spot, lua_Integer min) {
-    return (size_t)sw_check_integer(L, spot, -1, min, (lua_Integer)LIMITLESS);
-}
+#define PARSER(name, kind, standard, least, most) SW_OPTION_PARSER((struct sw_policy *)out, name, kind, least, most)
+SW_POLICY_RULES(PARSER)
 
-static void read_max_clients(lua_State *L, struct sw_spot spot, void *out) {
-    ((struct sw_policy *)out)->max_clients = read_size(L, spot, 0);
-}
-
-static void read_max_queue(lua_State *L, struct sw_spot spot, void *out) {
-    ((struct sw_policy *)out)->max_queue = read_size(L, spot, 1);
-}
-
-static void read_max_inbox(lua_State *L, struct sw_spot spot, void *out) {
-    ((struct sw_policy *)out)->max_inbox = read_size(L, spot, 1);
-}
-
-static void read_max_linger(lua_State *L, struct sw_spot spot, void *out) {
-    ((struct sw_policy *)out)->max_linger = sw_check_seconds(L, spot, -1, 0);
-}
-
-static void read_files(lua_State *L, struct sw_spot spot, void *out) {
-    ((struct sw_policy *)out)->files = sw_check_boolean(L, spot, -1);
-}
-
-static const struct sw_option rules[] = {
-    {"max_clients", read_max_clients}, {"max_queue", read_max_queue}, {"max_inbox", read_max_inbox},
-    {"max_linger", read_max_linger},   {"files", read_files},         {NULL, NULL},
-};
+static const struct sw_option rules[] = {SW_POLICY_RULES(SW_OPTION_ENTRY){NULL, NULL}};
 
 struct sw_policy sw_policy_read(lua_State *L, const char *where, int index) {
     struct sw_policy policy = sw_policy_open();

@@ -13,12 +13,18 @@
 
 #include "base/options.h"
 
+/* The rules of sidewire.set_policy (base/option_kinds.h). */
+/* clang-format off */
+#define SW_POLICY_RULES(X)                                                                                             \
+    X(max_clients, size, SW_SIZE_MAX, 0, SW_SIZE_MAX) /* counted from `new` until the socket is gone */                \
+    X(max_queue, size, SW_SIZE_MAX, 1, SW_SIZE_MAX)   /* of queue_limit */                                             \
+    X(max_inbox, size, SW_SIZE_MAX, 1, SW_SIZE_MAX)   /* of inbox_limit, and of max_message */                         \
+    X(max_linger, seconds, 1e8, 0, 1e8)               /* of every linger, and of the time that stop waits */           \
+    X(files, flag, true, false, true)                 /* may files be opened whose names a script gives? */
+/* clang-format on */
+
 struct sw_policy {
-    size_t max_clients; /* counted from `new` until the socket is gone */
-    size_t max_queue;   /* of queue_limit */
-    size_t max_inbox;   /* of inbox_limit, and of max_message */
-    double max_linger;  /* of every linger, and of the time that stop waits; seconds */
-    bool files;         /* may files be opened, whose names a script gives? */
+    SW_POLICY_RULES(SW_OPTION_FIELD)
     bool is_locked;
 };
 

@@ -242,7 +242,7 @@ static void read_limits(lua_State *L, const char *where, int first, lua_Integer 
     if (!lua_isnoneornil(L, first))
         *max = sw_check_integer(L, (struct sw_spot){where, "max_events"}, first, 0, LUA_MAXINTEGER);
     if (!lua_isnoneornil(L, first + 1))
-        *deadline = sw_clock() + sw_check_seconds(L, (struct sw_spot){where, "max_seconds"}, first + 1, 0);
+        *deadline = sw_clock() + sw_check_seconds(L, (struct sw_spot){where, "max_seconds"}, first + 1);
 }
 
 /* Makes the stack what the places AT_... say; the events are still to be counted. */

@@ -22,7 +22,7 @@
 /* The time-out at index, as a deadline; -1: none. */
 static double read_deadline(lua_State *L, const char *where, int index) {
     if (lua_isnoneornil(L, index)) return -1;
-    return sw_clock() + sw_check_seconds(L, (struct sw_spot){where, "timeout"}, index, 0);
+    return sw_clock() + sw_check_seconds(L, (struct sw_spot){where, "timeout"}, index);
 }
 
 static int push_true(lua_State *L) {

@@ -25,16 +25,16 @@
 static void set(int fd, int level, int name, int value) { (void)setsockopt(fd, level, name, &value, sizeof value); }
 
 static void set_keepalive(int fd, const struct sw_keepalive *keepalive) {
-    if (keepalive->idle <= 0) return;
+    if (keepalive->idle == 0) return;
     set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 #if defined TCP_KEEPIDLE
-    set(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive->idle);
+    set(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)keepalive->idle);
 #elif defined TCP_KEEPALIVE
-    set(fd, IPPROTO_TCP, TCP_KEEPALIVE, keepalive->idle);
+    set(fd, IPPROTO_TCP, TCP_KEEPALIVE, (int)keepalive->idle);
 #endif
 #if defined TCP_KEEPINTVL && defined TCP_KEEPCNT
-    set(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepalive->interval);
-    set(fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive->count);
+    set(fd, IPPROTO_TCP, TCP_KEEPINTVL, (int)keepalive->interval);
+    set(fd, IPPROTO_TCP, TCP_KEEPCNT, (int)keepalive->count);
 #endif
 }
 
