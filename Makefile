@@ -345,7 +345,7 @@ STRESS_asan = SANITIZER_OPTIONS=quarantine_size_mb=16
 STRESS_tsan = SANITIZER_OPTIONS=flush_memory_ms=5000:profile_memory=$B/memory
 stress: ready-stress
 	$(call build,programs KIND=$(KIND))
-	$(Q)$(STRESS_$(KIND)) tools/run $(KIND) lua spec/stress/stress.lua $(or $(SECONDS),60) $(SEED)
+	$(Q)$(STRESS_$(KIND)) tools/reported $(KIND) lua spec/stress/stress.lua $(or $(SECONDS),60) $(SEED)
 
 wild: ready-stress
 	$(call build,programs KIND=$(KIND))

@@ -37,7 +37,7 @@ end)
 local function resume(thread, ...)
   local depth = World.depth
   World.trace("resume", thread)
-  local ok, value = coroutine.resume(thread, ...)
+  local ok, value = World.resume(thread, ...)
   World.depth = depth
   return ok, value
 end

@@ -115,7 +115,7 @@ end
 
 local STANDARD = {
   pcall, next, rawset, rawget, rawlen, setmetatable, getmetatable, tostring, type, collectgarbage, select, ipairs,
-  coroutine.yield, coroutine.close, coroutine.resume, coroutine.wrap, coroutine.isyieldable, string.rep, table.pack,
+  coroutine.yield, coroutine.close, World.resume, coroutine.wrap, coroutine.isyieldable, string.rep, table.pack,
   table.unpack, debug.traceback,
 }
 
