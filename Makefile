@@ -12,7 +12,8 @@
 #                    (the time); KIND=asan or tsan: slower
 #   make wild        the same with a hostile script
 #   make lint        warnings of gcc and clang, headers, arrows, clang-tidy,
-#                    cppcheck, clang-format, luacheck
+#                    cppcheck, clang-format, luacheck, shellcheck, and
+#                    no ten lines twice
 #   make headers     does each header of src/ compile alone?
 #   make arrows      do the files of src/ include and call only what they may?
 #   make rock        does the rockspec install, and what it installs work?
@@ -145,7 +146,7 @@ GNU_SOURCES = $(wildcard spec/support/peer.c spec/support/unpreload.c bench/*.c)
 
 # --- building ---
 
-.PHONY: all programs demo test check warnings headers arrows clang-tidy cppcheck clang-format luacheck lint install
+.PHONY: all programs demo test check warnings headers arrows clang-tidy cppcheck clang-format luacheck shellcheck lint install
 .PHONY: bench bench-programs bench-quick demo-programs fuzzers fuzz rock setup help clean docs stress wild
 READY = $(addprefix ready-,build demo bench test stress check fuzz lint docs rock)
 .PHONY: $(READY)
@@ -331,6 +332,9 @@ clang-format:
 
 luacheck:
 	$(Q)luacheck --quiet --no-color $(wildcard lua spec examples bench tools)
+
+shellcheck:
+	$(Q)shellcheck .ci/run $$(find tools -type f -exec grep -l '^#!.*sh$$\|^# shellcheck shell' {} +)
 
 lint: ready-build ready-lint all
 	$(Q)tools/lint

@@ -144,4 +144,22 @@ describe("upvalues of the module's functions", function()
     for _, name in ipairs(finalizers) do try(debug.getmetatable(client)[name], client) end
     assert.matches("collected", tostring(client)) -- its __gc does not need the upvalue
   end)
+
+  it("are checked before strings that were sent are released, so that all of them are [F51]", function()
+    local peer = Peer.start { mode = "sink" }
+    local client = util.client(peer, { framing = "raw" })
+    collectgarbage()
+    local before = collectgarbage "count"
+    for i = 1, 20 do assert(client:send(("x"):rep(2 ^ 19 + i))) end
+    assert(client:connect())
+    assert(peer:wait_bytes(20 * 2 ^ 19, util.DEADLINE))
+    assert(util.wait_until(function() return client:pending() == 0 end))
+    local _, context = debug.getupvalue(client.send, 1)
+    debug.setupvalue(client.send, 1, false)
+    assert.is_false((pcall(client.send, client, ("x"):rep(2 ^ 19))))
+    debug.setupvalue(client.send, 1, context)
+    sidewire.poll()
+    collectgarbage()
+    assert(collectgarbage "count" - before < 2 ^ 12, collectgarbage "count" - before)
+  end)
 end)

@@ -38,10 +38,9 @@ struct sw_framing {
 
 /* Bytes in front of a message that hold its length: 0, 1, 2 or 4. */
 static inline unsigned sw_framing_prefix(enum sw_framing_kind kind) {
-#define SW_FRAMING_PREFIX(kind, word, prefix) \
-    case SW_FRAMING_##kind: return prefix;
-    switch (kind) { SW_FRAMINGS(SW_FRAMING_PREFIX) }
-    return 0;
+#define SW_FRAMING_PREFIX(kind, word, prefix) prefix,
+    static const unsigned char prefixes[] = {SW_FRAMINGS(SW_FRAMING_PREFIX)};
+    return prefixes[kind];
 }
 
 #endif

@@ -176,7 +176,7 @@ bool sw_engine_post_down(struct sw_engine *engine, struct sw_link *link) {
 }
 
 /* Without the lock; helgrind, which does not know what atomics order, has it taken each time. */
-static bool has_arrivals(const struct sw_engine *engine) {
+bool sw_engine_has_arrivals(const struct sw_engine *engine) {
 #ifdef UNDER_VALGRIND
     (void)engine;
     return true;
@@ -187,7 +187,7 @@ static bool has_arrivals(const struct sw_engine *engine) {
 
 struct sw_arrivals sw_engine_take_arrivals(struct sw_engine *engine) {
     SW_ON_HOST_THREAD();
-    if (!has_arrivals(engine)) return (struct sw_arrivals){0};
+    if (!sw_engine_has_arrivals(engine)) return (struct sw_arrivals){0};
     lock(engine);
     atomic_store_explicit(&engine->arrived, false, memory_order_relaxed);
     struct sw_arrivals arrivals = {sw_list_take(&engine->up), engine->completions};

@@ -104,6 +104,9 @@ struct sw_arrivals {
     struct sw_pages completions; /* of pinned bytes that are done with: to be freed */
 };
 
+/* May there be arrivals? Takes no lock. */
+bool sw_engine_has_arrivals(const struct sw_engine *engine);
+
 /* Takes what there is for the host. */
 struct sw_arrivals sw_engine_take_arrivals(struct sw_engine *engine);
 

@@ -5,10 +5,10 @@
 
 #include "host/context.h"
 
-static void push_pins(lua_State *L) { sw_push_context_value(L, CONTEXT_PINS); }
+void sw_pins_push(lua_State *L) { sw_push_context_value(L, CONTEXT_PINS); }
 
 int sw_pin_make(lua_State *L, int index) {
-    push_pins(L);
+    sw_pins_push(L);
     lua_pushvalue(L, index);
     int pin = luaL_ref(L, -2);
     lua_pop(L, 1);
@@ -16,14 +16,12 @@ int sw_pin_make(lua_State *L, int index) {
 }
 
 void sw_pin_end(lua_State *L, int pin) {
-    push_pins(L);
+    sw_pins_push(L);
     luaL_unref(L, -1, pin);
     lua_pop(L, 1);
 }
 
 void sw_pins_end(lua_State *L, struct sw_pages *completions) {
-    if (completions->head == NULL) return;
-    push_pins(L);
     for (const struct sw_page *page = completions->head; page != NULL; page = page->next) luaL_unref(L, -1, page->pin);
     lua_pop(L, 1);
     sw_pages_free(completions);

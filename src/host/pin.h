@@ -18,7 +18,11 @@ int sw_pin_make(lua_State *L, int index);
 /* It need be kept no more. */
 void sw_pin_end(lua_State *L, int pin);
 
-/* The same for those of pages that came back; frees these. */
+/* Pushes the table of the pinned strings. Raises where a script has damaged the calling function; so it comes before pages
+ * are taken that only sw_pins_end frees. */
+void sw_pins_push(lua_State *L);
+
+/* The same as sw_pin_end for all pages that came back; frees these. Pops the table. Raises nothing. */
 void sw_pins_end(lua_State *L, struct sw_pages *completions);
 
 #endif

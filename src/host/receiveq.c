@@ -182,6 +182,8 @@ static struct sw_pages collect(struct context *context) {
 }
 
 void sw_receiveq_take_all(lua_State *L, struct context *context) {
+    if (!sw_engine_has_arrivals(context->engine)) return;
+    sw_pins_push(L);
     struct sw_pages completions = collect(context);
     sw_pins_end(L, &completions);
 }

@@ -109,6 +109,7 @@ static const struct sw_slice *choose_pinned(const struct sw_slice *pieces, int c
 /* Sends a message that pins the string at index. */
 static enum sw_err send_pinned(lua_State *L, const struct client *client, struct sw_outgoing *message, int index,
                                uint64_t *id) {
+    sw_pins_push(L);
     struct sw_pages completions = sw_engine_take_completions(client->context->engine);
     sw_pins_end(L, &completions); /* so that a script that only sends releases its pinned strings */
     message->pin = sw_pin_make(L, index);
