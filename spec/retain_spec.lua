@@ -68,7 +68,7 @@ describe("retain = 'unacked'", function()
   it("ends as lost by fate on close: unknown is whatever any connection was given", function()
     local client, events = delivery.cut { retain = "unacked" }
     local s = account(client)
-    assert(client:close())
+    assert(client:close(0))
     assert(events:wait "close")
     local lost = util.losses(events)
     assert.same({ s.finished + 1, 3000 }, { lost[1][1], lost[#lost][2] })

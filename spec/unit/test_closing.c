@@ -1,80 +1,85 @@
+/* The two phases of an end, by facts and by time. */
 #include "loop/closing.h"
 
-#include <time.h>
+#include <math.h>
 
-#include "base/clock.h"
 #include "unit.h"
 
-static const struct closing_facts nothing = {false, false, false}, sent = {true, false, false},
-                                  ended = {false, true, false}, acked = {false, false, true}, all = {true, true, true};
+#define CHECK_NEAR(got, want) CHECK(fabs((got) - (want)) < 1e-9)
 
-static const double SLACK = 1e-9; /* of sums of seconds */
-
-/* Sleeps for as long as time changes nothing, as a timer would. */
-static void sleep_on(const struct closing *closing) {
-    double seconds = sw_closing_wait(closing);
-    struct timespec time = {.tv_nsec = (long)(seconds * 1e9)};
-    CHECK(seconds >= 0 && seconds < 1);
-    nanosleep(&time, NULL);
-}
+static const struct closing_facts nothing = {.all_sent = false}, sent = {.all_sent = true},
+                                  ended = {.peer_ended = true}, acked = {.all_sent = true, .all_acked = true},
+                                  all = {.all_sent = true, .peer_ended = true, .all_acked = true};
 
 static void flushes(void) {
-    struct closing closing = {.phase = CLOSING_NOT};
-    CHECK_EQ(sw_closing_next(&closing, all), CLOSING_NOT);
-    CHECK(sw_closing_wait(&closing) < 0);
+    struct closing closing;
+    sw_closing_reset(&closing);
+    CHECK_EQ(sw_closing_next(&closing, all, 1), CLOSING_NOT);
+    CHECK(sw_closing_wait(&closing, 1) < 0);
     sw_closing_flush(&closing, 60);
-    CHECK_EQ(sw_closing_next(&closing, ended), CLOSING_FLUSH); /* it may still read */
-    CHECK_EQ(sw_closing_next(&closing, acked), CLOSING_FLUSH);
-    CHECK_EQ(sw_closing_next(&closing, sent), CLOSING_DRAIN);
-    CHECK_EQ(sw_closing_next(&closing, ended), CLOSING_DRAIN);
-    CHECK_EQ(sw_closing_next(&closing, acked), CLOSING_DRAIN);
-    CHECK_EQ(sw_closing_next(&closing, all), CLOSING_OVER);
-    CHECK(sw_closing_wait(&closing) < 0);
-    CHECK_EQ(sw_closing_next(&closing, nothing), CLOSING_OVER);
+    CHECK_EQ(sw_closing_next(&closing, ended, 1), CLOSING_FLUSH); /* it may still read */
+    CHECK_EQ(sw_closing_next(&closing, sent, 2), CLOSING_DRAIN);
+    CHECK_EQ(sw_closing_next(&closing, ended, 3), CLOSING_DRAIN);
+    CHECK_EQ(sw_closing_next(&closing, acked, 59), CLOSING_DRAIN); /* it may still work on what it got */
+    CHECK_EQ(sw_closing_next(&closing, all, 59), CLOSING_OVER);
+    CHECK(sw_closing_wait(&closing, 59) < 0);
+    CHECK_EQ(sw_closing_next(&closing, nothing, 59), CLOSING_OVER);
     sw_closing_reset(&closing);
     CHECK_EQ(closing.phase, CLOSING_NOT);
-    CHECK(sw_closing_wait(&closing) < 0);
 }
 
-static void at_once(void) {
-    struct closing closing = {.phase = CLOSING_NOT};
-    sw_closing_flush(&closing, 0);
-    CHECK_EQ(closing.phase, CLOSING_OVER);
-    sw_closing_drain(&closing, 0);
-    CHECK_EQ(sw_closing_next(&closing, nothing), CLOSING_OVER);
+static void ends_at_deadline(void) {
+    struct closing closing;
+    sw_closing_flush(&closing, 10);
+    CHECK_EQ(sw_closing_next(&closing, nothing, 9.9), CLOSING_FLUSH);
+    CHECK_EQ(sw_closing_next(&closing, sent, 10), CLOSING_OVER);
+    sw_closing_flush(&closing, 10);
+    CHECK_EQ(sw_closing_next(&closing, nothing, 10), CLOSING_OVER);
+    sw_closing_flush(&closing, 10);
+    CHECK_EQ(sw_closing_next(&closing, sent, 1), CLOSING_DRAIN);
+    CHECK_EQ(sw_closing_next(&closing, acked, 9.9), CLOSING_DRAIN);
+    CHECK_EQ(sw_closing_next(&closing, acked, 10), CLOSING_OVER);
 }
 
-/* The time of both steps passes. While it drains, it is asked again and again. */
-static void by_time(void) {
-    struct closing closing = {.phase = CLOSING_NOT};
-    double began = sw_clock();
-    int asked = 0;
-    sw_closing_flush(&closing, 0.02);
-    while (sw_closing_next(&closing, nothing) == CLOSING_FLUSH) sleep_on(&closing);
-    CHECK(sw_clock() - began >= 0.02 - SLACK);
-    CHECK_EQ(closing.phase, CLOSING_DRAIN);
-    for (; sw_closing_next(&closing, nothing) == CLOSING_DRAIN; asked++) sleep_on(&closing);
-    CHECK_EQ(closing.phase, CLOSING_OVER);
-    CHECK(sw_clock() - began >= 0.04 - SLACK);
-    CHECK(asked > 1);
+static void is_awaited(void) {
+    struct closing_facts awaited = acked;
+    struct closing closing;
+    awaited.is_awaited = true;
+    sw_closing_flush(&closing, 60);
+    CHECK_EQ(sw_closing_next(&closing, (struct closing_facts){.all_sent = true, .is_awaited = true}, 1), CLOSING_DRAIN);
+    CHECK_EQ(sw_closing_next(&closing, sent, 2), CLOSING_DRAIN);
+    CHECK_EQ(sw_closing_next(&closing, awaited, 2), CLOSING_OVER);
 }
 
-static void no_longer_than(void) {
-    struct closing closing = {.phase = CLOSING_NOT};
-    double before = sw_clock();
-    sw_closing_drain(&closing, 1000);
-    CHECK(closing.deadline >= before && closing.deadline <= sw_clock() + SW_DRAIN_MAX);
-    CHECK(sw_closing_wait(&closing) <= SW_DRAIN_MAX);
-    sw_closing_flush(&closing, 1000); /* a close, meanwhile, is the stream's business; a flush begins anew */
-    CHECK(closing.deadline >= before + 1000);
-    CHECK(sw_closing_wait(&closing) > 900);
+static void is_unheard(void) {
+    struct closing_facts unheard = acked;
+    struct closing closing;
+    unheard.is_unheard = true;
+    sw_closing_drain(&closing, 1, 60);
+    CHECK_EQ(sw_closing_next(&closing, (struct closing_facts){.is_unheard = true}, 30), CLOSING_DRAIN);
+    CHECK_EQ(sw_closing_next(&closing, unheard, 30), CLOSING_DRAIN);
+    CHECK_EQ(sw_closing_next(&closing, unheard, 30 + SW_UNHEARD_END / 2), CLOSING_DRAIN);
+    CHECK_EQ(sw_closing_next(&closing, unheard, 30.001 + SW_UNHEARD_END), CLOSING_OVER);
+}
+
+static void asks_often(void) {
+    struct closing closing;
+    sw_closing_flush(&closing, 60);
+    CHECK_NEAR(sw_closing_wait(&closing, 10), 50);
+    sw_closing_drain(&closing, 10, 60);
+    CHECK_NEAR(sw_closing_wait(&closing, 10), SW_DRAIN_STEP);
+    CHECK_NEAR(sw_closing_wait(&closing, 10.16), 0.02);
+    CHECK_NEAR(sw_closing_wait(&closing, 40), SW_DRAIN_STEP_MAX);
+    CHECK_NEAR(sw_closing_wait(&closing, 59.999), 0.001);
+    CHECK_NEAR(sw_closing_wait(&closing, 61), 0);
 }
 
 static const struct unit_test tests[] = {
     {"flushes until all is sent, then drains until the peer has ended and has everything", flushes},
-    {"is over at once when no time is given", at_once},
-    {"goes from phase to phase by time alone", by_time},
-    {"drains for a bounded time, however long it may flush", no_longer_than},
+    {"is over at the deadline, in either phase", ends_at_deadline},
+    {"waits only for acknowledgements when another connection waits for it", is_awaited},
+    {"waits a moment for the peer's end when nobody is left to hear of it", is_unheard},
+    {"asks for acknowledgements often at first, and not later than the deadline", asks_often},
 };
 
 UNIT_MAIN(tests)

@@ -105,10 +105,23 @@ enum { SW_LOOKUPS_MAX = 4 /* of a process at once: each is a thread */ };
 /* A connection that held so long was good: the backoff starts anew. */
 #define SW_GOOD_AFTER 5.0
 
-/* After our FIN, and after the peer's, so long at most for reading to the end and for acknowledgements, for which there is
- * no event: asked for each SW_DRAIN_STEP. Enough that 600 restarts of a draining server lost nothing. */
-#define SW_DRAIN_MAX 0.2
+/* After the peer's FIN, or an error, so long, and two round trips, for acknowledgements, before anything is called lost:
+ * enough that 600 restarts of a draining server lost nothing. Longer: a reconnect waits longer. */
+#define SW_ACK_WAIT 0.2
+
+/* How often acknowledgements are asked for while a connection ends, at first and later: there is no event for them. Less:
+ * the end is seen sooner, at a system call each time. */
 #define SW_DRAIN_STEP 0.005
+#define SW_DRAIN_STEP_MAX 0.05
+
+/* When nobody is left to hear of it, so long for the peer's own end after it has acknowledged everything. Longer: a script
+ * takes longer to end, and fewer peers that still work are reset. */
+#define SW_UNHEARD_END 0.2
+
+/* While a client ends without a connection: the delay before the first further attempt, which doubles with each, and the
+ * longest. Longer: fewer attempts within the linger. */
+#define SW_LAST_DELAY 0.1
+#define SW_LAST_DELAY_MAX 1.0
 
 /* --- the host --- */
 

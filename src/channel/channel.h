@@ -39,7 +39,8 @@ struct sw_copy {
 
 struct sw_channel {
     atomic_int refs;
-    atomic_int fd;              /* loop writes: its socket or -1; only a forked child reads it, to close it */
+    atomic_int fd;              /* loop writes: its socket or -1; only a forked child reads it, to close it ... */
+    atomic_int fd_before;       /* ... and the same of the socket of the connection before, while that ends beside it */
     struct sw_engine *engine;   /* one reference */
     struct sw_options *options; /* one reference */
     void *owner;                /* host thread only: the client, NULL once that is collected */

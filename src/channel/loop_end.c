@@ -285,6 +285,13 @@ void sw_channel_gauges(struct sw_channel *channel, struct sw_gauges *gauges) {
     sw_channel_unlock(channel);
 }
 
+bool sw_channel_is_orphaned(struct sw_channel *channel) {
+    sw_channel_lock(channel);
+    bool is = channel->orphaned;
+    sw_channel_unlock(channel);
+    return is;
+}
+
 void sw_channel_detach(struct sw_channel *channel) {
     sw_channel_lock(channel);
     channel->attached = channel->commands != NULL; /* these want an answer first */

@@ -94,6 +94,9 @@ void sw_channel_sweep_pool(struct sw_channel *channel, bool is_idle);
 
 /* --- the channel --- */
 
+/* The client is collected: nobody is left to be told anything. */
+bool sw_channel_is_orphaned(struct sw_channel *channel);
+
 /* The gauges as they were posted last: what an earlier loop counted. */
 void sw_channel_gauges(struct sw_channel *channel, struct sw_gauges *gauges);
 

@@ -64,7 +64,10 @@ struct sw_report {
         uint64_t acked;  /* acked: newest id */
         uint64_t unsent; /* disconnect, error: messages not handed to the kernel whole */
     };
-    uint64_t unacked;     /* disconnect, error: handed over and not acknowledged */
+    union {
+        uint64_t unacked; /* disconnect, error: handed over and not acknowledged */
+        uint64_t first;   /* connect: id of the first message that the connection carries */
+    };
     uint32_t partial;     /* disconnect: bytes of an unfinished message from the peer that were dropped */
     uint32_t kept_ranges; /* in `kept` */
     struct sw_loss lost_unknown, lost_unsent; /* disconnect, error, close: told as `lost` events first ... */

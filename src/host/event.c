@@ -126,13 +126,14 @@ static void set_integer(lua_State *L, const char *name, uint64_t value) {
 }
 
 static int push_connect(lua_State *L, const struct sw_report *report) {
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 6);
     char address[SW_IP_TEXT];
     sw_ip_text(&report->address, address);
     lua_pushstring(L, address);
     lua_setfield(L, -2, "address");
     set_integer(L, "port", report->port);
     set_integer(L, "attempt", report->attempt);
+    set_integer(L, "first", report->first);
     set_integer(L, "merged", report->merged);
     lua_pushnumber(L, report->seconds);
     lua_setfield(L, -2, "seconds");

@@ -150,8 +150,9 @@ void sw_client_retire(lua_State *L, int index) {
 /* In the child of a fork the parent's threads are gone, and its locks may be held for ever: the socket is closed, so
  * that the peer sees the parent's end when that comes, and everything else is left as it is. */
 static void leave_to_parent(struct sw_channel *channel) {
-    int fd = atomic_exchange(&channel->fd, -1);
-    if (fd >= 0) close(fd);
+    int fds[] = {atomic_exchange(&channel->fd, -1), atomic_exchange(&channel->fd_before, -1)};
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+        if (fds[i] >= 0) close(fds[i]);
 }
 
 /* __gc of handles; scripts with the debug library may call it with anything, at any moment. */

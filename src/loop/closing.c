@@ -1,41 +1,52 @@
 #include "loop/closing.h"
 
-#include "base/clock.h"
-
-void sw_closing_reset(struct closing *closing) { closing->phase = CLOSING_NOT; }
+void sw_closing_reset(struct closing *closing) { *closing = (struct closing){.phase = CLOSING_NOT}; }
 
 void sw_closing_end(struct closing *closing) { closing->phase = CLOSING_OVER; }
 
-static void begin(struct closing *closing, enum closing_phase phase, double seconds) {
-    closing->phase = phase;
-    closing->deadline = sw_clock() + seconds;
+void sw_closing_flush(struct closing *closing, double deadline) {
+    closing->phase = CLOSING_FLUSH;
+    closing->deadline = deadline;
 }
 
-void sw_closing_flush(struct closing *closing, double linger) {
-    closing->linger = linger;
-    if (linger > 0)
-        begin(closing, CLOSING_FLUSH, linger);
-    else
-        sw_closing_end(closing);
+void sw_closing_drain(struct closing *closing, double now, double deadline) {
+    closing->phase = CLOSING_DRAIN;
+    closing->began = now;
+    closing->deadline = deadline;
+    closing->acked_since = 0;
 }
 
-void sw_closing_drain(struct closing *closing, double linger) {
-    double seconds = linger < SW_DRAIN_MAX ? linger : SW_DRAIN_MAX;
-    begin(closing, CLOSING_DRAIN, seconds);
+/* All is acknowledged: may the socket be closed? */
+static bool is_peer_done(const struct closing *closing, struct closing_facts facts, double now) {
+    return facts.peer_ended || facts.is_awaited ||
+           (facts.is_unheard && now - closing->acked_since >= SW_UNHEARD_END);
 }
 
-enum closing_phase sw_closing_next(struct closing *closing, struct closing_facts facts) {
-    bool is_late = sw_clock() >= closing->deadline;
-    if (closing->phase == CLOSING_FLUSH && (facts.all_sent || is_late))
-        sw_closing_drain(closing, closing->linger);
-    else if (closing->phase == CLOSING_DRAIN && (is_late || (facts.peer_ended && facts.all_acked)))
-        sw_closing_end(closing);
+static void drain(struct closing *closing, struct closing_facts facts, double now) {
+    if (facts.all_acked && closing->acked_since == 0) closing->acked_since = now;
+    if (facts.all_acked && is_peer_done(closing, facts, now)) sw_closing_end(closing);
+}
+
+enum closing_phase sw_closing_next(struct closing *closing, struct closing_facts facts, double now) {
+    if (closing->phase != CLOSING_FLUSH && closing->phase != CLOSING_DRAIN) return closing->phase;
+    if (closing->phase == CLOSING_DRAIN)
+        drain(closing, facts, now);
+    else if (facts.all_sent)
+        sw_closing_drain(closing, now, closing->deadline);
+    if (now >= closing->deadline) sw_closing_end(closing);
     return closing->phase;
 }
 
-double sw_closing_wait(const struct closing *closing) {
+/* No event tells of acknowledgements. They are asked for often at first: most ends are short. */
+static double step(const struct closing *closing, double now) {
+    double seconds = (now - closing->began) / 8;
+    if (seconds < SW_DRAIN_STEP) return SW_DRAIN_STEP;
+    return seconds < SW_DRAIN_STEP_MAX ? seconds : SW_DRAIN_STEP_MAX;
+}
+
+double sw_closing_wait(const struct closing *closing, double now) {
     if (closing->phase != CLOSING_FLUSH && closing->phase != CLOSING_DRAIN) return -1;
-    double left = closing->deadline - sw_clock();
-    if (closing->phase == CLOSING_DRAIN && left > SW_DRAIN_STEP) return SW_DRAIN_STEP;
+    double left = closing->deadline - now;
+    if (closing->phase == CLOSING_DRAIN && left > step(closing, now)) return step(closing, now);
     return left > 0 ? left : 0;
 }

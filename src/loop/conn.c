@@ -1,6 +1,7 @@
 #include "loop/conn.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -13,8 +14,15 @@
 
 /* --- states --- */
 
+/* A disconnect or close command is carried out without a connection: attempts go on. */
+static bool is_delivering(const struct conn *conn) {
+    bool is_ending = conn->goal == GOAL_REST || conn->goal == GOAL_CLOSE;
+    return is_ending && (conn->state == CONN_DIALING || conn->state == CONN_WAITING);
+}
+
 static enum sw_state visible(const struct conn *conn) {
     if (sw_conn_is_closing(conn)) return SW_STATE_CLOSED; /* as it was when close() returned */
+    if (is_delivering(conn)) return SW_STATE_CLOSING;
     switch (conn->state) {
     case CONN_IDLE: return SW_STATE_IDLE;
     case CONN_DIALING: return conn->dialer.status == DIALER_RESOLVING ? SW_STATE_RESOLVING : SW_STATE_CONNECTING;
@@ -34,11 +42,18 @@ static void show(struct conn *conn) {
     sw_channel_post_state(conn->common.channel, conn->known, visible(conn), last_cause(conn));
 }
 
+/* The timer runs out in so many seconds, or at the deadline of an end without a connection. */
+static void set_timer(struct conn *conn, double seconds) {
+    if (is_delivering(conn)) seconds = fmin(seconds, fmax(conn->deadline - sw_clock(), 0));
+    if (seconds < INFINITY) sw_reactor_set_timer(conn->common.reactor, &conn->timer, seconds);
+}
+
 /* The only place where the state changes. */
 static void set_state(struct conn *conn, enum conn_state state) {
     ev_timer_stop(conn->common.reactor->ev, &conn->timer);
     conn->needs_place = false;
     conn->state = state;
+    if (state == CONN_DIALING || state == CONN_WAITING) set_timer(conn, INFINITY);
 }
 
 /* These two also show it to the host; the second together with the report of it (false: no memory for that). */
@@ -57,6 +72,7 @@ static void let_go(struct conn *conn, struct sw_report *last) {
     last->event = SW_EVENT_CLOSE;
     conn->common.channel->conn = NULL;
     enter(conn, CONN_CLOSED);
+    sw_lingering_orphan(&conn->before);
     sw_channel_post_last(conn->common.channel, last);
     conn->is_over = true;
 }
@@ -75,7 +91,11 @@ static struct sw_report make_report(const struct conn *conn, enum sw_event event
     };
 }
 
+/* After close, nothing is told but the last event. */
+static bool is_heard(const struct conn *conn) { return conn->goal != GOAL_CLOSE; }
+
 static void post_log(struct conn *conn, enum sw_log log, double delay) {
+    if (!is_heard(conn)) return;
     struct sw_report report = make_report(conn, SW_EVENT_LOG);
     report.log = log;
     report.seconds = delay;
@@ -91,6 +111,7 @@ static struct sw_report error_report(const struct conn *conn) {
 
 static void post_error(struct conn *conn) {
     struct sw_report report = error_report(conn);
+    conn->owes_outcome = false;
     sw_channel_post_report(conn->common.channel, &report);
     post_log(conn, SW_LOG_ERROR, 0);
 }
@@ -114,13 +135,21 @@ static struct conn_facts facts(const struct conn *conn, const struct sw_server *
     return (struct conn_facts){
         .is_same = sw_server_equal(conn->dialer.server, server),
         .may_retry = may_retry(conn),
-        .has_place = sw_channel_can_report(conn->common.channel),
+        .has_place = !is_heard(conn) || sw_channel_can_report(conn->common.channel),
         .needs_place = conn->needs_place,
+        .may_deliver = sw_clock() < conn->deadline && sw_tx_has_rest(&conn->stream.tx, conn->fence),
     };
 }
 
 static enum conn_step next_step(const struct conn *conn, enum conn_event event) {
     return sw_next(conn->state, conn->goal, event, facts(conn, conn->dialer.server));
+}
+
+/* The end that a disconnect or close command asks for, from now on. */
+static void set_end(struct conn *conn, uint64_t fence, double linger) {
+    sw_tx_take(&conn->stream.tx); /* to know whether there is something to deliver */
+    conn->fence = fence;
+    conn->deadline = sw_clock() + linger;
 }
 
 static void look_at_dialer(struct conn *conn);
@@ -150,9 +179,12 @@ static void attempt(struct conn *conn) {
         await_place(conn);
 }
 
+/* While it ends, the linger is what there is: the script's own delays may be longer. */
 static double next_delay(struct conn *conn) {
+    static const struct sw_reconnect last = {.delay = SW_LAST_DELAY, .max = SW_LAST_DELAY_MAX, .factor = 2};
     uint32_t failures = conn->failures > 0 ? conn->failures : 1;
-    return sw_backoff_delay(&conn->reconnect, failures, sw_reactor_random(conn->common.reactor));
+    const struct sw_reconnect *options = is_delivering(conn) ? &last : &conn->reconnect;
+    return sw_backoff_delay(options, failures, sw_reactor_random(conn->common.reactor));
 }
 
 static void wait_for_next(struct conn *conn) {
@@ -160,8 +192,11 @@ static void wait_for_next(struct conn *conn) {
     conn->since = sw_clock();
     struct sw_report report = make_report(conn, SW_EVENT_RETRY);
     report.seconds = delay;
-    enter_with(conn, CONN_WAITING, &report);
-    sw_reactor_set_timer(conn->common.reactor, &conn->timer, delay);
+    if (is_heard(conn))
+        enter_with(conn, CONN_WAITING, &report);
+    else
+        enter(conn, CONN_WAITING);
+    set_timer(conn, delay);
     post_log(conn, SW_LOG_WILL_RETRY, delay);
 }
 
@@ -172,28 +207,40 @@ static void give_up(struct conn *conn, struct sw_error cause) {
     set_failures(conn, 0);
     sw_tx_take(&conn->stream.tx); /* to be counted */
     struct sw_report report = error_report(conn);
+    conn->owes_outcome = false;
     enter_with(conn, CONN_IDLE, &report);
     post_log(conn, SW_LOG_ERROR, 0);
 }
 
-static void redial(struct conn *conn) {
+/* Another connect command takes the place of the one that the attempts are for. */
+static void supersede(struct conn *conn) {
     sw_dialer_cancel(&conn->dialer);
-    conn->cause = closed();
     set_failures(conn, 0);
+    if (!conn->owes_outcome) return;
+    conn->cause = closed();
     sw_tx_take(&conn->stream.tx); /* to be counted */
     post_error(conn);
-    attempt(conn);
 }
 
 static void attempt_failed(struct conn *conn, struct sw_error error) {
     sw_dialer_cancel(&conn->dialer);
     set_state(conn, CONN_DIALING); /* also where the stream could not be opened */
     conn->cause = error;
-    set_failures(conn, conn->failures + 1);
-    if (next_step(conn, EVENT_FAILED) == STEP_WAIT)
-        wait_for_next(conn);
-    else
-        give_up(conn, error);
+    if (!conn->is_extra) set_failures(conn, conn->failures + 1);
+    conn->is_extra = false;
+    switch (next_step(conn, EVENT_FAILED)) {
+    case STEP_WAIT: wait_for_next(conn); break;
+    case STEP_LET_GO: sw_conn_abort(conn); break;
+    default: give_up(conn, error); break;
+    }
+}
+
+/* There is a connection at last, on which to deliver what was accepted before the command. */
+static void finish_delivery(struct conn *conn) {
+    double left = conn->deadline - sw_clock();
+    set_state(conn, CONN_CLOSING);
+    conn->cause = closed();
+    sw_stream_flush(&conn->stream, conn->fence, fmax(left, 0), conn->goal == GOAL_CLOSE);
 }
 
 static void open_stream(struct conn *conn) {
@@ -203,15 +250,22 @@ static void open_stream(struct conn *conn) {
     sw_progress_publish(&conn->stream.progress);
     struct sw_report report = make_report(conn, SW_EVENT_CONNECT);
     report.seconds = sw_clock() - conn->dialer.began;
-    conn->goal = GOAL_RETRY;
-    if (!enter_with(conn, CONN_OPEN, &report)) {
+    report.first = sw_tx_first(&conn->stream.tx);
+    bool ends = is_delivering(conn);
+    if (!ends) conn->goal = GOAL_RETRY;
+    if (is_heard(conn) && !enter_with(conn, ends ? CONN_CLOSING : CONN_OPEN, &report)) {
         attempt_failed(conn, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
         return;
     }
+    conn->owes_outcome = conn->is_extra = false;
     conn->since = sw_clock();
     post_log(conn, again ? SW_LOG_RECONNECTED : SW_LOG_CONNECTED, 0);
     sw_dialer_take(&conn->dialer, &transport, &yield);
     sw_stream_open(&conn->stream, &transport, yield.head);
+    if (ends)
+        finish_delivery(conn);
+    else
+        sw_stream_send(&conn->stream);
     look_at_stream(conn);
 }
 
@@ -247,13 +301,20 @@ static void go_on(struct conn *conn, enum conn_step step, struct sw_report *repo
         return;
     }
     set_failures(conn, 0);
-    if (step == STEP_END_REDIAL) attempt(conn);
+    if (step != STEP_END_REDIAL) return;
+    conn->goal = GOAL_RETRY;
+    conn->owes_outcome = true;
+    attempt(conn);
 }
 
 static void end_stream(struct conn *conn) {
     struct sw_report report = make_report(conn, SW_EVENT_DISCONNECT);
+    struct sw_transport rest;
+    double deadline = sw_stream_deadline(&conn->stream);
     enter(conn, CONN_CLOSING); /* a host that waits sees the cause before the losses */
-    sw_stream_close(&conn->stream, conn->goal == GOAL_CLOSE, &report);
+    sw_stream_close(&conn->stream, conn->goal == GOAL_CLOSE, &report, &rest);
+    if (sw_transport_is_open(&rest))
+        sw_lingering_start(&conn->before, conn->common.reactor, conn->common.channel, &rest, deadline);
     if (conn->goal == GOAL_RETRY) count_failure(conn);
     enum conn_step step = next_step(conn, EVENT_OVER);
     if (step == STEP_LET_GO)
@@ -278,36 +339,70 @@ static void look_at_stream(struct conn *conn) {
 
 /* --- commands --- */
 
+/* Begins attempts to the server, which the command gave. */
+static void begin(struct conn *conn, bool is_same) {
+    bool is_waiting = conn->state == CONN_WAITING;
+    if (is_waiting && (!is_same || conn->goal == GOAL_REST))
+        supersede(conn);
+    else if (!is_same)
+        set_failures(conn, 0);
+    conn->is_extra = is_waiting && is_same && !conn->needs_place;
+    conn->goal = GOAL_RETRY;
+    conn->owes_outcome = true;
+}
+
 static void handle_connect(struct conn *conn, const struct sw_command *command) {
+    bool is_same = sw_server_equal(conn->dialer.server, command->server);
     enum conn_step step = sw_next(conn->state, conn->goal, EVENT_CONNECT, facts(conn, command->server));
     bool replaces = conn->goal == GOAL_REDIAL && !sw_server_equal(conn->server, command->server);
-    bool begins_anew = !sw_server_equal(conn->dialer.server, command->server);
     sw_server_set(&conn->server, command->server);
     conn->reconnect = command->policy;
     switch (step) {
     case STEP_DIAL:
-        if (begins_anew) set_failures(conn, 0);
+        begin(conn, is_same);
         dial(conn);
         break;
-    case STEP_AWAIT_PLACE: await_place(conn); break;
-    case STEP_REDIAL: redial(conn); break;
+    case STEP_AWAIT_PLACE:
+        begin(conn, is_same);
+        await_place(conn);
+        break;
+    case STEP_REDIAL:
+        supersede(conn);
+        begin(conn, true);
+        attempt(conn);
+        break;
     case STEP_SHUT_DOWN:
         conn->goal = GOAL_REDIAL;
         sw_stream_shut_down(&conn->stream, command->fence, conn->common.channel->options->linger);
+        sw_stream_await(&conn->stream);
         look_at_stream(conn);
         break;
     case STEP_AIM_REDIAL:
         if (replaces) conn->superseded++;
         sw_tx_lower_fence(&conn->stream.tx, command->fence);
         conn->goal = GOAL_REDIAL;
+        sw_stream_await(&conn->stream);
+        look_at_stream(conn);
         break;
     default: break;
     }
 }
 
+static void deliver(struct conn *conn, enum conn_goal goal) {
+    bool is_waiting = conn->state == CONN_WAITING;
+    conn->goal = goal;
+    set_failures(conn, 0);
+    if (is_waiting)
+        attempt(conn);
+    else
+        set_timer(conn, INFINITY);
+}
+
 static void handle_disconnect(struct conn *conn, const struct sw_command *command) {
+    if (conn->goal != GOAL_CLOSE) set_end(conn, command->fence, command->linger);
     switch (next_step(conn, EVENT_DISCONNECT)) {
     case STEP_GIVE_UP: give_up(conn, closed()); break;
+    case STEP_DELIVER: deliver(conn, GOAL_REST); break;
     case STEP_FLUSH:
         conn->goal = GOAL_REST;
         conn->cause = closed();
@@ -317,21 +412,25 @@ static void handle_disconnect(struct conn *conn, const struct sw_command *comman
         break;
     case STEP_AIM_REST:
         if (conn->goal == GOAL_REDIAL) conn->superseded++;
-        sw_tx_lower_fence(&conn->stream.tx, command->fence);
         conn->goal = GOAL_REST;
+        sw_stream_end_by(&conn->stream, command->fence, command->linger);
+        look_at_stream(conn);
         break;
     default: break;
     }
 }
 
-bool sw_conn_is_closing(const struct conn *conn) { return conn->goal == GOAL_CLOSE && conn->state == CONN_CLOSING; }
+bool sw_conn_is_closing(const struct conn *conn) {
+    return conn->goal == GOAL_CLOSE && conn->state != CONN_IDLE && conn->state != CONN_CLOSED;
+}
 
 /* Whatever is under way ends, and all messages with it: into the report. What the host accepts from now on is not ours.
  */
 static void give_everything_up(struct conn *conn, struct sw_report *report) {
     sw_dialer_cancel(&conn->dialer);
+    struct sw_transport rest;
     conn->goal = GOAL_CLOSE;
-    sw_stream_close(&conn->stream, true, report);
+    sw_stream_close(&conn->stream, true, report, &rest);
 }
 
 void sw_conn_abort(struct conn *conn) {
@@ -341,8 +440,10 @@ void sw_conn_abort(struct conn *conn) {
 }
 
 void sw_conn_close(struct conn *conn, double linger) {
+    set_end(conn, UINT64_MAX, linger);
     switch (next_step(conn, EVENT_CLOSE)) {
     case STEP_LET_GO: sw_conn_abort(conn); break;
+    case STEP_DELIVER: deliver(conn, GOAL_CLOSE); break;
     case STEP_FINAL:
         conn->goal = GOAL_CLOSE;
         set_state(conn, CONN_CLOSING);
@@ -359,9 +460,7 @@ static void handle_reconnect(struct conn *conn, const struct sw_reconnect *recon
     conn->reconnect = *reconnect;
     switch (next_step(conn, EVENT_RECONNECT)) {
     case STEP_GIVE_UP: give_up(conn, conn->cause); break;
-    case STEP_RESCHEDULE:
-        sw_reactor_set_timer(conn->common.reactor, &conn->timer, conn->since + next_delay(conn) - sw_clock());
-        break;
+    case STEP_RESCHEDULE: set_timer(conn, conn->since + next_delay(conn) - sw_clock()); break;
     default: break;
     }
 }
@@ -475,11 +574,23 @@ static void on_stream(struct stream *stream) {
     notify_owner(conn);
 }
 
+/* The linger is over, and there is no connection. */
+static void end_late(struct conn *conn) {
+    if (next_step(conn, EVENT_LATE) == STEP_LET_GO)
+        sw_conn_abort(conn);
+    else
+        give_up(conn, closed());
+}
+
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     (void)ev, (void)events;
     struct conn *conn = timer->data;
-    if (conn->state == CONN_WAITING) {
+    if (is_delivering(conn) && sw_clock() >= conn->deadline) {
+        end_late(conn);
+    } else if (conn->state == CONN_WAITING) {
         attempt(conn);
+    } else if (conn->state == CONN_DIALING) {
+        set_timer(conn, INFINITY);
     } else {
         sw_stream_advance(&conn->stream);
         look_at_stream(conn);
@@ -504,6 +615,7 @@ struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel,
 }
 
 void sw_conn_free(struct conn *conn) {
+    sw_lingering_orphan(&conn->before);
     sw_dialer_fini(&conn->dialer);
     sw_stream_fini(&conn->stream);
     sw_server_unref(conn->server);

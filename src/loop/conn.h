@@ -18,6 +18,7 @@
 #include "channel/loop_end.h"
 #include "loop/common.h"
 #include "loop/dialer.h"
+#include "loop/lingering.h"
 #include "loop/next.h"
 #include "loop/reactor.h"
 #include "loop/stream.h"
@@ -29,6 +30,8 @@ struct conn {
     void *owner;                        /* for on_over */
     bool is_over;                       /* nothing is left to do, and the channel has no connection: to be freed */
     bool needs_place;                   /* WAITING: for a place in the inbox only */
+    bool owes_outcome; /* a connect command has led to no event yet */
+    bool is_extra;     /* DIALING: asked for while another attempt was due: its failure does not lengthen the backoff */
     enum conn_state state;
     enum conn_goal goal;
     uint32_t failures;        /* attempts and short connections that failed, in a row */
@@ -38,7 +41,11 @@ struct conn {
     struct sw_reconnect reconnect;
     struct sw_error cause; /* why the connection, or attempt, ended */
     double since;          /* sw_clock: OPEN: when it was ready; WAITING: when the last attempt failed */
-    ev_timer timer;        /* WAITING: until the next attempt; CLOSING: until the stream is to be looked at */
+    double deadline;       /* sw_clock: when the linger of the last disconnect or close command is over */
+    uint64_t fence;        /* no message after this one is meant for the connection that such a command waits for */
+    ev_timer timer;        /* WAITING: until the next attempt; CLOSING: until the stream is to be looked at; DIALING,
+                              WAITING: until the deadline, where that comes first */
+    struct lingering *before; /* the socket of the connection before, which still ends; NULL: none */
     struct dialer dialer;
     struct stream stream;
 };
@@ -53,7 +60,7 @@ void sw_conn_free(struct conn *conn);
 /* The host left something on the channel: handles all of it. */
 void sw_conn_handle_batch(struct conn *conn, const struct sw_batch *batch);
 
-/* Ends it as the close command does: flushes for `linger` seconds at most, then drains for SW_DRAIN_MAX at most. */
+/* Ends it as the close command does, within `linger` seconds. */
 void sw_conn_close(struct conn *conn, double linger);
 
 /* True while a close command is carried out, which no other command can change. */

@@ -13,6 +13,7 @@
 #include "channel/loop_end.h"
 #include "channel/thread.h"
 #include "loop/conn.h"
+#include "loop/lingering.h"
 #include "loop/reactor.h"
 
 struct loop {
@@ -132,8 +133,10 @@ static void obey(struct loop *loop, const struct sw_work *work) {
     if (work->stopping && !loop->stopping) {
         loop->stopping = true;
         for_each(loop, close_one);
+        sw_lingering_hurry(loop->reactor, SW_UNHEARD_END);
     }
-    if (work->aborting || (loop->stopping && loop->conns == NULL)) end(loop);
+    bool is_done = loop->conns == NULL && loop->reactor->lingering == NULL;
+    if (work->aborting || (loop->stopping && is_done)) end(loop);
 }
 
 enum outcome {
@@ -222,6 +225,7 @@ static void run(struct loop *loop) {
 static void wind_up(struct loop *loop) {
     struct sw_work work;
     bool failed = loop->reactor->fault.err != SW_OK, more = true;
+    if (loop->reactor->ev != NULL) sw_lingering_hurry(loop->reactor, 0);
     if (!failed) loop->reactor->fault = sw_error_make(SW_CLOSED, SW_STAGE_CLOSE);
     while (more) {
         for_each(loop, failed ? fail_one : abort_one);

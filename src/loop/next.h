@@ -9,8 +9,10 @@
  *        +------+----------------------------------------- CLOSING ----> CLOSED
  *                                 OVER, by the goal
  *
- * The goal says what the end of a connection is for; commands that come while it ends change only the goal. Nothing here
- * touches a socket or a clock, so spec/unit/test_next.c walks through all of it.
+ * The goal says what the end of a connection is for; commands that come while it ends change only the goal. Without a
+ * connection, too, a client may have to end: while there is something to deliver and time for it, attempts go on
+ * (GOAL_REST, GOAL_CLOSE in DIALING and WAITING). Nothing here touches a socket or a clock, so spec/unit/test_next.c walks
+ * through all of it.
  */
 #ifndef SW_LOOP_NEXT_H
 #define SW_LOOP_NEXT_H
@@ -28,9 +30,9 @@ enum conn_state {
 
 enum conn_goal {
     GOAL_RETRY,  /* no command asked for the end: the reconnect options say what follows */
-    GOAL_REST,   /* disconnect: stay idle */
+    GOAL_REST,   /* disconnect: deliver what was accepted, as far as time allows, then stay idle */
     GOAL_REDIAL, /* connect, meanwhile: dial at once */
-    GOAL_CLOSE,  /* close: nothing ever again */
+    GOAL_CLOSE,  /* close: the same, then nothing ever again */
 };
 
 enum conn_event {
@@ -40,7 +42,8 @@ enum conn_event {
     EVENT_CLOSE,
     EVENT_RECONNECT, /* other reconnect options */
     /* Time, or a place in the inbox. */
-    EVENT_DUE, /* an attempt is to be made */
+    EVENT_DUE,  /* an attempt is to be made */
+    EVENT_LATE, /* the linger is over */
     /* Outcomes: the dialer's ... */
     EVENT_READY,
     EVENT_FAILED,
@@ -54,6 +57,7 @@ struct conn_facts {
     bool may_retry;   /* the reconnect options allow a further attempt */
     bool has_place;   /* the inbox has a place for the end of an attempt, also without memory */
     bool needs_place; /* WAITING: the delay is over, and it waits only for that */
+    bool may_deliver; /* DISCONNECT, CLOSE, FAILED: there is something to deliver, and time for it */
 };
 
 enum conn_step {
@@ -63,6 +67,7 @@ enum conn_step {
     STEP_REDIAL,      /* end the attempt, which is owed an error event; another is due */
     STEP_WAIT,        /* wait for the time of the next attempt */
     STEP_RESCHEDULE,  /* the same, by other options */
+    STEP_DELIVER,     /* attempts go on until the linger is over; the next one is due now */
     STEP_GIVE_UP,     /* end whatever goes on with an error event, and stay idle */
     STEP_OPEN,        /* give the connection to the stream */
     STEP_FLUSH,       /* flush and stay idle then */

@@ -34,6 +34,8 @@ struct sw_sweep {
     void (*run)(struct sw_sweep *sweep, bool is_idle);
 };
 
+struct lingering;
+
 struct sw_reactor {
     struct ev_loop *ev;
     struct sw_error fault;                /* why libev cannot go on; SW_OK: it can */
@@ -42,6 +44,7 @@ struct sw_reactor {
     ev_timer soon_timer;                  /* where there is no timerfd */
     bool runs_soon;                       /* is running what waited: sets the alarm when that is done */
     bool is_coarse;                       /* libev refused it: "soon" may take a millisecond (epoll_wait(2)) */
+    struct lingering *lingering;          /* all, see loop/lingering.h: they keep the loop from ending */
     struct sw_sweep *sweeps;              /* all that wait; linked by next */
     ev_timer sweep_timer;                 /* runs while one waits */
     bool may_stay_awake;                  /* there is more than one processor */

@@ -172,6 +172,31 @@ uint64_t sw_socket_acked(int fd, uint64_t written, bool fin) {
     return all - left < written ? all - left : written;
 }
 
+double sw_socket_round_trip(int fd) {
+#if defined __linux__ && defined TCP_INFO
+    struct tcp_info info; /* tcpi_rtt: microseconds, smoothed (RFC 6298) */
+    socklen_t size = sizeof info;
+    memset(&info, 0, sizeof info);
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? (double)info.tcpi_rtt * 1e-6 : 0;
+#elif defined __APPLE__ && defined TCP_CONNECTION_INFO
+    struct tcp_connection_info info; /* tcpi_srtt: milliseconds */
+    socklen_t size = sizeof info;
+    memset(&info, 0, sizeof info);
+    return getsockopt(fd, IPPROTO_TCP, TCP_CONNECTION_INFO, &info, &size) == 0 ? (double)info.tcpi_srtt * 1e-3 : 0;
+#else
+    (void)fd;
+    return 0;
+#endif
+}
+
+atomic_int *sw_socket_note_at(int fd, atomic_int *before, atomic_int *now) {
+    sw_fork_hold();
+    atomic_store(now, fd);
+    atomic_store(before, -1);
+    sw_fork_release();
+    return now;
+}
+
 void sw_socket_set_abort(int fd) {
     const struct linger now = {.l_onoff = 1, .l_linger = 0};
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);

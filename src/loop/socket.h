@@ -61,6 +61,12 @@ void sw_socket_set_stall(int fd, double seconds);
 /* Bytes that it takes before it has sent them, where the system can tell; SW_AHEAD_MIN at first (loop/ahead.h). */
 void sw_socket_set_ahead(int fd, int bytes);
 
+/* Seconds of a round trip, as the system has measured them lately; 0 where it cannot tell. */
+double sw_socket_round_trip(int fd);
+
+/* The descriptor is noted elsewhere from now on; returns that place. */
+atomic_int *sw_socket_note_at(int fd, atomic_int *before, atomic_int *now);
+
 /* Makes the close a reset: nothing lingers in the kernel, no TIME-WAIT. */
 void sw_socket_set_abort(int fd);
 

@@ -1,17 +1,25 @@
 #include "loop/stream.h"
 
+#include <math.h>
+
+#include "base/clock.h"
 #include "base/list.h"
+#include "base/options.h"
 #include "channel/loop_end.h"
+#include "loop/socket.h"
 
 /* --- how it ends --- */
 
 /* While it drains, the kernel is asked for them. */
 static struct closing_facts gather_facts(struct stream *stream) {
-    if (sw_stream_phase(stream) == CLOSING_DRAIN) sw_tx_sample(&stream->tx);
+    bool drains = sw_stream_phase(stream) == CLOSING_DRAIN;
+    if (drains) sw_tx_sample(&stream->tx);
     return (struct closing_facts){
         .all_sent = stream->tx.status == TX_SENT,
         .peer_ended = stream->rx.status == RX_ENDED,
         .all_acked = sw_tx_is_acked(&stream->tx),
+        .is_awaited = stream->is_awaited,
+        .is_unheard = drains && sw_channel_is_orphaned(stream->tx.common->channel),
     };
 }
 
@@ -21,10 +29,18 @@ static void shut_down(struct stream *stream) {
     stream->transport.table->shut_down(&stream->transport);
 }
 
+/* Within the linger, also for the end that was not ours: seconds for acknowledgements that are under way. */
+static double ack_wait(const struct stream *stream) {
+    double seconds = SW_ACK_WAIT + 2 * sw_socket_round_trip(stream->transport.fd);
+    return fmin(seconds, stream->tx.common->channel->options->linger);
+}
+
 /* The kernel refuses our bytes, or the peer has ended: what it sent before is still to be read. */
 static void begin_drain(struct stream *stream, struct sw_error cause) {
+    double now = sw_clock(), deadline = now + ack_wait(stream);
+    if (sw_stream_phase(stream) != CLOSING_NOT) deadline = fmin(deadline, stream->closing.deadline);
     stream->cause = cause;
-    sw_closing_drain(&stream->closing, SW_DRAIN_MAX);
+    sw_closing_drain(&stream->closing, now, deadline);
     shut_down(stream);
 }
 
@@ -46,7 +62,7 @@ void sw_stream_advance(struct stream *stream) {
     look(stream);
     for (enum closing_phase phase = sw_stream_phase(stream), next; phase == CLOSING_FLUSH || phase == CLOSING_DRAIN;
          phase = next) {
-        next = sw_closing_next(&stream->closing, gather_facts(stream));
+        next = sw_closing_next(&stream->closing, gather_facts(stream), sw_clock());
         if (next == phase) break;
         if (next == CLOSING_DRAIN) shut_down(stream);
     }
@@ -85,10 +101,10 @@ void sw_stream_fini(struct stream *stream) {
 
 void sw_stream_open(struct stream *stream, const struct sw_transport *transport, struct sw_greeting *head) {
     stream->transport = *transport;
+    stream->is_awaited = false;
     sw_closing_reset(&stream->closing);
     sw_rx_start(&stream->rx, &stream->transport);
     sw_tx_start(&stream->tx, &stream->transport, head);
-    sw_stream_send(stream);
 }
 
 void sw_stream_send(struct stream *stream) {
@@ -98,32 +114,70 @@ void sw_stream_send(struct stream *stream) {
 
 static struct sw_error closed(void) { return sw_error_make(SW_CLOSED, SW_STAGE_CLOSE); }
 
+/* The newest command's linger counts, but a connection that ends by itself is not kept for it. */
+static void set_deadline(struct stream *stream, double deadline) {
+    bool is_ours = stream->cause.err == SW_CLOSED;
+    stream->closing.deadline = is_ours ? deadline : fmin(deadline, stream->closing.deadline);
+}
+
 void sw_stream_flush(struct stream *stream, uint64_t fence, double linger, bool is_final) {
+    enum closing_phase phase = sw_stream_phase(stream);
+    double deadline = sw_clock() + linger;
+    stream->is_awaited = false;
     if (is_final) sw_rx_drop(&stream->rx);
-    if (sw_stream_phase(stream) == CLOSING_NOT || sw_stream_phase(stream) == CLOSING_FLUSH) {
+    if (phase == CLOSING_NOT || phase == CLOSING_FLUSH) {
         stream->cause = closed();
         sw_tx_flush(&stream->tx, fence, is_final);
-        sw_closing_flush(&stream->closing, linger);
-        if (sw_stream_phase(stream) == CLOSING_FLUSH) sw_tx_send(&stream->tx);
+        sw_closing_flush(&stream->closing, deadline);
+        if (linger > 0) sw_tx_send(&stream->tx);
+    } else if (phase == CLOSING_DRAIN) {
+        set_deadline(stream, deadline);
     }
     sw_stream_advance(stream);
 }
 
 void sw_stream_shut_down(struct stream *stream, uint64_t fence, double linger) {
+    double now = sw_clock();
     stream->cause = closed();
     sw_tx_lower_fence(&stream->tx, fence);
-    sw_closing_drain(&stream->closing, linger);
+    sw_closing_drain(&stream->closing, now, now + linger);
     shut_down(stream);
     sw_stream_advance(stream);
 }
 
-void sw_stream_close(struct stream *stream, bool is_final, struct sw_report *report) {
+void sw_stream_end_by(struct stream *stream, uint64_t fence, double linger) {
+    stream->is_awaited = false;
+    sw_tx_lower_fence(&stream->tx, fence);
+    set_deadline(stream, sw_clock() + linger);
+    sw_stream_advance(stream);
+}
+
+void sw_stream_await(struct stream *stream) {
+    stream->is_awaited = true;
+    sw_stream_advance(stream);
+}
+
+/* Another connection follows, and the peer has not ended. */
+static bool may_linger(const struct stream *stream) {
+    return sw_stream_is_open(stream) && stream->is_awaited && stream->rx.status == RX_OPEN &&
+           sw_stream_phase(stream) == CLOSING_OVER && sw_tx_is_acked(&stream->tx) &&
+           sw_clock() < stream->closing.deadline;
+}
+
+void sw_stream_close(struct stream *stream, bool is_final, struct sw_report *report, struct sw_transport *rest) {
+    bool lingers = may_linger(stream);
     const struct tx_end end = sw_tx_stop(&stream->tx, is_final);
     report->unsent = end.unsent;
     report->unacked = end.losses.in_flight;
     report->lost_unknown = end.losses.unknown;
     report->lost_unsent = end.losses.unsent;
     report->partial = (uint32_t)sw_rx_stop(&stream->rx);
-    sw_closing_reset(&stream->closing);
-    if (sw_stream_is_open(stream)) stream->transport.table->close(&stream->transport);
+    rest->table = NULL;
+    if (lingers) {
+        *rest = stream->transport;
+        stream->transport.table = NULL;
+    } else if (sw_stream_is_open(stream)) {
+        stream->transport.table->close(&stream->transport);
+    }
+    stream->closing.phase = CLOSING_NOT;
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "channel/greeting.h"
 #include "channel/report.h"
@@ -29,14 +30,16 @@ struct stream {
     struct tx tx;
     struct rx rx;
     struct closing closing;
+    bool is_awaited; /* another connection is to follow as soon as what was sent is acknowledged */
     struct sw_error cause; /* why the connection ends, or has ended */
 };
 
 void sw_stream_init(struct stream *stream, struct common *common, void (*on_change)(struct stream *stream));
 void sw_stream_fini(struct stream *stream);
 
-/* The connection is ready: sends the head (one reference, taken; NULL: none) and what is queued, and receives. The
- * transport's struct is copied, and the copy is used from now on. */
+/* The connection is ready, with the head (one reference, taken; NULL: none) as what goes out first. Receives from now on;
+ * sw_stream_send or sw_stream_flush, which follows, sends. The transport's struct is copied, and the copy is used from now
+ * on. */
 void sw_stream_open(struct stream *stream, const struct sw_transport *transport, struct sw_greeting *head);
 
 static inline bool sw_stream_is_open(const struct stream *stream) { return sw_transport_is_open(&stream->transport); }
@@ -47,20 +50,33 @@ static inline enum closing_phase sw_stream_phase(const struct stream *stream) { 
 /* Its end goes on as far as it can, and in so many seconds at most it is to be asked to go on again; < 0: it does not end.
  */
 void sw_stream_advance(struct stream *stream);
-static inline double sw_stream_wait(const struct stream *stream) { return sw_closing_wait(&stream->closing); }
+static inline double sw_stream_wait(const struct stream *stream) {
+    return sw_closing_wait(&stream->closing, sw_clock());
+}
 
 /* The host has accepted messages. */
 void sw_stream_send(struct stream *stream);
 
-/* We end it: flushes up to message `fence` for at most `linger` seconds, drains then. is_final: the client is closed, so
- * what is received is dropped. Where it drains already, only that changes. */
+/* We end it: flushes up to message `fence`, then drains, both for at most `linger` seconds from now; the newest linger
+ * counts. is_final: the client is closed, so what is received is dropped. Where it drains already, only time and that
+ * change. */
 void sw_stream_flush(struct stream *stream, uint64_t fence, double linger, bool is_final);
 
 /* We end it and send no more: drains for at most `linger` seconds. Messages after `fence` are not meant for it. */
 void sw_stream_shut_down(struct stream *stream, uint64_t fence, double linger);
 
-/* It is over, or there was none: closes the socket, and says in the report what that means for the messages. is_final:
- * no other connection follows. */
-void sw_stream_close(struct stream *stream, bool is_final, struct sw_report *report);
+/* While it ends: it has `linger` seconds from now on, and messages after `fence` are not meant for it. */
+void sw_stream_end_by(struct stream *stream, uint64_t fence, double linger);
+
+/* While it ends: it may be over as soon as everything is acknowledged, whether the peer has ended or not. */
+void sw_stream_await(struct stream *stream);
+
+/* It is over, or there was none: says in the report what that means for the messages. is_final: no other connection
+ * follows. *rest becomes the transport, where the peer has not ended and the socket may linger; else the
+ * socket is closed, and rest->table NULL. */
+void sw_stream_close(struct stream *stream, bool is_final, struct sw_report *report, struct sw_transport *rest);
+
+/* sw_clock: until when it may linger then. */
+static inline double sw_stream_deadline(const struct stream *stream) { return stream->closing.deadline; }
 
 #endif

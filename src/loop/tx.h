@@ -106,6 +106,14 @@ struct tx_end sw_tx_stop(struct tx *tx, bool is_final);
 /* Messages accepted and not handed over whole. */
 static inline uint64_t sw_tx_unsent(const struct tx *tx) { return tx->queue.last_id - tx->queue.handed.id; }
 
+/* Up to message `fence`, of what was taken in, something is left for the next connection to send. */
+static inline bool sw_tx_has_rest(const struct tx *tx, uint64_t fence) {
+    return tx->queue.handed.id < tx->queue.last_id && tx->queue.handed.id < fence;
+}
+
+/* The first message that a connection which begins now carries; perhaps one that is not accepted yet. */
+static inline uint64_t sw_tx_first(const struct tx *tx) { return tx->queue.handed.id + 1; }
+
 /* Moves what the host has accepted into the send queue, so that it is counted. */
 void sw_tx_take(struct tx *tx);
 
