@@ -771,6 +771,36 @@ static void hammers(void) {
     close_engine(engine, channels);
 }
 
+/* Waits until the loop has nothing to do. */
+static bool wait_for_rest(struct sw_engine *engine) {
+    double deadline = sw_clock() + LONG;
+    int failed = 0;
+    sw_engine_set_waiting(engine, true);
+    while (!sw_engine_await_rest(engine) && failed == 0) failed = sw_engine_sleep(engine, deadline);
+    sw_engine_set_waiting(engine, false);
+    return CHECK_EQ(failed, 0);
+}
+
+/* All that came of what the host has posted is there then. */
+static void rests(void) {
+    struct sw_engine *engine = sw_engine_new(echo_loop);
+    struct sw_channel *channels[CHANNELS];
+    CHECK(sw_engine_await_rest(engine)); /* there is no loop */
+    CHECK_EQ(sw_engine_start(engine).err, SW_OK);
+    open_channels(engine, channels);
+    uint64_t sent = 0, id;
+    for (int round = 0; round < 100 * ROUNDS && !unit_current.failed; round++) {
+        for (int i = 0; i <= round % 3; i++, sent++) {
+            uint64_t number = sent / CHANNELS + 1;
+            CHECK_EQ(send_bytes(channels[sent % CHANNELS], &number, sizeof number, &id), SW_OK);
+        }
+        wait_for_rest(engine);
+        take_all(engine);
+        CHECK_EQ(outstanding(sent), 0);
+    }
+    close_engine(engine, channels);
+}
+
 /* --- starting and stopping --- */
 
 static void starts_and_stops(void) {
@@ -899,6 +929,7 @@ static const struct unit_test tests[] = {
     {"keeps only the newest of what is posted to a slot, and its place among the commands", coalesces},
     {"posts what changed, and all to a loop that did not know the channel", keeps_values},
     {"loses no message and no wake-up between two threads", hammers},
+    {"tells when the loop rests, and all that came of its work is there", rests},
     {"starts and stops again and again", starts_and_stops},
     {"copies what is not pinned into as few pages as can be", pins_one},
     {"gives back what was pinned, wherever it lies, and nothing may read it after the Lua state", pins},

@@ -241,6 +241,16 @@ static void end_sleep(struct sw_engine *engine, bool is_readable) {
     unlock(engine);
 }
 
+bool sw_engine_await_rest(struct sw_engine *engine) {
+    SW_ON_HOST_THREAD();
+    const struct sw_waker *waker = &engine->loop_waker;
+    lock(engine);
+    bool rests = !engine->alive || (waker->sleeping && !waker->pending);
+    engine->rest_awaited = !rests;
+    unlock(engine);
+    return rests;
+}
+
 /* For poll(2). Less than 0: without end; 0: the deadline has passed. */
 static int milliseconds_until(double deadline) {
     if (deadline < 0) return -1;
@@ -278,9 +288,13 @@ bool sw_engine_take_work(struct sw_engine *engine, struct sw_work *work, bool st
     SW_ON_LOOP_THREAD();
     lock(engine);
     bool something = take(engine, work);
-    engine->loop_waker.sleeping = !something && !stays_awake;
-    if (engine->loop_waker.sleeping) engine->loop_waker.pending = false;
+    bool sleeps = !something && !stays_awake;
+    engine->loop_waker.sleeping = sleeps;
+    if (sleeps) engine->loop_waker.pending = false;
+    bool signal = sleeps && engine->rest_awaited && sw_waker_claim(&engine->host_waker);
+    if (sleeps) engine->rest_awaited = false;
     unlock(engine);
+    if (signal) sw_waker_signal(&engine->host_waker);
     return something;
 }
 

@@ -47,9 +47,10 @@ struct sw_engine {
     struct sw_list up;           /* loop adds, host takes: channels */
     struct sw_post *posts;       /* helpers add, loop takes */
     struct sw_pages completions; /* pinned bytes that are done with: any thread adds, host takes */
-    bool alive;    /* the loop thread takes what is posted: set by start, cleared by the loop's last look */
-    bool stopping; /* host: end as soon as no client is open */
-    bool aborting; /* host: end now */
+    bool alive;        /* the loop thread takes what is posted: set by start, cleared by the loop's last look */
+    bool stopping;     /* host: end as soon as no client is open */
+    bool aborting;     /* host: end now */
+    bool rest_awaited; /* host sets, loop clears: the host is to be woken when the loop goes to sleep */
 
     /* What the host pins lies in its Lua state, and may be read by the loop while it holds this lock: for as long as a
      * sendmsg takes, so the lock is none of those above. */
@@ -115,6 +116,10 @@ struct sw_pages sw_engine_take_completions(struct sw_engine *engine);
 
 /* A host that is going to sleep says so, then looks once more at what it waits for, then sleeps. */
 void sw_engine_set_waiting(struct sw_engine *engine, bool waiting);
+
+/* Has the loop nothing to do, so that all that came of what it has done is posted? False: it wakes a host that sleeps when
+ * that becomes true. */
+bool sw_engine_await_rest(struct sw_engine *engine);
 
 /* Sleeps until the loop wakes the host or the deadline (sw_clock, < 0: none) passes. 0, ETIMEDOUT, EINTR or why poll(2)
  * failed. After 0 the host looks again, and sleeps again if there is nothing: 0 may also mean that this did not sleep, but
