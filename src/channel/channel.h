@@ -54,10 +54,11 @@ struct sw_channel {
     bool posted;   /* host sets, loop clears: stands in the engine's list for the loop */
     bool orphaned; /* host: collected, nobody is left to be told anything */
     bool gone; /* closed, and its socket too: the last report is there; loop sets, or the host where there is no loop */
-    bool copy_awaited;       /* host sets with SW_SLOT_COPY and gives up, loop clears when the copy is there */
-    enum sw_state state;     /* what scripts see: host at a command, loop when it knows the newest command */
-    enum sw_wake_on wake_on; /* host: what it sleeps for */
-    struct sw_error ended;   /* loop: why the last connection or attempt ended; err = SW_OK: never */
+    bool copy_awaited;           /* host sets with SW_SLOT_COPY and gives up, loop clears when the copy is there */
+    enum sw_state state : 8;     /* what scripts see: host at a command, loop when it knows the newest command */
+    enum sw_wake_on wake_on : 8; /* host: what it sleeps for */
+    double due;                  /* loop: WAITING: sw_clock: when the next attempt is to be made */
+    struct sw_error ended;       /* as state: why the last connection or attempt ended; err = SW_OK: never */
     struct sw_outbox out;
     struct sw_pool pool; /* of both directions; loop opens and closes it */
     struct sw_inbox in;

@@ -184,6 +184,12 @@ static void attach(struct sw_channel *channel) {
     channel->attached = true;
 }
 
+/* With the lock held: what the command leads to, until the loop knows better. Each ends what is connected. */
+static void guess(struct sw_channel *channel, enum sw_state state) {
+    if (channel->state == SW_STATE_CONNECTED) channel->ended = sw_error_make(SW_CLOSED, SW_STAGE_CLOSE);
+    channel->state = state;
+}
+
 bool sw_channel_post_command(struct sw_channel *channel, struct sw_command *command, enum sw_state state) {
     SW_ON_HOST_THREAD();
     sw_channel_lock(channel);
@@ -192,7 +198,7 @@ bool sw_channel_post_command(struct sw_channel *channel, struct sw_command *comm
     command->fence = channel->out.last_id;
     *channel->commands_tail = command;
     channel->commands_tail = &command->next;
-    if (command->verb != SW_SERVER) channel->state = state;
+    if (command->verb != SW_SERVER) guess(channel, state);
     if (command->verb == SW_CONNECT) attach(channel);
     bool tell = mark_down(channel), attached = channel->attached;
     sw_channel_unlock(channel);
@@ -320,6 +326,7 @@ static void measure_queue(const struct sw_channel *channel, struct sw_snapshot *
 void sw_channel_snapshot(struct sw_channel *channel, struct sw_snapshot *snapshot) {
     sw_channel_lock(channel);
     snapshot->state = channel->state;
+    snapshot->due = channel->due;
     snapshot->attached = channel->attached;
     snapshot->gone = channel->gone;
     snapshot->paused = channel->in.paused || channel->in.reserve_used;

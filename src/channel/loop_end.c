@@ -111,17 +111,17 @@ void sw_channel_sweep_pool(struct sw_channel *channel, bool is_idle) {
 }
 
 /* With the lock held. */
-static void set_state(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended) {
+static void set_standing(struct sw_channel *channel, uint64_t known, const struct sw_standing *standing) {
     if (known != channel->command) return;
-    channel->state = state;
-    if (ended != NULL) channel->ended = *ended;
+    channel->state = standing->state;
+    channel->due = standing->due;
+    if (standing->ended.err != SW_OK) channel->ended = standing->ended;
 }
 
-void sw_channel_post_state(struct sw_channel *channel, uint64_t known, enum sw_state state,
-                           const struct sw_error *ended) {
+void sw_channel_post_standing(struct sw_channel *channel, uint64_t known, const struct sw_standing *standing) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
-    set_state(channel, known, state, ended);
+    set_standing(channel, known, standing);
     bool wake = channel->wake_on != SW_WAKE_ON_ARRIVAL;
     sw_channel_unlock(channel);
     notify_host(channel, false, wake);
@@ -208,13 +208,13 @@ static bool put_report(struct sw_channel *channel, struct sw_report **copy, cons
     return sw_channel_mark_up(channel);
 }
 
-bool sw_channel_post_state_with(struct sw_channel *channel, uint64_t known, enum sw_state state,
-                                const struct sw_error *ended, const struct sw_report *report) {
+bool sw_channel_post_standing_with(struct sw_channel *channel, uint64_t known, const struct sw_standing *standing,
+                                   const struct sw_report *report) {
     SW_ON_LOOP_THREAD();
     struct sw_report *copy = copy_report(report);
     bool has_memory = copy != NULL;
     sw_channel_lock(channel);
-    set_state(channel, known, state, ended);
+    set_standing(channel, known, standing);
     bool tell = put_report(channel, &copy, report);
     bool wake = tell || channel->wake_on != SW_WAKE_ON_ARRIVAL;
     sw_channel_unlock(channel);

@@ -49,13 +49,12 @@ struct sw_greeting *sw_channel_greeting(struct sw_channel *channel);
 
 /* --- what goes up --- */
 
-/* Posts a state, if `known` is the newest command; *ended as well, if not NULL. */
-void sw_channel_post_state(struct sw_channel *channel, uint64_t known, enum sw_state state,
-                           const struct sw_error *ended);
+/* Posts where the client stands, if `known` is the newest command. */
+void sw_channel_post_standing(struct sw_channel *channel, uint64_t known, const struct sw_standing *standing);
 
-/* The same together with the report of it: state and report become visible at once. False: as sw_channel_post_report. */
-bool sw_channel_post_state_with(struct sw_channel *channel, uint64_t known, enum sw_state state,
-                                const struct sw_error *ended, const struct sw_report *report);
+/* The same together with the report of it: both become visible at once. False: as sw_channel_post_report. */
+bool sw_channel_post_standing_with(struct sw_channel *channel, uint64_t known, const struct sw_standing *standing,
+                                   const struct sw_report *report);
 
 /* Puts `count` whole messages of `bytes` bytes in all. True: the inbox is full now, stop reading. */
 bool sw_channel_post_messages(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes);

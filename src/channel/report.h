@@ -45,6 +45,8 @@ enum sw_log {
     SW_LOG_WILL_RETRY,
     SW_LOG_RETRYING,
     SW_LOG_RECONNECTED,
+    SW_LOG_STOPPED,    /* by a disconnect command */
+    SW_LOG_SUPERSEDED, /* by a later connect command, or by what ended that */
 };
 
 struct sw_report {

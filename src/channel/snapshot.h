@@ -40,9 +40,18 @@ enum sw_wake_on {
     SW_WAKE_ON_GAUGES, /* these too */
 };
 
+/* Where a client stands: what the loop posts whenever that changes. */
+struct sw_standing {
+    enum sw_state state;
+    double due; /* WAITING: sw_clock: when the next attempt is to be made */
+    struct sw_error
+        ended; /* why the last connection or attempt ended; err = SW_OK: nothing has, since the loop began */
+};
+
 /* All that scripts may ask at any time, as it was at one moment. */
 struct sw_snapshot {
     enum sw_state state;
+    double due;       /* WAITING: sw_clock: when the next attempt is to be made */
     bool attached;    /* a loop looks after the channel */
     bool paused;      /* the inbox is full, or its reserved slot is in use: nothing is read */
     bool held;        /* the same slot, or too many reports: no attempt is made */

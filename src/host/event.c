@@ -89,10 +89,14 @@ static void push_sentence(lua_State *L, const struct sw_error *error, const stru
     lua_remove(L, -2);
 }
 
-int sw_push_failure(lua_State *L, const struct sw_error *error, const struct sw_server *server) {
+void sw_push_cause(lua_State *L, const struct sw_error *error, const struct sw_server *server) {
     const struct sw_endpoint copy = sw_server_endpoint(server);
-    lua_pushnil(L);
     push_sentence(L, error, &nowhere, &copy);
+}
+
+int sw_push_failure(lua_State *L, const struct sw_error *error, const struct sw_server *server) {
+    lua_pushnil(L);
+    sw_push_cause(L, error, server);
     lua_pushstring(L, sw_error_code(error));
     return 3;
 }
@@ -174,6 +178,10 @@ static int push_log(lua_State *L, const struct sw_report *report, const struct s
         lua_pushfstring(L, "retrying: attempt %d to connect to %s", (int)report->attempt, place);
         break;
     case SW_LOG_WILL_RETRY: lua_pushfstring(L, "will retry in %f s", report->seconds); break;
+    case SW_LOG_STOPPED: lua_pushfstring(L, "stopped connecting to %s: client:disconnect was called", place); break;
+    case SW_LOG_SUPERSEDED:
+        lua_pushliteral(L, "stopped connecting: another call took the place of client:connect");
+        break;
     case SW_LOG_DISCONNECTED:
         push_sentence(L, &report->error, &report->address, server);
         lua_pushfstring(L, "disconnected: %s", lua_tostring(L, -1));

@@ -26,6 +26,9 @@ int sw_push_loss(lua_State *L, struct sw_loss loss, const char *fate);
 /* Pushes and returns "HOST port PORT". */
 const char *sw_push_place(lua_State *L, const struct sw_server *server);
 
+/* Pushes why a connection or attempt ended, as events say it. */
+void sw_push_cause(lua_State *L, const struct sw_error *error, const struct sw_server *server);
+
 /* Pushes nil, a sentence and the code for an error; returns 3. */
 int sw_push_failure(lua_State *L, const struct sw_error *error, const struct sw_server *server);
 

@@ -3,14 +3,19 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
+#include "base/error.h"
 #include "base/options.h"
 #include "base/retain.h"
 #include "channel/channel.h"
 #include "channel/host_end.h"
+#include "channel/snapshot.h"
+#include "host/event.h"
 #include "host/functions.h"
 #include "host/usable.h"
 
@@ -24,9 +29,29 @@ enum sw_state sw_client_state(const struct client *client) {
  * @module sidewire.core
  */
 
-/*** The state at this moment: idle, resolving, connecting, connected, waiting, closing, closed.
+/* The cause of the last end, or nil. */
+static void push_cause(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot) {
+    if (snapshot->state == SW_STATE_CONNECTED || snapshot->ended.err == SW_OK)
+        lua_pushnil(L);
+    else
+        sw_push_cause(L, &snapshot->ended, client->server);
+}
+
+/* Seconds until the next attempt, or nil. */
+static void push_delay(lua_State *L, const struct sw_snapshot *snapshot) {
+    if (snapshot->state == SW_STATE_WAITING)
+        lua_pushnumber(L, fmax(snapshot->due - sw_clock(), 0));
+    else
+        lua_pushnil(L);
+}
+
+/*** The state at this moment: idle, resolving, connecting, connected, waiting, closing, closed. With it, why there is no
+ * connection, and when the next attempt is made.
  * @function client:state
  * @treturn[1] string
+ * @treturn[1] string|nil why the last connection or attempt ended, in the words of its event; nil when there was none,
+ * and while connected
+ * @treturn[1] number|nil while waiting: seconds until the next attempt
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED
@@ -34,8 +59,12 @@ enum sw_state sw_client_state(const struct client *client) {
 int sw_method_state(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    lua_pushstring(L, sw_state_name(sw_client_state(client)));
-    return 1;
+    struct sw_snapshot snapshot;
+    sw_channel_snapshot(client->channel, &snapshot);
+    lua_pushstring(L, sw_state_name(snapshot.state));
+    push_cause(L, client, &snapshot);
+    push_delay(L, &snapshot);
+    return 3;
 }
 
 /*** Is it connected at this moment?

@@ -34,12 +34,13 @@ static enum sw_state visible(const struct conn *conn) {
     return SW_STATE_CLOSED;
 }
 
-static const struct sw_error *last_cause(const struct conn *conn) {
-    return conn->cause.err != SW_OK ? &conn->cause : NULL;
+static struct sw_standing make_standing(const struct conn *conn) {
+    return (struct sw_standing){.state = visible(conn), .due = conn->due, .ended = conn->cause};
 }
 
 static void show(struct conn *conn) {
-    sw_channel_post_state(conn->common.channel, conn->known, visible(conn), last_cause(conn));
+    const struct sw_standing standing = make_standing(conn);
+    sw_channel_post_standing(conn->common.channel, conn->known, &standing);
 }
 
 /* The timer runs out in so many seconds, or at the deadline of an end without a connection. */
@@ -64,7 +65,8 @@ static void enter(struct conn *conn, enum conn_state state) {
 
 static bool enter_with(struct conn *conn, enum conn_state state, const struct sw_report *report) {
     set_state(conn, state);
-    return sw_channel_post_state_with(conn->common.channel, conn->known, visible(conn), last_cause(conn), report);
+    const struct sw_standing standing = make_standing(conn);
+    return sw_channel_post_standing_with(conn->common.channel, conn->known, &standing, report);
 }
 
 /* The last event, with what will never be sent; the channel has no connection from here on. */
@@ -109,11 +111,12 @@ static struct sw_report error_report(const struct conn *conn) {
     return report;
 }
 
+/* Another command took the place of one. */
 static void post_error(struct conn *conn) {
     struct sw_report report = error_report(conn);
     conn->owes_outcome = false;
     sw_channel_post_report(conn->common.channel, &report);
-    post_log(conn, SW_LOG_ERROR, 0);
+    post_log(conn, SW_LOG_SUPERSEDED, 0);
 }
 
 static void post_superseded(struct conn *conn) {
@@ -165,6 +168,7 @@ static void dial(struct conn *conn) {
 
 /* The end of an attempt would have no place: handle_credit comes back to it. */
 static void await_place(struct conn *conn) {
+    conn->due = 0;
     enter(conn, CONN_WAITING);
     conn->needs_place = true;
 }
@@ -187,9 +191,15 @@ static double next_delay(struct conn *conn) {
     return sw_backoff_delay(options, failures, sw_reactor_random(conn->common.reactor));
 }
 
-static void wait_for_next(struct conn *conn) {
+/* Sets when the next attempt is to be made; returns how long that is from now. */
+static double plan_next(struct conn *conn) {
     double delay = next_delay(conn);
     conn->since = sw_clock();
+    conn->due = conn->since + delay;
+    return delay;
+}
+
+static void wait_for_next(struct conn *conn, double delay) {
     struct sw_report report = make_report(conn, SW_EVENT_RETRY);
     report.seconds = delay;
     if (is_heard(conn))
@@ -201,7 +211,7 @@ static void wait_for_next(struct conn *conn) {
 }
 
 /* No further attempt: the queue waits for the next connect command. */
-static void give_up(struct conn *conn, struct sw_error cause) {
+static void give_up(struct conn *conn, struct sw_error cause, enum sw_log log) {
     sw_dialer_cancel(&conn->dialer);
     conn->cause = cause;
     set_failures(conn, 0);
@@ -209,8 +219,11 @@ static void give_up(struct conn *conn, struct sw_error cause) {
     struct sw_report report = error_report(conn);
     conn->owes_outcome = false;
     enter_with(conn, CONN_IDLE, &report);
-    post_log(conn, SW_LOG_ERROR, 0);
+    post_log(conn, log, 0);
 }
+
+/* A disconnect command asks for that. */
+static void stop(struct conn *conn) { give_up(conn, closed(), SW_LOG_STOPPED); }
 
 /* Another connect command takes the place of the one that the attempts are for. */
 static void supersede(struct conn *conn) {
@@ -229,17 +242,17 @@ static void attempt_failed(struct conn *conn, struct sw_error error) {
     if (!conn->is_extra) set_failures(conn, conn->failures + 1);
     conn->is_extra = false;
     switch (next_step(conn, EVENT_FAILED)) {
-    case STEP_WAIT: wait_for_next(conn); break;
+    case STEP_WAIT: wait_for_next(conn, plan_next(conn)); break;
     case STEP_LET_GO: sw_conn_abort(conn); break;
-    default: give_up(conn, error); break;
+    default: give_up(conn, error, SW_LOG_ERROR); break;
     }
 }
 
 /* There is a connection at last, on which to deliver what was accepted before the command. */
 static void finish_delivery(struct conn *conn) {
     double left = conn->deadline - sw_clock();
-    set_state(conn, CONN_CLOSING);
     conn->cause = closed();
+    enter(conn, CONN_CLOSING);
     sw_stream_flush(&conn->stream, conn->fence, fmax(left, 0), conn->goal == GOAL_CLOSE);
 }
 
@@ -289,6 +302,7 @@ static void count_failure(struct conn *conn) {
 
 /* The connection is over, its disconnect event made. */
 static void go_on(struct conn *conn, enum conn_step step, struct sw_report *report) {
+    double delay = step == STEP_END_WAIT ? plan_next(conn) : 0;
     report->will_retry = step != STEP_END_IDLE;
     if (step == STEP_END_REDIAL)
         sw_channel_post_report(conn->common.channel, report);
@@ -297,7 +311,7 @@ static void go_on(struct conn *conn, enum conn_step step, struct sw_report *repo
     post_log(conn, SW_LOG_DISCONNECTED, 0);
     post_superseded(conn);
     if (step == STEP_END_WAIT) {
-        wait_for_next(conn);
+        wait_for_next(conn, delay);
         return;
     }
     set_failures(conn, 0);
@@ -401,7 +415,7 @@ static void deliver(struct conn *conn, enum conn_goal goal) {
 static void handle_disconnect(struct conn *conn, const struct sw_command *command) {
     if (conn->goal != GOAL_CLOSE) set_end(conn, command->fence, command->linger);
     switch (next_step(conn, EVENT_DISCONNECT)) {
-    case STEP_GIVE_UP: give_up(conn, closed()); break;
+    case STEP_GIVE_UP: stop(conn); break;
     case STEP_DELIVER: deliver(conn, GOAL_REST); break;
     case STEP_FLUSH:
         conn->goal = GOAL_REST;
@@ -456,11 +470,18 @@ void sw_conn_close(struct conn *conn, double linger) {
     }
 }
 
+/* The delay counts from when the last attempt failed. */
+static void reschedule(struct conn *conn) {
+    conn->due = conn->since + next_delay(conn);
+    set_timer(conn, conn->due - sw_clock());
+    show(conn);
+}
+
 static void handle_reconnect(struct conn *conn, const struct sw_reconnect *reconnect) {
     conn->reconnect = *reconnect;
     switch (next_step(conn, EVENT_RECONNECT)) {
-    case STEP_GIVE_UP: give_up(conn, conn->cause); break;
-    case STEP_RESCHEDULE: set_timer(conn, conn->since + next_delay(conn) - sw_clock()); break;
+    case STEP_GIVE_UP: give_up(conn, conn->cause, SW_LOG_ERROR); break;
+    case STEP_RESCHEDULE: reschedule(conn); break;
     default: break;
     }
 }
@@ -579,7 +600,7 @@ static void end_late(struct conn *conn) {
     if (next_step(conn, EVENT_LATE) == STEP_LET_GO)
         sw_conn_abort(conn);
     else
-        give_up(conn, closed());
+        stop(conn);
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {

@@ -30,20 +30,21 @@ struct conn {
     void *owner;                        /* for on_over */
     bool is_over;                       /* nothing is left to do, and the channel has no connection: to be freed */
     bool needs_place;                   /* WAITING: for a place in the inbox only */
-    bool owes_outcome; /* a connect command has led to no event yet */
-    bool is_extra;     /* DIALING: asked for while another attempt was due: its failure does not lengthen the backoff */
-    enum conn_state state;
-    enum conn_goal goal;
+    bool owes_outcome;                  /* a connect command has led to no event yet */
+    bool is_extra; /* DIALING: asked for while another attempt was due: its failure does not lengthen the backoff */
+    enum conn_state state : 8;
+    enum conn_goal goal : 8;
     uint32_t failures;        /* attempts and short connections that failed, in a row */
     uint32_t superseded;      /* connect commands that a later command took the place of: each is owed an error */
     uint64_t known;           /* number of the newest command handled */
     struct sw_server *server; /* of the next attempt; one reference; NULL before the first connect command */
     struct sw_reconnect reconnect;
-    struct sw_error cause; /* why the connection, or attempt, ended */
-    double since;          /* sw_clock: OPEN: when it was ready; WAITING: when the last attempt failed */
-    double deadline;       /* sw_clock: when the linger of the last disconnect or close command is over */
-    uint64_t fence;        /* no message after this one is meant for the connection that such a command waits for */
-    ev_timer timer;        /* WAITING: until the next attempt; CLOSING: until the stream is to be looked at; DIALING,
+    struct sw_error cause;    /* why the connection, or attempt, ended */
+    double since;             /* sw_clock: OPEN: when it was ready; WAITING: when the last attempt failed */
+    double due;               /* sw_clock: WAITING: when the next attempt is to be made; 0: it waits for its place */
+    double deadline;          /* sw_clock: when the linger of the last disconnect or close command is over */
+    uint64_t fence;           /* no message after this one is meant for the connection that such a command waits for */
+    ev_timer timer;           /* WAITING: until the next attempt; CLOSING: until the stream is to be looked at; DIALING,
                               WAITING: until the deadline, where that comes first */
     struct lingering *before; /* the socket of the connection before, which still ends; NULL: none */
     struct dialer dialer;
