@@ -161,8 +161,7 @@ static int look_copy(lua_State *L, struct client *client, void *subject) {
     return 1;
 }
 
-static const struct sw_goal copied = {look_copy, "timed out: no copy of what is unfinished for %s yet",
-                                      SW_WAKE_ON_STATE};
+static const struct sw_goal copied = {look_copy, NULL, SW_WAKE_ON_STATE};
 
 /***
  * @module sidewire.core

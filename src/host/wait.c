@@ -15,6 +15,7 @@
 #include "host/event.h"
 #include "host/functions.h"
 #include "host/handle.h"
+#include "host/late.h"
 #include "host/receiveq.h"
 #include "host/usable.h"
 #include "host/waiting.h"
@@ -62,7 +63,13 @@ static int look_connected(lua_State *L, struct client *client, void *subject) {
     return 0;
 }
 
-static const struct sw_goal connected = {look_connected, "timed out: no connection to %s yet", SW_WAKE_ON_STATE};
+static void late_connected(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot,
+                           void *subject) {
+    (void)subject;
+    sw_late_push_connected(L, client, snapshot);
+}
+
+static const struct sw_goal connected = {look_connected, late_connected, SW_WAKE_ON_STATE};
 
 static int look_disconnected(lua_State *L, struct client *client, void *subject) {
     (void)subject;
@@ -74,15 +81,22 @@ static int look_disconnected(lua_State *L, struct client *client, void *subject)
     return snapshot.paused && !ending ? inbox_full(L) : 0;
 }
 
-static const struct sw_goal disconnected = {look_disconnected, "timed out: the connection to %s has not ended yet",
-                                            SW_WAKE_ON_STATE};
+static void late_disconnected(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot,
+                              void *subject) {
+    (void)subject;
+    sw_late_push_disconnected(L, client, snapshot);
+}
+
+static const struct sw_goal disconnected = {look_disconnected, late_disconnected, SW_WAKE_ON_STATE};
 
 /***
  * @module sidewire.core
  */
 
 /*** Waits for a state, running no handlers. "connected" goes on through retries and fails at once when there will be no
- * further attempt; "disconnected" is idle, or closed with the socket gone.
+ * further attempt; "disconnected" is idle, or closed with the socket gone, so a client that reconnects has to be told
+ * client:disconnect first. When time is out the message says what the client is waiting for, and why the last connection or
+ * attempt ended.
  * @function client:wait
  * @tparam string state "connected" or "disconnected"
  * @tparam[opt] number timeout seconds; none: no limit
@@ -130,11 +144,16 @@ static int look_flushed(lua_State *L, struct client *client, void *subject) {
     return snapshot.paused ? inbox_full(L) : 0; /* a peer that waits for us to read may not read itself */
 }
 
-static const struct sw_goal flushed = {look_flushed, "timed out: not all of the queue is sent to %s yet",
-                                       SW_WAKE_ON_GAUGES};
+static void late_flushed(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot, void *subject) {
+    const struct flush *flush = subject;
+    uint64_t handed = snapshot->gauges.handed;
+    sw_late_push_unsent(L, client, snapshot, flush->fence > handed ? flush->fence - handed : 0);
+}
+
+static const struct sw_goal flushed = {look_flushed, late_flushed, SW_WAKE_ON_GAUGES};
 
 /*** Waits until all that was accepted before the call is handed to the kernel, running no handlers. A time-out harms
- * nothing: the next flush goes on.
+ * nothing: the next flush goes on. Its message says how many messages are not sent and, where there is no connection, why.
  * @function client:flush
  * @tparam[opt] number timeout seconds; none: no limit
  * @treturn[1] boolean true
@@ -188,9 +207,15 @@ static int look_message(lua_State *L, struct client *client, void *subject) {
                                                                 : 0; /* reports fill it: nothing is read */
 }
 
-static const struct sw_goal message = {look_message, "no message from %s yet", SW_WAKE_ON_STATE};
+static void late_message(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot, void *subject) {
+    (void)subject;
+    sw_late_push_message(L, client, snapshot);
+}
 
-/*** The next message, pulled; runs no handlers. For clients without a message handler; state events stay for poll.
+static const struct sw_goal message = {look_message, late_message, SW_WAKE_ON_STATE};
+
+/*** The next message, pulled; runs no handlers. For clients without a message handler; state events stay for poll. When
+ * none is there the message says so and, where there is no connection, why.
  * @function client:receive
  * @tparam[opt] number timeout seconds to wait for one; none: do not wait
  * @treturn[1] string message
@@ -226,17 +251,23 @@ static int look_work(lua_State *L, struct client *client, void *subject) {
     return sw_receiveq_ends_wait(context) ? push_true(L) : 0;
 }
 
-static const struct sw_goal work = {look_work, "timed out: nothing came", SW_WAKE_ON_STATE};
+static void late_work(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot, void *subject) {
+    (void)client, (void)snapshot, (void)subject;
+    lua_pushliteral(L, "timed out: nothing came");
+}
+
+static const struct sw_goal work = {look_work, late_work, SW_WAKE_ON_STATE};
 
 /*** Waits until there is something to take, running no handlers. For a script that polls, that is what has a handler;
  * for one that took things by events() last, everything; of a client whose messages it receives, these and the end of
- * the connection. Before the first poll or events(), and before a client's first receive, it is all that came.
+ * the connection. Before the first poll or events(), and before a client's first receive, it is all that came. Without a
+ * timeout it also ends when nothing can come any more: no client is connected, connecting or closing.
  * @function wait
  * @tparam[opt] number timeout seconds; none: no limit
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ETIMEDOUT, EINTR, EFORKED, ECLOSED (no client was ever connected, so nothing can come)
+ * @treturn[2] string code: ETIMEDOUT, EINTR, EFORKED, ECLOSED (no timeout, and nothing can come)
  * @raise invalid timeout
  */
 int sw_module_wait(lua_State *L) {

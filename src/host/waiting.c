@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/state.h"
 #include "channel/channel.h"
 #include "channel/engine.h"
 #include "channel/host_end.h"
@@ -31,15 +32,22 @@ static int cannot_wait(lua_State *L, int failed) {
     return 3;
 }
 
-static int timed_out(lua_State *L, const struct client *client, const struct sw_goal *goal) {
+static int timed_out(lua_State *L, const struct client *client, const struct sw_goal *goal, void *subject) {
+    struct sw_snapshot snapshot;
+    if (client != NULL) sw_channel_snapshot(client->channel, &snapshot);
     lua_pushnil(L);
-    if (client != NULL)
-        lua_pushfstring(L, goal->late, sw_push_place(L, client->server));
-    else
-        lua_pushstring(L, goal->late);
+    goal->push_late(L, client, client != NULL ? &snapshot : NULL, subject);
     lua_pushliteral(L, "ETIMEDOUT");
-    if (client != NULL) lua_remove(L, -3);
     return 3;
+}
+
+static int nothing_can_come(lua_State *L, const struct context *context) {
+    bool was_started = context->engine->host_waker.read_fd >= 0;
+    return sw_push_refusal(
+        L, SW_CLOSED,
+        was_started ? "nothing to wait for: no client is connected or connecting (client:state says why); call "
+                      "client:connect first"
+                    : "nothing to wait for: no client was ever connected; call client:connect first");
 }
 
 void sw_wait_leave(struct context *context) {
@@ -59,19 +67,33 @@ static void enter(struct context *context, struct client *client, enum sw_wake_o
     context->is_waiting = true;
 }
 
-/* EDEADLK: nothing can come. */
-static int sleep_until(struct context *context, double deadline) {
-    struct sw_engine *engine = context->engine;
-    return engine->running || deadline >= 0 ? sw_engine_sleep(engine, deadline) : EDEADLK;
+static bool may_hear(const struct client *client) {
+    struct sw_snapshot snapshot;
+    sw_channel_snapshot(client->channel, &snapshot);
+    return snapshot.state != SW_STATE_IDLE && !snapshot.gone;
 }
 
-static int fail(lua_State *L, const struct client *client, const struct sw_goal *goal, int failed) {
+/* For any client. The loop posts some reports of an end after the state, so it is asked for last, and everything is
+ * there once it rests: the look that follows finds it. */
+static bool can_come(const struct context *context) {
+    if (!context->engine->running) return false;
+    for (const struct client *client = context->clients; client != NULL; client = client->next)
+        if (may_hear(client)) return true;
+    return !sw_engine_await_rest(context->engine);
+}
+
+/* EDEADLK: nothing can come. A wait for one client looks for that itself. */
+static int sleep_until(const struct context *context, const struct client *client, double deadline) {
+    bool is_vain = deadline < 0 && (client != NULL ? !context->engine->running : !can_come(context));
+    return is_vain ? EDEADLK : sw_engine_sleep(context->engine, deadline);
+}
+
+static int fail(lua_State *L, const struct context *context, const struct client *client, const struct sw_goal *goal,
+                void *subject, int failed) {
     switch (failed) {
-    case EDEADLK:
-        return sw_push_refusal(L, SW_CLOSED,
-                               "nothing to wait for: no client was ever connected; call client:connect first");
+    case EDEADLK: return nothing_can_come(L, context);
     case EINTR: return interrupted(L);
-    case ETIMEDOUT: return timed_out(L, client, goal);
+    case ETIMEDOUT: return timed_out(L, client, goal, subject);
     default: return cannot_wait(L, failed);
     }
 }
@@ -98,19 +120,19 @@ int sw_wait_until(lua_State *L, struct context *context, struct client *client, 
     /* A script that only asks is not to be woken: that would cost the loop a system call for each answer. */
     if (deadline >= 0 && sw_clock() >= deadline) {
         values = goal->look(L, client, subject);
-        return values > 0 ? values : timed_out(L, client, goal);
+        return values > 0 ? values : timed_out(L, client, goal, subject);
     }
     values = look_out(L, context, client, deadline, goal, subject);
     if (values > 0) return values;
     enter(context, client, goal->wake_on);
     for (uint64_t waits = context->waits; (values = goal->look(L, client, subject)) == 0 && failed == 0;) {
         if (context->waits == waits) {
-            failed = sleep_until(context, deadline);
+            failed = sleep_until(context, client, deadline);
         } else {
             enter(context, client, goal->wake_on);
             waits = context->waits;
         }
     }
     sw_wait_leave(context);
-    return values > 0 ? values : fail(L, client, goal, failed);
+    return values > 0 ? values : fail(L, context, client, goal, subject, failed);
 }

@@ -9,18 +9,21 @@
 #include <lua.h>
 
 #include "channel/channel.h"
+#include "channel/snapshot.h"
 #include "host/context.h"
 
 /* What is waited for. */
 struct sw_goal {
     /* Looks whether the wait is over. 0: not yet; else the number of values it has pushed. */
     int (*look)(lua_State *L, struct client *client, void *subject);
-    const char *late; /* the message when time is out; %s is the server */
+    /* Pushes the sentence for when time is out. Snapshot and client are NULL where the wait has no client. NULL: there is
+     * no deadline. */
+    void (*push_late)(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot, void *subject);
     enum sw_wake_on wake_on;
 };
 
 /* Sleeps until the goal's look says so, the deadline (sw_clock, < 0: none) passes or a signal comes. Runs no handlers.
- * The client may be NULL. Returns the look's values, or nil, message, code. */
+ * The client may be NULL: for all clients; without a deadline the wait then also ends when nothing can come. Returns the look's values, or nil, message, code. */
 int sw_wait_until(lua_State *L, struct context *context, struct client *client, double deadline,
                   const struct sw_goal *goal, void *subject);
 
