@@ -61,7 +61,7 @@ describe("a system that refuses", function()
     faults.during("pthread_create EAGAIN @1+", function()
       for _ = 1, 20 do
         local ok, message, code = client:connect()
-        assert.same({ nil, "EAGAIN", "string", "idle" }, { ok, code, type(message), client:state() })
+        assert.same({ nil, "EAGAIN", "string", "idle" }, { ok, code, type(message), (client:state()) })
       end
     end)
     assert(client:connect())

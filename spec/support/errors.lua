@@ -73,6 +73,12 @@ local function under_policy(rules, call)
   end
 end
 
+local function waiting_for_next(case)
+  case:new { port = case:closed_port(), reconnect = 60 }
+  case.client:connect()
+  case:wait_until(function() return case.client:state() == "waiting" end)
+end
+
 local function connecting(case)
   case:new { port = case:black_hole() }
   case.client:connect()
@@ -392,18 +398,46 @@ errors.sections = {
   {
     title = "Waiting",
     text = "A time-out harms nothing: what was waited for goes on, and the next call waits on.",
-    { 'client:wait("connected", 0.01)', "timed out: no connection to 127.0.0.1 port 4000 yet", "ETIMEDOUT",
-      "Wait again, or go on without.", when = "nothing answers", given = connecting },
-    { 'client:wait("disconnected", 0.01)', "timed out: the connection to 127.0.0.1 port 4000 has not ended yet",
-      "ETIMEDOUT", "Wait again.", when = "connected", given = connected_to "silent" },
-    { "client:flush(0.01)", "timed out: not all of the queue is sent to 127.0.0.1 port 4000 yet", "ETIMEDOUT",
-      "Wait again; nothing is lost.", when = "nothing answers", given = function(case)
+    { 'client:wait("connected", 0.01)', "timed out: not connected to 127.0.0.1 port 4000 yet; it has not answered",
+      "ETIMEDOUT", "Wait again, or go on without.", when = "nothing answers", given = connecting },
+    { 'client:wait("connected", 0.01)', "timed out: not connected to 127.0.0.1 port 4000 yet; last attempt: connection "
+      .. "refused; next attempt in 60 s", "ETIMEDOUT", "Start the server; `client:connect()` tries at once.",
+      when = "with `reconnect = 60`, and nobody listens there", given = waiting_for_next },
+    { 'client:wait("connected", 0)', "timed out: not connected to no-such-host.invalid port 4000 yet; still looking up "
+      .. "no-such-host.invalid", "ETIMEDOUT", "Wait again.", when = "the name service takes its time",
+      not_here = "the name service decides; spec/causes_spec.lua" },
+    { 'client:wait("disconnected", 0.01)', "timed out: the connection to 127.0.0.1 port 4000 has not ended yet: "
+      .. "neither client:disconnect nor the other side ended it", "ETIMEDOUT",
+      "Call `client:disconnect()`, or wait again.", when = "connected", given = connected_to "silent" },
+    { 'client:wait("disconnected", 0.01)', "timed out: the connection to 127.0.0.1 port 4000 has not ended yet: "
+      .. "the other side has not acknowledged everything, or not ended it", "ETIMEDOUT",
+      "Wait again; the linger of `client:disconnect` bounds it.", when = "after `client:disconnect(9)`",
+      given = function(case)
+        case:connect_to("silent", { linger = 0 })
+        case.client:disconnect(9)
+      end },
+    { 'client:wait("disconnected", 0.01)', "timed out: there is no connection to 127.0.0.1 port 4000, and the client "
+      .. "goes on connecting: call client:disconnect first; last attempt: connection refused; next attempt in 60 s",
+      "ETIMEDOUT", "Call `client:disconnect()`; only then does it stay disconnected.",
+      when = "with `reconnect = 60`, and nobody listens there", given = waiting_for_next },
+    { 'client:wait("disconnected", 0.01)', "timed out: the connection to 127.0.0.1 port 4000 has ended, and the client "
+      .. "connects again: call client:disconnect first; last connection: the other side ended it; next attempt in "
+      .. "60 s", "ETIMEDOUT", "The same.", when = "with `reconnect = 60`, and the server ended it",
+      given = function(case)
+        told("finish", { reconnect = 60 })(case)
+        case:wait_until(function() return case.client:state() == "waiting" end)
+      end },
+    { "client:flush(0.01)", "timed out: 1 message is not sent to 127.0.0.1 port 4000 yet: not connected; it has not "
+      .. "answered", "ETIMEDOUT", "Wait again; nothing is lost.", when = "nothing answers", given = function(case)
         connecting(case)
         case.client:send "x"
       end },
     { "client:receive()", "no message from 127.0.0.1 port 4000 yet", "ETIMEDOUT", "Ask again later.",
       when = "connected",
       given = connected_to "silent" },
+    { "client:receive()", "no message from 127.0.0.1 port 4000 yet: not connected; last attempt: connection refused; "
+      .. "next attempt in 60 s", "ETIMEDOUT", "Start the server; messages come once there is a connection.",
+      when = "with `reconnect = 60`, and nobody listens there", given = waiting_for_next },
     { "sidewire.wait(0.01)", "timed out: nothing came", "ETIMEDOUT", "Nothing.", when = "connected",
       given = function(case)
         case:connect_to "silent"
@@ -412,6 +446,13 @@ errors.sections = {
     { "sidewire.wait()", "nothing to wait for: no client was ever connected; call client:connect first", "ECLOSED",
       "Connect first: this would wait for ever.", get = function(case)
         return case:run_apart "REPORT(require 'sidewire'.wait())"
+      end, names = "client:connect" },
+    { "sidewire.wait()", "nothing to wait for: no client is connected or connecting (client:state says why); call "
+      .. "client:connect first", "ECLOSED", "Connect again, or leave the loop: this would wait for ever.",
+      when = "after `client:disconnect()`, with no other client", given = function(case)
+        case:connect_to "silent"
+        case.sidewire.poll()
+        case.client:disconnect(0)
       end, names = "client:connect" },
     { "sidewire.wait(1)", "cannot wait: poll(2) failed: invalid argument", "EINVAL",
       "Allow the process more descriptors: RLIMIT_NOFILE (`ulimit -n`) is below what poll(2) asks for.",
@@ -664,9 +705,10 @@ local function call_for_event(case, row)
   return message, code
 end
 
--- As it stands in the table: with the port and the file of the table.
+-- As it stands in the table: with the port, the seconds and the file of the table.
 local function as_written(case, message)
   message = message:gsub("port " .. tostring(case.port) .. "%f[%D]", "port 4000")
+  message = message:gsub("next attempt in [%d.]+ s", "next attempt in 60 s")
   local first, last = message:find(case.path, 1, true)
   if first then message = message:sub(1, first - 1) .. "net.ini" .. message:sub(last + 1) end
   return message
@@ -698,8 +740,8 @@ raises an error; everything that can go wrong while a correct program runs comes
 `message, code` with an event. `code` is for programs, the message for people.
 
 Raised errors begin with the file and line of the call, which are left out here. In these messages 127.0.0.1 port 4000
-stands for the server and net.ini for the settings file. Each row is provoked by a test, except those marked with *,
-which depend on the machine or the network.
+stands for the server, 60 s for the time until the next attempt, and net.ini for the settings file. Each row is provoked
+by a test, except those marked with *, which depend on the machine or the network.
 
 Beside the codes of this page the system's own may come, by their errno names, as in `EHOSTUNREACH`, `ENETUNREACH`,
 `EACCES` or `ENOMEM`; the message then has the system's text. A code that has no name here is `ESYSTEM`, with the
