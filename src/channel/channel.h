@@ -28,6 +28,7 @@
 #include "channel/greeting.h"
 #include "channel/inbox.h"
 #include "channel/lock.h"
+#include "channel/once.h"
 #include "channel/outbox.h"
 #include "channel/snapshot.h"
 
@@ -59,7 +60,9 @@ struct sw_channel {
     enum sw_wake_on wake_on; /* host: what it sleeps for */
     struct sw_error ended;   /* loop: why the last connection or attempt ended; err = SW_OK: never */
     struct sw_outbox out;
-    struct sw_pool pool; /* of both directions; loop opens and closes it */
+    struct sw_once_list once; /* host adds, loop takes */
+    uint64_t connection;      /* loop: number of the one that is open, counted as gauges.connects is; 0: none */
+    struct sw_pool pool;      /* of both directions; loop opens and closes it */
     struct sw_inbox in;
     struct sw_command *commands, **commands_tail; /* host adds, loop takes and frees */
     struct sw_command close_command;              /* so that closing needs no memory */

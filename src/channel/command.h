@@ -20,6 +20,7 @@
 enum sw_verb {
     SW_CONNECT,    /* to `server`, now, and again by `policy` */
     SW_SERVER,     /* the next attempt goes to `server` */
+    SW_SHUT_DOWN,  /* send up to `fence`, then our FIN; receiving goes on */
     SW_DISCONNECT, /* flush up to `fence` for at most `linger` seconds, end the connection, stay idle */
     SW_CLOSE,      /* the same, then nothing ever again */
 };
@@ -49,6 +50,7 @@ enum sw_slot {
     SW_SLOT_RECONNECT = 8, /* another reconnect policy */
     SW_SLOT_COPY = 16,     /* the host wants a copy of all unfinished messages */
     SW_SLOT_PAGES = 32,    /* the host wants empty pages to fill */
+    SW_SLOT_ONCE = 64,     /* there are messages for this connection only */
 };
 
 /* What the script listens to. */

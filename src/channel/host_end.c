@@ -116,6 +116,25 @@ enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing
     return SW_OK;
 }
 
+enum sw_err sw_channel_post_once(struct sw_channel *channel, struct sw_once *once, uint64_t connection) {
+    SW_ON_HOST_THREAD();
+    bool tell = false;
+    sw_channel_lock(channel);
+    bool is_open = channel->state == SW_STATE_CONNECTED && channel->connection == connection && connection != 0;
+    enum sw_err refused =
+        is_open ? sw_outbox_admit(&channel->out, sw_once_cost(once), channel->options->queue_limit) : SW_CLOSED;
+    if (refused == SW_OK) {
+        once->after = channel->out.last_id;
+        channel->out.bytes += sw_once_cost(once);
+        sw_once_add(&channel->once, once);
+        tell = post_slot(channel, SW_SLOT_ONCE);
+    }
+    sw_channel_unlock(channel);
+    if (refused != SW_OK) free(once);
+    if (tell) post_down(channel);
+    return refused;
+}
+
 /* --- copies --- */
 
 /* No loop looks after the channel: all there is lies in the outbox, which only the host touches then. */
@@ -192,7 +211,7 @@ bool sw_channel_post_command(struct sw_channel *channel, struct sw_command *comm
     command->fence = channel->out.last_id;
     *channel->commands_tail = command;
     channel->commands_tail = &command->next;
-    if (command->verb != SW_SERVER) channel->state = state;
+    if (command->verb != SW_SERVER && command->verb != SW_SHUT_DOWN) channel->state = state;
     if (command->verb == SW_CONNECT) attach(channel);
     bool tell = mark_down(channel), attached = channel->attached;
     sw_channel_unlock(channel);
@@ -320,6 +339,7 @@ static void measure_queue(const struct sw_channel *channel, struct sw_snapshot *
 void sw_channel_snapshot(struct sw_channel *channel, struct sw_snapshot *snapshot) {
     sw_channel_lock(channel);
     snapshot->state = channel->state;
+    snapshot->connection = channel->connection;
     snapshot->attached = channel->attached;
     snapshot->gone = channel->gone;
     snapshot->paused = channel->in.paused || channel->in.reserve_used;

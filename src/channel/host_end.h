@@ -31,6 +31,10 @@ struct sw_outgoing {
  * SW_FULL, SW_TOOBIG, SW_CLOSED, or SW_SYSTEM for no memory. */
 enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing *message, uint64_t *id);
 
+/* Gives the loop a message for connection number `connection` only, and takes it. SW_CLOSED: that has ended, or is to end;
+ * SW_FULL, SW_TOOBIG: as sw_channel_send. It is freed then. */
+enum sw_err sw_channel_post_once(struct sw_channel *channel, struct sw_once *once, uint64_t connection);
+
 /* --- commands --- */
 
 /* A command of that verb, or NULL: no memory. SW_CLOSE never fails. */

@@ -75,14 +75,23 @@ struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const stru
     if (progress != NULL) notice = note_progress(channel, progress);
     struct sw_intake intake = {
         .pages = channel->out.pages,
+        .once = channel->once,
         .fence = channel->commands != NULL ? channel->commands->fence : UINT64_MAX,
     };
     channel->out.pages = (struct sw_pages){NULL, NULL};
+    channel->once = (struct sw_once_list){NULL, NULL};
     if (intake.pages.head == NULL) channel->out.notified = false;
     sw_channel_unlock(channel);
     if (progress != NULL) sw_pages_free(progress->emptied);
     notify(channel, notice);
     return intake;
+}
+
+void sw_channel_set_connection(struct sw_channel *channel, uint64_t number) {
+    SW_ON_LOOP_THREAD();
+    sw_channel_lock(channel);
+    channel->connection = number;
+    sw_channel_unlock(channel);
 }
 
 struct sw_pages sw_channel_get_pages(struct sw_channel *channel, unsigned count) {

@@ -34,6 +34,7 @@ struct sw_progress {
 };
 
 struct sw_intake {
+    struct sw_once_list once; /* messages for one connection only */
     struct sw_pages pages; /* messages, if any */
     uint64_t fence;        /* last id that was accepted before the commands that wait to be taken, one of which may end
                               the connection; UINT64_MAX: none wait */
@@ -91,6 +92,9 @@ void sw_channel_put_pages(struct sw_channel *channel, struct sw_pages *pages);
 
 /* From time to time: frees the pages that were not needed since the last time; of an idle client all. */
 void sw_channel_sweep_pool(struct sw_channel *channel, bool is_idle);
+
+/* Connection `number` is open, or none is (0): what comes for another one is refused. */
+void sw_channel_set_connection(struct sw_channel *channel, uint64_t number);
 
 /* --- the channel --- */
 

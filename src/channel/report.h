@@ -68,7 +68,11 @@ struct sw_report {
         uint64_t unacked; /* disconnect, error: handed over and not acknowledged */
         uint64_t first;   /* connect: id of the first message that the connection carries */
     };
-    uint32_t partial;     /* disconnect: bytes of an unfinished message from the peer that were dropped */
+    union {
+        uint32_t partial;    /* disconnect: bytes of an unfinished message from the peer that were dropped */
+        uint32_t connection; /* connect: its number, of which there are less */
+    };
+    uint32_t once_lost;   /* disconnect: messages for this connection only that were not handed over whole */
     uint32_t kept_ranges; /* in `kept` */
     struct sw_loss lost_unknown, lost_unsent; /* disconnect, error, close: told as `lost` events first ... */
     struct sw_report *kept; /* ... after those of earlier reports that this one stands for: see reports.h */

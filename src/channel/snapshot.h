@@ -43,11 +43,12 @@ enum sw_wake_on {
 /* All that scripts may ask at any time, as it was at one moment. */
 struct sw_snapshot {
     enum sw_state state;
-    bool attached;    /* a loop looks after the channel */
-    bool paused;      /* the inbox is full, or its reserved slot is in use: nothing is read */
-    bool held;        /* the same slot, or too many reports: no attempt is made */
-    bool undelivered; /* something lies in the inbox, or was taken and is not delivered */
-    bool gone;        /* closed, and its socket too */
+    uint64_t connection; /* number of the one that is open; 0: none */
+    bool attached;       /* a loop looks after the channel */
+    bool paused;         /* the inbox is full, or its reserved slot is in use: nothing is read */
+    bool held;           /* the same slot, or too many reports: no attempt is made */
+    bool undelivered;    /* something lies in the inbox, or was taken and is not delivered */
+    bool gone;           /* closed, and its socket too */
     uint64_t accepted;
     size_t queue_bytes;      /* what counts against queue_limit, without SW_MESSAGE_OVERHEAD ... */
     uint64_t queue_messages; /* ... for each of these */

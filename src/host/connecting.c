@@ -55,7 +55,7 @@ static struct sw_error post_connect(struct client *client, struct sw_command *co
 static struct sw_error go_to(struct client *client, struct sw_server *server) {
     const struct sw_error none = {.err = SW_OK};
     bool is_same = !client->is_moved && sw_server_equal(server, client->server);
-    if (is_same && is_busy(sw_client_state(client))) return none;
+    if (is_same && !client->is_shut && is_busy(sw_client_state(client))) return none;
     struct sw_command *command = sw_channel_command(client->channel, SW_CONNECT);
     if (command == NULL) return sw_error_system(ENOMEM, SW_STAGE_NONE);
     command->server = sw_server_ref(server);
@@ -63,7 +63,7 @@ static struct sw_error go_to(struct client *client, struct sw_server *server) {
     struct sw_error failed = post_connect(client, command, first_state(server));
     if (failed.err != SW_OK) return failed;
     sw_server_set(&client->server, server);
-    client->is_moved = false;
+    client->is_moved = client->is_shut = false;
     sw_receiveq_pass_end(client); /* an end that receive has not told is of no interest any more */
     return none;
 }
@@ -149,6 +149,34 @@ int sw_method_disconnect(lua_State *L) {
     const struct sw_command model = {.verb = SW_DISCONNECT, .linger = linger};
     if (sw_client_state(client) != SW_STATE_IDLE && !post_if_attached(client, &model, SW_STATE_CLOSING))
         return sw_push_no_memory(L);
+    lua_pushboolean(L, true);
+    return 1;
+}
+
+/*** Ends sending: after all that was accepted, the other side reads our end (a TCP half-close), and may still answer:
+ * receiving goes on until it ends, too. The disconnect event that follows has will_retry = false. While the client is
+ * connecting, this is done on the connection that comes. send, send_once and write fail with ENOTCONN from now on, until
+ * connect is called.
+ * @function client:shutdown
+ * @treturn[1] boolean true, at once
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: ENOTCONN (neither connected nor connecting), ECLOSED, EFORKED, ENOMEM
+ */
+int sw_method_shutdown(lua_State *L) {
+    struct client *client = sw_check_usable(L, 1);
+    if (client == NULL) return 3;
+    if (client->is_closed) return sw_push_closed(L, client->server);
+    enum sw_state state = sw_client_state(client);
+    if (!is_busy(state) && state != SW_STATE_WAITING) {
+        lua_pushnil(L);
+        lua_pushliteral(L, "not connected: there is nothing to shut down");
+        lua_pushliteral(L, "ENOTCONN");
+        return 3;
+    }
+    const struct sw_command model = {.verb = SW_SHUT_DOWN};
+    if (!client->is_shut && !post_if_attached(client, &model, state)) return sw_push_no_memory(L);
+    client->is_shut = true;
     lua_pushboolean(L, true);
     return 1;
 }

@@ -143,12 +143,13 @@ static int push_connect(lua_State *L, const struct sw_report *report) {
 static int push_end(lua_State *L, const struct sw_report *report, const struct sw_endpoint *server) {
     push_sentence(L, &report->error, &report->address, server);
     lua_pushstring(L, sw_error_code(&report->error));
-    lua_createtable(L, 0, 6);
+    lua_createtable(L, 0, 7);
     lua_pushstring(L, sw_stage_name(report->error.stage));
     lua_setfield(L, -2, "stage");
     set_integer(L, "unsent", report->unsent);
     set_integer(L, "unacked", report->unacked);
     set_integer(L, "partial", report->partial);
+    set_integer(L, "once_lost", report->once_lost);
     set_integer(L, "merged", report->merged);
     lua_pushboolean(L, report->will_retry);
     lua_setfield(L, -2, "will_retry");

@@ -38,12 +38,14 @@ int sw_method_close(lua_State *L);
 /* connecting.c */
 int sw_method_connect(lua_State *L);
 int sw_method_disconnect(lua_State *L);
+int sw_method_shutdown(lua_State *L);
 int sw_method_set_reconnect(lua_State *L);
 int sw_method_get_reconnect(lua_State *L);
 int sw_method_set_server(lua_State *L);
 int sw_method_get_server(lua_State *L);
 /* send.c */
 int sw_method_send(lua_State *L);
+int sw_method_send_once(lua_State *L);
 int sw_method_write(lua_State *L);
 int sw_method_confirm(lua_State *L);
 /* getters.c */

@@ -79,7 +79,7 @@ static void set_count(lua_State *L, const char *name, uint64_t count) {
 /*** Counters and gauges, in one consistent look: accepted = queued + in_flight + finished + lost, in messages.
  * @function client:stats
  * @treturn[1] table state; accepted, queued, in_flight, finished, lost (of which lost_unsent, lost_unknown);
- * queue_bytes, inbox_bytes, sent_bytes, received_bytes, received (messages delivered), connects, failures (in a row),
+ * once (accepted by send_once, and in none of these groups); queue_bytes, inbox_bytes, sent_bytes, received_bytes, received (messages delivered), connects, failures (in a row),
  * paused (reading waits for poll)
  * @treturn[2] nil
  * @treturn[2] string message
@@ -91,7 +91,7 @@ int sw_method_stats(lua_State *L) {
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
     const struct sw_gauges *gauges = &snapshot.gauges;
-    lua_createtable(L, 0, 16);
+    lua_createtable(L, 0, 17);
     lua_pushstring(L, sw_state_name(snapshot.state));
     lua_setfield(L, -2, "state");
     set_count(L, "accepted", snapshot.accepted);
@@ -101,6 +101,7 @@ int sw_method_stats(lua_State *L) {
     set_count(L, "lost", gauges->lost_unsent + gauges->lost_unknown);
     set_count(L, "lost_unsent", gauges->lost_unsent);
     set_count(L, "lost_unknown", gauges->lost_unknown);
+    set_count(L, "once", client->once);
     set_count(L, "queue_bytes", snapshot.queue_bytes);
     set_count(L, "inbox_bytes", snapshot.inbox_bytes);
     set_count(L, "sent_bytes", gauges->sent_bytes);

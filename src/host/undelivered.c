@@ -36,6 +36,8 @@ static int take_report(lua_State *L, struct client *client, const struct sw_unde
         return -1;
     }
     if (undelivered->event == SW_EVENT_CLOSE) client->is_over = true;
+    if (undelivered->event == SW_EVENT_CONNECT) client->seen = client->reports.head->connection;
+    if (undelivered->event == SW_EVENT_DISCONNECT) client->seen = 0;
     if (undelivered->event == SW_EVENT_LOST)
         sw_receiveq_pass_loss(client);
     else

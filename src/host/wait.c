@@ -51,7 +51,7 @@ static int look_connected(lua_State *L, struct client *client, void *subject) {
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
     switch (snapshot.state) {
-    case SW_STATE_CONNECTED: return push_true(L);
+    case SW_STATE_CONNECTED: client->seen = snapshot.connection; return push_true(L);
     case SW_STATE_IDLE:
     case SW_STATE_CLOSED: return push_end(L, client, &snapshot);
     case SW_STATE_RESOLVING:

@@ -18,8 +18,7 @@ void sw_closing_drain(struct closing *closing, double now, double deadline) {
 
 /* All is acknowledged: may the socket be closed? */
 static bool is_peer_done(const struct closing *closing, struct closing_facts facts, double now) {
-    return facts.peer_ended || facts.is_awaited ||
-           (facts.is_unheard && now - closing->acked_since >= SW_UNHEARD_END);
+    return facts.peer_ended || facts.is_awaited || (facts.is_unheard && now - closing->acked_since >= SW_UNHEARD_END);
 }
 
 static void drain(struct closing *closing, struct closing_facts facts, double now) {

@@ -131,9 +131,16 @@ static void set_failures(struct conn *conn, uint32_t failures) {
 
 static bool may_retry(const struct conn *conn) { return sw_backoff_allows(&conn->reconnect, conn->failures); }
 
+/* The attempt or connection is to that server. One that is shut down takes nothing more: to connect then is to make
+ * another. */
+static bool is_at(const struct conn *conn, const struct sw_server *server) {
+    bool takes_none = conn->is_shut && conn->state == CONN_OPEN;
+    return !takes_none && sw_server_equal(conn->dialer.server, server);
+}
+
 static struct conn_facts facts(const struct conn *conn, const struct sw_server *server) {
     return (struct conn_facts){
-        .is_same = sw_server_equal(conn->dialer.server, server),
+        .is_same = is_at(conn, server),
         .may_retry = may_retry(conn),
         .has_place = !is_heard(conn) || sw_channel_can_report(conn->common.channel),
         .needs_place = conn->needs_place,
@@ -246,24 +253,29 @@ static void finish_delivery(struct conn *conn) {
 static void open_stream(struct conn *conn) {
     struct sw_transport transport;
     struct stage_yield yield;
-    bool again = sw_progress_count_connect(&conn->stream.progress) > 1;
+    uint64_t number = sw_progress_count_connect(&conn->stream.progress);
     sw_progress_publish(&conn->stream.progress);
     struct sw_report report = make_report(conn, SW_EVENT_CONNECT);
     report.seconds = sw_clock() - conn->dialer.began;
     report.first = sw_tx_first(&conn->stream.tx);
+    report.connection = (uint32_t)number;
     bool ends = is_delivering(conn);
-    if (!ends) conn->goal = GOAL_RETRY;
+    if (!ends) conn->goal = conn->is_shut ? GOAL_REST : GOAL_RETRY;
+    sw_channel_set_connection(conn->common.channel, number);
     if (is_heard(conn) && !enter_with(conn, ends ? CONN_CLOSING : CONN_OPEN, &report)) {
+        sw_tx_give_up_once(&conn->stream.tx);
         attempt_failed(conn, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
         return;
     }
     conn->owes_outcome = conn->is_extra = false;
     conn->since = sw_clock();
-    post_log(conn, again ? SW_LOG_RECONNECTED : SW_LOG_CONNECTED, 0);
+    post_log(conn, number > 1 ? SW_LOG_RECONNECTED : SW_LOG_CONNECTED, 0);
     sw_dialer_take(&conn->dialer, &transport, &yield);
     sw_stream_open(&conn->stream, &transport, yield.head);
     if (ends)
         finish_delivery(conn);
+    else if (conn->is_shut)
+        sw_stream_half_close(&conn->stream, conn->shut_fence);
     else
         sw_stream_send(&conn->stream);
     look_at_stream(conn);
@@ -352,8 +364,9 @@ static void begin(struct conn *conn, bool is_same) {
 }
 
 static void handle_connect(struct conn *conn, const struct sw_command *command) {
-    bool is_same = sw_server_equal(conn->dialer.server, command->server);
+    bool is_same = is_at(conn, command->server);
     enum conn_step step = sw_next(conn->state, conn->goal, EVENT_CONNECT, facts(conn, command->server));
+    conn->is_shut = false;
     bool replaces = conn->goal == GOAL_REDIAL && !sw_server_equal(conn->server, command->server);
     sw_server_set(&conn->server, command->server);
     conn->reconnect = command->policy;
@@ -386,6 +399,16 @@ static void handle_connect(struct conn *conn, const struct sw_command *command) 
         break;
     default: break;
     }
+}
+
+/* Without a connection, the next one is shut down when it is there. */
+static void handle_shut_down(struct conn *conn, const struct sw_command *command) {
+    conn->is_shut = true;
+    conn->shut_fence = command->fence;
+    if (conn->state != CONN_OPEN) return;
+    conn->goal = GOAL_REST;
+    sw_stream_half_close(&conn->stream, command->fence);
+    look_at_stream(conn);
 }
 
 static void deliver(struct conn *conn, enum conn_goal goal) {
@@ -470,6 +493,7 @@ static void handle_command(struct conn *conn, const struct sw_command *command) 
     switch (command->verb) {
     case SW_CONNECT: handle_connect(conn, command); break;
     case SW_SERVER: sw_server_set(&conn->server, command->server); break;
+    case SW_SHUT_DOWN: handle_shut_down(conn, command); break;
     case SW_DISCONNECT: handle_disconnect(conn, command); break;
     case SW_CLOSE: sw_conn_close(conn, command->linger); break;
     }
@@ -508,9 +532,10 @@ void sw_conn_handle_batch(struct conn *conn, const struct sw_batch *batch) {
     if (slots->posted & SW_SLOT_INTEREST) handle_interest(conn, slots->interest);
     if (slots->posted & SW_SLOT_CREDIT) handle_credit(conn, slots);
     if (slots->posted & SW_SLOT_CONFIRMED) handle_confirmed(conn, slots->confirmed);
+    if (slots->posted & SW_SLOT_ONCE) sw_tx_take(tx);
     sw_tx_lift_fence(tx);
     handle_commands(conn, batch);
-    bool can_wait = batch->commands == NULL && sw_tx_is_coalescing(tx);
+    bool can_wait = batch->commands == NULL && tx->once.head == NULL && sw_tx_is_coalescing(tx);
     if (sw_stream_is_open(&conn->stream) && !can_wait) {
         sw_stream_send(&conn->stream);
         look_at_stream(conn);

@@ -1,7 +1,7 @@
 #include "loop/lingering.h"
 
-#include <ev.h>
 #include <errno.h>
+#include <ev.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -60,8 +60,12 @@ void sw_lingering_start(struct lingering **owner, struct sw_reactor *reactor, st
         return;
     }
     taken.noted = sw_socket_note_at(taken.fd, taken.noted, &channel->fd_before);
-    *lingering = (struct lingering){.next = reactor->lingering, .link = &reactor->lingering, .owner = owner,
-                                    .reactor = reactor, .channel = sw_channel_ref(channel), .transport = taken};
+    *lingering = (struct lingering){.next = reactor->lingering,
+                                    .link = &reactor->lingering,
+                                    .owner = owner,
+                                    .reactor = reactor,
+                                    .channel = sw_channel_ref(channel),
+                                    .transport = taken};
     if (lingering->next != NULL) lingering->next->link = &lingering->next;
     reactor->lingering = *owner = lingering;
     ev_io_init(&lingering->reader, on_readable, taken.fd, EV_READ);

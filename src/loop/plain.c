@@ -12,7 +12,9 @@ static ptrdiff_t plain_receive(struct sw_transport *transport, void *buffer, siz
     return sw_socket_receive(transport->fd, buffer, size);
 }
 
-static void plain_shut_down(struct sw_transport *transport) { transport->fin = sw_socket_shut_down(transport->fd); }
+static void plain_shut_down(struct sw_transport *transport) {
+    transport->fin = sw_socket_shut_down(transport->fd) || transport->fin;
+}
 
 static uint64_t plain_acked(struct sw_transport *transport) {
     return sw_socket_acked(transport->fd, transport->written, transport->fin);

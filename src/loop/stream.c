@@ -44,9 +44,17 @@ static void begin_drain(struct stream *stream, struct sw_error cause) {
     shut_down(stream);
 }
 
+/* What was to be sent is sent: our FIN. The connection goes on in the other direction. */
+static void half_close(struct stream *stream) {
+    if (!stream->half_closes || stream->tx.status != TX_SENT) return;
+    stream->half_closes = false;
+    shut_down(stream);
+}
+
 /* What tx and rx have come to. */
 static void look(struct stream *stream) {
     enum closing_phase phase = sw_stream_phase(stream);
+    if (phase == CLOSING_NOT) half_close(stream);
     if (stream->rx.status == RX_BROKEN) {
         if (phase != CLOSING_DRAIN) stream->cause = stream->rx.error; /* while draining, the first cause counts */
         sw_closing_end(&stream->closing);
@@ -101,7 +109,7 @@ void sw_stream_fini(struct stream *stream) {
 
 void sw_stream_open(struct stream *stream, const struct sw_transport *transport, struct sw_greeting *head) {
     stream->transport = *transport;
-    stream->is_awaited = false;
+    stream->is_awaited = stream->half_closes = false;
     sw_closing_reset(&stream->closing);
     sw_rx_start(&stream->rx, &stream->transport);
     sw_tx_start(&stream->tx, &stream->transport, head);
@@ -125,7 +133,9 @@ void sw_stream_flush(struct stream *stream, uint64_t fence, double linger, bool 
     double deadline = sw_clock() + linger;
     stream->is_awaited = false;
     if (is_final) sw_rx_drop(&stream->rx);
-    if (phase == CLOSING_NOT || phase == CLOSING_FLUSH) {
+    if (phase == CLOSING_NOT && stream->tx.status == TX_IDLE) {
+        sw_stream_shut_down(stream, fence, linger);
+    } else if (phase == CLOSING_NOT || phase == CLOSING_FLUSH) {
         stream->cause = closed();
         sw_tx_flush(&stream->tx, fence, is_final);
         sw_closing_flush(&stream->closing, deadline);
@@ -143,6 +153,12 @@ void sw_stream_shut_down(struct stream *stream, uint64_t fence, double linger) {
     sw_closing_drain(&stream->closing, now, now + linger);
     shut_down(stream);
     sw_stream_advance(stream);
+}
+
+void sw_stream_half_close(struct stream *stream, uint64_t fence) {
+    sw_tx_flush(&stream->tx, fence, false);
+    stream->half_closes = true;
+    sw_stream_send(stream);
 }
 
 void sw_stream_end_by(struct stream *stream, uint64_t fence, double linger) {
@@ -171,6 +187,7 @@ void sw_stream_close(struct stream *stream, bool is_final, struct sw_report *rep
     report->unacked = end.losses.in_flight;
     report->lost_unknown = end.losses.unknown;
     report->lost_unsent = end.losses.unsent;
+    report->once_lost = end.once_lost;
     report->partial = (uint32_t)sw_rx_stop(&stream->rx);
     rest->table = NULL;
     if (lingers) {

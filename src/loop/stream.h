@@ -30,7 +30,8 @@ struct stream {
     struct tx tx;
     struct rx rx;
     struct closing closing;
-    bool is_awaited; /* another connection is to follow as soon as what was sent is acknowledged */
+    bool half_closes; /* our FIN is due when all up to the fence is sent, though the connection does not end with it */
+    bool is_awaited;  /* another connection is to follow as soon as what was sent is acknowledged */
     struct sw_error cause; /* why the connection ends, or has ended */
 };
 
@@ -64,6 +65,9 @@ void sw_stream_flush(struct stream *stream, uint64_t fence, double linger, bool 
 
 /* We end it and send no more: drains for at most `linger` seconds. Messages after `fence` are not meant for it. */
 void sw_stream_shut_down(struct stream *stream, uint64_t fence, double linger);
+
+/* Sends up to message `fence`, then our FIN; receiving goes on until the peer ends. */
+void sw_stream_half_close(struct stream *stream, uint64_t fence);
 
 /* While it ends: it has `linger` seconds from now on, and messages after `fence` are not meant for it. */
 void sw_stream_end_by(struct stream *stream, uint64_t fence, double linger);

@@ -15,13 +15,44 @@
 
 static size_t head_left(const struct tx *tx) { return tx->head != NULL ? tx->head->size - tx->head_sent : 0; }
 
+/* A message for this connection only, whose place has come: all before it is handed over. */
+static const struct sw_once *once_due(const struct tx *tx) {
+    const struct sw_once *once = tx->once.head;
+    bool is_due =
+        once != NULL && head_left(tx) == 0 && tx->queue.handed.id >= once->after && !sw_sendq_is_cut(&tx->queue);
+    return is_due || tx->once_sent > 0 ? once : NULL;
+}
+
+/* What goes out before the next byte of the queue, and is none of it: what is left of the head, or such a message. */
+static struct sw_slice find_lead(const struct tx *tx) {
+    const struct sw_once *once = once_due(tx);
+    if (once != NULL) return (struct sw_slice){(const char *)once->bytes + tx->once_sent, once->size - tx->once_sent};
+    size_t left = head_left(tx);
+    if (left == 0) return (struct sw_slice){NULL, 0};
+    return (struct sw_slice){(const char *)tx->head->bytes + tx->head_sent, left};
+}
+
+static void drop_once(struct tx *tx) {
+    sw_progress_count_once(tx->progress, sw_once_cost(tx->once.head));
+    sw_once_drop(&tx->once);
+    tx->once_sent = 0;
+}
+
+/* Of the queue, nothing behind the place of the next such message, nor behind the fence. */
+static uint64_t limit_of_queue(const struct tx *tx) {
+    uint64_t after = tx->once.head != NULL ? tx->once.head->after : UINT64_MAX;
+    return after < tx->fence ? after : tx->fence;
+}
+
 static void drop_head(struct tx *tx) {
     sw_greeting_unref(tx->head);
     tx->head = NULL;
 }
 
 /* Of what was taken in, something is not handed over. */
-static bool has_rest(const struct tx *tx) { return head_left(tx) > 0 || tx->queue.handed.byte != tx->queue.end; }
+static bool has_rest(const struct tx *tx) {
+    return find_lead(tx).size > 0 || tx->queue.handed.byte != tx->queue.end;
+}
 
 static bool is_sending(const struct tx *tx) { return tx->status == TX_OPEN || tx->status == TX_SENT; }
 
@@ -36,6 +67,7 @@ static bool is_stuck(const struct tx *tx) { return !is_sending(tx) || tx->is_fen
 static void take(struct tx *tx, const struct sw_progress *progress) {
     struct sw_intake intake = sw_channel_take_messages(tx->common->channel, progress);
     if (!tx->is_final) sw_tx_lower_fence(tx, intake.fence);
+    sw_once_join(&tx->once, &intake.once);
     if (intake.pages.head != NULL) sw_sendq_put(&tx->queue, &intake.pages);
 }
 
@@ -146,11 +178,13 @@ static enum outcome look(struct tx *tx) {
     return goes_on && tx->queue.end - tx->queue.handed.byte < SW_COALESCE_BYTES ? COALESCING : MORE;
 }
 
-/* The next bytes: what is left of the head, then messages. */
-static size_t fill(struct tx *tx, struct iovec *iov) {
-    size_t left = head_left(tx), count = left > 0;
-    if (left > 0) iov[0] = (struct iovec){tx->head->bytes + tx->head_sent, left};
-    return count + sw_sendq_fill(&tx->queue, tx->fence, SW_SEND_LIMIT, iov + count, SW_IOVECS - count);
+/* The next bytes: what leads, then messages. */
+static size_t fill(const struct tx *tx, struct iovec *iov) {
+    const struct sw_slice lead = find_lead(tx);
+    size_t count = lead.size > 0;
+    if (count > 0) iov[0] = (struct iovec){(void *)(uintptr_t)lead.data, lead.size};
+    if (tx->once.head != NULL && count > 0) return count; /* another one may have its place right behind */
+    return count + sw_sendq_fill(&tx->queue, limit_of_queue(tx), SW_SEND_LIMIT, iov + count, SW_IOVECS - count);
 }
 
 /* The bytes of pinned pages are held meanwhile. They are gone only when the loop is to end, which it sees before it
@@ -164,18 +198,28 @@ static ptrdiff_t give(struct tx *tx, struct iovec *iov, size_t count) {
     return taken;
 }
 
-/* `taken` bytes of the head and then of the queue became `written` bytes on the wire. */
+static void note_lead(struct tx *tx, size_t left, size_t taken) {
+    if (taken == 0) return;
+    if (once_due(tx) != NULL) {
+        tx->once_sent += taken;
+        if (taken == left) drop_once(tx);
+    } else {
+        tx->head_sent += taken;
+        if (taken == left) drop_head(tx);
+    }
+}
+
+/* `taken` bytes of what leads and then of the queue became `written` bytes on the wire. */
 static void note_taken(struct tx *tx, uint64_t taken, uint64_t written) {
-    size_t left = head_left(tx), of_head = taken < left ? (size_t)taken : left;
-    uint64_t of_queue = taken - of_head;
+    size_t left = find_lead(tx).size, of_lead = taken < left ? (size_t)taken : left;
+    uint64_t of_queue = taken - of_lead;
     if (written != taken) {
         sw_written_add(&tx->written, written, of_queue);
     } else {
-        if (of_head > 0) sw_written_add(&tx->written, of_head, 0);
+        if (of_lead > 0) sw_written_add(&tx->written, of_lead, 0);
         if (of_queue > 0) sw_written_add(&tx->written, of_queue, of_queue);
     }
-    tx->head_sent += of_head;
-    if (of_head > 0 && of_head == left) drop_head(tx);
+    note_lead(tx, left, of_lead);
     sw_sendq_handed(&tx->queue, of_queue);
     sw_progress_count_sent(tx->progress, written);
     sw_turns_note(&tx->common->turns, tx->common->reactor, true, tx->common->channel->options->spin);
@@ -263,6 +307,7 @@ void sw_tx_init(struct tx *tx, struct common *common, struct progress *progress,
 void sw_tx_fini(struct tx *tx) {
     sw_written_fini(&tx->written);
     sw_sendq_fini(&tx->queue);
+    while (tx->once.head != NULL) sw_once_drop(&tx->once);
 }
 
 void sw_tx_start(struct tx *tx, struct sw_transport *transport, struct sw_greeting *head) {
@@ -300,11 +345,20 @@ static void leave(struct tx *tx) {
     tx->transport = NULL;
 }
 
+uint32_t sw_tx_give_up_once(struct tx *tx) {
+    uint32_t count = 0;
+    sw_channel_set_connection(tx->common->channel, 0);
+    sw_tx_take(tx);
+    for (; tx->once.head != NULL; count++) drop_once(tx);
+    return count;
+}
+
 struct tx_end sw_tx_stop(struct tx *tx, bool is_final) {
     if (tx->transport != NULL) leave(tx);
     tx->is_final = tx->is_final || is_final;
-    sw_tx_take(tx); /* also to be counted and, where nothing is replayed, given up, up to the fence */
-    struct tx_end end = {.unsent = sw_tx_unsent(tx)};
+    /* Takes all there is, also to be counted and, where nothing is replayed, given up, up to the fence. */
+    uint32_t once_lost = sw_tx_give_up_once(tx);
+    struct tx_end end = {.unsent = sw_tx_unsent(tx), .once_lost = once_lost};
     end.losses = is_final ? sw_sendq_abandon(&tx->queue) : sw_sendq_rewind(&tx->queue, tx->fence);
     sw_progress_count_losses(tx->progress, &end.losses);
     sw_progress_publish(tx->progress);

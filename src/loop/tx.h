@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "channel/greeting.h"
+#include "channel/once.h"
 #include "loop/ahead.h"
 #include "loop/common.h"
 #include "loop/progress.h"
@@ -50,6 +51,8 @@ struct tx {
     struct sw_transport *transport; /* NULL: none is open */
     struct sw_greeting *head;       /* goes out before the first message; one reference, until it is handed over */
     size_t head_sent;               /* bytes of it */
+    struct sw_once_list once;       /* messages for this connection only */
+    size_t once_sent;               /* bytes of the first one */
     struct sw_written written;
     uint64_t acked; /* bytes written that the peer's TCP has, when last asked */
     struct sw_ahead ahead;
@@ -72,6 +75,9 @@ void sw_tx_start(struct tx *tx, struct sw_transport *transport, struct sw_greeti
 
 /* Hands over what there is, as far as the kernel takes it now; watchers do the rest. */
 void sw_tx_send(struct tx *tx);
+
+/* The connection ends: drops what is for it only, and was not handed over whole. Returns the number. */
+uint32_t sw_tx_give_up_once(struct tx *tx);
 
 /* It lets messages come together, and will send by itself. */
 static inline bool sw_tx_is_coalescing(const struct tx *tx) { return tx->soon.link != NULL; }
@@ -96,7 +102,8 @@ static inline bool sw_tx_is_acked(const struct tx *tx) { return tx->acked == tx-
 
 struct tx_end {
     struct sw_loss_summary losses;
-    uint64_t unsent; /* messages that were not handed over whole */
+    uint64_t unsent;    /* messages that were not handed over whole */
+    uint32_t once_lost; /* the same of those for this connection only */
 };
 
 /* The connection, if one is open, is over: what that means for the messages. is_final: no other follows. What remains is
