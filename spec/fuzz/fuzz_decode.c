@@ -80,7 +80,7 @@ static void decode(const struct sw_framing *framing, const struct split *split, 
         if (step == 0) messages_take(&outcome->messages, &whole);
     }
     messages_take(&outcome->messages, &whole);
-    outcome->partial = sw_assembly_partial(&assembly);
+    outcome->partial = assembly.partial_bytes + assembly.decoder.header;
     sw_assembly_reset(&assembly);
 }
 

@@ -113,8 +113,8 @@ static bool fits(int wanted, int is) { return wanted == ANY || wanted == is; }
 
 static bool matches(const struct row *row, int state, int goal, int event, struct conn_facts facts) {
     return row->event == event && row->state == state && fits(row->goal, goal) && fits(row->same, facts.is_same) &&
-           fits(row->retry, facts.may_retry) && fits(row->room, facts.has_place) && fits(row->held, facts.needs_place) &&
-           fits(row->deliver, facts.may_deliver);
+           fits(row->retry, facts.may_retry) && fits(row->room, facts.has_place) &&
+           fits(row->held, facts.needs_place) && fits(row->deliver, facts.may_deliver);
 }
 
 typedef void visitor(int state, int goal, int event, struct conn_facts facts);
@@ -144,8 +144,8 @@ static void compare(int state, int goal, int event, struct conn_facts facts) {
     situations++;
     CHECK(found <= 1);
     if (!CHECK_EQ(next(state, goal, event, facts), want))
-        printf("# state %d, goal %d, event %d, same %d, retry %d, room %d, held %d, deliver %d\n", state, goal,
-               event, facts.is_same, facts.may_retry, facts.has_place, facts.needs_place, facts.may_deliver);
+        printf("# state %d, goal %d, event %d, same %d, retry %d, room %d, held %d, deliver %d\n", state, goal, event,
+               facts.is_same, facts.may_retry, facts.has_place, facts.needs_place, facts.may_deliver);
 }
 
 static void every_situation(void) {

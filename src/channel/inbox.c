@@ -33,9 +33,11 @@ bool sw_inbox_merge(struct sw_inbox *inbox, const struct sw_page *page, uint64_t
 struct sw_added sw_inbox_report(struct sw_inbox *inbox, struct sw_report *report) {
     unsigned before = inbox->reports.count;
     report->after = inbox->messages;
+    size_t partial = sw_report_cost(report) - sizeof *report; /* with one, a report is never merged */
     struct sw_added added = sw_reports_add(&inbox->reports, report);
     inbox->bytes -= before * sizeof *report;
     inbox->bytes += inbox->reports.count * sizeof *report;
+    inbox->bytes += partial;
     inbox->undelivered -= before;
     inbox->undelivered += inbox->reports.count;
     return added;
@@ -46,6 +48,7 @@ static void fill(struct sw_report *slot, const struct sw_report *report, uint64_
     slot->next = NULL;
     slot->after = after;
     slot->is_embedded = true;
+    slot->partial_bytes = NULL;
 }
 
 void sw_inbox_reserve(struct sw_inbox *inbox, const struct sw_report *report) {

@@ -201,6 +201,16 @@ static struct sw_report *copy_report(const struct sw_report *report) {
     return copy;
 }
 
+/* With the lock held: takes the unfinished message's bytes from a report for which the inbox has no room with them; to be
+ * freed. */
+static unsigned char *cut_partial(const struct sw_channel *channel, struct sw_report *report) {
+    size_t limit = channel->options->inbox_limit, cost = sw_report_cost(report);
+    if (channel->in.bytes < limit && cost <= limit - channel->in.bytes) return NULL;
+    unsigned char *bytes = report->partial_bytes;
+    report->partial_bytes = NULL;
+    return bytes;
+}
+
 /* With the lock held: puts the copy, which is the inbox's then, or does what can be done without. True as
  * sw_channel_mark_up. *copy becomes what is to be freed without the lock. */
 static bool put_report(struct sw_channel *channel, struct sw_report **copy, const struct sw_report *report) {
@@ -223,11 +233,13 @@ bool sw_channel_post_state_with(struct sw_channel *channel, uint64_t known, enum
     struct sw_report *copy = copy_report(report);
     bool has_memory = copy != NULL;
     sw_channel_lock(channel);
+    unsigned char *unwanted = has_memory ? cut_partial(channel, copy) : report->partial_bytes;
     set_state(channel, known, state, ended);
     bool tell = put_report(channel, &copy, report);
     bool wake = tell || channel->wake_on != SW_WAKE_ON_ARRIVAL;
     sw_channel_unlock(channel);
     sw_reports_free(copy);
+    free(unwanted);
     notify_host(channel, tell, wake);
     return has_memory;
 }
@@ -237,10 +249,12 @@ bool sw_channel_post_report(struct sw_channel *channel, const struct sw_report *
     struct sw_report *copy = copy_report(report);
     bool has_memory = copy != NULL;
     sw_channel_lock(channel);
+    unsigned char *unwanted = has_memory ? cut_partial(channel, copy) : report->partial_bytes;
     bool tell = put_report(channel, &copy, report);
     bool wake = !has_memory && channel->wake_on != SW_WAKE_ON_ARRIVAL; /* the reserved slot stops reading, too */
     sw_channel_unlock(channel);
     sw_reports_free(copy);
+    free(unwanted);
     notify_host(channel, tell, wake);
     return has_memory;
 }

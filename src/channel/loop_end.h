@@ -35,8 +35,8 @@ struct sw_progress {
 
 struct sw_intake {
     struct sw_once_list once; /* messages for one connection only */
-    struct sw_pages pages; /* messages, if any */
-    uint64_t fence;        /* last id that was accepted before the commands that wait to be taken, one of which may end
+    struct sw_pages pages;    /* messages, if any */
+    uint64_t fence; /* last id that was accepted before the commands that wait to be taken, one of which may end
                               the connection; UINT64_MAX: none wait */
 };
 

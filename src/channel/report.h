@@ -69,14 +69,20 @@ struct sw_report {
         uint64_t first;   /* connect: id of the first message that the connection carries */
     };
     union {
-        uint32_t partial;    /* disconnect: bytes of an unfinished message from the peer that were dropped */
+        uint32_t partial;    /* disconnect: size of an unfinished message from the peer, without a length prefix ... */
         uint32_t connection; /* connect: its number, of which there are less */
     };
-    uint32_t once_lost;   /* disconnect: messages for this connection only that were not handed over whole */
-    uint32_t kept_ranges; /* in `kept` */
+    unsigned char *partial_bytes; /* ... and these bytes, the report's own; NULL: none, or there was no room for them */
+    uint32_t once_lost;           /* disconnect: messages for this connection only that were not handed over whole */
+    uint32_t kept_ranges;         /* in `kept` */
     struct sw_loss lost_unknown, lost_unsent; /* disconnect, error, close: told as `lost` events first ... */
     struct sw_report *kept; /* ... after those of earlier reports that this one stands for: see reports.h */
 };
+
+/* What it counts against inbox_limit. */
+static inline size_t sw_report_cost(const struct sw_report *report) {
+    return sizeof *report + (report->partial_bytes != NULL ? report->partial : 0);
+}
 
 /* Ranges of lost messages that it tells of, those of the reports that it keeps left aside. */
 static inline unsigned sw_report_own_ranges(const struct sw_report *report) {

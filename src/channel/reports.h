@@ -7,8 +7,8 @@
  *     drain ... drain                         -> the earlier drain
  *     error, error                            -> the later error, which tells how many it stands for (merged)
  *     connect, disconnect, retry ...,
- *     connect, disconnect                     -> the later two, if neither connection brought a message; each tells how
- *                                                many it stands for
+ *     connect, disconnect                     -> the later two, if neither connection brought a message or a part of one;
+ *                                                each tells how many it stands for
  *
  * Lost messages are told in any case. What an earlier disconnect tells of them the later one takes over: ranges that
  * continue each other become one; else the later one keeps the earlier one for its ranges.
@@ -33,6 +33,9 @@ struct sw_reports {
 };
 
 void sw_reports_init(struct sw_reports *list);
+
+/* Frees one report, which keeps none. */
+void sw_report_free(struct sw_report *report);
 
 /* Frees the reports from this one on, and those that they keep. */
 void sw_reports_free(struct sw_report *report);

@@ -140,7 +140,13 @@ static int push_connect(lua_State *L, const struct sw_report *report) {
     return 1;
 }
 
+/* The unfinished message comes first: to push the rest may run a finalizer that polls, and that frees the bytes. */
 static int push_end(lua_State *L, const struct sw_report *report, const struct sw_endpoint *server) {
+    if (report->partial == 0 || report->partial_bytes != NULL)
+        lua_pushlstring(L, (const char *)report->partial_bytes, report->partial);
+    else
+        lua_pushnil(L);
+    int partial = lua_gettop(L);
     push_sentence(L, &report->error, &report->address, server);
     lua_pushstring(L, sw_error_code(&report->error));
     lua_createtable(L, 0, 7);
@@ -148,11 +154,13 @@ static int push_end(lua_State *L, const struct sw_report *report, const struct s
     lua_setfield(L, -2, "stage");
     set_integer(L, "unsent", report->unsent);
     set_integer(L, "unacked", report->unacked);
-    set_integer(L, "partial", report->partial);
+    lua_pushvalue(L, partial);
+    lua_setfield(L, -2, "partial");
     set_integer(L, "once_lost", report->once_lost);
     set_integer(L, "merged", report->merged);
     lua_pushboolean(L, report->will_retry);
     lua_setfield(L, -2, "will_retry");
+    lua_remove(L, partial);
     return 3;
 }
 

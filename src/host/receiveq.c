@@ -214,7 +214,7 @@ void sw_receiveq_pass_loss(struct client *client) {
     take_range(kept != NULL ? kept : report);
     if (kept != NULL) report->kept_ranges--;
     if (kept != NULL && sw_report_own_ranges(kept) == 0) {
-        free(sw_reports_shift_kept(report));
+        sw_report_free(sw_reports_shift_kept(report));
         client->uncredited.told++;
     }
     client->heard_count += is_heard(client, report);
@@ -234,14 +234,14 @@ void sw_receiveq_pass_report(struct client *client) {
     client->report_count -= count_events(report);
     client->serial++;
     if (client->has_end && is_end(report)) client->has_end = has_later_end(client);
-    for (; report->kept != NULL; client->uncredited.told++) free(sw_reports_shift_kept(report));
+    for (; report->kept != NULL; client->uncredited.told++) sw_report_free(sw_reports_shift_kept(report));
     report->kept_ranges = 0;
     struct sw_inbox *in = &client->channel->in;
     if (report == &in->reserve) sw_channel_post_reserve_free(client->channel);
     if (report == &in->reserve || report == &in->final) return;
-    client->uncredited.bytes += sizeof *report;
+    client->uncredited.bytes += sw_report_cost(report);
     client->uncredited.reports++;
-    free(report);
+    sw_report_free(report);
 }
 
 void sw_receiveq_pass_end(struct client *client) {

@@ -1,5 +1,7 @@
 #include "loop/assembly.h"
 
+#include <stdlib.h>
+
 #include "channel/inbox.h"
 
 void sw_assembly_reset(struct sw_assembly *assembly) {
@@ -78,6 +80,11 @@ enum sw_err sw_assembly_feed(struct sw_assembly *assembly, const struct sw_frami
     return SW_OK;
 }
 
-size_t sw_assembly_partial(const struct sw_assembly *assembly) {
-    return assembly->partial_bytes + assembly->decoder.header;
+unsigned char *sw_assembly_copy_partial(const struct sw_assembly *assembly) {
+    unsigned char *copy = malloc(assembly->partial_bytes), *end = copy;
+    for (const struct sw_page *page = assembly->partial.head; copy != NULL && page != NULL; page = page->next) {
+        memcpy(end, page->bytes, page->used);
+        end += page->used;
+    }
+    return copy;
 }

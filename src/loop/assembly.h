@@ -16,7 +16,7 @@
 struct sw_assembly {
     struct sw_decoder decoder;
     struct sw_pages partial; /* the message that has begun */
-    size_t partial_bytes;
+    size_t partial_bytes;    /* of it, its length prefix not included */
 };
 
 /* Whole messages, as the inbox takes them. All zeros: none. */
@@ -38,7 +38,7 @@ static inline size_t sw_assembly_expected(size_t size) { return size + size / 8;
 enum sw_err sw_assembly_feed(struct sw_assembly *assembly, const struct sw_framing *framing, const unsigned char *bytes,
                              size_t size, struct sw_pages *empty, struct sw_harvest *whole);
 
-/* Bytes received of an unfinished message, its length prefix included. */
-size_t sw_assembly_partial(const struct sw_assembly *assembly);
+/* A copy of the `partial_bytes` bytes received of an unfinished message, for free(). NULL: no memory. */
+unsigned char *sw_assembly_copy_partial(const struct sw_assembly *assembly);
 
 #endif

@@ -111,8 +111,10 @@ void sw_rx_start(struct rx *rx, struct sw_transport *transport) {
     if (!rx->is_paused) ev_io_start(rx->common->reactor->ev, &rx->reader);
 }
 
-size_t sw_rx_stop(struct rx *rx) {
-    size_t partial = sw_assembly_partial(&rx->in);
+unsigned char *sw_rx_stop(struct rx *rx, bool is_wanted, size_t *size) {
+    *size = rx->in.partial_bytes;
+    bool copies = is_wanted && !rx->is_closed && !rx->discards && *size > 0;
+    unsigned char *partial = copies ? sw_assembly_copy_partial(&rx->in) : NULL;
     rx->status = RX_IDLE;
     rx->transport = NULL;
     ev_io_stop(rx->common->reactor->ev, &rx->reader);

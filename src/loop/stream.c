@@ -188,7 +188,9 @@ void sw_stream_close(struct stream *stream, bool is_final, struct sw_report *rep
     report->lost_unknown = end.losses.unknown;
     report->lost_unsent = end.losses.unsent;
     report->once_lost = end.once_lost;
-    report->partial = (uint32_t)sw_rx_stop(&stream->rx);
+    size_t partial;
+    report->partial_bytes = sw_rx_stop(&stream->rx, !is_final, &partial);
+    report->partial = (uint32_t)partial;
     rest->table = NULL;
     if (lingers) {
         *rest = stream->transport;

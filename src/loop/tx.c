@@ -50,9 +50,7 @@ static void drop_head(struct tx *tx) {
 }
 
 /* Of what was taken in, something is not handed over. */
-static bool has_rest(const struct tx *tx) {
-    return find_lead(tx).size > 0 || tx->queue.handed.byte != tx->queue.end;
-}
+static bool has_rest(const struct tx *tx) { return find_lead(tx).size > 0 || tx->queue.handed.byte != tx->queue.end; }
 
 static bool is_sending(const struct tx *tx) { return tx->status == TX_OPEN || tx->status == TX_SENT; }
 
