@@ -36,7 +36,7 @@ describe("the reconnect policy", function()
       client:set_reconnect(client:get_reconnect()) })
   end)
 
-  it("applies at once while waiting: a shorter delay", function()
+  it("applies a shorter delay at once while waiting", function()
     local peer = util.stopped_peer()
     local client = sidewire.new { host = "127.0.0.1", port = peer.port, reconnect = 1000 }
     local events = util.collect(client)
@@ -49,7 +49,7 @@ describe("the reconnect policy", function()
     assert.equal(1, events:count "retry") -- one before each attempt, however often the policy changes
   end)
 
-  it("applies at once while waiting: false ends it with an error", function()
+  it("ends the waiting at once, with an error, when it becomes false", function()
     local client = sidewire.new { host = "127.0.0.1", port = ports.closed(), reconnect = 1000 }
     local events = util.collect(client)
     client:connect()

@@ -43,7 +43,7 @@ describe("the state", function()
     end
   end)
 
-  it("is idle with ENOTCONN for who waits before any connect", function()
+  it("is idle before any connect, and a wait for a connection fails with ENOTCONN", function()
     local client = sidewire.new { host = "127.0.0.1", port = 1 }
     assert.equal("ENOTCONN", (select(3, client:wait("connected", 1))))
     assert.is_true(client:wait("disconnected", 0))

@@ -49,7 +49,7 @@ describe("while waiting for the next attempt", function()
     assert.equal("ECONNREFUSED", assert(events:wait "error")[3])
   end)
 
-  it("connect tries now", function()
+  it("connect tries at once", function()
     local peer = util.refusing_peer()
     local client, events = waiting_client(peer)
     peer:command "accept on"
@@ -60,7 +60,7 @@ describe("while waiting for the next attempt", function()
     assert.same({ "connect" }, events:names())
   end)
 
-  it("connect to another server goes there now", function()
+  it("connect to another server goes there at once", function()
     local peer, other = util.refusing_peer(), Peer.start()
     local client, events = waiting_client(peer)
     assert(client:connect(other.host, other.port))

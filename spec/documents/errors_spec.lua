@@ -1,4 +1,4 @@
--- What a user meets who did something wrong, or whom something befell: spec/support/errors.lua, provoked row by row.
+-- Every mistake and failure of spec/support/errors.lua, provoked row by row.
 
 local sidewire = require "sidewire"
 local errors = require "spec.support.errors"

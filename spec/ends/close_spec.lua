@@ -42,7 +42,7 @@ describe("close", function()
     assert(peer:wait_connections(0))
   end)
 
-  it("is idempotent, with one close event [F32]", function()
+  it("changes nothing when it is called again, and gives one close event [F32]", function()
     local peer = Peer.start { mode = "echo" }
     for _, client in ipairs { util.connected(peer), util.client(peer) } do
       local events = util.collect(client)
@@ -56,7 +56,7 @@ describe("close", function()
     end
   end)
 
-  it("drops queued events but losses", function()
+  it("drops all queued events but losses", function()
     local peer = Peer.start { mode = "echo" }
     local client = util.connected(peer)
     client:send "echoed"
@@ -317,7 +317,7 @@ describe("close", function()
     assert.same({ 20 * 9, 20, 0 }, { peer:stats().bytes, peer:stats().ends, peer:stats().errors })
   end)
 
-  it("[F32] twice is a no-op", function()
+  it("[F32] twice ends the client once", function()
     local peer = Peer.start()
     local client = util.connected(peer)
     local events = util.collect(client)

@@ -60,7 +60,7 @@ describe("disconnect", function()
     assert.same({ "retry", "error" }, events:names())
   end)
 
-  it("then connect at once gives one end and one new connection", function()
+  it("and then connect, at once, give one end and one new connection", function()
     local peer = Peer.start { mode = "echo" }
     local client = util.connected(peer)
     local events = util.collect(client)
@@ -243,7 +243,7 @@ describe("disconnect", function()
     assert.equal(1, account(client).queued)
   end)
 
-  it("lets connect to another server be a fence, too", function()
+  it("is a fence as connect to another server is one", function()
     local one = recorded()
     local other, other_dir = recorded()
     local client = util.connected(one)

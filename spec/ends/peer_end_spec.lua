@@ -164,7 +164,7 @@ describe("a reset by the peer", function()
     account(client)
   end)
 
-  it("in the middle of our sending: fates add up, the rest arrives on the next connection", function()
+  it("in the middle of our sending leaves every message a fate, and the rest arrives on the next connection", function()
     local peer, dir = recorded()
     peer:command(("reset-after %d"):format(500 * KIB))
     local client = util.connected(peer, { reconnect = LONG })

@@ -173,7 +173,7 @@ describe("the receiver of ship.lua", function()
     return connection, greeting and say(connection, greeting)
   end
 
-  it("stores a number once, whoever sends it", function()
+  it("stores a number once, though several clients send it", function()
     shipment:start_receiver()
     local first, count = connect "ship source-1\n"
     assert.equal("0", count)

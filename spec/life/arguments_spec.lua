@@ -147,7 +147,7 @@ describe("misuse raises, names the field, says what is valid:", function()
     end)
   end)
 
-  it("an empty message is what its framing says [F6]", function()
+  it("an empty message is sent where its framing can carry it, and refused elsewhere [F6]", function()
     for framing, bytes in pairs { line = 1, u8 = 1, u16be = 2, u16le = 2, u32be = 4, u32le = 4 } do
       local sender = sidewire.new { framing = framing }
       assert.equal(1, sender:send "")
@@ -167,7 +167,7 @@ describe("misuse raises, names the field, says what is valid:", function()
     assert.same({ nil, "bytes must not be empty", "EFRAME" }, { sidewire.new():write "" })
   end)
 
-  it("the module's functions [F4][F5]", function()
+  it("the module's functions refuse times, counts and handlers that are none [F4][F5]", function()
     for _, value in ipairs(NO_SECONDS) do
       refused({ "sidewire.wait", "timeout", "seconds" }, sidewire.wait, value)
       refused({ "sidewire.stop", "timeout", "seconds" }, sidewire.stop, value)

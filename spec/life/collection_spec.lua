@@ -21,7 +21,7 @@ describe("collection", function()
     return weak
   end
 
-  it("[F32] closes clients that nobody holds: a thousand leave nothing behind", function()
+  it("[F32] closes clients that no variable holds: a thousand leave nothing behind", function()
     local rounds = util.choose(10, 3)
     local memory
     for round = 1, rounds do

@@ -11,7 +11,7 @@ describe("a fork", function()
 
   it("[F42] leaves the child with EFORKED from every method, and the parent as it was", function()
     embed "forks_and_goes_on"
-    assert(echo:wait_connections(0, util.DEADLINE)) -- nobody holds a copy
+    assert(echo:wait_connections(0, util.DEADLINE)) -- no process holds a copy
   end)
 
   it("[F42] is followed by lua_close alone, in a child that calls nothing", function()
@@ -27,7 +27,7 @@ describe("a fork", function()
     embed "forks_with_a_yielded_poll"
   end)
 
-  it("[F42] and exec inherits no descriptor", function()
+  it("[F42] and exec leave the new program no descriptor", function()
     embed "starts_a_program"
   end)
 end)

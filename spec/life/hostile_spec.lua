@@ -1,4 +1,4 @@
--- Scripts that mean harm, or do what nobody thinks of: the host survives, and so does the module. Most run in a process
+-- Scripts that mean harm, or do strange things: the host survives, and so does the module. Most run in a process
 -- of their own: what they do ends in a crash where it is not mended.
 
 local sidewire = require "sidewire.core"
@@ -28,7 +28,7 @@ describe("a finalizer that runs within a method of a client and ends that client
   after_each(util.finish)
 
   for _, call in ipairs(CALLS) do
-    it("harms nobody [F51]: " .. call, function()
+    it("does no harm [F51]: " .. call, function()
       local script = ("spec/life/scripts/collect.lua %d %s"):format(peer.port, call)
       local said, status = shell.run(("timeout -k 5 120 %s %s"):format(build.LUA, script))
       assert(status == 0, said)

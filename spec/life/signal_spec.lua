@@ -8,7 +8,7 @@ describe("a signal", function()
   before_each(function() echo = host.begin() end)
   after_each(util.finish)
 
-  it("[F41] SIGPIPE never comes, and its disposition is left alone", function()
+  it("[F41] SIGPIPE never comes, and its disposition stays", function()
     echo:command "close-after 10000"
     embed "writes_to_an_ended_peer"
   end)

@@ -30,7 +30,7 @@ describe("stop", function()
     assert.is_true(sidewire.stop())
   end)
 
-  it("in a handler is survived", function()
+  it("ends, in a handler, the client whose handler it is", function()
     local peer = Peer.start { mode = "echo" }
     local client = util.connected(peer)
     local events = util.collect(client, "close")

@@ -34,7 +34,7 @@ describe("a script that a host does not trust", function()
     embed "spins"
   end)
 
-  it("replaces functions for all who share its module table, and for nobody when it has a copy [E37]", function()
+  it("replaces functions for all scripts that share its module table, and for none when it has a copy [E37]", function()
     embed "replaces_functions"
   end)
 

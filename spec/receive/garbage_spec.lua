@@ -94,7 +94,7 @@ describe("poll", function()
       end
     end)
 
-    it("does not stumble over clients that die with events queued", function()
+    it("passes over clients that are collected with events queued", function()
       for _, deliver in ipairs { sidewire.poll, sidewire.events() } do
         local done
         do
@@ -112,7 +112,7 @@ describe("poll", function()
       end
     end)
 
-    it("stops waiting for those of a client that raised at its end", function()
+    it("has nothing left of a client whose handlers raised at its end", function()
       do
         local client = with_lines(1, { reconnect = false })
         client:on { message = error, close = error }

@@ -70,7 +70,7 @@ describe("poll", function()
       check_dive(with_lines(60), function() return coroutine.wrap(sidewire.poll)() end)
     end)
 
-    it("counts levels right after polls that errors left, and that nobody resumes", function()
+    it("counts levels right after polls that errors left, and polls that are never resumed", function()
       note(with_lines(20), function() error "left" end)
       for _ = 1, 20 do pcall(sidewire.poll) end
       note(with_lines(20), coroutine.yield)
@@ -78,7 +78,7 @@ describe("poll", function()
       check_dive(with_lines(60), function() return sidewire.poll() end)
     end)
 
-    it("is defined after the client closed itself: nothing but its end follows", function()
+    it("delivers nothing but the end of a client that closed itself", function()
       local client = with_lines(10)
       local events = util.collect(client)
       local inner = {}
@@ -97,7 +97,7 @@ describe("poll", function()
       assert.equal("closed", client:state())
     end)
 
-    it("lets a client be closed in each of its handlers, and collected there", function()
+    it("lets a client be closed in each of its handlers, and be collected there", function()
       for _, name in ipairs { "connect", "message", "disconnect", "error", "retry" } do
         local port = (name == "error" or name == "retry") and 1 or peer.port
         local events

@@ -171,7 +171,7 @@ describe("poll", function()
     end)
   end)
 
-  describe("and handlers that change", function()
+  describe("when handlers change", function()
     it("uses the new handler for the next message", function()
       local client = with_lines(3)
       local second = {}

@@ -128,9 +128,9 @@ describe("receive", function()
     assert.equal("ECLOSED", select(3, client:receive(util.DEADLINE)))
     client:close()
     assert.equal("ECLOSED", select(3, client:receive(util.DEADLINE)))
-    local nobody = sidewire.new { host = "127.0.0.1", port = 1, reconnect = false }
-    nobody:connect()
-    assert.equal("ECONNREFUSED", select(3, nobody:receive(util.DEADLINE)))
+    local unheard = sidewire.new { host = "127.0.0.1", port = 1, reconnect = false }
+    unheard:connect()
+    assert.equal("ECONNREFUSED", select(3, unheard:receive(util.DEADLINE)))
   end)
 
   it("gives every message that came before the end, then the end's code", function()

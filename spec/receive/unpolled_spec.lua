@@ -97,7 +97,7 @@ describe("a script that does not poll", function()
   it("[F38] has everything when it polls again, in order", function()
     local client, peer, got = flooded()
     assert(util.poll_until(function() return got.n >= 5000 end))
-    peer:command "mode sink" -- else it may fill the inbox again before anybody looks
+    peer:command "mode sink" -- else it may fill the inbox again before the test looks
     assert(util.poll_until(function() return not client:stats().paused end))
     assert.equal(got.n, client:stats().received)
   end)

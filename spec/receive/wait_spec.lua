@@ -36,7 +36,7 @@ describe("wait and flush", function()
     assert(peer:wait_bytes(2))
   end)
 
-  it("of the peer's end ends a wait for the end", function()
+  it("see the peer end the connection", function()
     local peer = Peer.start()
     local client = util.connected(peer, { reconnect = false })
     peer:command "finish"
@@ -138,7 +138,7 @@ describe("sidewire.wait", function()
     embed "waits_and_polls"
   end)
 
-  it("ends, for a script that polls, when what nobody hears takes up much of the inbox", function()
+  it("ends, for a script that polls, when events without a handler take up much of the inbox", function()
     embed "waits_with_a_full_inbox"
   end)
 
@@ -146,7 +146,7 @@ describe("sidewire.wait", function()
     embed "changes_its_way"
   end)
 
-  it("does not end for ever with an end that nobody took, once that client has begun anew or was closed", function()
+  it("does not end for ever with an end that was not taken, once that client has begun anew or was closed", function()
     embed "leaves_ends"
   end)
 

@@ -60,7 +60,7 @@ describe("the acked event", function()
     assert.equal(events[#events - 2][2] + 1, events[#events - 1][2])
   end)
 
-  it("is no work for who has no handler for it", function()
+  it("is no work for a script without a handler for it", function()
     local peer = Peer.start()
     local client = util.connected(peer)
     sidewire.poll()

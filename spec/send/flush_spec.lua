@@ -46,7 +46,7 @@ describe("flush", function()
     assert.is_true(all_data(dir)[1] == expected)
   end)
 
-  it("works under load, with replies coming in that nobody polls for", function()
+  it("works under load, with replies coming in that are not polled for", function()
     local peer = Peer.start { mode = "lines" }
     local client = util.connected(peer)
     local replies = 0

@@ -1,4 +1,5 @@
--- A real IRC server: a line protocol in which the server, too, asks (PING) and hangs up on who does not answer.
+-- A real IRC server: a line protocol in which the server, too, asks (PING), and hangs up on a client that does not
+-- answer.
 --
 -- Two users talk to each other: message n of one is `PRIVMSG other :n`, and counts when the other got it. After the
 -- server was killed and started again both introduce themselves anew, and go on behind the last one that arrived.
@@ -7,7 +8,7 @@ local util = require "spec.support.util"
 local Server = require "spec.support.server"
 
 local EACH = util.choose(5000, 500) -- messages from each to the other
-local WINDOW = 100 -- sent and not arrived; a server cuts off who is slow to read
+local WINDOW = 100 -- sent and not arrived; a server cuts off a client that is slow to read
 local PING_TIMEOUT = 5 -- seconds of silence; less is not taken
 
 local CONFIG = [[
@@ -55,7 +56,7 @@ function answers.ERROR(user, rest)
   user.errors[#user.errors + 1] = rest
 end
 
--- A user who introduces himself on each connection. `got`: the newest number that arrived here; `sent`: that went out.
+-- A user, introduced by name on each connection. `got`: the newest number that arrived here; `sent`: that went out.
 local function new_user(server, name)
   local user = { name = name, got = 0, sent = 0, pings = 0, welcomes = 0, ends = 0, errors = {} }
   user.client = util.client(server, { retain = "none", reconnect = { delay = 0.02, max = 0.1 } })
@@ -78,7 +79,7 @@ local function new_user(server, name)
   return user
 end
 
--- Both sides of a conversation: who sends, who gets.
+-- Both sides of a conversation.
 local function new_pair(server)
   local ann, ben = new_user(server, "ann"), new_user(server, "ben")
   return { ann, ben, ways = { { ann, ben }, { ben, ann } } }
@@ -119,7 +120,7 @@ describe("ngircd", function()
     return
   end
 
-  it("passes " .. 2 * EACH .. " messages between two clients, in order, and keeps who answers its PING", function()
+  it(("passes %d messages between two clients that answer its PING, in order"):format(2 * EACH), function()
     local pair = new_pair(new_server():start())
     talk(pair, EACH)
     local before = { pair[1].pings, pair[2].pings }

@@ -109,7 +109,7 @@ describe("retain = 'unconfirmed'", function()
     assert.equal(numbered.lines(small, 8, 11), all_data(dir)[2])
   end)
 
-  it("confirms with a no-op what is confirmed, and refuses ids that were never handed over", function()
+  it("does nothing where all is confirmed already, and refuses ids that were never handed over", function()
     local peer = Peer.start()
     local client = util.client(peer, { retain = "unconfirmed" })
     assert.is_true(client:confirm(0))

@@ -10,7 +10,7 @@ describe("stats and pending", function()
   before_each(util.begin)
   after_each(util.finish)
 
-  it("add up at any time", function()
+  it("show every message in one group, at any time", function()
     local peer = Peer.start { mode = "echo" }
     local client = util.client(peer)
     local stats = account(client)

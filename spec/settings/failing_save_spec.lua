@@ -114,7 +114,7 @@ describe("a save that fails leaves the old file as it was, and no other:", funct
     end)
   end)
 
-  it("a folder where nobody may make files", function()
+  it("a folder in which no file may be made", function()
     local result, message, code = settings.save("/proc/sidewire.ini", { port = 2 })
     assert.is_nil(result)
     assert(message:find("^cannot write /proc/sidewire.ini: %l"), message)

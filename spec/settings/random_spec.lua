@@ -205,7 +205,7 @@ describe("settings files edited by hand", function()
     assert.same(expected, settings.load(path), told .. "\n" .. after)
   end
 
-  it("round-trip: 20 random ones, and 500 more", function()
+  it("are saved and loaded as they are: 20 random ones, and 500 more", function()
     math.randomseed(SEED)
     for case = 1, 520 do round_trip(case) end
   end)

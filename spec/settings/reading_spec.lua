@@ -17,7 +17,7 @@ describe("a settings file is read:", function()
   before_each(begin)
   after_each(ini.finish)
 
-  it("none: an empty table, and none is made", function()
+  it("one that is not there: an empty table, and none is made", function()
     assert.same({}, settings.load(path))
     assert.same({}, names_in(folder))
   end)

@@ -130,7 +130,7 @@ describe("a misused settings function raises, and touches no file:", function()
   before_each(begin)
   after_each(ini.finish)
 
-  it("paths", function()
+  it("whatever is given as a path", function()
     for _, bad in ipairs { "", "a\0b", 1, true, {}, print } do
       assert_raises({ "saving_spec.lua:", "sidewire.settings.load: path must be" },
         function() settings.load(bad) end)
@@ -143,7 +143,7 @@ describe("a misused settings function raises, and touches no file:", function()
     assert_raises({ "sidewire.new: settings must be" }, sidewire.new, { settings = false })
   end)
 
-  it("values", function()
+  it("whatever is given as values", function()
     local bad = {
       { nil, "values must be a table" }, { 1, "values must be a table" },
       { { hots = "a" }, "unknown key 'hots' (valid: host, port, reconnect)" }, { { "a" }, "unknown key '1'" },

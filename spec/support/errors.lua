@@ -346,7 +346,7 @@ errors.sections = {
       .. "before each one that there is, `disconnect` when a connection ended. `wait`, "
       .. "`flush` and `receive` return the same message when nothing more can come.",
     { "client:connect()", "cannot connect to 127.0.0.1 port 4000: connection refused", "ECONNREFUSED",
-      "Is the server running, and on that port?", when = "nobody listens there", given = on_closed_port,
+      "Is the server running, and on that port?", when = "no server listens there", given = on_closed_port,
       event = "error" },
     { "client:connect()", "cannot connect to 127.0.0.1 port 4000: connection refused", "ECONNREFUSED",
       "Nothing: the next attempt follows by itself.", when = "the same, with `reconnect = 1`", event = "retry",
@@ -430,7 +430,7 @@ errors.sections = {
         case.client:wait "disconnected"
       end, names = "client:disconnect" },
     { 'client:wait "connected"', "cannot connect to 127.0.0.1 port 4000: connection refused", "ECONNREFUSED",
-      "As for the event.", when = "nobody listens there", given = function(case)
+      "As for the event.", when = "no server listens there", given = function(case)
         on_closed_port(case)
         case.client:connect()
       end },

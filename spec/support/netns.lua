@@ -13,8 +13,8 @@
 --     netns.execute "ip netns exec far ..."     -- anything else
 --
 -- Network namespaces joined by veth. They are private to the processes of one run, and go with the last of these,
--- whatever happens: nothing is to be cleaned up, and the machine's own network never knows. Users who are not root need
--- a system that lets them have user namespaces.
+-- whatever happens: nothing is to be cleaned up, and the machine's own network never changes. Users other than root
+-- need a system that lets them have user namespaces.
 
 local Peer = require "spec.support.peer"
 local Server = require "spec.support.server" -- to find programs

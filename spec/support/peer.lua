@@ -88,7 +88,7 @@ local function launch(self, port)
   self.is_paused = false
   running[self] = true
   -- Finalizers run in reverse order of creation: this one before those of the two above, which must not wait
-  -- for a process that nobody has told to end.
+  -- for a process that was not told to end.
   self.guard = setmetatable({}, {
     __gc = function(guard)
       if self.guard == guard then self:stop() end

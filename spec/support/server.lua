@@ -60,7 +60,7 @@ function Server:start()
     shell.quote(self.dir), shell.quote(self.path), self.arguments(self))
   self.output = assert(io.popen(command, "r")) -- closing it waits for the end
   self.pid = assert(math.tointeger(tonumber(self.output:read "l")))
-  -- Its finalizer runs before that of the output, which must not wait for a process that nobody has told to end.
+  -- Its finalizer runs before that of the output, which must not wait for a process that was not told to end.
   self.guard = setmetatable({}, {
     __gc = function(guard)
       if self.guard == guard then self:kill() end

@@ -199,8 +199,8 @@ function util.count_threads()
   return #entries "/proc/self/task"
 end
 
---- Waits until this process has `count` threads. One that was joined is counted a moment longer: the kernel wakes
---- whoever joins it before it takes the task out of /proc.
+--- Waits until this process has `count` threads. One that was joined is counted a moment longer: the kernel ends the
+-- join before it takes the task out of /proc.
 -- @return true; or nil, message
 function util.wait_threads(count)
   if util.wait_until(function() return util.count_threads() == count end, 5) then return true end

@@ -1,5 +1,5 @@
 -- `make bench` on a very small scale: does the harness run every workload, and does it notice a run that went wrong?
--- What the figures are is nobody's business here.
+-- What the figures are does not matter here.
 
 local Program = require "spec.support.program"
 

@@ -19,7 +19,7 @@ end
 describe("the usage of", function()
   local list = programs()
 
-  it("a lot of programs is looked at", function() assert(#list > 20, #list) end)
+  it("more than 20 programs is looked at", function() assert(#list > 20, #list) end)
 
   for _, path in ipairs(list) do
     it(path .. " fits a screen", function()

@@ -181,7 +181,7 @@ static void copies(void) {
     CHECK(loop_sees_wish(channel));
     sw_channel_drop_copy(channel);
     give_copy(channel, 3);
-    CHECK(channel->copy.pages.head == NULL); /* nobody wants it */
+    CHECK(channel->copy.pages.head == NULL); /* it is not wanted */
     sw_channel_unref(channel);
     sw_engine_unref(engine);
 }

@@ -42,7 +42,7 @@ static void claims(void) {
 
 static const struct unit_test tests[] = {
     {"wakes without ever waiting", wakes},
-    {"wakes who sleeps, once for each sleep", claims},
+    {"wakes a thread once for each sleep", claims},
 };
 
 UNIT_MAIN(tests)

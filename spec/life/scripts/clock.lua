@@ -31,7 +31,7 @@ function scripts.waits_while_it_jumps(jump, margin)
   local looks = takes(jump, margin, 1, "the delay of a retry", function()
     repeat sidewire.wait(0.1) sidewire.poll() until retries == 2
   end)
-  assert(looks > 0, "nobody saw the jump")
+  assert(looks > 0, "nothing saw the jump")
   assert(refused:close())
   takes(jump, margin, 0.4, "sidewire.wait", function()
     repeat sidewire.poll() until not sidewire.wait(0.4)

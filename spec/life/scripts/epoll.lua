@@ -86,7 +86,7 @@ function scripts.fails_while_flushing()
   assert(keeper:connect())
   for _ = 1, 3 do keeper:send "never confirmed" end
   assert(keeper:flush(seconds))
-  assert(keeper:connect("127.0.0.1", 1)) -- nobody listens there
+  assert(keeper:connect("127.0.0.1", 1)) -- no server listens there
   poll_until("replay", function() return keeper:stats().queued == 3 and keeper:state() == "waiting" end)
   frail.fail("epoll_wait", ERRNO.EBADF, 2) -- not before the next attempt
   local ok, message, code = keeper:flush(seconds)

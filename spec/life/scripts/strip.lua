@@ -50,7 +50,7 @@ function ways.upvalues()
   pcall(sidewire.poll)
 end
 
--- Whatever a captured finalizer is given, by whomever.
+-- Whatever a captured finalizer is given.
 function ways.finalizer()
   local client = connected()
   local collect = debug.getmetatable(client).__gc
