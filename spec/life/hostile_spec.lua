@@ -2,7 +2,6 @@
 -- of their own: what they do ends in a crash where it is not mended.
 
 local sidewire = require "sidewire.core"
-local Peer = require "spec.support.peer"
 local build = require "spec.support.build"
 local host = require "spec.support.host"
 local shell = require "spec.support.shell"
@@ -21,10 +20,7 @@ local FRUGAL = { disconnect = true, close = true, wait_all = true, pending = tru
 
 describe("a finalizer that runs within a method of a client and ends that client", function()
   local peer
-  before_each(function()
-    util.begin()
-    peer = Peer.start { mode = "echo" }
-  end)
+  before_each(function() peer = util.begin_with_peer { mode = "echo" } end)
   after_each(util.finish)
 
   for _, call in ipairs(CALLS) do

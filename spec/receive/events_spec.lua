@@ -1,14 +1,10 @@
 local sidewire = require "sidewire"
-local Peer = require "spec.support.peer"
 local util = require "spec.support.util"
 
 describe("sidewire.events", function()
   local peer
 
-  before_each(function()
-    util.begin()
-    peer = Peer.start { mode = "echo" }
-  end)
+  before_each(function() peer = util.begin_with_peer { mode = "echo" } end)
   after_each(util.finish)
 
   it("gives all events, messages among them, in their order", function()

@@ -7,10 +7,7 @@ local util = require "spec.support.util"
 describe("messages without a handler", function()
   local peer
 
-  before_each(function()
-    util.begin()
-    peer = Peer.start { mode = "echo" }
-  end)
+  before_each(function() peer = util.begin_with_peer { mode = "echo" } end)
   after_each(util.finish)
 
   local function ended_client(options)
@@ -82,10 +79,7 @@ end)
 describe("receive", function()
   local peer
 
-  before_each(function()
-    util.begin()
-    peer = Peer.start { mode = "echo" }
-  end)
+  before_each(function() peer = util.begin_with_peer { mode = "echo" } end)
   after_each(util.finish)
 
   it("does not wait when no timeout is given", function()

@@ -89,10 +89,7 @@ end)
 describe("sidewire.wait", function()
   local peer
 
-  before_each(function()
-    util.begin()
-    peer = Peer.start { mode = "echo" }
-  end)
+  before_each(function() peer = util.begin_with_peer { mode = "echo" } end)
   after_each(util.finish)
 
   it("is true as soon as, and as long as, poll has work", function()

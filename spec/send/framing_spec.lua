@@ -12,7 +12,7 @@ describe("framing:", function()
   before_each(util.begin)
   after_each(util.finish)
 
-  describe("carry every message both ways, byte for byte [F10]:", function()
+  describe("carries every message both ways, byte for byte [F10]:", function()
     for _, case in ipairs(framings.list) do
       it(case.name, function()
         local dir = Peer.tempdir()

@@ -26,10 +26,6 @@ local FILES = {
 
 -- --- damage ---
 
-local function pick(list)
-  return list[math.random(#list)]
-end
-
 local function lines_of(text)
   local lines = {}
   for line in text:gmatch "[^\n]*\n?" do
@@ -62,7 +58,7 @@ local DAMAGES = {
     local a, b = math.random(#lines), math.random(#lines)
     lines[a], lines[b] = lines[b], lines[a]
   end) },
-  { "a line twice", with_lines(function(lines) table.insert(lines, math.random(#lines), pick(lines)) end) },
+  { "a line twice", with_lines(function(lines) table.insert(lines, math.random(#lines), util.pick(lines)) end) },
   { "a line lost", with_lines(function(lines) table.remove(lines, math.random(#lines)) end) },
   { "two lines joined", with_lines(function(lines)
     local i = math.random(#lines)
@@ -74,19 +70,19 @@ local DAMAGES = {
   { "a byte order mark", function(text) return math.random(2) == 1 and "\xEF\xBB\xBF" .. text or
     insert(text, "\xEF\xBB\xBF") end },
   { "a key again", function(text)
-    return insert(text, pick { "\nhost = again\n", "\nPORT=1\n", "\nreconnect = 9\n", "\nport = many\n" })
+    return insert(text, util.pick { "\nhost = again\n", "\nPORT=1\n", "\nreconnect = 9\n", "\nport = many\n" })
   end },
   { "a very long line", function(text)
-    local long = pick { "x", " ", "=", "'", "#", "[", "host = ", "1" }:rep(math.random(5000))
-    return insert(text, pick { "", "\n" } .. long .. pick { "", "\n" })
+    local long = util.pick { "x", " ", "=", "'", "#", "[", "host = ", "1" }:rep(math.random(5000))
+    return insert(text, util.pick { "", "\n" } .. long .. util.pick { "", "\n" })
   end },
   { "UTF-16", function(text) return "\xFF\xFE" .. text:gsub(".", "%0\0") end },
 }
 
 local function damaged_file()
-  local text, done = pick(FILES), {}
+  local text, done = util.pick(FILES), {}
   for i = 1, math.random(3) do
-    local damage = pick(DAMAGES)
+    local damage = util.pick(DAMAGES)
     text, done[i] = damage[2](text), damage[1]
   end
   return text, table.concat(done, ", ")

@@ -27,16 +27,12 @@ local function line_text(line)
   return line.text or line.before .. line.value .. line.after
 end
 
-local function pick(list)
-  return list[math.random(#list)]
-end
-
 local RANDOM_VALUES = {
   host = function()
-    return pick { "a", "127.0.0.1", "::1", "fe80::2%lo", "game.example.org", ("n"):rep(60) .. ".net" }
+    return util.pick { "a", "127.0.0.1", "::1", "fe80::2%lo", "game.example.org", ("n"):rep(60) .. ".net" }
   end,
   port = function() return tostring(math.random(65535)) end,
-  reconnect = function() return pick { "on", "off", "2.5", "30", "0.001", "1000" } end,
+  reconnect = function() return util.pick { "on", "off", "2.5", "30", "0.001", "1000" } end,
 }
 local KEYS = { "host", "port", "reconnect" }
 
@@ -52,7 +48,7 @@ local function random_setting(model)
   for _, line in ipairs(model) do
     if line.key then found[#found + 1] = line end
   end
-  return #found > 0 and pick(found) or nil
+  return #found > 0 and util.pick(found) or nil
 end
 
 local function insert(model, line)
@@ -66,27 +62,27 @@ local MUTATIONS = {
     if not line then return end
     local blanks = { "", " ", "  ", "\t", " \t " }
     line.before = line.before:gsub("^[ \t]*(%a+)[ \t]*=[ \t]*", function(key)
-      return pick(blanks) .. key .. pick(blanks) .. "=" .. pick(blanks)
+      return util.pick(blanks) .. key .. util.pick(blanks) .. "=" .. util.pick(blanks)
     end)
-    if not line.has_comment then line.after = line.after .. pick(blanks) end
+    if not line.has_comment then line.after = line.after .. util.pick(blanks) end
   end,
   quotes = function(model)
     local line = random_setting(model)
     if not line or line.is_quoted then return end
-    local quote = pick { "'", '"' }
+    local quote = util.pick { "'", '"' }
     line.before, line.after, line.is_quoted = line.before .. quote, quote .. line.after, true
   end,
   comment_behind = function(model)
     local line = random_setting(model)
     if not line then return end
-    line.after = line.after .. pick { " # c", ";", "\t; 'd", " # port = 1 \\", "#\xC3\xA4" }
+    line.after = line.after .. util.pick { " # c", ";", "\t; 'd", " # port = 1 \\", "#\xC3\xA4" }
     line.has_comment = true
   end,
   comment_line = function(model)
-    insert(model, plain(pick { "# a comment", ";", "   # port = 9", "", "  \t", "; [sidewire]", "#'" }))
+    insert(model, plain(util.pick { "# a comment", ";", "   # port = 9", "", "  \t", "; [sidewire]", "#'" }))
   end,
   unknown_key = function(model)
-    insert(model, plain(pick { "user = me", "hosts=3", "x =", "pass = 'a # b", "port2 = \"", "a b c = d",
+    insert(model, plain(util.pick { "user = me", "hosts=3", "x =", "pass = 'a # b", "port2 = \"", "a b c = d",
       "host.old = x y" }))
   end,
   crlf = function(model) model.ending = "\r\n" end,
@@ -100,8 +96,8 @@ local MUTATIONS = {
   no_final_newline = function(model) model.is_cut = true end,
   byte_order_mark = function(model) model.mark = "\xEF\xBB\xBF" end,
   duplicate = function(model)
-    local key = pick(KEYS)
-    insert(model, setting(key, RANDOM_VALUES[key](), pick { key, key:upper() } .. pick { "=", " = " }))
+    local key = util.pick(KEYS)
+    insert(model, setting(key, RANDOM_VALUES[key](), util.pick { key, key:upper() } .. util.pick { "=", " = " }))
   end,
   value = function(model)
     local line = random_setting(model)
@@ -115,7 +111,8 @@ local MUTATIONS = {
   end,
   section = function(model)
     model.first_section = model.first_section or #model + 1
-    for _, text in ipairs { pick { "", "; below" }, "[other]", "host = 1 2 3", pick { "free text", "port=" } } do
+    local first, last = util.pick { "", "; below" }, util.pick { "free text", "port=" }
+    for _, text in ipairs { first, "[other]", "host = 1 2 3", last } do
       model[#model + 1] = plain(text)
     end
     if model[model.first_section].text ~= "[other]" then model.first_section = model.first_section + 1 end
@@ -131,7 +128,7 @@ local function random_model()
     plain "", setting("reconnect", "on") }
   local done = {}
   for i = 1, math.random(8) do
-    done[i] = pick(MUTATION_NAMES)
+    done[i] = util.pick(MUTATION_NAMES)
     MUTATIONS[done[i]](model)
   end
   return model, table.concat(done, ", ")
@@ -221,7 +218,7 @@ describe("garbage in a settings file", function()
   local function random_text()
     local pieces = {}
     for i = 1, math.random(0, 30) do
-      pieces[i] = math.random(10) > 1 and pick(PIECES) or string.char(math.random(0, 255))
+      pieces[i] = math.random(10) > 1 and util.pick(PIECES) or string.char(math.random(0, 255))
     end
     return table.concat(pieces)
   end
@@ -230,7 +227,7 @@ describe("garbage in a settings file", function()
     local text = model_text((random_model()))
     for _ = 1, math.random(4) do
       local at = math.random(#text)
-      text = text:sub(1, at - math.random(0, 1)) .. pick(PIECES) .. text:sub(at + math.random(0, 2))
+      text = text:sub(1, at - math.random(0, 1)) .. util.pick(PIECES) .. text:sub(at + math.random(0, 2))
     end
     return text
   end

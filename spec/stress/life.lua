@@ -269,9 +269,9 @@ end
 
 -- --- the end ---
 
--- Without handlers nothing but the script holds the client; a script that does not hold it any more does not learn what
--- becomes of the rest. Messages that come in would wait for events(), so they are discarded; such a client is held until
--- it is idle.
+-- Without handlers nothing but the script holds the client; a script that holds it no more does not learn what becomes
+-- of the rest. Messages that come in would wait for events(), so they are discarded; such a client is held until it is
+-- idle.
 local function abandon(self)
   for name in pairs(handlers) do self.client:on(name, nil) end
   if self.answer ~= "sink" then

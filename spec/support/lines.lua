@@ -9,7 +9,6 @@
 
 local assert = require "luassert"
 local sidewire = require "sidewire"
-local Peer = require "spec.support.peer"
 local util = require "spec.support.util"
 
 local lines = {}
@@ -17,8 +16,7 @@ local lines = {}
 local peer
 
 function lines.begin()
-  util.begin()
-  peer = Peer.start { mode = "echo" }
+  peer = util.begin_with_peer { mode = "echo" }
   return peer
 end
 

@@ -34,6 +34,11 @@ util.LONG = 60
 --- Every event, as `collect` and `client:on` know them.
 util.EVENTS = { "connect", "message", "drain", "acked", "lost", "disconnect", "retry", "error", "log", "close" }
 
+--- A random element of a list.
+function util.pick(list)
+  return list[math.random(#list)]
+end
+
 -- --- waiting ---
 
 local function timed_out(seconds)
@@ -242,6 +247,12 @@ function util.begin()
   collectgarbage()
   assert(util.wait_threads(threads_without_engine))
   before = { descriptors = util.count_descriptors(), threads = util.count_threads() }
+end
+
+--- For before_each: util.begin; starts a peer, which it returns.
+function util.begin_with_peer(options)
+  util.begin()
+  return Peer.start(options)
 end
 
 --- For after_each: stops sidewire and all peers, then wants descriptors and threads back as they were.
