@@ -5,25 +5,16 @@ local misuse = require "spec.support.misuse"
 local util = require "spec.support.util"
 
 local nan, inf = 0 / 0, math.huge
-local nothing, refused, look = misuse.nothing, misuse.refused, misuse.look
+local nothing, refused = misuse.nothing, misuse.refused
 local NO_NUMBERS, NO_SECONDS, NO_DELAYS = misuse.NO_NUMBERS, misuse.NO_SECONDS, misuse.NO_DELAYS
 local NO_STRINGS, NO_HOSTS, NO_PORTS = misuse.NO_STRINGS, misuse.NO_HOSTS, misuse.NO_PORTS
 local NO_HOSTS_BUT_MEANT = misuse.NO_HOSTS_BUT_MEANT
 
 describe("misuse raises, names the field, says what is valid:", function()
-  local client, before
+  local client
 
-  before_each(function()
-    util.begin()
-    client = sidewire.new { host = "127.0.0.1", port = 4000, reconnect = 2.5 }
-    client:send "queued"
-    before = look(client)
-  end)
-
-  after_each(function()
-    assert.same(before, look(client))
-    util.finish()
-  end)
+  before_each(function() client = misuse.begin() end)
+  after_each(misuse.finish)
 
   describe("a client", function()
     local function refuses(method, parts, ...)
@@ -143,7 +134,7 @@ describe("misuse raises, names the field, says what is valid:", function()
       client:set_reconnect(false)
       assert(util.poll_until(function() return client:state() == "idle" and calls > 0 end))
       assert.equal(1, calls)
-      before = look(client)
+      misuse.watch()
     end)
   end)
 

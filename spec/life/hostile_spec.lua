@@ -5,6 +5,7 @@ local sidewire = require "sidewire.core"
 local build = require "spec.support.build"
 local host = require "spec.support.host"
 local shell = require "spec.support.shell"
+local Peer = require "spec.support.peer"
 local util = require "spec.support.util"
 
 local run = host.runner "spec.life.scripts.strip"

@@ -1,6 +1,8 @@
 --- Values that calls must refuse, and calls that must raise.
 
 local assert = require "luassert"
+local sidewire = require "sidewire"
+local util = require "spec.support.util"
 
 local misuse = {}
 
@@ -10,7 +12,6 @@ local nan, inf = 0 / 0, math.huge
 function misuse.nothing() end
 
 local nothing = misuse.nothing
-
 
 misuse.NO_NUMBERS = { "1", "x", true, {}, nothing }
 misuse.NO_SECONDS = { nan, inf, -inf, -1, -1e-9, 1e300, "1", "x", true, {}, nothing }
@@ -45,14 +46,35 @@ function misuse.refused(parts, f, ...)
   return message
 end
 
---- What a refused call must leave as it was.
-function misuse.look(client)
+local function snapshot(client)
   local host, port = client:get_server()
   local bytes, messages = client:pending()
   return {
     text = tostring(client), state = client:state(), host = host or false, port = port or false,
     reconnect = client:get_reconnect(), bytes = bytes, messages = messages, stats = client:stats(),
   }
+end
+
+local client, before
+
+--- For before_each: a client with a queued message, which refused calls must leave as it is.
+function misuse.begin()
+  util.begin()
+  client = sidewire.new { host = "127.0.0.1", port = 4000, reconnect = 2.5 }
+  client:send "queued"
+  misuse.watch()
+  return client
+end
+
+--- From now on, the client must stay as it is.
+function misuse.watch()
+  before = snapshot(client)
+end
+
+--- For after_each.
+function misuse.finish()
+  assert.same(before, snapshot(client))
+  util.finish()
 end
 
 return misuse
