@@ -3,7 +3,8 @@
 #   make             the module: build/release/sidewire/core.so
 #   make setup       installs what all but bench need and is missing (on Debian)
 #   make demo        the main job on real input, about 15 seconds
-#   make test        unit tests and specs; SPEC="spec/x_spec.lua ..." only these
+#   make test        unit tests and specs; SPEC="spec/send/x_spec.lua ..." only
+#                    these
 #   make check       the same under sanitizers and valgrind, which first prove
 #                    themselves on planted bugs
 #   make fuzz        SECONDS (60) of libFuzzer on all targets of spec/fuzz at

@@ -707,7 +707,7 @@ static void add_conn(int fd) {
 }
 
 static void pause_accepting(void) {
-    static bool told; /* once: nobody may be reading stderr */
+    static bool told; /* once: perhaps nothing reads stderr */
     if (!told) fprintf(stderr, "peer: accept: %s\n", strerror(errno));
     told = true;
     if (server.listener.fd >= 0) watch_for(&server.listener, 0);

@@ -99,7 +99,7 @@ static bool hold(void *of) {
 
 static void release(void *of) { ((struct guarded *)of)->releases++; }
 
-/* Pinned bytes are held a page's worth at a time, so that their owner, who wants them back, waits for that only. */
+/* Pinned bytes are held a page's worth at a time, so that their owner waits for that much only to get them back. */
 static void guarding(void) {
     enum { SIZE = 1000000, OWN = 1000 };
     unsigned char *bytes = some_bytes(SIZE);

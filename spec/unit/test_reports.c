@@ -1,4 +1,4 @@
-/* The list of reports: what of it is kept when nobody takes. */
+/* The list of reports: what of it is kept when nothing is taken. */
 #include "channel/reports.h"
 
 #include <stdlib.h>
