@@ -111,8 +111,8 @@ enum { SW_LOOKUPS_MAX = 4 /* of a process at once: each is a thread */ };
 
 /* How often acknowledgements are asked for while a connection ends, at first and later: there is no event for them. Less:
  * the end is seen sooner, at a system call each time. */
-#define SW_DRAIN_STEP 0.005
-#define SW_DRAIN_STEP_MAX 0.05
+#define SW_DRAIN_STEP 0.005F
+#define SW_DRAIN_STEP_MAX 0.05F
 
 /* When nobody is left to hear of it, so long for the peer's own end after it has acknowledged everything. Longer: a script
  * takes longer to end, and fewer peers that still work are reset. */

@@ -42,6 +42,7 @@ struct sw_channel {
     atomic_int refs;
     atomic_int fd;              /* loop writes: its socket or -1; only a forked child reads it, to close it ... */
     atomic_int fd_before;       /* ... and the same of the socket of the connection before, while that ends beside it */
+    uint32_t connection;        /* under the lock; loop: number of the open one, as gauges.connects; 0: none */
     struct sw_engine *engine;   /* one reference */
     struct sw_options *options; /* one reference */
     void *owner;                /* host thread only: the client, NULL once that is collected */
@@ -60,9 +61,8 @@ struct sw_channel {
     enum sw_wake_on wake_on; /* host: what it sleeps for */
     struct sw_error ended;   /* loop: why the last connection or attempt ended; err = SW_OK: never */
     struct sw_outbox out;
-    struct sw_once_list once; /* host adds, loop takes */
-    uint64_t connection;      /* loop: number of the one that is open, counted as gauges.connects is; 0: none */
-    struct sw_pool pool;      /* of both directions; loop opens and closes it */
+    struct sw_once *once; /* host adds, loop takes: the last of a ring (once.h) */
+    struct sw_pool pool;  /* of both directions; loop opens and closes it */
     struct sw_inbox in;
     struct sw_command *commands, **commands_tail; /* host adds, loop takes and frees */
     struct sw_command close_command;              /* so that closing needs no memory */

@@ -116,7 +116,7 @@ enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing
     return SW_OK;
 }
 
-enum sw_err sw_channel_post_once(struct sw_channel *channel, struct sw_once *once, uint64_t connection) {
+enum sw_err sw_channel_post_once(struct sw_channel *channel, struct sw_once *once, uint32_t connection) {
     SW_ON_HOST_THREAD();
     bool tell = false;
     sw_channel_lock(channel);

@@ -33,7 +33,7 @@ enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing
 
 /* Gives the loop a message for connection number `connection` only, and takes it. SW_CLOSED: that has ended, or is to end;
  * SW_FULL, SW_TOOBIG: as sw_channel_send. It is freed then. */
-enum sw_err sw_channel_post_once(struct sw_channel *channel, struct sw_once *once, uint64_t connection);
+enum sw_err sw_channel_post_once(struct sw_channel *channel, struct sw_once *once, uint32_t connection);
 
 /* --- commands --- */
 

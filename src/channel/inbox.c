@@ -48,7 +48,8 @@ static void fill(struct sw_report *slot, const struct sw_report *report, uint64_
     slot->next = NULL;
     slot->after = after;
     slot->is_embedded = true;
-    slot->partial_bytes = NULL;
+    slot->lacks_partial = report->partial != NULL;
+    slot->partial = NULL;
 }
 
 void sw_inbox_reserve(struct sw_inbox *inbox, const struct sw_report *report) {

@@ -79,7 +79,7 @@ struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const stru
         .fence = channel->commands != NULL ? channel->commands->fence : UINT64_MAX,
     };
     channel->out.pages = (struct sw_pages){NULL, NULL};
-    channel->once = (struct sw_once_list){NULL, NULL};
+    channel->once = NULL;
     if (intake.pages.head == NULL) channel->out.notified = false;
     sw_channel_unlock(channel);
     if (progress != NULL) sw_pages_free(progress->emptied);
@@ -87,7 +87,7 @@ struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const stru
     return intake;
 }
 
-void sw_channel_set_connection(struct sw_channel *channel, uint64_t number) {
+void sw_channel_set_connection(struct sw_channel *channel, uint32_t number) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
     channel->connection = number;
@@ -201,14 +201,14 @@ static struct sw_report *copy_report(const struct sw_report *report) {
     return copy;
 }
 
-/* With the lock held: takes the unfinished message's bytes from a report for which the inbox has no room with them; to be
- * freed. */
-static unsigned char *cut_partial(const struct sw_channel *channel, struct sw_report *report) {
+/* With the lock held: takes the unfinished message from a report for which the inbox has no room with it; to be freed. */
+static struct sw_partial *cut_partial(const struct sw_channel *channel, struct sw_report *report) {
     size_t limit = channel->options->inbox_limit, cost = sw_report_cost(report);
     if (channel->in.bytes < limit && cost <= limit - channel->in.bytes) return NULL;
-    unsigned char *bytes = report->partial_bytes;
-    report->partial_bytes = NULL;
-    return bytes;
+    struct sw_partial *partial = report->partial;
+    report->lacks_partial = partial != NULL;
+    report->partial = NULL;
+    return partial;
 }
 
 /* With the lock held: puts the copy, which is the inbox's then, or does what can be done without. True as
@@ -233,7 +233,7 @@ bool sw_channel_post_state_with(struct sw_channel *channel, uint64_t known, enum
     struct sw_report *copy = copy_report(report);
     bool has_memory = copy != NULL;
     sw_channel_lock(channel);
-    unsigned char *unwanted = has_memory ? cut_partial(channel, copy) : report->partial_bytes;
+    struct sw_partial *unwanted = has_memory ? cut_partial(channel, copy) : report->partial;
     set_state(channel, known, state, ended);
     bool tell = put_report(channel, &copy, report);
     bool wake = tell || channel->wake_on != SW_WAKE_ON_ARRIVAL;
@@ -249,7 +249,7 @@ bool sw_channel_post_report(struct sw_channel *channel, const struct sw_report *
     struct sw_report *copy = copy_report(report);
     bool has_memory = copy != NULL;
     sw_channel_lock(channel);
-    unsigned char *unwanted = has_memory ? cut_partial(channel, copy) : report->partial_bytes;
+    struct sw_partial *unwanted = has_memory ? cut_partial(channel, copy) : report->partial;
     bool tell = put_report(channel, &copy, report);
     bool wake = !has_memory && channel->wake_on != SW_WAKE_ON_ARRIVAL; /* the reserved slot stops reading, too */
     sw_channel_unlock(channel);

@@ -34,9 +34,9 @@ struct sw_progress {
 };
 
 struct sw_intake {
-    struct sw_once_list once; /* messages for one connection only */
-    struct sw_pages pages;    /* messages, if any */
-    uint64_t fence; /* last id that was accepted before the commands that wait to be taken, one of which may end
+    struct sw_once *once;  /* messages for one connection only: a ring, see once.h */
+    struct sw_pages pages; /* messages, if any */
+    uint64_t fence;        /* last id that was accepted before the commands that wait to be taken, one of which may end
                               the connection; UINT64_MAX: none wait */
 };
 
@@ -94,7 +94,7 @@ void sw_channel_put_pages(struct sw_channel *channel, struct sw_pages *pages);
 void sw_channel_sweep_pool(struct sw_channel *channel, bool is_idle);
 
 /* Connection `number` is open, or none is (0): what comes for another one is refused. */
-void sw_channel_set_connection(struct sw_channel *channel, uint64_t number);
+void sw_channel_set_connection(struct sw_channel *channel, uint32_t number);
 
 /* --- the channel --- */
 

@@ -6,7 +6,8 @@
 struct sw_once *sw_once_new(const struct sw_slice *pieces, size_t count, size_t size) {
     struct sw_once *once = malloc(sizeof *once + size);
     if (once == NULL) return NULL;
-    once->next = NULL;
+    once->next = once;
+    once->sent = 0;
     once->size = size;
     unsigned char *end = once->bytes;
     for (size_t i = 0; i < count; i++) {
@@ -16,25 +17,26 @@ struct sw_once *sw_once_new(const struct sw_slice *pieces, size_t count, size_t 
     return once;
 }
 
-void sw_once_add(struct sw_once_list *list, struct sw_once *once) {
-    if (list->head == NULL)
-        list->head = once;
+void sw_once_join(struct sw_once **last, struct sw_once *more) {
+    if (more == NULL) return;
+    if (*last != NULL) {
+        struct sw_once *first = (*last)->next;
+        (*last)->next = more->next;
+        more->next = first;
+    }
+    *last = more;
+}
+
+void sw_once_add(struct sw_once **last, struct sw_once *once) {
+    once->next = once;
+    sw_once_join(last, once);
+}
+
+void sw_once_drop(struct sw_once **last) {
+    struct sw_once *first = (*last)->next;
+    if (first == *last)
+        *last = NULL;
     else
-        list->tail->next = once;
-    list->tail = once;
-}
-
-void sw_once_join(struct sw_once_list *list, struct sw_once_list *more) {
-    if (more->head == NULL) return;
-    struct sw_once *tail = more->tail;
-    sw_once_add(list, more->head);
-    list->tail = tail;
-    *more = (struct sw_once_list){NULL, NULL};
-}
-
-void sw_once_drop(struct sw_once_list *list) {
-    struct sw_once *once = list->head;
-    list->head = once->next;
-    if (list->head == NULL) list->tail = NULL;
-    free(once);
+        (*last)->next = first->next;
+    free(first);
 }

@@ -13,14 +13,11 @@
 #include "base/slice.h"
 
 struct sw_once {
-    struct sw_once *next;
-    uint64_t after; /* goes out behind the message with this id */
-    size_t size;    /* framing included */
+    struct sw_once *next; /* in the ring */
+    uint64_t after;       /* goes out behind the message with this id */
+    size_t size;          /* framing included */
+    size_t sent;          /* loop: bytes handed over */
     unsigned char bytes[];
-};
-
-struct sw_once_list {
-    struct sw_once *head, *tail;
 };
 
 /* Of the bytes in the pieces, which count is `size`. NULL: no memory. */
@@ -29,12 +26,15 @@ struct sw_once *sw_once_new(const struct sw_slice *pieces, size_t count, size_t 
 /* What it counts against queue_limit: its memory. */
 static inline size_t sw_once_cost(const struct sw_once *once) { return sizeof *once + 16 + once->size; }
 
-void sw_once_add(struct sw_once_list *list, struct sw_once *once);
+/* Those that wait form a ring, known by the last one, whose `next` is the first; NULL: none waits. */
 
-/* The second list's go to the end of the first; the second is empty then. */
-void sw_once_join(struct sw_once_list *list, struct sw_once_list *more);
+static inline struct sw_once *sw_once_first(const struct sw_once *last) { return last != NULL ? last->next : NULL; }
 
-/* Takes the first one off and frees it. */
-void sw_once_drop(struct sw_once_list *list);
+/* Puts one, or another ring, behind the last. The ring's pointer becomes the new last one. */
+void sw_once_add(struct sw_once **last, struct sw_once *once);
+void sw_once_join(struct sw_once **last, struct sw_once *more);
+
+/* Takes the first one off, which there must be, and frees it. */
+void sw_once_drop(struct sw_once **last);
 
 #endif

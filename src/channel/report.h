@@ -47,18 +47,32 @@ enum sw_log {
     SW_LOG_RECONNECTED,
 };
 
+/* What a connection brought of a message that it did not bring to its end. */
+struct sw_partial {
+    size_t size; /* without a length prefix */
+    unsigned char bytes[];
+};
+
 struct sw_report {
     struct sw_report *next;
     uint64_t after; /* messages put into the inbox before it, over the client's life */
     enum sw_event event : 8;
-    enum sw_log log : 8;   /* log */
-    bool will_retry : 1;   /* disconnect */
-    bool is_embedded : 1;  /* lies in the inbox: not to be freed */
-    uint16_t port;         /* of the peer in question ... */
-    struct sw_ip address;  /* ... and its address */
-    uint32_t attempt;      /* connect, retry, log: 1 is the first after a success or a command */
-    struct sw_error error; /* disconnect, error, retry, log: why */
-    uint32_t merged;       /* connect, disconnect, error: how many earlier ones it stands for */
+    enum sw_log log : 5;    /* log */
+    bool will_retry : 1;    /* disconnect */
+    bool is_embedded : 1;   /* lies in the inbox: not to be freed */
+    bool lacks_partial : 1; /* disconnect: there was an unfinished message, but no room for it */
+    uint16_t port;          /* of the peer in question ... */
+    struct sw_ip address;   /* ... and its address */
+    union {
+        uint32_t attempt;   /* connect, retry, log: 1 is the first after a success or a command */
+        uint32_t once_lost; /* disconnect: messages for this connection only that were not handed over whole */
+    };
+    union {
+        struct sw_error error; /* disconnect, error, retry, log: why */
+        uint32_t connection;   /* connect: its number */
+    };
+    uint32_t merged;      /* connect, disconnect, error: how many earlier ones it stands for */
+    uint32_t kept_ranges; /* in `kept` */
     union {
         double seconds;  /* connect: how long it took; retry, log: the delay before the attempt */
         uint64_t acked;  /* acked: newest id */
@@ -68,20 +82,14 @@ struct sw_report {
         uint64_t unacked; /* disconnect, error: handed over and not acknowledged */
         uint64_t first;   /* connect: id of the first message that the connection carries */
     };
-    union {
-        uint32_t partial;    /* disconnect: size of an unfinished message from the peer, without a length prefix ... */
-        uint32_t connection; /* connect: its number, of which there are less */
-    };
-    unsigned char *partial_bytes; /* ... and these bytes, the report's own; NULL: none, or there was no room for them */
-    uint32_t once_lost;           /* disconnect: messages for this connection only that were not handed over whole */
-    uint32_t kept_ranges;         /* in `kept` */
+    struct sw_partial *partial;               /* disconnect: the report's own; NULL: none */
     struct sw_loss lost_unknown, lost_unsent; /* disconnect, error, close: told as `lost` events first ... */
     struct sw_report *kept; /* ... after those of earlier reports that this one stands for: see reports.h */
 };
 
 /* What it counts against inbox_limit. */
 static inline size_t sw_report_cost(const struct sw_report *report) {
-    return sizeof *report + (report->partial_bytes != NULL ? report->partial : 0);
+    return sizeof *report + (report->partial != NULL ? report->partial->size : 0);
 }
 
 /* Ranges of lost messages that it tells of, those of the reports that it keeps left aside. */

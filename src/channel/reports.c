@@ -33,7 +33,7 @@ static struct sw_report *join(struct sw_report *a, struct sw_report *b) {
 }
 
 void sw_report_free(struct sw_report *report) {
-    free(report->partial_bytes);
+    free(report->partial);
     free(report);
 }
 
@@ -110,7 +110,7 @@ static struct sw_added merge(struct sw_reports *list, struct sw_report *report) 
 
 static struct sw_added add_disconnect(struct sw_reports *list, struct sw_report *report, bool is_long) {
     struct sw_added added = {NULL, 0};
-    bool is_quiet = list->opened != NULL && (*list->opened)->after == report->after && report->partial_bytes == NULL;
+    bool is_quiet = list->opened != NULL && (*list->opened)->after == report->after && report->partial == NULL;
     const struct sw_report *before = list->quiet != NULL ? *list->quiet : NULL; /* the connect of the last quiet one */
     if (is_quiet && is_long && before != NULL && before->after == report->after &&
         before->next->will_retry == report->will_retry) {

@@ -43,7 +43,7 @@ enum sw_wake_on {
 /* All that scripts may ask at any time, as it was at one moment. */
 struct sw_snapshot {
     enum sw_state state;
-    uint64_t connection; /* number of the one that is open; 0: none */
+    uint32_t connection; /* number of the one that is open; 0: none */
     bool attached;       /* a loop looks after the channel */
     bool paused;         /* the inbox is full, or its reserved slot is in use: nothing is read */
     bool held;           /* the same slot, or too many reports: no attempt is made */

@@ -53,8 +53,8 @@ struct client {
     bool is_shut;      /* shutdown() was called, and connect not since */
     bool is_moved;     /* set_server came after the last connect: only the loop knows which server it is busy with */
     uint64_t serial;   /* events consumed */
-    uint64_t seen;     /* number of the connection that the script knows to be there; 0: of none */
-    uint64_t once;     /* messages accepted for one connection only */
+    uint32_t seen;     /* number of the connection that the script knows to be there; 0: of none */
+    uint32_t once;     /* messages accepted for one connection only */
 
     struct sw_server *server; /* as the script set it, one reference; the loop has its own */
 

@@ -142,10 +142,12 @@ static int push_connect(lua_State *L, const struct sw_report *report) {
 
 /* The unfinished message comes first: to push the rest may run a finalizer that polls, and that frees the bytes. */
 static int push_end(lua_State *L, const struct sw_report *report, const struct sw_endpoint *server) {
-    if (report->partial == 0 || report->partial_bytes != NULL)
-        lua_pushlstring(L, (const char *)report->partial_bytes, report->partial);
-    else
+    const struct sw_partial *unfinished = report->partial;
+    if (report->lacks_partial)
         lua_pushnil(L);
+    else
+        lua_pushlstring(L, unfinished != NULL ? (const char *)unfinished->bytes : "",
+                        unfinished != NULL ? unfinished->size : 0);
     int partial = lua_gettop(L);
     push_sentence(L, &report->error, &report->address, server);
     lua_pushstring(L, sw_error_code(&report->error));

@@ -80,9 +80,12 @@ enum sw_err sw_assembly_feed(struct sw_assembly *assembly, const struct sw_frami
     return SW_OK;
 }
 
-unsigned char *sw_assembly_copy_partial(const struct sw_assembly *assembly) {
-    unsigned char *copy = malloc(assembly->partial_bytes), *end = copy;
-    for (const struct sw_page *page = assembly->partial.head; copy != NULL && page != NULL; page = page->next) {
+struct sw_partial *sw_assembly_copy_partial(const struct sw_assembly *assembly) {
+    struct sw_partial *copy = malloc(sizeof *copy + assembly->partial_bytes);
+    if (copy == NULL) return NULL;
+    unsigned char *end = copy->bytes;
+    copy->size = assembly->partial_bytes;
+    for (const struct sw_page *page = assembly->partial.head; page != NULL; page = page->next) {
         memcpy(end, page->bytes, page->used);
         end += page->used;
     }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "buffer/page.h"
+#include "channel/report.h"
 #include "codec/codec.h"
 
 struct sw_assembly {
@@ -38,7 +39,7 @@ static inline size_t sw_assembly_expected(size_t size) { return size + size / 8;
 enum sw_err sw_assembly_feed(struct sw_assembly *assembly, const struct sw_framing *framing, const unsigned char *bytes,
                              size_t size, struct sw_pages *empty, struct sw_harvest *whole);
 
-/* A copy of the `partial_bytes` bytes received of an unfinished message, for free(). NULL: no memory. */
-unsigned char *sw_assembly_copy_partial(const struct sw_assembly *assembly);
+/* A copy of the unfinished message, for free(). NULL: no memory. */
+struct sw_partial *sw_assembly_copy_partial(const struct sw_assembly *assembly);
 
 #endif

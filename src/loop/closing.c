@@ -1,5 +1,7 @@
 #include "loop/closing.h"
 
+#include <math.h>
+
 void sw_closing_reset(struct closing *closing) { *closing = (struct closing){.phase = CLOSING_NOT}; }
 
 void sw_closing_end(struct closing *closing) { closing->phase = CLOSING_OVER; }
@@ -9,19 +11,22 @@ void sw_closing_flush(struct closing *closing, double deadline) {
     closing->deadline = deadline;
 }
 
-void sw_closing_drain(struct closing *closing, double now, double deadline) {
+void sw_closing_drain(struct closing *closing, double deadline) {
     closing->phase = CLOSING_DRAIN;
-    closing->began = now;
+    closing->step = SW_DRAIN_STEP;
     closing->deadline = deadline;
     closing->acked_since = 0;
 }
 
 /* All is acknowledged: may the socket be closed? */
 static bool is_peer_done(const struct closing *closing, struct closing_facts facts, double now) {
-    return facts.peer_ended || facts.is_awaited || (facts.is_unheard && now - closing->acked_since >= SW_UNHEARD_END);
+    return facts.peer_ended || closing->is_awaited ||
+           (facts.is_unheard && now - closing->acked_since >= SW_UNHEARD_END);
 }
 
+/* No event tells of acknowledgements. They are asked for often at first: most ends are short. */
 static void drain(struct closing *closing, struct closing_facts facts, double now) {
+    closing->step = fminf(closing->step * 1.125F, SW_DRAIN_STEP_MAX);
     if (facts.all_acked && closing->acked_since == 0) closing->acked_since = now;
     if (facts.all_acked && is_peer_done(closing, facts, now)) sw_closing_end(closing);
 }
@@ -31,21 +36,14 @@ enum closing_phase sw_closing_next(struct closing *closing, struct closing_facts
     if (closing->phase == CLOSING_DRAIN)
         drain(closing, facts, now);
     else if (facts.all_sent)
-        sw_closing_drain(closing, now, closing->deadline);
+        sw_closing_drain(closing, closing->deadline);
     if (now >= closing->deadline) sw_closing_end(closing);
     return closing->phase;
-}
-
-/* No event tells of acknowledgements. They are asked for often at first: most ends are short. */
-static double step(const struct closing *closing, double now) {
-    double seconds = (now - closing->began) / 8;
-    if (seconds < SW_DRAIN_STEP) return SW_DRAIN_STEP;
-    return seconds < SW_DRAIN_STEP_MAX ? seconds : SW_DRAIN_STEP_MAX;
 }
 
 double sw_closing_wait(const struct closing *closing, double now) {
     if (closing->phase != CLOSING_FLUSH && closing->phase != CLOSING_DRAIN) return -1;
     double left = closing->deadline - now;
-    if (closing->phase == CLOSING_DRAIN && left > step(closing, now)) return step(closing, now);
+    if (closing->phase == CLOSING_DRAIN) left = fmin(left, (double)closing->step);
     return left > 0 ? left : 0;
 }

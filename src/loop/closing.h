@@ -22,10 +22,12 @@ enum closing_phase {
 };
 
 struct closing {
-    enum closing_phase phase;
-    double began;       /* sw_clock: the drain */
-    double deadline;    /* sw_clock: it is over then, whatever is missing */
-    double acked_since; /* sw_clock: DRAIN: the peer's TCP has everything since then; 0: it has not */
+    enum closing_phase phase : 8;
+    bool half_closes : 1; /* NOT: our FIN is due when all up to the fence is sent, though the connection goes on */
+    bool is_awaited : 1;  /* another connection is to follow as soon as what was sent is acknowledged */
+    float step;           /* DRAIN: seconds until acknowledgements are asked for again */
+    double deadline;      /* sw_clock: it is over then, whatever is missing */
+    double acked_since;   /* sw_clock: DRAIN: the peer's TCP has everything since then; 0: it has not */
 };
 
 /* Not closing, for a new connection. */
@@ -35,7 +37,7 @@ void sw_closing_reset(struct closing *closing);
 void sw_closing_flush(struct closing *closing, double deadline);
 
 /* Drain until the deadline. */
-void sw_closing_drain(struct closing *closing, double now, double deadline);
+void sw_closing_drain(struct closing *closing, double deadline);
 
 /* Over at once. */
 void sw_closing_end(struct closing *closing);
@@ -44,7 +46,6 @@ struct closing_facts {
     bool all_sent;   /* what was to be flushed is handed over */
     bool peer_ended; /* the peer's FIN was read */
     bool all_acked;  /* the peer's TCP has everything */
-    bool is_awaited; /* another connection waits for this end: the peer's own end is not waited for */
     bool is_unheard; /* nobody is left to hear of it: the peer's own end is waited for SW_UNHEARD_END at most */
 };
 

@@ -72,7 +72,6 @@ static void let_go(struct conn *conn, struct sw_report *last) {
     last->event = SW_EVENT_CLOSE;
     conn->common.channel->conn = NULL;
     enter(conn, CONN_CLOSED);
-    sw_lingering_orphan(&conn->before);
     sw_channel_post_last(conn->common.channel, last);
     conn->is_over = true;
 }
@@ -253,12 +252,12 @@ static void finish_delivery(struct conn *conn) {
 static void open_stream(struct conn *conn) {
     struct sw_transport transport;
     struct stage_yield yield;
-    uint64_t number = sw_progress_count_connect(&conn->stream.progress);
+    uint32_t number = (uint32_t)sw_progress_count_connect(&conn->stream.progress);
     sw_progress_publish(&conn->stream.progress);
     struct sw_report report = make_report(conn, SW_EVENT_CONNECT);
     report.seconds = sw_clock() - conn->dialer.began;
     report.first = sw_tx_first(&conn->stream.tx);
-    report.connection = (uint32_t)number;
+    report.connection = number;
     bool ends = is_delivering(conn);
     if (!ends) conn->goal = conn->is_shut ? GOAL_REST : GOAL_RETRY;
     sw_channel_set_connection(conn->common.channel, number);
@@ -275,7 +274,7 @@ static void open_stream(struct conn *conn) {
     if (ends)
         finish_delivery(conn);
     else if (conn->is_shut)
-        sw_stream_half_close(&conn->stream, conn->shut_fence);
+        sw_stream_half_close(&conn->stream, conn->fence);
     else
         sw_stream_send(&conn->stream);
     look_at_stream(conn);
@@ -325,8 +324,7 @@ static void end_stream(struct conn *conn) {
     double deadline = sw_stream_deadline(&conn->stream);
     enter(conn, CONN_CLOSING); /* a host that waits sees the cause before the losses */
     sw_stream_close(&conn->stream, conn->goal == GOAL_CLOSE, &report, &rest);
-    if (sw_transport_is_open(&rest))
-        sw_lingering_start(&conn->before, conn->common.reactor, conn->common.channel, &rest, deadline);
+    if (sw_transport_is_open(&rest)) sw_lingering_start(conn->common.reactor, conn->common.channel, &rest, deadline);
     if (conn->goal == GOAL_RETRY) count_failure(conn);
     enum conn_step step = next_step(conn, EVENT_OVER);
     if (step == STEP_LET_GO)
@@ -404,7 +402,7 @@ static void handle_connect(struct conn *conn, const struct sw_command *command) 
 /* Without a connection, the next one is shut down when it is there. */
 static void handle_shut_down(struct conn *conn, const struct sw_command *command) {
     conn->is_shut = true;
-    conn->shut_fence = command->fence;
+    conn->fence = command->fence;
     if (conn->state != CONN_OPEN) return;
     conn->goal = GOAL_REST;
     sw_stream_half_close(&conn->stream, command->fence);
@@ -535,7 +533,7 @@ void sw_conn_handle_batch(struct conn *conn, const struct sw_batch *batch) {
     if (slots->posted & SW_SLOT_ONCE) sw_tx_take(tx);
     sw_tx_lift_fence(tx);
     handle_commands(conn, batch);
-    bool can_wait = batch->commands == NULL && tx->once.head == NULL && sw_tx_is_coalescing(tx);
+    bool can_wait = batch->commands == NULL && tx->once == NULL && sw_tx_is_coalescing(tx);
     if (sw_stream_is_open(&conn->stream) && !can_wait) {
         sw_stream_send(&conn->stream);
         look_at_stream(conn);
@@ -640,7 +638,6 @@ struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel,
 }
 
 void sw_conn_free(struct conn *conn) {
-    sw_lingering_orphan(&conn->before);
     sw_dialer_fini(&conn->dialer);
     sw_stream_fini(&conn->stream);
     sw_server_unref(conn->server);

@@ -30,7 +30,7 @@ struct conn {
     void *owner;                        /* for on_over */
     bool is_over;                       /* nothing is left to do, and the channel has no connection: to be freed */
     bool needs_place;                   /* WAITING: for a place in the inbox only */
-    bool is_shut;      /* a shutdown command: nothing after `shut_fence` is sent until the next connect command */
+    bool is_shut;      /* a shutdown command: nothing after `fence` is sent until the next connect command */
     bool owes_outcome; /* a connect command has led to no event yet */
     bool is_extra;     /* DIALING: asked for while another attempt was due: its failure does not lengthen the backoff */
     enum conn_state state;
@@ -43,11 +43,10 @@ struct conn {
     struct sw_error cause; /* why the connection, or attempt, ended */
     double since;          /* sw_clock: OPEN: when it was ready; WAITING: when the last attempt failed */
     double deadline;       /* sw_clock: when the linger of the last disconnect or close command is over */
-    uint64_t shut_fence;
-    uint64_t fence;           /* no message after this one is meant for the connection that such a command waits for */
-    ev_timer timer;           /* WAITING: until the next attempt; CLOSING: until the stream is to be looked at; DIALING,
+    uint64_t fence;        /* no message after this one is meant for the connection that such a command, or a shutdown
+                              command, waits for */
+    ev_timer timer;        /* WAITING: until the next attempt; CLOSING: until the stream is to be looked at; DIALING,
                               WAITING: until the deadline, where that comes first */
-    struct lingering *before; /* the socket of the connection before, which still ends; NULL: none */
     struct dialer dialer;
     struct stream stream;
 };

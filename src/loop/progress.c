@@ -57,7 +57,7 @@ struct sw_progress sw_progress_now(struct progress *progress, struct sw_gauges *
     /* The four groups, each counted on its own, make up what was taken in. */
     assert(queue->last_id - queue->handed.id + sw_gauges_not_queued(gauges) == queue->last_id);
     uint64_t before = progress->released;
-    progress->released = sw_sendq_released(queue) + progress->once;
+    progress->released = sw_sendq_released(queue);
     post_completions(progress);
     sw_reactor_touch(progress->common->reactor, &progress->sweep);
     return (struct sw_progress){gauges, (size_t)(progress->released - before), &queue->emptied};

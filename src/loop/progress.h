@@ -21,8 +21,7 @@ struct progress {
     uint64_t sent_bytes, received_bytes; /* these as in struct sw_gauges */
     uint64_t lost_unsent, lost_unknown, lost_not_handed;
     uint64_t connects, failures;
-    uint64_t once;         /* bytes of messages for one connection only that count no longer */
-    uint64_t released;     /* bytes of both that the channel knows to count no longer */
+    uint64_t released;     /* bytes of the queue that the channel knows to count no longer */
     struct sw_sweep sweep; /* trims the pool, and closes it */
 };
 
@@ -42,7 +41,8 @@ static inline void sw_progress_count_sent(struct progress *progress, uint64_t by
 static inline void sw_progress_count_received(struct progress *progress, uint64_t bytes) {
     progress->received_bytes += bytes;
 }
-static inline void sw_progress_count_once(struct progress *progress, uint64_t bytes) { progress->once += bytes; }
+/* Bytes that are not the queue's count no longer: the channel is told of as many more. */
+static inline void sw_progress_release(struct progress *progress, uint64_t bytes) { progress->released -= bytes; }
 static inline void sw_progress_count_failures(struct progress *progress, uint64_t in_a_row) {
     progress->failures = in_a_row;
 }

@@ -111,10 +111,10 @@ void sw_rx_start(struct rx *rx, struct sw_transport *transport) {
     if (!rx->is_paused) ev_io_start(rx->common->reactor->ev, &rx->reader);
 }
 
-unsigned char *sw_rx_stop(struct rx *rx, bool is_wanted, size_t *size) {
-    *size = rx->in.partial_bytes;
-    bool copies = is_wanted && !rx->is_closed && !rx->discards && *size > 0;
-    unsigned char *partial = copies ? sw_assembly_copy_partial(&rx->in) : NULL;
+struct sw_partial *sw_rx_stop(struct rx *rx, bool is_wanted, bool *lacks_partial) {
+    bool copies = is_wanted && !rx->is_closed && !rx->discards && rx->in.partial_bytes > 0;
+    struct sw_partial *partial = copies ? sw_assembly_copy_partial(&rx->in) : NULL;
+    *lacks_partial = copies && partial == NULL;
     rx->status = RX_IDLE;
     rx->transport = NULL;
     ev_io_stop(rx->common->reactor->ev, &rx->reader);

@@ -45,9 +45,9 @@ void sw_rx_init(struct rx *rx, struct common *common, struct progress *progress,
 /* A connection is open: reads from the transport from now on. */
 void sw_rx_start(struct rx *rx, struct sw_transport *transport);
 
-/* The connection is over. Returns the bytes of an unfinished message, for free(), and their number in *size. NULL: there
- * are none, none are wanted, or there is no memory for them. */
-unsigned char *sw_rx_stop(struct rx *rx, bool is_wanted, size_t *size);
+/* The connection is over. Returns a copy of an unfinished message, for free(). NULL: there is none, it is not wanted, or
+ * there is no memory for it: *lacks_partial. */
+struct sw_partial *sw_rx_stop(struct rx *rx, bool is_wanted, bool *lacks_partial);
 
 /* The inbox has room again, or has none. */
 void sw_rx_set_credit(struct rx *rx, bool has_credit);

@@ -18,7 +18,6 @@ static struct closing_facts gather_facts(struct stream *stream) {
         .all_sent = stream->tx.status == TX_SENT,
         .peer_ended = stream->rx.status == RX_ENDED,
         .all_acked = sw_tx_is_acked(&stream->tx),
-        .is_awaited = stream->is_awaited,
         .is_unheard = drains && sw_channel_is_orphaned(stream->tx.common->channel),
     };
 }
@@ -37,17 +36,17 @@ static double ack_wait(const struct stream *stream) {
 
 /* The kernel refuses our bytes, or the peer has ended: what it sent before is still to be read. */
 static void begin_drain(struct stream *stream, struct sw_error cause) {
-    double now = sw_clock(), deadline = now + ack_wait(stream);
+    double deadline = sw_clock() + ack_wait(stream);
     if (sw_stream_phase(stream) != CLOSING_NOT) deadline = fmin(deadline, stream->closing.deadline);
     stream->cause = cause;
-    sw_closing_drain(&stream->closing, now, deadline);
+    sw_closing_drain(&stream->closing, deadline);
     shut_down(stream);
 }
 
 /* What was to be sent is sent: our FIN. The connection goes on in the other direction. */
 static void half_close(struct stream *stream) {
-    if (!stream->half_closes || stream->tx.status != TX_SENT) return;
-    stream->half_closes = false;
+    if (!stream->closing.half_closes || stream->tx.status != TX_SENT) return;
+    stream->closing.half_closes = false;
     shut_down(stream);
 }
 
@@ -109,7 +108,6 @@ void sw_stream_fini(struct stream *stream) {
 
 void sw_stream_open(struct stream *stream, const struct sw_transport *transport, struct sw_greeting *head) {
     stream->transport = *transport;
-    stream->is_awaited = stream->half_closes = false;
     sw_closing_reset(&stream->closing);
     sw_rx_start(&stream->rx, &stream->transport);
     sw_tx_start(&stream->tx, &stream->transport, head);
@@ -131,7 +129,7 @@ static void set_deadline(struct stream *stream, double deadline) {
 void sw_stream_flush(struct stream *stream, uint64_t fence, double linger, bool is_final) {
     enum closing_phase phase = sw_stream_phase(stream);
     double deadline = sw_clock() + linger;
-    stream->is_awaited = false;
+    stream->closing.is_awaited = false;
     if (is_final) sw_rx_drop(&stream->rx);
     if (phase == CLOSING_NOT && stream->tx.status == TX_IDLE) {
         sw_stream_shut_down(stream, fence, linger);
@@ -147,35 +145,34 @@ void sw_stream_flush(struct stream *stream, uint64_t fence, double linger, bool 
 }
 
 void sw_stream_shut_down(struct stream *stream, uint64_t fence, double linger) {
-    double now = sw_clock();
     stream->cause = closed();
     sw_tx_lower_fence(&stream->tx, fence);
-    sw_closing_drain(&stream->closing, now, now + linger);
+    sw_closing_drain(&stream->closing, sw_clock() + linger);
     shut_down(stream);
     sw_stream_advance(stream);
 }
 
 void sw_stream_half_close(struct stream *stream, uint64_t fence) {
     sw_tx_flush(&stream->tx, fence, false);
-    stream->half_closes = true;
+    stream->closing.half_closes = true;
     sw_stream_send(stream);
 }
 
 void sw_stream_end_by(struct stream *stream, uint64_t fence, double linger) {
-    stream->is_awaited = false;
+    stream->closing.is_awaited = false;
     sw_tx_lower_fence(&stream->tx, fence);
     set_deadline(stream, sw_clock() + linger);
     sw_stream_advance(stream);
 }
 
 void sw_stream_await(struct stream *stream) {
-    stream->is_awaited = true;
+    stream->closing.is_awaited = true;
     sw_stream_advance(stream);
 }
 
 /* Another connection follows, and the peer has not ended. */
 static bool may_linger(const struct stream *stream) {
-    return sw_stream_is_open(stream) && stream->is_awaited && stream->rx.status == RX_OPEN &&
+    return sw_stream_is_open(stream) && stream->closing.is_awaited && stream->rx.status == RX_OPEN &&
            sw_stream_phase(stream) == CLOSING_OVER && sw_tx_is_acked(&stream->tx) &&
            sw_clock() < stream->closing.deadline;
 }
@@ -188,9 +185,9 @@ void sw_stream_close(struct stream *stream, bool is_final, struct sw_report *rep
     report->lost_unknown = end.losses.unknown;
     report->lost_unsent = end.losses.unsent;
     report->once_lost = end.once_lost;
-    size_t partial;
-    report->partial_bytes = sw_rx_stop(&stream->rx, !is_final, &partial);
-    report->partial = (uint32_t)partial;
+    bool lacks_partial;
+    report->partial = sw_rx_stop(&stream->rx, !is_final, &lacks_partial);
+    report->lacks_partial = lacks_partial;
     rest->table = NULL;
     if (lingers) {
         *rest = stream->transport;

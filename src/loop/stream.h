@@ -30,8 +30,6 @@ struct stream {
     struct tx tx;
     struct rx rx;
     struct closing closing;
-    bool half_closes; /* our FIN is due when all up to the fence is sent, though the connection does not end with it */
-    bool is_awaited;  /* another connection is to follow as soon as what was sent is acknowledged */
     struct sw_error cause; /* why the connection ends, or has ended */
 };
 

@@ -17,30 +17,29 @@ static size_t head_left(const struct tx *tx) { return tx->head != NULL ? tx->hea
 
 /* A message for this connection only, whose place has come: all before it is handed over. */
 static const struct sw_once *once_due(const struct tx *tx) {
-    const struct sw_once *once = tx->once.head;
+    const struct sw_once *once = sw_once_first(tx->once);
     bool is_due =
         once != NULL && head_left(tx) == 0 && tx->queue.handed.id >= once->after && !sw_sendq_is_cut(&tx->queue);
-    return is_due || tx->once_sent > 0 ? once : NULL;
+    return is_due || (once != NULL && once->sent > 0) ? once : NULL;
 }
 
 /* What goes out before the next byte of the queue, and is none of it: what is left of the head, or such a message. */
 static struct sw_slice find_lead(const struct tx *tx) {
     const struct sw_once *once = once_due(tx);
-    if (once != NULL) return (struct sw_slice){(const char *)once->bytes + tx->once_sent, once->size - tx->once_sent};
+    if (once != NULL) return (struct sw_slice){(const char *)once->bytes + once->sent, once->size - once->sent};
     size_t left = head_left(tx);
     if (left == 0) return (struct sw_slice){NULL, 0};
     return (struct sw_slice){(const char *)tx->head->bytes + tx->head_sent, left};
 }
 
 static void drop_once(struct tx *tx) {
-    sw_progress_count_once(tx->progress, sw_once_cost(tx->once.head));
+    sw_progress_release(tx->progress, sw_once_cost(sw_once_first(tx->once)));
     sw_once_drop(&tx->once);
-    tx->once_sent = 0;
 }
 
 /* Of the queue, nothing behind the place of the next such message, nor behind the fence. */
 static uint64_t limit_of_queue(const struct tx *tx) {
-    uint64_t after = tx->once.head != NULL ? tx->once.head->after : UINT64_MAX;
+    uint64_t after = tx->once != NULL ? sw_once_first(tx->once)->after : UINT64_MAX;
     return after < tx->fence ? after : tx->fence;
 }
 
@@ -65,7 +64,7 @@ static bool is_stuck(const struct tx *tx) { return !is_sending(tx) || tx->is_fen
 static void take(struct tx *tx, const struct sw_progress *progress) {
     struct sw_intake intake = sw_channel_take_messages(tx->common->channel, progress);
     if (!tx->is_final) sw_tx_lower_fence(tx, intake.fence);
-    sw_once_join(&tx->once, &intake.once);
+    sw_once_join(&tx->once, intake.once);
     if (intake.pages.head != NULL) sw_sendq_put(&tx->queue, &intake.pages);
 }
 
@@ -181,7 +180,7 @@ static size_t fill(const struct tx *tx, struct iovec *iov) {
     const struct sw_slice lead = find_lead(tx);
     size_t count = lead.size > 0;
     if (count > 0) iov[0] = (struct iovec){(void *)(uintptr_t)lead.data, lead.size};
-    if (tx->once.head != NULL && count > 0) return count; /* another one may have its place right behind */
+    if (tx->once != NULL && count > 0) return count; /* another one may have its place right behind */
     return count + sw_sendq_fill(&tx->queue, limit_of_queue(tx), SW_SEND_LIMIT, iov + count, SW_IOVECS - count);
 }
 
@@ -199,7 +198,7 @@ static ptrdiff_t give(struct tx *tx, struct iovec *iov, size_t count) {
 static void note_lead(struct tx *tx, size_t left, size_t taken) {
     if (taken == 0) return;
     if (once_due(tx) != NULL) {
-        tx->once_sent += taken;
+        sw_once_first(tx->once)->sent += taken;
         if (taken == left) drop_once(tx);
     } else {
         tx->head_sent += taken;
@@ -305,7 +304,7 @@ void sw_tx_init(struct tx *tx, struct common *common, struct progress *progress,
 void sw_tx_fini(struct tx *tx) {
     sw_written_fini(&tx->written);
     sw_sendq_fini(&tx->queue);
-    while (tx->once.head != NULL) sw_once_drop(&tx->once);
+    while (tx->once != NULL) sw_once_drop(&tx->once);
 }
 
 void sw_tx_start(struct tx *tx, struct sw_transport *transport, struct sw_greeting *head) {
@@ -347,7 +346,7 @@ uint32_t sw_tx_give_up_once(struct tx *tx) {
     uint32_t count = 0;
     sw_channel_set_connection(tx->common->channel, 0);
     sw_tx_take(tx);
-    for (; tx->once.head != NULL; count++) drop_once(tx);
+    for (; tx->once != NULL; count++) drop_once(tx);
     return count;
 }
 

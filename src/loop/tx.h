@@ -51,8 +51,7 @@ struct tx {
     struct sw_transport *transport; /* NULL: none is open */
     struct sw_greeting *head;       /* goes out before the first message; one reference, until it is handed over */
     size_t head_sent;               /* bytes of it */
-    struct sw_once_list once;       /* messages for this connection only */
-    size_t once_sent;               /* bytes of the first one */
+    struct sw_once *once;           /* messages for this connection only: the last of a ring (channel/once.h) */
     struct sw_written written;
     uint64_t acked; /* bytes written that the peer's TCP has, when last asked */
     struct sw_ahead ahead;
