@@ -44,16 +44,16 @@ static void admits(void) {
     struct sw_outbox outbox = {0};
     CHECK_EQ(sw_outbox_admit(&outbox, 100, 100), SW_OK);
     CHECK_EQ(sw_outbox_admit(&outbox, 101, 100), SW_TOOBIG);
-    CHECK_EQ(outbox.refused, 0); /* it will never fit: no drain is owed */
+    CHECK_EQ(outbox.refused_size, 0); /* it will never fit: no drain is owed */
     CHECK_EQ(sw_outbox_admit(&outbox, SIZE_MAX, 100), SW_TOOBIG);
     outbox.bytes = 40;
     CHECK_EQ(sw_outbox_admit(&outbox, 60 - SW_MESSAGE_OVERHEAD, 100), SW_OK);
     CHECK_EQ(sw_outbox_admit(&outbox, 0, 40 + SW_MESSAGE_OVERHEAD), SW_OK);
     CHECK_EQ(sw_outbox_admit(&outbox, 61 - SW_MESSAGE_OVERHEAD, 100), SW_FULL);
-    CHECK_EQ(outbox.refused, 61 - SW_MESSAGE_OVERHEAD);
+    CHECK_EQ(outbox.refused_size, 61 - SW_MESSAGE_OVERHEAD);
     CHECK_EQ(sw_outbox_admit(&outbox, 90, 100), SW_FULL);
     CHECK_EQ(sw_outbox_admit(&outbox, 70, 100), SW_FULL);
-    CHECK_EQ(outbox.refused, 90); /* the largest */
+    CHECK_EQ(outbox.refused_size, 90); /* the largest */
 }
 
 static void appends(void) {
@@ -98,14 +98,14 @@ static void pages_between_pinned(void) {
     struct sw_pool pool = full_pool(1);
     CHECK(!sw_outbox_add_page(&outbox, &pool, 10, LIMIT));
     empty_pool(&pool);
-    sw_outbox_note_need(&outbox, &pool, LIMIT);
+    sw_outbox_want_pages(&outbox, &pool, LIMIT);
     CHECK(!outbox.wants_pages);
     for (int i = 0; i < 100; i++) { /* no large message any more */
         sw_pages_append(&chain, "a few bytes", 11, &SMALL);
         sw_outbox_join(&outbox, &chain, 1000, false);
     }
     CHECK_EQ(sw_outbox_page_size(&outbox, 10), SW_PAGE_ROOM);
-    sw_outbox_note_need(&outbox, &pool, LIMIT);
+    sw_outbox_want_pages(&outbox, &pool, LIMIT);
     CHECK(outbox.wants_pages);
     sw_pages_free(&outbox.pages);
 }
@@ -123,8 +123,8 @@ static void pooled_pages(void) {
 
 static unsigned wanted(struct sw_outbox *outbox, const struct sw_pool *pool, size_t bytes) {
     outbox->bytes = bytes;
-    sw_outbox_note_need(outbox, pool, LIMIT);
-    return sw_outbox_needs(outbox, pool, LIMIT);
+    sw_outbox_want_pages(outbox, pool, LIMIT);
+    return sw_outbox_count_wanted_pages(outbox, pool, LIMIT);
 }
 
 static void needs(void) {
@@ -132,7 +132,7 @@ static void needs(void) {
     struct sw_pool pool = {.count = 0};
     CHECK_EQ(wanted(&outbox, &pool, SW_PAGE_MAX - 1), 0); /* little is queued */
     CHECK_EQ(wanted(&outbox, &pool, SW_PAGE_MAX), 4);
-    CHECK_EQ(sw_outbox_needs(&outbox, &pool, LIMIT), 0);              /* asked once */
+    CHECK_EQ(sw_outbox_count_wanted_pages(&outbox, &pool, LIMIT), 0);              /* asked once */
     CHECK_EQ(wanted(&outbox, &pool, LIMIT - 2 * SW_PAGE_MAX - 1), 2); /* more could not be filled */
     CHECK_EQ(wanted(&outbox, &pool, LIMIT), 0);
     CHECK_EQ(wanted(&outbox, &pool, 48 * SW_PAGE_MAX), 6);  /* the more is queued, the more */
@@ -140,27 +140,27 @@ static void needs(void) {
     pool = full_pool(3);
     CHECK_EQ(wanted(&outbox, &pool, 48 * SW_PAGE_MAX), 0); /* half of it is there */
     CHECK(sw_outbox_add_page(&outbox, &pool, 100, LIMIT));
-    CHECK_EQ(sw_outbox_needs(&outbox, &pool, LIMIT), 4);
+    CHECK_EQ(sw_outbox_count_wanted_pages(&outbox, &pool, LIMIT), 4);
     empty_pool(&pool);
     sw_pages_free(&outbox.pages);
 }
 
 static void drains(void) {
     struct sw_outbox outbox = {.bytes = 100};
-    CHECK(!sw_outbox_credit(&outbox, 50, 100)); /* nothing was refused */
+    CHECK(!sw_outbox_release(&outbox, 50, 100)); /* nothing was refused */
     outbox.bytes = 100;
     CHECK_EQ(sw_outbox_admit(&outbox, 10, 100), SW_FULL);
-    CHECK(!sw_outbox_credit(&outbox, 49, 100)); /* less than half is free */
-    CHECK(sw_outbox_credit(&outbox, 1, 100));
-    CHECK(!sw_outbox_credit(&outbox, 50, 100)); /* once */
+    CHECK(!sw_outbox_release(&outbox, 49, 100)); /* less than half is free */
+    CHECK(sw_outbox_release(&outbox, 1, 100));
+    CHECK(!sw_outbox_release(&outbox, 50, 100)); /* once */
     outbox.bytes = 100;
     CHECK_EQ(sw_outbox_admit(&outbox, 80 - SW_MESSAGE_OVERHEAD, 100), SW_FULL);
-    CHECK(!sw_outbox_credit(&outbox, 79, 100)); /* not yet what was refused */
-    CHECK(sw_outbox_credit(&outbox, 1, 100));
+    CHECK(!sw_outbox_release(&outbox, 79, 100)); /* not yet what was refused */
+    CHECK(sw_outbox_release(&outbox, 1, 100));
     outbox.bytes = 100;
     CHECK_EQ(sw_outbox_admit(&outbox, 100, 100), SW_FULL);
-    CHECK(!sw_outbox_credit(&outbox, 99, 100));
-    CHECK(sw_outbox_credit(&outbox, 1, 100)); /* an empty queue takes it */
+    CHECK(!sw_outbox_release(&outbox, 99, 100));
+    CHECK(sw_outbox_release(&outbox, 1, 100)); /* an empty queue takes it */
 }
 
 /* --- inbox --- */
@@ -188,8 +188,8 @@ static void takes(void) {
     sw_inbox_report(&inbox, new_report(SW_EVENT_DRAIN));
     put_message(&inbox, "three");
     const struct sw_report end = {.event = SW_EVENT_DISCONNECT}, last = {.event = SW_EVENT_CLOSE};
-    sw_inbox_reserve(&inbox, &end);
-    sw_inbox_put_last(&inbox, &last);
+    sw_inbox_put_reserved(&inbox, &end);
+    sw_inbox_put_final(&inbox, &last);
     size_t bytes = inbox.bytes;
     CHECK_EQ(bytes, 11 + 3 * SW_MESSAGE_OVERHEAD + 2 * sizeof(struct sw_report));
     sw_inbox_take(&inbox, &delivery);
@@ -233,8 +233,8 @@ static void reserves(void) {
     sw_inbox_init(&inbox);
     const struct sw_report lost = {.event = SW_EVENT_DISCONNECT, .will_retry = true, .attempt = 1};
     const struct sw_report given_up = {.event = SW_EVENT_ERROR, .attempt = 2};
-    sw_inbox_reserve(&inbox, &lost);
-    sw_inbox_reserve(&inbox, &given_up);
+    sw_inbox_put_reserved(&inbox, &lost);
+    sw_inbox_put_reserved(&inbox, &given_up);
     CHECK_EQ(inbox.reserve.attempt, 1);
     CHECK(!inbox.reserve.will_retry); /* what was to go on has ended */
 }
@@ -342,7 +342,7 @@ static void refuses(void) {
     CHECK_EQ(send_bytes(channel, large, 91 - 2 * SW_MESSAGE_OVERHEAD, &id), SW_FULL);
     CHECK_EQ(send_bytes(channel, large, 90 - 2 * SW_MESSAGE_OVERHEAD, &id), SW_OK);
     CHECK_EQ(id, 2); /* a refused message takes none */
-    sw_channel_close_here(channel);
+    sw_channel_close_without_loop(channel);
     CHECK_EQ(send_bytes(channel, large, 1, &id), SW_CLOSED);
     struct sw_delivery delivery;
     sw_channel_take(channel, &delivery);
@@ -401,7 +401,7 @@ static void pins(void) {
     CHECK_EQ(closed->out.bytes, 2 * (sizeof large + 2) + 9 + 3 * SW_MESSAGE_OVERHEAD);
     CHECK(closed->out.pages.head->next->bytes == (const void *)large);
     CHECK_EQ(numbers_of(sw_engine_take_arrivals(engine).completions), 0); /* not yet */
-    sw_channel_close_here(closed);
+    sw_channel_close_without_loop(closed);
     struct sw_arrivals arrivals = sw_engine_take_arrivals(engine);
     CHECK_EQ(numbers_of(arrivals.completions), 12);
     sw_channel_unref(sw_channel_of_up(arrivals.channels));
@@ -411,7 +411,7 @@ static void pins(void) {
     CHECK(sw_engine_hold_pins(engine));
     sw_engine_release_pins(engine);
     struct sw_engine *loops = sw_engine_ref(engine); /* a loop that did not end in time */
-    sw_engine_leave(engine);
+    sw_engine_detach(engine);
     CHECK(!sw_engine_hold_pins(loops));
     sw_engine_unref(loops);
 }
@@ -452,10 +452,10 @@ static void copies(void) {
     struct sw_channel *channel = new_channel(engine, 100);
     struct sw_copy copy;
     channel->attached = true;
-    sw_channel_post_copy_wanted(channel);
+    sw_channel_post_copy_request(channel);
     CHECK(loop_sees_wish(channel));
     sw_channel_drop_copy(channel);
-    sw_channel_post_copy_wanted(channel);
+    sw_channel_post_copy_request(channel);
     give_copy(channel, 1);
     CHECK(!sw_channel_take_copy(channel, &copy)); /* it may be older than the wish */
     CHECK(loop_sees_wish(channel));
@@ -463,7 +463,7 @@ static void copies(void) {
     CHECK(sw_channel_take_copy(channel, &copy));
     CHECK_EQ(copy.first, 2);
     sw_pages_free(&copy.pages);
-    sw_channel_post_copy_wanted(channel);
+    sw_channel_post_copy_request(channel);
     CHECK(loop_sees_wish(channel));
     sw_channel_drop_copy(channel);
     give_copy(channel, 3);
@@ -477,7 +477,7 @@ static void copies_here(void) {
     struct sw_engine *engine = sw_engine_new(no_loop);
     struct sw_channel *channel = new_channel(engine, 100);
     struct sw_copy copy;
-    sw_channel_post_copy_wanted(channel);
+    sw_channel_post_copy_request(channel);
     CHECK(sw_channel_take_copy(channel, &copy));
     CHECK_EQ(copy.first, 1);
     CHECK(!loop_sees_wish(channel));
@@ -547,7 +547,7 @@ static void keeps_values(void) {
     batch = take_batch(channel);
     sw_commands_free(batch.commands);
     CHECK_EQ(batch.slots.posted, FOR_A_NEW_LOOP);
-    sw_channel_withdraw(channel);
+    sw_channel_withdraw_commands(channel);
     post(channel, SW_CONNECT);
     batch = take_batch(channel);
     sw_commands_free(batch.commands);
@@ -742,7 +742,7 @@ static void close_engine(struct sw_engine *engine, struct sw_channel *channels[C
     CHECK(sw_engine_stop(engine, false, sw_clock() + LONG));
     take_all(engine);
     for (int i = 0; i < CHANNELS; i++) sw_channel_unref(channels[i]);
-    sw_engine_leave(engine);
+    sw_engine_detach(engine);
     CHECK_EQ(lost_wakeups, 0);
 }
 
@@ -788,7 +788,7 @@ static void starts_and_stops(void) {
             send_bytes(channels[sent % CHANNELS], &number, sizeof number, &id);
         }
         CHECK(sw_engine_stop(engine, round % 2 == 0, sw_clock() + LONG));
-        CHECK(!sw_engine_alive(engine));
+        CHECK(!sw_engine_is_alive(engine));
         take_all(engine); /* what was announced before the end was attended to */
         CHECK_EQ(outstanding(sent), 0);
     }
@@ -809,7 +809,7 @@ static void ends_by_itself(void) {
         open_channels(engine, channels);
         early_end = true;
         uint64_t sent = 0, id;
-        while (sent < 50 || sw_engine_alive(engine)) {
+        while (sent < 50 || sw_engine_is_alive(engine)) {
             uint64_t number = sent / CHANNELS + 1;
             if (send_bytes(channels[sent % CHANNELS], &number, sizeof number, &id) == SW_OK) sent++;
         }
@@ -851,7 +851,7 @@ static void posts(void) {
         for (int i = 0; i < HELPERS; i++) pthread_join(helpers[i], NULL);
         if (!stop_early) CHECK(sw_engine_stop(engine, false, sw_clock() + LONG));
         CHECK_EQ(posts_seen, HELPERS * POSTS); /* each was seen once, by the loop or by its helper */
-        sw_engine_leave(engine);
+        sw_engine_detach(engine);
     }
 }
 

@@ -74,7 +74,7 @@ static void drops(void) {
     CHECK(sw_engine_post(engine, &next));
     CHECK(sw_engine_stop(engine, false, sw_clock() + LONG));
     CHECK(dropped == 1 && handled == 1);
-    sw_engine_leave(engine);
+    sw_engine_detach(engine);
 }
 
 static const struct unit_test tests[] = {

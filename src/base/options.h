@@ -1,6 +1,6 @@
-/* What a client was made with: checked by the host room, then never changed, so both threads read it without a lock.
- * Server and reconnect policy, which change, travel as commands. Clients that were made alike share theirs: a thousand
- * clients mostly are.
+/* The options of a client that never change. src/host checks them; then both threads read them without a lock. The
+ * server and the reconnect policy can change, so commands carry them. Clients with equal options share one struct,
+ * because a program with a thousand clients mostly makes them with the same options.
  */
 #ifndef SW_BASE_OPTIONS_H
 #define SW_BASE_OPTIONS_H
@@ -15,25 +15,25 @@
 struct sw_keepalive {
     int idle;     /* seconds without traffic before the first probe; 0 = no keepalive */
     int interval; /* seconds between probes */
-    int count;    /* unanswered probes after which the peer is dead */
+    int count;    /* unanswered probes after which the connection fails */
 };
 
 struct sw_options {
-    atomic_int refs; /* of shared ones */
+    atomic_int refs;
     struct sw_framing framing;
     enum sw_retain retain;
-    size_t queue_limit;     /* bytes accepted and not finished with, framing included */
-    size_t inbox_limit;     /* bytes received and not delivered, record headers included */
-    double connect_timeout; /* seconds for one attempt, looking up included */
-    double linger;          /* seconds that closing may spend flushing */
-    double stall_timeout;   /* seconds without progress after which a busy connection is dead; 0 = off */
-    double spin;            /* seconds that the loop, after traffic, and a wait look out before they sleep; 0 = none */
+    size_t queue_limit;     /* bytes of the outbox and the send queue together, framing included */
+    size_t inbox_limit;     /* bytes received and not delivered, SW_MESSAGE_OVERHEAD and reports included */
+    double connect_timeout; /* seconds for one attempt, name lookup included */
+    double linger;          /* seconds that closing may spend on flushing */
+    double stall_timeout;   /* seconds without acknowledgement after which a sending connection fails; 0 = off */
+    double spin;            /* seconds of busy polling before a wait, or the loop after traffic, sleeps; 0 = none */
     struct sw_keepalive keepalive;
-    bool nodelay;
+    bool nodelay; /* TCP_NODELAY, tcp(7) */
 };
 
-/* A reference to options equal to `wanted`: those that *last refers to, if they are; else new ones, to which *last
- * refers from then on. NULL: no memory. */
+/* Returns a reference to options equal to `wanted`: to *last, if those are equal; else to a new copy, to which *last
+ * then also refers. NULL: no memory. */
 struct sw_options *sw_options_share(struct sw_options **last, const struct sw_options *wanted);
 
 /* Takes NULL. */

@@ -5,9 +5,9 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { SHOWN_MAX = 60 }; /* bytes of a string that a message shows */
+enum { SHOWN_MAX = 60 }; /* bytes of a string that an error message shows */
 
-/* A string may hold anything and have any length; a message is a line. */
+/* Pushes the string at index for an error message: shortened, and on one line. */
 static const char *push_shown(lua_State *L, int index) {
     size_t size;
     const char *bytes = lua_tolstring(L, index, &size);
@@ -53,19 +53,19 @@ static bool is_number(lua_State *L, int index) { return lua_type(L, index) == LU
 
 double sw_check_seconds(lua_State *L, struct sw_spot spot, int index, double min) {
     double seconds = is_number(L, index) ? lua_tonumber(L, index) : NAN;
-    if (seconds >= min && seconds <= SW_SECONDS_MAX) return seconds; /* false for NaN */
+    if (seconds >= min && seconds <= SW_SECONDS_MAX) return seconds; /* NaN fails both comparisons */
     sw_misuse(L, spot, index, min > 0 ? "a number of seconds, 0.001..1e8" : "a number of seconds, 0..1e8");
     return 0;
 }
 
-/* From here on a bound is no limit, and the message leaves it out. */
-#define LIMITLESS (PTRDIFF_MAX / 2)
+/* An upper bound from this number on stands for no bound, so error messages do not show it. */
+#define UNLIMITED (PTRDIFF_MAX / 2)
 
 lua_Integer sw_check_integer(lua_State *L, struct sw_spot spot, int index, lua_Integer min, lua_Integer max) {
     int is_whole = 0;
     lua_Integer value = is_number(L, index) ? lua_tointegerx(L, index, &is_whole) : 0;
     if (is_whole && value >= min && value <= max) return value;
-    if (max < LIMITLESS)
+    if (max < UNLIMITED)
         lua_pushfstring(L, "a whole number, %I..%I", (LUAI_UACINT)min, (LUAI_UACINT)max);
     else
         lua_pushfstring(L, "a whole number, %I or more", (LUAI_UACINT)min);
@@ -124,7 +124,7 @@ void sw_push_endpoint(lua_State *L, const struct sw_endpoint *endpoint) {
         lua_pushnil(L);
 }
 
-/* --- tables with a closed key set --- */
+/* --- tables of options --- */
 
 void sw_push_copy(lua_State *L, int index) {
     index = lua_absindex(L, index);
@@ -141,7 +141,7 @@ static const struct sw_option *find(const struct sw_option *options, const char 
     return options->name != NULL ? options : NULL;
 }
 
-static void unknown(lua_State *L, struct sw_spot spot, const struct sw_option *options) {
+static void raise_unknown(lua_State *L, struct sw_spot spot, const struct sw_option *options) {
     const char *name = sw_to_text(L, -2);
     const char *kind = spot.field != NULL ? lua_pushfstring(L, "%s field", spot.field) : "option";
     luaL_Buffer valid;
@@ -154,7 +154,7 @@ static void unknown(lua_State *L, struct sw_spot spot, const struct sw_option *o
     luaL_error(L, "%s: unknown %s '%s' (valid: %s)", spot.where, kind, name, lua_tostring(L, -1));
 }
 
-/* Calls the parser with the value on top, which messages call by its name, or GROUP.NAME. */
+/* Calls the option's parser with the value on top. Error messages name the option NAME or, in a group, GROUP.NAME. */
 static void parse_field(lua_State *L, struct sw_spot spot, const struct sw_option *option, void *out) {
     if (spot.field == NULL) {
         option->parse(L, (struct sw_spot){spot.where, option->name}, out);
@@ -173,7 +173,7 @@ void sw_check_table(lua_State *L, struct sw_spot spot, int index, const struct s
         const char *name = sw_to_word(L, -2);
         const struct sw_option *option = name != NULL ? find(options, name) : NULL;
         if (option == NULL) {
-            unknown(L, spot, options);
+            raise_unknown(L, spot, options);
             return;
         }
         parse_field(L, spot, option, out);

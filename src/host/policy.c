@@ -7,14 +7,14 @@
 #include "host/check.h"
 #include "host/event.h"
 
-/* No limit: more than any process can have. */
-#define LIMITLESS ((size_t)PTRDIFF_MAX)
+/* No limit: more than any process can use. */
+#define UNLIMITED ((size_t)PTRDIFF_MAX)
 
-struct sw_policy sw_policy_open(void) {
+struct sw_policy sw_policy_unlimited(void) {
     return (struct sw_policy){
-        .max_clients = LIMITLESS,
-        .max_queue = LIMITLESS,
-        .max_inbox = LIMITLESS,
+        .max_clients = UNLIMITED,
+        .max_queue = UNLIMITED,
+        .max_inbox = UNLIMITED,
         .max_linger = SW_SECONDS_MAX,
         .files = true,
     };
@@ -58,7 +58,7 @@ bool sw_policy_refuses_linger(lua_State *L, const struct sw_policy *policy, cons
 /* --- setting --- */
 
 static size_t read_size(lua_State *L, struct sw_spot spot, lua_Integer min) {
-    return (size_t)sw_check_integer(L, spot, -1, min, (lua_Integer)LIMITLESS);
+    return (size_t)sw_check_integer(L, spot, -1, min, (lua_Integer)UNLIMITED);
 }
 
 static void read_max_clients(lua_State *L, struct sw_spot spot, void *out) {
@@ -87,7 +87,7 @@ static const struct sw_option rules[] = {
 };
 
 struct sw_policy sw_policy_read(lua_State *L, const char *where, int index) {
-    struct sw_policy policy = sw_policy_open();
+    struct sw_policy policy = sw_policy_unlimited();
     if (!lua_istable(L, index))
         sw_misuse(L, (struct sw_spot){where, "rules"}, index, "a table { max_clients =, max_queue =, ... }");
     sw_check_table(L, (struct sw_spot){where, NULL}, index, rules, &policy);
