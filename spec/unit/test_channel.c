@@ -81,7 +81,7 @@ static void page_sizes(void) {
     struct sw_outbox outbox = {0};
     CHECK(sw_outbox_page_size(&outbox, 10) <= 1024); /* an idle client's first page is small */
     CHECK_EQ(sw_outbox_page_size(&outbox, 1000000), 1000000);
-    outbox.run = SIZE_MAX; /* nothing was ever pinned */
+    outbox.copied_since_pin = SIZE_MAX; /* nothing was ever pinned */
     for (outbox.bytes = 1; outbox.bytes < 1u << 30; outbox.bytes *= 3) {
         CHECK(sw_outbox_page_size(&outbox, 10) <= SW_PAGE_ROOM); /* one page, however much is queued */
     }
@@ -89,7 +89,7 @@ static void page_sizes(void) {
 
 /* However much is queued, the page between two pinned messages holds what comes between them. */
 static void pages_between_pinned(void) {
-    struct sw_outbox outbox = {.bytes = 1u << 25, .run = 1u << 25};
+    struct sw_outbox outbox = {.bytes = 1u << 25, .copied_since_pin = 1u << 25};
     struct sw_pages chain = {NULL, NULL};
     CHECK_EQ(sw_outbox_page_size(&outbox, 10), SW_PAGE_ROOM);
     sw_pages_append(&chain, "pinned", 4, &SMALL);
@@ -111,7 +111,7 @@ static void pages_between_pinned(void) {
 }
 
 static void pooled_pages(void) {
-    struct sw_outbox outbox = {.run = SIZE_MAX};
+    struct sw_outbox outbox = {.copied_since_pin = SIZE_MAX};
     struct sw_pool pool = full_pool(1);
     const struct sw_page *page = pool.free.head;
     CHECK(!sw_outbox_add_page(&outbox, &pool, SW_PAGE_ROOM + 1, LIMIT));
@@ -128,11 +128,11 @@ static unsigned wanted(struct sw_outbox *outbox, const struct sw_pool *pool, siz
 }
 
 static void needs(void) {
-    struct sw_outbox outbox = {.run = SIZE_MAX};
+    struct sw_outbox outbox = {.copied_since_pin = SIZE_MAX};
     struct sw_pool pool = {.count = 0};
     CHECK_EQ(wanted(&outbox, &pool, SW_PAGE_MAX - 1), 0); /* little is queued */
     CHECK_EQ(wanted(&outbox, &pool, SW_PAGE_MAX), 4);
-    CHECK_EQ(sw_outbox_count_wanted_pages(&outbox, &pool, LIMIT), 0);              /* asked once */
+    CHECK_EQ(sw_outbox_count_wanted_pages(&outbox, &pool, LIMIT), 0); /* asked once */
     CHECK_EQ(wanted(&outbox, &pool, LIMIT - 2 * SW_PAGE_MAX - 1), 2); /* more could not be filled */
     CHECK_EQ(wanted(&outbox, &pool, LIMIT), 0);
     CHECK_EQ(wanted(&outbox, &pool, 48 * SW_PAGE_MAX), 6);  /* the more is queued, the more */

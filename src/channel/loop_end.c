@@ -233,8 +233,7 @@ bool sw_channel_post_report(struct sw_channel *channel, const struct sw_report *
     bool has_memory = copy != NULL;
     sw_channel_lock(channel);
     bool must_post = put_report(channel, &copy, report);
-    bool wake =
-        !has_memory && channel->wake_on != SW_WAKE_ON_ARRIVAL; /* while the reserved slot is in use, reading stops */
+    bool wake = !has_memory && channel->wake_on != SW_WAKE_ON_ARRIVAL; /* the reserved slot pauses reading */
     sw_channel_unlock(channel);
     sw_reports_free(copy);
     notify_host(channel, must_post, wake);
@@ -271,8 +270,7 @@ struct sw_greeting *sw_channel_greeting(struct sw_channel *channel) {
 void sw_channel_post_copy(struct sw_channel *channel, const struct sw_copy *copy) {
     sw_channel_lock(channel);
     struct sw_pages unwanted = copy->pages;
-    bool is_asked_again =
-        channel->slots.posted & SW_SLOT_COPY; /* this copy may lack messages that were sent after it was made */
+    bool is_asked_again = channel->slots.posted & SW_SLOT_COPY; /* this copy may lack messages sent since */
     bool is_wanted = channel->copy_awaited && !is_asked_again;
     if (is_wanted) {
         unwanted = (struct sw_pages){NULL, NULL};

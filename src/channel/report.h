@@ -68,10 +68,10 @@ struct sw_report {
         unacked; /* disconnect, error: number of messages that the kernel has taken, but the peer not acknowledged */
     uint32_t partial;     /* disconnect: received bytes of an incomplete message, which were dropped */
     uint32_t kept_ranges; /* number of ranges of lost messages in `kept` */
-    struct sw_loss lost_unknown,
-        lost_unsent; /* disconnect, error, close: lost messages; a `lost` event each comes first */
-    struct sw_report
-        *kept; /* ring of merged reports with earlier lost messages, which are told before these (reports.h) */
+    /* disconnect, error, close: lost messages. A `lost` event for each range precedes the report's own event. */
+    struct sw_loss lost_unknown, lost_unsent;
+    /* Ring of reports that were merged into this one. Their lost messages precede those above (reports.h). */
+    struct sw_report *kept;
 };
 
 /* The number of ranges of lost messages in the report itself, without those of its kept reports. */

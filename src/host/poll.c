@@ -26,10 +26,9 @@ enum {
     AT_DEADLINE,  /* time of sw_clock, or nil */
     AT_ONLY,      /* handle of the only client to poll, or nil for all clients */
     AT_TOP = AT_ONLY,
-    AT_CLIENT =
-        AT_TOP + 1, /* handle of the event's client; stays there, as the next event is often of the same client */
-    AT_EVENT,       /* number of the event; only with on_error */
-    AT_TRACEBACK,   /* message handler of lua_pcallk; only with on_error */
+    AT_CLIENT = AT_TOP + 1, /* handle of the event's client; often the next event is of the same client */
+    AT_EVENT,               /* number of the event; only with on_error */
+    AT_TRACEBACK,           /* message handler of lua_pcallk; only with on_error */
 };
 
 /* The state of a poll in C, while no handler runs. */
