@@ -1,4 +1,4 @@
-/* Methods that accept messages. */
+/* The methods send, write and confirm. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>
@@ -24,13 +24,14 @@
 #include "host/unfit.h"
 #include "host/usable.h"
 
-/* Its framing, if it has a length prefix, could carry it. */
-static bool exceeds_limit(const struct sw_framing *framing, size_t size) {
+/* True: the length prefix can carry a message of this size, or the framing has none. So it was queue_limit that refused
+ * it. */
+static bool fits_prefix(const struct sw_framing *framing, size_t size) {
     unsigned width = sw_framing_prefix(framing->kind);
     return width == 0 || size < UINT64_C(1) << 8 * width;
 }
 
-/* size: of the message, without framing. */
+/* Pushes nil, message, code for a message that was not accepted. size: bytes of the message, without framing. */
 static int refuse_message(lua_State *L, const struct client *client, enum sw_err err, size_t size) {
     const struct sw_options *options = client->channel->options;
     LUAI_UACINT limit = (LUAI_UACINT)options->queue_limit;
@@ -38,7 +39,7 @@ static int refuse_message(lua_State *L, const struct client *client, enum sw_err
     if (err == SW_CLOSED) return sw_push_closed(L, client->server);
     if (err == SW_FULL)
         sentence = lua_pushfstring(L, "queue full: queue_limit is %I bytes; send again after the drain event", limit);
-    else if (err == SW_TOOBIG && exceeds_limit(&options->framing, size))
+    else if (err == SW_TOOBIG && fits_prefix(&options->framing, size))
         sentence =
             lua_pushfstring(L, "message too big: it has %I bytes, which with its framing exceeds queue_limit (%I)",
                             (LUAI_UACINT)size, limit);
@@ -54,7 +55,7 @@ static int push_id(lua_State *L, uint64_t id) {
     return 1;
 }
 
-/* Pieces stand from index 2 on. */
+/* Raises for an invalid piece. The pieces are at index 2 and above. */
 static void refuse_piece(lua_State *L, int index) {
     const char *field = lua_gettop(L) > 2 ? lua_pushfstring(L, "piece %d of the message", index - 1) : "a message";
     sw_misuse(L, (struct sw_spot){"client:send", field}, index, "a string or a number");
@@ -62,8 +63,8 @@ static void refuse_piece(lua_State *L, int index) {
 
 enum { DIGITS = 20 }; /* of the longest integer, -9223372036854775808 */
 
-/* The integer's text, as tostring has it, at the end of the buffer: ids and counts are sent often, and lua_tolstring
- * would make a string of each, at some ten times the price. */
+/* Writes the integer, as tostring does, at the end of the buffer. Ids and counts are sent often; lua_tolstring would
+ * make a Lua string of each, which takes about ten times as long. */
 static struct sw_slice write_integer(lua_Integer integer, char buffer[DIGITS]) {
     char *first = buffer + DIGITS;
     lua_Unsigned rest = integer < 0 ? -(lua_Unsigned)integer : (lua_Unsigned)integer;
@@ -73,7 +74,8 @@ static struct sw_slice write_integer(lua_Integer integer, char buffer[DIGITS]) {
     return (struct sw_slice){first, (size_t)(buffer + DIGITS - first)};
 }
 
-/* A piece that is an integer is written into the buffer. */
+/* Returns the bytes of the piece; an integer is written into the buffer. Raises if it is neither a string nor a
+ * number. */
 static struct sw_slice check_piece(lua_State *L, int index, char buffer[DIGITS]) {
     struct sw_slice piece;
     int type = lua_type(L, index);
@@ -95,8 +97,8 @@ static uint32_t end_flags(const struct client *client) {
 
 /* --- pinning --- */
 
-/* The piece to be read where it lies: the largest of those that are worth it; that a message has a second one is rare,
- * and that is copied. NULL: none. */
+/* Returns the piece to pin: the largest one, if it is large enough. A second large piece is rare, and copied. NULL:
+ * none. */
 static const struct sw_slice *choose_pinned(const struct sw_slice *pieces, int count) {
     const struct sw_slice *chosen = NULL;
     for (int i = 0; i < count; i++) {
@@ -111,7 +113,7 @@ static enum sw_err send_pinned(lua_State *L, const struct client *client, struct
                                uint64_t *id) {
     sw_pins_push(L);
     struct sw_pages completions = sw_engine_take_completions(client->context->engine);
-    sw_pins_end(L, &completions); /* so that a script that only sends releases its pinned strings */
+    sw_pins_end(L, &completions); /* ends old pins also for a script that only sends */
     message->pin = sw_pin_make(L, index);
     enum sw_err failed = sw_channel_send(client->channel, message, id);
     if (failed != SW_OK) sw_pin_end(L, message->pin);
@@ -120,7 +122,7 @@ static enum sw_err send_pinned(lua_State *L, const struct client *client, struct
 
 /* --- methods --- */
 
-/* Many pieces become one first: a corner, and rightly the slower one. */
+/* Concatenates the pieces, for a message with more than SW_PIECES_MAX of them. */
 static void join_pieces(lua_State *L) {
     int last = lua_gettop(L);
     char buffer[DIGITS];
@@ -132,24 +134,25 @@ static void join_pieces(lua_State *L) {
  * @module sidewire.core
  */
 
-/*** Queues one message; never waits. Possible at any time before close, also without a connection. Of a large message,
- * the largest piece (of 16 KiB and more) is not copied: the string itself is kept until that is finished or lost.
+/*** Queues one message; never waits. It works at any time before close, also without a connection. The largest piece is
+ * not copied if it has 16 KiB or more: the client refers to the string until the message is finished or lost.
  * @function client:send
- * @tparam string|number ... pieces, which form one message; the framing is added
+ * @tparam string|number ... pieces that together form one message; send adds the framing
  * @treturn[1] integer the message's id
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EFULL (drain follows), ETOOBIG, EFRAME, ECLOSED, EFORKED, ENOMEM; nothing was queued
- * @raise a piece that is no string or number; no piece
+ * @treturn[2] string code: EFULL (a drain event follows), ETOOBIG, EFRAME, ECLOSED, EFORKED, ENOMEM; nothing was
+ * queued
+ * @raise a piece that is neither string nor number; no piece
  */
 int sw_method_send(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    if (lua_gettop(L) > SW_PIECES + 1) join_pieces(L);
+    if (lua_gettop(L) > SW_PIECES_MAX + 1) join_pieces(L);
     int count = lua_gettop(L) - 1;
     if (count == 0) refuse_piece(L, 2);
-    struct sw_slice pieces[SW_PIECES + 2]; /* the framing's bytes have a place before and behind */
-    char integers[SW_PIECES][DIGITS];
+    struct sw_slice pieces[SW_PIECES_MAX + 2]; /* the first and last entries are for the framing */
+    char integers[SW_PIECES_MAX][DIGITS];
     for (int i = 1; i <= count; i++) pieces[i] = check_piece(L, i + 1, integers[i - 1]);
     struct sw_envelope envelope;
     uint64_t id = 0;
@@ -168,15 +171,15 @@ int sw_method_send(lua_State *L) {
     return push_id(L, id);
 }
 
-/*** Queues bytes as they are, without framing. Cut in the middle by a lost connection, they are reported lost,
- * "unknown".
+/*** Queues bytes without framing. If a connection ends after it has sent a part of them, they are not sent again but
+ * reported lost as "unknown".
  * @function client:write
  * @tparam string bytes not empty
  * @treturn[1] integer an id, like a message's
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EFULL (drain follows), ETOOBIG, EFRAME (no bytes), ECLOSED, EFORKED, ENOMEM
- * @raise bytes is no string or number
+ * @treturn[2] string code: EFULL (a drain event follows), ETOOBIG, EFRAME (no bytes), ECLOSED, EFORKED, ENOMEM
+ * @raise bytes is neither string nor number
  */
 int sw_method_write(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
@@ -193,15 +196,16 @@ int sw_method_write(lua_State *L) {
     return push_id(L, id);
 }
 
-/*** Messages up to id need no replay any more: the peer's program has said that it has them. For retain =
- * "unconfirmed"; to confirm what is confirmed already does nothing.
+/*** Confirms messages up to id: the peer's program has said that it has them, so they are not sent again. For retain =
+ * "unconfirmed". To confirm a message twice does nothing.
  * @function client:confirm
  * @tparam integer|string id
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EINVAL (ids may come from peers: this one was never handed over), ECLOSED, EFORKED
- * @raise id is no whole number; another retain
+ * @treturn[2] string code: EINVAL (no connection was given this message; not misuse, because peers may send ids),
+ * ECLOSED, EFORKED
+ * @raise id is not a whole number; another retain
  */
 int sw_method_confirm(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
