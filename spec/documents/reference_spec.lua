@@ -45,6 +45,18 @@ describe("the reference", function()
     for name in pairs(found) do assert(there[name], name .. " is documented, and not there") end
   end)
 
+  it("is made from every file that documents functions, and names no other", function()
+    local listed = {}
+    for path in files.read "docs/config.ld":gmatch '"%.%./([^"]+)"' do listed[path] = true end
+    for _, path in ipairs(files.lines_of(shell.output "ls src/host/*.c lua/sidewire/*.lua")) do
+      local text = files.read(path)
+      local documents = text:find "@function" or text:find "@module"
+      assert.equal(not not documents, listed[path] == true, path)
+      listed[path] = nil
+    end
+    assert.is_nil(next(listed))
+  end)
+
   it("says of each that can fail what it returns then", function()
     local never_fails = { is_ip = true, is_port = true, on_error = true, check_options = true }
     for name, comment in pairs(found) do

@@ -171,7 +171,7 @@ static void close_engine(struct sw_engine *engine, struct sw_channel *channels[C
     CHECK(sw_engine_stop(engine, false, sw_clock() + LONG));
     take_all(engine);
     for (int i = 0; i < CHANNELS; i++) sw_channel_unref(channels[i]);
-    sw_engine_leave(engine);
+    sw_engine_detach(engine);
     CHECK_EQ(lost_wakeups, 0);
 }
 
@@ -217,7 +217,7 @@ static void starts_and_stops(void) {
             send_bytes(channels[sent % CHANNELS], &number, sizeof number, &id);
         }
         CHECK(sw_engine_stop(engine, round % 2 == 0, sw_clock() + LONG));
-        CHECK(!sw_engine_alive(engine));
+        CHECK(!sw_engine_is_alive(engine));
         take_all(engine); /* what was announced before the end was attended to */
         CHECK_EQ(outstanding(sent), 0);
     }
@@ -238,7 +238,7 @@ static void ends_by_itself(void) {
         open_channels(engine, channels);
         early_end = true;
         uint64_t sent = 0, id;
-        while (sent < 50 || sw_engine_alive(engine)) {
+        while (sent < 50 || sw_engine_is_alive(engine)) {
             uint64_t number = sent / CHANNELS + 1;
             if (send_bytes(channels[sent % CHANNELS], &number, sizeof number, &id) == SW_OK) sent++;
         }
@@ -280,7 +280,7 @@ static void posts(void) {
         for (int i = 0; i < HELPERS; i++) pthread_join(helpers[i], NULL);
         if (!stop_early) CHECK(sw_engine_stop(engine, false, sw_clock() + LONG));
         CHECK_EQ(posts_seen, HELPERS * POSTS); /* each was seen once, by the loop or by its helper */
-        sw_engine_leave(engine);
+        sw_engine_detach(engine);
     }
 }
 
@@ -346,7 +346,7 @@ static void drops(void) {
     CHECK(sw_engine_post(engine, &next));
     CHECK(sw_engine_stop(engine, false, sw_clock() + LONG));
     CHECK(dropped == 1 && handled == 1);
-    sw_engine_leave(engine);
+    sw_engine_detach(engine);
 }
 
 static const struct unit_test tests[] = {

@@ -56,7 +56,7 @@ static void refuses(void) {
     CHECK_EQ(send_bytes(channel, large, 91 - 2 * SW_MESSAGE_OVERHEAD, &id), SW_FULL);
     CHECK_EQ(send_bytes(channel, large, 90 - 2 * SW_MESSAGE_OVERHEAD, &id), SW_OK);
     CHECK_EQ(id, 2); /* a refused message takes none */
-    sw_channel_close_here(channel);
+    sw_channel_close_without_loop(channel);
     CHECK_EQ(send_bytes(channel, large, 1, &id), SW_CLOSED);
     struct sw_delivery delivery;
     sw_channel_take(channel, &delivery);
@@ -115,7 +115,7 @@ static void pins(void) {
     CHECK_EQ(closed->out.bytes, 2 * (sizeof large + 2) + 9 + 3 * SW_MESSAGE_OVERHEAD);
     CHECK(closed->out.pages.head->next->bytes == (const void *)large);
     CHECK_EQ(numbers_of(sw_engine_take_arrivals(engine).completions), 0); /* not yet */
-    sw_channel_close_here(closed);
+    sw_channel_close_without_loop(closed);
     struct sw_arrivals arrivals = sw_engine_take_arrivals(engine);
     CHECK_EQ(numbers_of(arrivals.completions), 12);
     sw_channel_unref(sw_channel_of_up(arrivals.channels));
@@ -125,7 +125,7 @@ static void pins(void) {
     CHECK(sw_engine_hold_pins(engine));
     sw_engine_release_pins(engine);
     struct sw_engine *loops = sw_engine_ref(engine); /* a loop that did not end in time */
-    sw_engine_leave(engine);
+    sw_engine_detach(engine);
     CHECK(!sw_engine_hold_pins(loops));
     sw_engine_unref(loops);
 }
@@ -166,10 +166,10 @@ static void copies(void) {
     struct sw_channel *channel = new_channel(engine, 100);
     struct sw_copy copy;
     channel->attached = true;
-    sw_channel_post_copy_wanted(channel);
+    sw_channel_post_copy_request(channel);
     CHECK(loop_sees_wish(channel));
     sw_channel_drop_copy(channel);
-    sw_channel_post_copy_wanted(channel);
+    sw_channel_post_copy_request(channel);
     give_copy(channel, 1);
     CHECK(!sw_channel_take_copy(channel, &copy)); /* it may be older than the wish */
     CHECK(loop_sees_wish(channel));
@@ -177,7 +177,7 @@ static void copies(void) {
     CHECK(sw_channel_take_copy(channel, &copy));
     CHECK_EQ(copy.first, 2);
     sw_pages_free(&copy.pages);
-    sw_channel_post_copy_wanted(channel);
+    sw_channel_post_copy_request(channel);
     CHECK(loop_sees_wish(channel));
     sw_channel_drop_copy(channel);
     give_copy(channel, 3);
@@ -191,7 +191,7 @@ static void copies_here(void) {
     struct sw_engine *engine = sw_engine_new(no_loop);
     struct sw_channel *channel = new_channel(engine, 100);
     struct sw_copy copy;
-    sw_channel_post_copy_wanted(channel);
+    sw_channel_post_copy_request(channel);
     CHECK(sw_channel_take_copy(channel, &copy));
     CHECK_EQ(copy.first, 1);
     CHECK(!loop_sees_wish(channel));
@@ -261,7 +261,7 @@ static void keeps_values(void) {
     batch = take_batch(channel);
     sw_commands_free(batch.commands);
     CHECK_EQ(batch.slots.posted, FOR_A_NEW_LOOP);
-    sw_channel_withdraw(channel);
+    sw_channel_withdraw_commands(channel);
     post(channel, SW_CONNECT);
     batch = take_batch(channel);
     sw_commands_free(batch.commands);

@@ -28,8 +28,8 @@ static void takes(void) {
     sw_inbox_report(&inbox, new_report(SW_EVENT_DRAIN));
     put_message(&inbox, "three");
     const struct sw_report end = {.event = SW_EVENT_DISCONNECT}, last = {.event = SW_EVENT_CLOSE};
-    sw_inbox_reserve(&inbox, &end);
-    sw_inbox_put_last(&inbox, &last);
+    sw_inbox_put_reserved(&inbox, &end);
+    sw_inbox_put_final(&inbox, &last);
     size_t bytes = inbox.bytes;
     CHECK_EQ(bytes, 11 + 3 * SW_MESSAGE_OVERHEAD + 2 * sizeof(struct sw_report));
     sw_inbox_take(&inbox, &delivery);
@@ -73,8 +73,8 @@ static void reserves(void) {
     sw_inbox_init(&inbox);
     const struct sw_report lost = {.event = SW_EVENT_DISCONNECT, .will_retry = true, .attempt = 1};
     const struct sw_report given_up = {.event = SW_EVENT_ERROR, .attempt = 2};
-    sw_inbox_reserve(&inbox, &lost);
-    sw_inbox_reserve(&inbox, &given_up);
+    sw_inbox_put_reserved(&inbox, &lost);
+    sw_inbox_put_reserved(&inbox, &given_up);
     CHECK_EQ(inbox.reserve.attempt, 1);
     CHECK(!inbox.reserve.will_retry); /* what was to go on has ended */
 }

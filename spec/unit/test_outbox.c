@@ -21,16 +21,16 @@ static void admits(void) {
     struct sw_outbox outbox = {0};
     CHECK_EQ(sw_outbox_admit(&outbox, 100, 100), SW_OK);
     CHECK_EQ(sw_outbox_admit(&outbox, 101, 100), SW_TOOBIG);
-    CHECK_EQ(outbox.refused, 0); /* it will never fit: no drain is owed */
+    CHECK_EQ(outbox.refused_size, 0); /* it will never fit: no drain is owed */
     CHECK_EQ(sw_outbox_admit(&outbox, SIZE_MAX, 100), SW_TOOBIG);
     outbox.bytes = 40;
     CHECK_EQ(sw_outbox_admit(&outbox, 60 - SW_MESSAGE_OVERHEAD, 100), SW_OK);
     CHECK_EQ(sw_outbox_admit(&outbox, 0, 40 + SW_MESSAGE_OVERHEAD), SW_OK);
     CHECK_EQ(sw_outbox_admit(&outbox, 61 - SW_MESSAGE_OVERHEAD, 100), SW_FULL);
-    CHECK_EQ(outbox.refused, 61 - SW_MESSAGE_OVERHEAD);
+    CHECK_EQ(outbox.refused_size, 61 - SW_MESSAGE_OVERHEAD);
     CHECK_EQ(sw_outbox_admit(&outbox, 90, 100), SW_FULL);
     CHECK_EQ(sw_outbox_admit(&outbox, 70, 100), SW_FULL);
-    CHECK_EQ(outbox.refused, 90); /* the largest */
+    CHECK_EQ(outbox.refused_size, 90); /* the largest */
 }
 
 static void appends(void) {
@@ -58,7 +58,7 @@ static void page_sizes(void) {
     struct sw_outbox outbox = {0};
     CHECK(sw_outbox_page_size(&outbox, 10) <= 1024); /* an idle client's first page is small */
     CHECK_EQ(sw_outbox_page_size(&outbox, 1000000), 1000000);
-    outbox.run = SIZE_MAX; /* nothing was ever pinned */
+    outbox.copied_since_pin = SIZE_MAX; /* nothing was ever pinned */
     for (outbox.bytes = 1; outbox.bytes < 1u << 30; outbox.bytes *= 3) {
         CHECK(sw_outbox_page_size(&outbox, 10) <= SW_PAGE_ROOM); /* one page, however much is queued */
     }
@@ -66,7 +66,7 @@ static void page_sizes(void) {
 
 /* However much is queued, the page between two pinned messages holds what comes between them. */
 static void pages_between_pinned(void) {
-    struct sw_outbox outbox = {.bytes = 1u << 25, .run = 1u << 25};
+    struct sw_outbox outbox = {.bytes = 1u << 25, .copied_since_pin = 1u << 25};
     struct sw_pages chain = {NULL, NULL};
     CHECK_EQ(sw_outbox_page_size(&outbox, 10), SW_PAGE_ROOM);
     sw_pages_append(&chain, "pinned", 4, &SMALL);
@@ -75,20 +75,20 @@ static void pages_between_pinned(void) {
     struct sw_pool pool = full_pool(1);
     CHECK(!sw_outbox_add_page(&outbox, &pool, 10, LIMIT));
     empty_pool(&pool);
-    sw_outbox_note_need(&outbox, &pool, LIMIT);
+    sw_outbox_want_pages(&outbox, &pool, LIMIT);
     CHECK(!outbox.wants_pages);
     for (int i = 0; i < 100; i++) { /* no large message any more */
         sw_pages_append(&chain, "a few bytes", 11, &SMALL);
         sw_outbox_join(&outbox, &chain, 1000, false);
     }
     CHECK_EQ(sw_outbox_page_size(&outbox, 10), SW_PAGE_ROOM);
-    sw_outbox_note_need(&outbox, &pool, LIMIT);
+    sw_outbox_want_pages(&outbox, &pool, LIMIT);
     CHECK(outbox.wants_pages);
     sw_pages_free(&outbox.pages);
 }
 
 static void pooled_pages(void) {
-    struct sw_outbox outbox = {.run = SIZE_MAX};
+    struct sw_outbox outbox = {.copied_since_pin = SIZE_MAX};
     struct sw_pool pool = full_pool(1);
     const struct sw_page *page = pool.free.head;
     CHECK(!sw_outbox_add_page(&outbox, &pool, SW_PAGE_ROOM + 1, LIMIT));
@@ -100,16 +100,16 @@ static void pooled_pages(void) {
 
 static unsigned wanted(struct sw_outbox *outbox, const struct sw_pool *pool, size_t bytes) {
     outbox->bytes = bytes;
-    sw_outbox_note_need(outbox, pool, LIMIT);
-    return sw_outbox_needs(outbox, pool, LIMIT);
+    sw_outbox_want_pages(outbox, pool, LIMIT);
+    return sw_outbox_count_wanted_pages(outbox, pool, LIMIT);
 }
 
 static void needs(void) {
-    struct sw_outbox outbox = {.run = SIZE_MAX};
+    struct sw_outbox outbox = {.copied_since_pin = SIZE_MAX};
     struct sw_pool pool = {.count = 0};
     CHECK_EQ(wanted(&outbox, &pool, SW_PAGE_MAX - 1), 0); /* little is queued */
     CHECK_EQ(wanted(&outbox, &pool, SW_PAGE_MAX), 4);
-    CHECK_EQ(sw_outbox_needs(&outbox, &pool, LIMIT), 0);              /* asked once */
+    CHECK_EQ(sw_outbox_count_wanted_pages(&outbox, &pool, LIMIT), 0); /* asked once */
     CHECK_EQ(wanted(&outbox, &pool, LIMIT - 2 * SW_PAGE_MAX - 1), 2); /* more could not be filled */
     CHECK_EQ(wanted(&outbox, &pool, LIMIT), 0);
     CHECK_EQ(wanted(&outbox, &pool, 48 * SW_PAGE_MAX), 6);  /* the more is queued, the more */
@@ -117,27 +117,27 @@ static void needs(void) {
     pool = full_pool(3);
     CHECK_EQ(wanted(&outbox, &pool, 48 * SW_PAGE_MAX), 0); /* half of it is there */
     CHECK(sw_outbox_add_page(&outbox, &pool, 100, LIMIT));
-    CHECK_EQ(sw_outbox_needs(&outbox, &pool, LIMIT), 4);
+    CHECK_EQ(sw_outbox_count_wanted_pages(&outbox, &pool, LIMIT), 4);
     empty_pool(&pool);
     sw_pages_free(&outbox.pages);
 }
 
 static void drains(void) {
     struct sw_outbox outbox = {.bytes = 100};
-    CHECK(!sw_outbox_credit(&outbox, 50, 100)); /* nothing was refused */
+    CHECK(!sw_outbox_release(&outbox, 50, 100)); /* nothing was refused */
     outbox.bytes = 100;
     CHECK_EQ(sw_outbox_admit(&outbox, 10, 100), SW_FULL);
-    CHECK(!sw_outbox_credit(&outbox, 49, 100)); /* less than half is free */
-    CHECK(sw_outbox_credit(&outbox, 1, 100));
-    CHECK(!sw_outbox_credit(&outbox, 50, 100)); /* once */
+    CHECK(!sw_outbox_release(&outbox, 49, 100)); /* less than half is free */
+    CHECK(sw_outbox_release(&outbox, 1, 100));
+    CHECK(!sw_outbox_release(&outbox, 50, 100)); /* once */
     outbox.bytes = 100;
     CHECK_EQ(sw_outbox_admit(&outbox, 80 - SW_MESSAGE_OVERHEAD, 100), SW_FULL);
-    CHECK(!sw_outbox_credit(&outbox, 79, 100)); /* not yet what was refused */
-    CHECK(sw_outbox_credit(&outbox, 1, 100));
+    CHECK(!sw_outbox_release(&outbox, 79, 100)); /* not yet what was refused */
+    CHECK(sw_outbox_release(&outbox, 1, 100));
     outbox.bytes = 100;
     CHECK_EQ(sw_outbox_admit(&outbox, 100, 100), SW_FULL);
-    CHECK(!sw_outbox_credit(&outbox, 99, 100));
-    CHECK(sw_outbox_credit(&outbox, 1, 100)); /* an empty queue takes it */
+    CHECK(!sw_outbox_release(&outbox, 99, 100));
+    CHECK(sw_outbox_release(&outbox, 1, 100)); /* an empty queue takes it */
 }
 
 static const struct unit_test tests[] = {

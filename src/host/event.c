@@ -52,13 +52,13 @@ void sw_check_handlers(lua_State *L, const char *where, int index) {
 
 /* --- sentences ---
  *
- * Pushing may run finalizers, and these may have the client let go of its server, so what takes several pushes names a
- * copy.
+ * To push a value may run a finalizer, which may change the client's server and so free it. Functions that push several
+ * values therefore use a copy of host and port.
  */
 
-static const struct sw_ip nowhere;
+static const struct sw_ip no_address;
 
-/* Pushes "HOST port PORT", with the address in brackets where a name hides it. */
+/* Pushes "HOST port PORT"; if HOST is a name, followed by the address in parentheses. */
 static const char *push_place(lua_State *L, const struct sw_ip *ip, const struct sw_endpoint *server) {
     char address[SW_IP_TEXT];
     sw_ip_text(ip, address);
@@ -69,7 +69,7 @@ static const char *push_place(lua_State *L, const struct sw_ip *ip, const struct
 
 const char *sw_push_place(lua_State *L, const struct sw_server *server) {
     const struct sw_endpoint copy = sw_server_endpoint(server);
-    return push_place(L, &nowhere, &copy);
+    return push_place(L, &no_address, &copy);
 }
 
 static void push_sentence(lua_State *L, const struct sw_error *error, const struct sw_ip *address,
@@ -92,7 +92,7 @@ static void push_sentence(lua_State *L, const struct sw_error *error, const stru
 int sw_push_failure(lua_State *L, const struct sw_error *error, const struct sw_server *server) {
     const struct sw_endpoint copy = sw_server_endpoint(server);
     lua_pushnil(L);
-    push_sentence(L, error, &nowhere, &copy);
+    push_sentence(L, error, &no_address, &copy);
     lua_pushstring(L, sw_error_code(error));
     return 3;
 }
@@ -118,7 +118,7 @@ int sw_push_no_memory(lua_State *L) {
     return 3;
 }
 
-/* --- arguments --- */
+/* --- arguments of handlers --- */
 
 static void set_integer(lua_State *L, const char *name, uint64_t value) {
     lua_pushinteger(L, (lua_Integer)value);

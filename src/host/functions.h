@@ -1,5 +1,5 @@
-/* Every function and method that scripts call, and the file in which it is. src/sidewire.c has them in its tables, which
- * go into the module and into the metatables of its userdata.
+/* All functions and methods that scripts call, with the files that define them. src/sidewire.c puts them into the
+ * module and into the metatables.
  */
 #ifndef SW_HOST_FUNCTIONS_H
 #define SW_HOST_FUNCTIONS_H

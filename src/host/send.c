@@ -1,4 +1,4 @@
-/* Methods that accept messages. */
+/* The methods send, write and confirm. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>
@@ -25,13 +25,14 @@
 #include "host/unfit.h"
 #include "host/usable.h"
 
-/* Its framing, if it has a length prefix, could carry it. */
-static bool exceeds_limit(const struct sw_framing *framing, size_t size) {
+/* True: the length prefix can carry a message of this size, or the framing has none. So it was queue_limit that refused
+ * it. */
+static bool fits_prefix(const struct sw_framing *framing, size_t size) {
     unsigned width = sw_framing_prefix(framing->kind);
     return width == 0 || size < UINT64_C(1) << 8 * width;
 }
 
-/* size: of the message, without framing. */
+/* Pushes nil, message, code for a message that was not accepted. size: bytes of the message, without framing. */
 static int refuse_message(lua_State *L, const struct client *client, enum sw_err err, size_t size) {
     const struct sw_options *options = client->channel->options;
     LUAI_UACINT limit = (LUAI_UACINT)options->queue_limit;
@@ -39,7 +40,7 @@ static int refuse_message(lua_State *L, const struct client *client, enum sw_err
     if (err == SW_CLOSED) return sw_push_closed(L, client->server);
     if (err == SW_FULL)
         sentence = lua_pushfstring(L, "queue full: queue_limit is %I bytes; send again after the drain event", limit);
-    else if (err == SW_TOOBIG && exceeds_limit(&options->framing, size))
+    else if (err == SW_TOOBIG && fits_prefix(&options->framing, size))
         sentence =
             lua_pushfstring(L, "message too big: it has %I bytes, which with its framing exceeds queue_limit (%I)",
                             (LUAI_UACINT)size, limit);
@@ -71,8 +72,8 @@ static void refuse_piece(lua_State *L, const char *where, int index) {
 
 enum { DIGITS = 20 }; /* of the longest integer, -9223372036854775808 */
 
-/* The integer's text, as tostring has it, at the end of the buffer: ids and counts are sent often, and lua_tolstring
- * would make a string of each, at some ten times the price. */
+/* Writes the integer, as tostring does, at the end of the buffer. Ids and counts are sent often; lua_tolstring would
+ * make a Lua string of each, which takes about ten times as long. */
 static struct sw_slice write_integer(lua_Integer integer, char buffer[DIGITS]) {
     char *first = buffer + DIGITS;
     lua_Unsigned rest = integer < 0 ? -(lua_Unsigned)integer : (lua_Unsigned)integer;
@@ -112,18 +113,18 @@ static void join_pieces(lua_State *L, const char *where) {
 
 /* A message as the script gave it, with its framing. */
 struct gathered {
-    struct sw_slice pieces[SW_PIECES + 2]; /* the framing's bytes have a place before and behind */
-    size_t given;                          /* of the script's, from pieces + 1 on */
-    struct sw_slice *first;                /* with the framing ... */
-    size_t count;                          /* ... so many */
+    struct sw_slice pieces[SW_PIECES_MAX + 2]; /* the framing's bytes have a place before and behind */
+    size_t given;                              /* of the script's, from pieces + 1 on */
+    struct sw_slice *first;                    /* with the framing ... */
+    size_t count;                              /* ... so many */
     struct sw_envelope envelope;
-    char integers[SW_PIECES][DIGITS];
+    char integers[SW_PIECES_MAX][DIGITS];
 };
 
 /* Reads the pieces from index 2 on, and frames them: SW_OK, or why the framing cannot carry them. It points into itself and
  * to the strings of the Lua stack. */
 static enum sw_err gather(lua_State *L, const char *where, const struct client *client, struct gathered *message) {
-    if (lua_gettop(L) > SW_PIECES + 1) join_pieces(L, where);
+    if (lua_gettop(L) > SW_PIECES_MAX + 1) join_pieces(L, where);
     int given = lua_gettop(L) - 1;
     if (given == 0) refuse_piece(L, where, 2);
     struct sw_slice *pieces = message->pieces + 1;
@@ -158,7 +159,7 @@ static enum sw_err send_pinned(lua_State *L, const struct client *client, struct
                                uint64_t *id) {
     sw_pins_push(L);
     struct sw_pages completions = sw_engine_take_completions(client->context->engine);
-    sw_pins_end(L, &completions); /* so that a script that only sends releases its pinned strings */
+    sw_pins_end(L, &completions); /* ends old pins also for a script that only sends */
     message->pin = sw_pin_make(L, index);
     enum sw_err failed = sw_channel_send(client->channel, message, id);
     if (failed != SW_OK) sw_pin_end(L, message->pin);
@@ -171,15 +172,16 @@ static enum sw_err send_pinned(lua_State *L, const struct client *client, struct
  * @module sidewire.core
  */
 
-/*** Queues one message; never waits. Possible at any time before close, also without a connection. Of a large message,
- * the largest piece (of 16 KiB and more) is not copied: the string itself is kept until that is finished or lost.
+/*** Queues one message; never waits. It works at any time before close, also without a connection. The largest piece is
+ * not copied if it has 16 KiB or more: the client refers to the string until the message is finished or lost.
  * @function client:send
- * @tparam string|number ... pieces, which form one message; the framing is added
+ * @tparam string|number ... pieces that together form one message; send adds the framing
  * @treturn[1] integer the message's id
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EFULL (drain follows), ETOOBIG, EFRAME, ECLOSED, EFORKED, ENOMEM; nothing was queued
- * @raise a piece that is no string or number; no piece
+ * @treturn[2] string code: EFULL (a drain event follows), ETOOBIG, EFRAME, ECLOSED, EFORKED, ENOMEM; nothing was
+ * queued
+ * @raise a piece that is neither string nor number; no piece
  */
 int sw_method_send(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
@@ -248,8 +250,8 @@ int sw_method_send_once(lua_State *L) {
  * @treturn[1] integer an id, like a message's
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EFULL (drain follows), ETOOBIG, EFRAME (no bytes), ECLOSED, EFORKED, ENOMEM
- * @raise bytes is no string or number
+ * @treturn[2] string code: EFULL (a drain event follows), ETOOBIG, EFRAME (no bytes), ECLOSED, EFORKED, ENOMEM
+ * @raise bytes is neither string nor number
  */
 int sw_method_write(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
@@ -267,15 +269,16 @@ int sw_method_write(lua_State *L) {
     return push_id(L, id);
 }
 
-/*** Messages up to id need no replay any more: the peer's program has said that it has them. For retain =
- * "unconfirmed"; to confirm what is confirmed already does nothing.
+/*** Confirms messages up to id: the peer's program has said that it has them, so they are not sent again. For retain =
+ * "unconfirmed". To confirm a message twice does nothing.
  * @function client:confirm
  * @tparam integer|string id
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EINVAL (ids may come from peers: this one was never handed over), ECLOSED, EFORKED
- * @raise id is no whole number; another retain
+ * @treturn[2] string code: EINVAL (no connection was given this message; not misuse, because peers may send ids),
+ * ECLOSED, EFORKED
+ * @raise id is not a whole number; another retain
  */
 int sw_method_confirm(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
