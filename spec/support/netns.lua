@@ -12,9 +12,9 @@
 --     ]]
 --     netns.run(text, { delay = 0.15 })           -- each packet takes so many seconds, each way
 --
--- Network namespaces joined by veth, or by spec/support/delay.c, which delays. They are private to the processes of one run, and go with the last of these,
--- whatever happens: nothing is to be cleaned up, and the machine's own network never knows. Users who are not root need
--- a system that lets them have user namespaces.
+-- Network namespaces joined by veth, or by spec/support/delay.c, which delays. They are private to the processes of
+-- one run, and go with the last of these, whatever happens: nothing is to be cleaned up, and the machine's own network
+-- never knows. Users who are not root need a system that lets them have user namespaces.
 
 local Server = require "spec.support.server" -- to find programs
 
@@ -94,8 +94,8 @@ function netns.missing(options)
 end
 
 --- Runs Lua text on the near machine, while a peer records on the far one.
--- @tparam[opt] table options delay, seconds that a packet takes each way; peer, more arguments of its command line; limit,
--- seconds for what hangs
+-- @tparam[opt] table options delay, seconds that a packet takes each way; peer, more arguments of its command line;
+-- limit, seconds for what hangs
 -- @return what it printed; raises when it fails
 function netns.run(text, options)
   options = options or {}
