@@ -105,8 +105,8 @@ enum { SW_LOOKUPS_MAX = 4 /* of a process at once: each is a thread */ };
 /* A connection that held so long was good: the backoff starts anew. */
 #define SW_GOOD_AFTER 5.0
 
-/* After the peer's FIN, or an error, so long, and two round trips, for acknowledgements, before anything is called lost:
- * enough that 600 restarts of a draining server lost nothing. Longer: a reconnect waits longer. */
+/* After the peer's FIN, or an error, and after each acknowledgement that comes then, so long, and two round trips, for
+ * (more) acknowledgements, before anything is called lost: enough that 600 restarts of a draining server lost nothing. Longer: a reconnect waits longer. */
 #define SW_ACK_WAIT 0.2
 
 /* How often acknowledgements are asked for while a connection ends, at first and later: there is no event for them. Less:

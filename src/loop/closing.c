@@ -12,7 +12,7 @@ void sw_closing_flush(struct closing *closing, double deadline) {
 void sw_closing_drain(struct closing *closing, double now, double deadline) {
     closing->phase = CLOSING_DRAIN;
     closing->began = now;
-    closing->deadline = deadline;
+    closing->deadline = closing->latest = deadline;
     closing->acked_since = 0;
 }
 

@@ -25,6 +25,7 @@ struct closing {
     enum closing_phase phase;
     double began;       /* sw_clock: the drain */
     double deadline;    /* sw_clock: it is over then, whatever is missing */
+    double latest;      /* sw_clock: DRAIN: acknowledgements that come may move the deadline, but not beyond this */
     double acked_since; /* sw_clock: DRAIN: the peer's TCP has everything since then; 0: it has not */
 };
 

@@ -30,8 +30,9 @@ struct stream {
     struct tx tx;
     struct rx rx;
     struct closing closing;
-    bool is_awaited; /* another connection is to follow as soon as what was sent is acknowledged */
+    bool is_awaited;       /* another connection is to follow as soon as what was sent is acknowledged */
     struct sw_error cause; /* why the connection ends, or has ended */
+    uint64_t acked;        /* while it drains: bytes that the peer's TCP had at the last look */
 };
 
 void sw_stream_init(struct stream *stream, struct common *common, void (*on_change)(struct stream *stream));
