@@ -63,6 +63,10 @@ describe("on a link", function()
     run { way = "ours", delay = 0.15, ends = 1, clients = 1, linger = 5 }
   end)
 
+  it("of 150 ms round trip, a peer that ends while the system holds a lot costs no message and repeats none", function()
+    run { way = "theirs-bulk", delay = 0.075, ends = 1, clients = 2, linger = util.choose(2, 10) }
+  end)
+
   it("that is cut in the middle of our end: it takes no longer than its linger, and the fates are true", function()
     run { way = "ours-cut", delay = 0.15, ends = 1, linger = 1 }
   end)

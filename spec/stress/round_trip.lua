@@ -7,6 +7,7 @@
 -- The ways, which spec/support/round_trip.lua describes, are all of
 --
 --   ours theirs            orderly ends: nothing is lost, nothing is received twice
+--   theirs-bulk            the same for four clients with a lot to send, each of which sees some ends
 --   ours-cut theirs-cut    the wire is cut in the middle of the ends, and mended when all are over. Not on the link of
 --                          0 ms; each client ends once
 --
@@ -15,7 +16,7 @@
 
 local usage = require "spec.support.usage"
 
-local ALL = { "ours", "theirs", "ours-cut", "theirs-cut" }
+local ALL = { "ours", "theirs", "theirs-bulk", "ours-cut", "theirs-cut" }
 
 local arguments = { table.unpack(arg) }
 local ends = math.tointeger(tonumber(arguments[1])) and math.tointeger(tonumber(table.remove(arguments, 1))) or 200
@@ -35,9 +36,10 @@ local CLIENTS = math.min(ends, 25)
 local failed = false
 
 local function try(way, delay)
-  local is_cut = way:find "-cut$"
+  local is_cut, is_bulk = way:find "-cut$", way:find "-bulk$"
   local ok, said = pcall(round_trip.run, {
-    way = way, delay = delay, clients = is_cut and ends or CLIENTS, ends = is_cut and 1 or math.ceil(ends / CLIENTS),
+    way = way, delay = delay, clients = is_bulk and 2 or is_cut and ends or CLIENTS,
+    ends = (is_cut or is_bulk) and 1 or math.ceil(ends / CLIENTS),
     linger = 2, margin = util.choose(0.5, 10), limit = 600,
   })
   print((said:gsub("\n$", "")))

@@ -13,7 +13,9 @@
 --   ours-cut     half of COUNT messages are acknowledged; then as many again and disconnect(linger), a bit later for
 --                each next client, and when a quarter have ended the wire is cut. It is mended when all have ended, and
 --                they connect again
---   theirs-cut   the peer ends as above, a bit later for each next client, and the wire is cut and mended likewise
+--   theirs-bulk  the peer sends its FIN when it has read the first bytes, and reads on to the other one, until each
+--                client has sent all of BULK messages, so that the system always holds more than a round trip carries
+--   theirs-cut   the peer ends as in theirs, a bit later for each next client, and the wire is cut and mended likewise
 --
 -- It raises when something is wrong: lost or received twice (without a cut); neither received nor reported lost;
 -- reported unsent, yet received; a count of stats() that is another; an end by us that takes longer than linger and
@@ -30,6 +32,7 @@ local round_trip = {}
 
 local COUNT = 50 -- messages of an end; any so many in a row have as many bytes
 local RETAINED = { "unsent", "unacked" }
+local BULK = 600 -- messages
 local STALL = 1 -- seconds, when the wire is cut while messages are under way
 local FRAME = 0.005 -- seconds
 
@@ -38,8 +41,11 @@ local message = numbered.maker(function(n) return n % COUNT * 20 + 12 - #tostrin
 -- Tells the peer's streams apart.
 local function greeting(number) return ("client %05d"):format(number) end
 
---- Bytes that the peer has read of a connection after its greeting and COUNT messages.
-round_trip.BYTES = #greeting(1) + 1 + #numbered.lines(message, 1, COUNT)
+-- Way -> bytes of a connection after which the peer ends it.
+local HEAD = #greeting(1) + 1
+local FINISH_AFTER = { ["theirs-bulk"] = HEAD + 1 }
+FINISH_AFTER.theirs = HEAD + #numbered.lines(message, 1, COUNT)
+FINISH_AFTER["theirs-cut"] = FINISH_AFTER.theirs
 
 -- --- clients ---
 
@@ -47,8 +53,10 @@ local Run = {}
 Run.__index = Run
 
 local function new_run(number, retain, options)
-  local self = setmetatable({ number = number, retain = retain, options = options, accepted = 0, codes = {} }, Run)
-  self.is_eager, self.longest = number // #RETAINED % 2 == 0, 0
+  local self = setmetatable({
+    number = number, retain = retain, options = options, accepted = 0, codes = {}, longest = 0,
+    is_eager = number // #RETAINED % 2 == 0,
+  }, Run)
   self.client = sidewire.new {
     host = netns.HOST, port = netns.PORT, retain = retain, greeting = greeting(number), linger = options.linger,
     reconnect = 0.02, connect_timeout = options.is_cut and STALL or 10, stall_timeout = options.is_cut and STALL or 30,
@@ -60,7 +68,10 @@ local function new_run(number, retain, options)
     end,
     disconnect = function(_, _, code) table.insert(self.codes, code) end,
     message = function() end,
-    error = function(_, why) error("no error can come: " .. why) end,
+    error = function(_, why, code) -- the peer has ended it when we are about to
+      if not (options.is_theirs and code == "ECLOSED") then error("no error can come: " .. why) end
+      table.insert(self.codes, code)
+    end,
   }
   return self
 end
@@ -109,7 +120,8 @@ function Run:disconnect()
   self:await_ends(ended + 1)
   local seconds = socket.gettime() - began
   self.longest = math.max(self.longest, seconds)
-  assert(self.codes[ended + 1] == "ECLOSED", self.codes[ended + 1])
+  local code = self.codes[ended + 1]
+  assert(code == "ECLOSED" or self.options.is_theirs and code == "EPEER", code)
   assert(seconds <= self.options.linger + self.options.margin, ("an end took %.2f s"):format(seconds))
 end
 
@@ -161,16 +173,25 @@ function ways.theirs(run)
   run:disconnect()
 end
 
+ways["theirs-bulk"] = function(run)
+  run:connect()
+  run:send(BULK)
+  run:await_finished()
+  run:await_connected()
+  run:disconnect()
+end
+
 local started -- when all clients had come so far; nil before that
 local waiting = 0
 
--- Goes on together with all others, but each a bit later than the one before: all within four delays.
+-- Goes on together with all others, but each a bit later than the one before: all within two round trips, and the time
+-- that a cut takes.
 function Run:start_in_turn()
   waiting = waiting + 1
   if waiting == #RETAINED * self.options.clients then started = socket.gettime() end
   self:await("started", function() return started end)
   local turn = (self.number - 1) / (#RETAINED * self.options.clients)
-  self:await("its turn", function() return socket.gettime() >= started + turn * 4 * self.options.delay end)
+  self:await("its turn", function() return socket.gettime() >= started + turn * (0.2 + 4 * self.options.delay) end)
 end
 
 ways["ours-cut"] = function(run)
@@ -280,7 +301,7 @@ local function tell(retain, runs, readers)
   local longest = 0
   for number, run in ipairs(runs) do
     if run.retain == retain then
-      sum.ends = sum.ends + run.options.ends
+      sum.ends = sum.ends + #run.codes
       sum.accepted = sum.accepted + run.accepted
       sum.unsent = sum.unsent + run.losses.unsent:count()
       sum.unknown = sum.unknown + run.losses.unknown:count()
@@ -331,13 +352,13 @@ end
 -- netns.run
 -- @treturn string two lines of COLUMNS; raises when something is wrong
 function round_trip.run(options)
-  local is_theirs = options.way:find "^theirs"
+  local finish_after = FINISH_AFTER[options.way]
   local text = ([[require("spec.support.round_trip").go {
-    way = %q, delay = %g, ends = %d, clients = %d, linger = %g, margin = %g, is_cut = %s,
+    way = %q, delay = %g, ends = %d, clients = %d, linger = %g, margin = %g, is_cut = %s, is_theirs = %s,
   }]]):format(options.way, options.delay, options.ends, options.clients, options.linger, options.margin,
-    options.way:find "-cut$" ~= nil)
+    options.way:find "-cut$" ~= nil, finish_after ~= nil)
   return netns.run(text, {
-    delay = options.delay, limit = options.limit, peer = is_theirs and "--finish-after " .. round_trip.BYTES,
+    delay = options.delay, limit = options.limit, peer = finish_after and "--finish-after " .. finish_after,
   })
 end
 
