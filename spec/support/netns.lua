@@ -5,6 +5,8 @@
 --     local missing = netns.missing()             -- nil, or why there can be none here
 --     local said = netns.run("spec.ends.scripts.wire", "is_cut", 2)
 --
+--     netns.run({ delay = 0.15 }, "spec...", ...)  -- each packet takes so many seconds, each way
+--
 -- That function then does
 --
 --     local client = sidewire.new { host = netns.HOST, port = netns.PORT }
@@ -12,7 +14,7 @@
 --     netns.mend()
 --     netns.execute "ip netns exec far ..."     -- anything else
 --
--- Network namespaces joined by veth. They are private to the processes of one run, and go with the last of these,
+-- Network namespaces joined by veth, or by spec/support/delay.c, which delays. They are private to the processes of one run, and go with the last of these,
 -- whatever happens: nothing is to be cleaned up, and the machine's own network never changes. Users other than root
 -- need a system that lets them have user namespaces.
 
@@ -29,28 +31,39 @@ local netns = {
 local LIMIT = 60 -- seconds, for what hangs
 
 -- Runs spec/support/netns.sh, with a command for the near machine.
-local function unshare(...)
+local function unshare(options, ...)
   local root = shell.output "id -u" == "0\n"
   local namespaces = ("unshare %s --net --mount"):format(root and "" or "--map-root-user")
-  local words = shell.words(netns.HOST, netns.PORT, netns.RECORD, Peer.program, ...)
-  return shell.run(("PATH=$PATH:/usr/sbin:/sbin timeout -k 5 %d %s sh spec/support/netns.sh %s"):format(LIMIT,
-    namespaces, words))
+  local delay = options.delay and ("%s/delay wire far %g"):format(build.PATH, options.delay * 1000) or ""
+  local words = shell.words(netns.HOST, netns.PORT, netns.RECORD, Peer.program, options.peer or "", delay, ...)
+  return shell.run(("PATH=$PATH:/usr/sbin:/sbin timeout -k 5 %d %s sh spec/support/netns.sh %s"):format(
+    options.limit or LIMIT, namespaces, words))
 end
 
---- Why there are no namespaces here: a sentence, or nil when there are.
-function netns.missing()
+--- Why there are no namespaces here, or none that are joined as the options say: a sentence, or nil when there are.
+-- @tparam[opt] table options those of netns.run
+function netns.missing(options)
   for _, program in ipairs { "ip", "nft", "unshare" } do
     if not Server.find(program) then return ("%s is not installed (`make setup`)"):format(program) end
   end
-  local said, status = unshare()
-  if status ~= 0 then return "this system gives us no network namespaces: " .. said:match "^%s*(.-)%s*$" end
+  local said, status = unshare(options or {})
+  if status ~= 0 then return "this system gives us no such network namespaces: " .. said:match "^%s*(.-)%s*$" end
 end
 
 --- Calls a function of a module on the near machine with arguments, numbers, while a peer records on the far one.
+-- @tparam[opt] table options delay, seconds that a packet takes each way; peer, more arguments of its command line;
+-- limit, seconds for what hangs
 -- @return what it printed; raises when it fails
-function netns.run(module, name, ...)
-  local call = ("require(%q)[%q](%s)"):format(module, name, table.concat({ ... }, ", "))
-  local said, status = unshare(("exec %s -e %s"):format(build.LUA, shell.quote(call)))
+function netns.run(options, ...)
+  if type(options) == "string" then return netns.run({}, options, ...) end
+  local module, name = ...
+  local call = ("require(%q)[%q](%s)"):format(module, name, table.concat({ select(3, ...) }, ", "))
+  return netns.run_text(options, call)
+end
+
+--- The same for a text.
+function netns.run_text(options, text)
+  local said, status = unshare(options, ("exec %s -e %s"):format(build.LUA, shell.quote(text)))
   if status ~= 0 then error(("exit status %d\n%s"):format(status, said), 2) end
   return said
 end
@@ -66,13 +79,24 @@ local function on_both(command)
   netns.execute(("%s && ip netns exec far %s"):format(command, command))
 end
 
---- From now on whatever arrives on the wire, at either end, is dropped.
+-- Returns false when nothing delays.
+local function tell_delay(signal, answer)
+  local file <close> = io.open "/run/delay.pid"
+  if not file then return false end
+  netns.execute(("kill -%s %d; until tail -n 1 /run/delay | grep -qx %s; do sleep 0.005; done"):format(signal,
+    file:read "n", answer))
+  return true
+end
+
+--- From now on whatever arrives on the wire, at either end, is dropped, and so is what is on its way.
 function netns.cut()
+  if tell_delay("USR1", "cut") then return end
   on_both "nft 'table inet cut { chain arriving { type filter hook prerouting priority 0; iifname wire drop; }; }'"
 end
 
 --- Ends a cut.
 function netns.mend()
+  if tell_delay("USR2", "mended") then return end
   on_both "nft delete table inet cut"
 end
 

@@ -112,14 +112,15 @@ enum { SW_LOOKUPS_MAX = 4 /* name lookups of a process at once: each has a threa
 /* After a connection that lasted this long, the reconnect delay starts again at its first value. */
 #define SW_GOOD_AFTER 5.0
 
-/* After the peer's FIN, or an error, so long, and two round trips, for acknowledgements, before anything is called lost:
- * enough that 600 restarts of a draining server lost nothing. Longer: a reconnect waits longer. */
+/* After the peer's FIN, or an error, and after each acknowledgement that comes then, so long, and two round trips, for
+ * further acknowledgements, before anything is called lost: enough that 600 restarts of a draining server lost nothing.
+ * Longer: a reconnect waits longer. */
 #define SW_ACK_WAIT 0.2
 
 /* How often acknowledgements are asked for while a connection ends, at first and later: there is no event for them. Less:
  * the end is seen sooner, at a system call each time. */
-#define SW_DRAIN_STEP 0.005F
-#define SW_DRAIN_STEP_MAX 0.05F
+#define SW_DRAIN_STEP 0.005
+#define SW_DRAIN_STEP_MAX 0.05
 
 /* When nobody is left to hear of it, so long for the peer's own end after it has acknowledged everything. Longer: a script
  * takes longer to end, and fewer peers that still work are reset. */

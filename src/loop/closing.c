@@ -13,8 +13,8 @@ void sw_closing_flush(struct closing *closing, double deadline) {
 
 void sw_closing_drain(struct closing *closing, double deadline) {
     closing->phase = CLOSING_DRAIN;
-    closing->step = SW_DRAIN_STEP;
-    closing->deadline = deadline;
+    closing->looks = 0;
+    closing->deadline = closing->latest = deadline;
     closing->acked_since = 0;
 }
 
@@ -24,9 +24,8 @@ static bool is_peer_done(const struct closing *closing, struct closing_facts fac
            (facts.is_unheard && now - closing->acked_since >= SW_UNHEARD_END);
 }
 
-/* No event tells of acknowledgements. They are asked for often at first: most ends are short. */
 static void drain(struct closing *closing, struct closing_facts facts, double now) {
-    closing->step = fminf(closing->step * 1.125F, SW_DRAIN_STEP_MAX);
+    if (closing->looks < UINT16_MAX) closing->looks++;
     if (facts.all_acked && closing->acked_since == 0) closing->acked_since = now;
     if (facts.all_acked && is_peer_done(closing, facts, now)) sw_closing_end(closing);
 }
@@ -41,9 +40,14 @@ enum closing_phase sw_closing_next(struct closing *closing, struct closing_facts
     return closing->phase;
 }
 
+/* No event tells of acknowledgements. They are asked for often at first: most ends are short. */
+static double step(const struct closing *closing) {
+    return fmin(SW_DRAIN_STEP + closing->looks * SW_DRAIN_STEP / 8, SW_DRAIN_STEP_MAX);
+}
+
 double sw_closing_wait(const struct closing *closing, double now) {
     if (closing->phase != CLOSING_FLUSH && closing->phase != CLOSING_DRAIN) return -1;
     double left = closing->deadline - now;
-    if (closing->phase == CLOSING_DRAIN) left = fmin(left, (double)closing->step);
+    if (closing->phase == CLOSING_DRAIN) left = fmin(left, step(closing));
     return left > 0 ? left : 0;
 }

@@ -11,6 +11,7 @@
 #define SW_LOOP_CLOSING_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/tunables.h"
 
@@ -25,8 +26,10 @@ struct closing {
     enum closing_phase phase : 8;
     bool half_closes : 1; /* NOT: our FIN is due when all up to the fence is sent, though the connection goes on */
     bool is_awaited : 1;  /* another connection is to follow as soon as what was sent is acknowledged */
-    float step;           /* DRAIN: seconds until acknowledgements are asked for again */
+    uint16_t looks;       /* DRAIN: how often acknowledgements were asked for */
+    uint32_t acked;       /* DRAIN: bytes that the peer's TCP had then: the lower bits */
     double deadline;      /* sw_clock: it is over then, whatever is missing */
+    double latest;        /* sw_clock: DRAIN: acknowledgements that come may move the deadline, but not beyond this */
     double acked_since;   /* sw_clock: DRAIN: the peer's TCP has everything since then; 0: it has not */
 };
 

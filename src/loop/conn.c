@@ -44,7 +44,7 @@ static void show(struct conn *conn) {
 
 /* The timer runs out in so many seconds, or at the deadline of an end without a connection. */
 static void set_timer(struct conn *conn, double seconds) {
-    if (is_delivering(conn)) seconds = fmin(seconds, fmax(conn->deadline - sw_clock(), 0));
+    if (is_delivering(conn)) seconds = fmin(seconds, fmax(sw_stream_deadline(&conn->stream) - sw_clock(), 0));
     if (seconds < INFINITY) sw_reactor_set_timer(conn->common.reactor, &conn->timer, seconds);
 }
 
@@ -143,7 +143,7 @@ static struct conn_facts facts(const struct conn *conn, const struct sw_server *
         .may_retry = may_retry(conn),
         .has_place = !is_heard(conn) || sw_channel_can_report(conn->common.channel),
         .needs_place = conn->needs_place,
-        .may_deliver = sw_clock() < conn->deadline && sw_tx_has_rest(&conn->stream.tx, conn->fence),
+        .may_deliver = sw_clock() < sw_stream_deadline(&conn->stream) && sw_tx_has_rest(&conn->stream.tx, conn->fence),
     };
 }
 
@@ -155,7 +155,7 @@ static enum conn_step next_step(const struct conn *conn, enum conn_event event) 
 static void set_end(struct conn *conn, uint64_t fence, double linger) {
     sw_tx_take(&conn->stream.tx); /* to know whether there is something to deliver */
     conn->fence = fence;
-    conn->deadline = sw_clock() + linger;
+    if (!sw_stream_is_open(&conn->stream)) sw_stream_set_deadline(&conn->stream, sw_clock() + linger);
 }
 
 static void look_at_dialer(struct conn *conn);
@@ -243,7 +243,7 @@ static void attempt_failed(struct conn *conn, struct sw_error error) {
 
 /* There is a connection at last, on which to deliver what was accepted before the command. */
 static void finish_delivery(struct conn *conn) {
-    double left = conn->deadline - sw_clock();
+    double left = sw_stream_deadline(&conn->stream) - sw_clock();
     set_state(conn, CONN_CLOSING);
     conn->cause = closed();
     sw_stream_flush(&conn->stream, conn->fence, fmax(left, 0), conn->goal == GOAL_CLOSE);
@@ -608,7 +608,7 @@ static void end_late(struct conn *conn) {
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     (void)ev, (void)events;
     struct conn *conn = timer->data;
-    if (is_delivering(conn) && sw_clock() >= conn->deadline) {
+    if (is_delivering(conn) && sw_clock() >= sw_stream_deadline(&conn->stream)) {
         end_late(conn);
     } else if (conn->state == CONN_WAITING) {
         attempt(conn);

@@ -42,7 +42,6 @@ struct conn {
     struct sw_reconnect reconnect;
     struct sw_error cause; /* why the connection, or attempt, ended */
     double since;          /* sw_clock: OPEN: when it was ready; WAITING: when the last attempt failed */
-    double deadline;       /* sw_clock: when the linger of the last disconnect or close command is over */
     uint64_t fence;        /* no message after this one is meant for the connection that such a command, or a shutdown
                               command, waits for */
     ev_timer timer;        /* WAITING: until the next attempt; CLOSING: until the stream is to be looked at; DIALING,

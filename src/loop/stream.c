@@ -10,10 +10,24 @@
 
 /* --- how it ends --- */
 
+/* Seconds for acknowledgements that are under way. */
+static double ack_wait(const struct stream *stream) {
+    return SW_ACK_WAIT + 2 * sw_socket_round_trip(stream->transport.fd);
+}
+
+/* The kernel may hold more than one round trip carries: as long as acknowledgements come, more are waited for. */
+static void look_at_acks(struct stream *stream) {
+    struct closing *closing = &stream->closing;
+    sw_tx_sample(&stream->tx);
+    if ((uint32_t)stream->tx.acked == closing->acked) return;
+    closing->acked = (uint32_t)stream->tx.acked;
+    closing->deadline = fmax(closing->deadline, fmin(sw_clock() + ack_wait(stream), closing->latest));
+}
+
 /* While it drains, the kernel is asked for them. */
 static struct closing_facts gather_facts(struct stream *stream) {
     bool drains = sw_stream_phase(stream) == CLOSING_DRAIN;
-    if (drains) sw_tx_sample(&stream->tx);
+    if (drains) look_at_acks(stream);
     return (struct closing_facts){
         .all_sent = stream->tx.status == TX_SENT,
         .peer_ended = stream->rx.status == RX_ENDED,
@@ -28,18 +42,15 @@ static void shut_down(struct stream *stream) {
     stream->transport.table->shut_down(&stream->transport);
 }
 
-/* Within the linger, also for the end that was not ours: seconds for acknowledgements that are under way. */
-static double ack_wait(const struct stream *stream) {
-    double seconds = SW_ACK_WAIT + 2 * sw_socket_round_trip(stream->transport.fd);
-    return fmin(seconds, stream->tx.common->channel->options->linger);
-}
-
-/* The kernel refuses our bytes, or the peer has ended: what it sent before is still to be read. */
+/* The kernel refuses our bytes, or the peer has ended: what it sent before is still to be read. All of it within the
+ * linger, also where the end was not ours. */
 static void begin_drain(struct stream *stream, struct sw_error cause) {
-    double deadline = sw_clock() + ack_wait(stream);
-    if (sw_stream_phase(stream) != CLOSING_NOT) deadline = fmin(deadline, stream->closing.deadline);
+    double now = sw_clock(), latest = now + stream->tx.common->channel->options->linger;
+    if (sw_stream_phase(stream) != CLOSING_NOT) latest = fmin(latest, stream->closing.deadline);
     stream->cause = cause;
-    sw_closing_drain(&stream->closing, deadline);
+    stream->closing.acked = (uint32_t)stream->tx.acked;
+    sw_closing_drain(&stream->closing, latest);
+    stream->closing.deadline = fmin(now + ack_wait(stream), latest);
     shut_down(stream);
 }
 
@@ -122,8 +133,10 @@ static struct sw_error closed(void) { return sw_error_make(SW_CLOSED, SW_STAGE_C
 
 /* The newest command's linger counts, but a connection that ends by itself is not kept for it. */
 static void set_deadline(struct stream *stream, double deadline) {
+    struct closing *closing = &stream->closing;
     bool is_ours = stream->cause.err == SW_CLOSED;
-    stream->closing.deadline = is_ours ? deadline : fmin(deadline, stream->closing.deadline);
+    closing->latest = is_ours ? deadline : fmin(deadline, closing->latest);
+    closing->deadline = is_ours ? deadline : fmin(deadline, closing->deadline);
 }
 
 void sw_stream_flush(struct stream *stream, uint64_t fence, double linger, bool is_final) {

@@ -78,7 +78,10 @@ void sw_stream_await(struct stream *stream);
  * socket is closed, and rest->table NULL. */
 void sw_stream_close(struct stream *stream, bool is_final, struct sw_report *report, struct sw_transport *rest);
 
-/* sw_clock: until when it may linger then. */
+/* sw_clock: when its end is over, at the latest. Without a connection, for the owner: when the linger is over. */
 static inline double sw_stream_deadline(const struct stream *stream) { return stream->closing.deadline; }
+static inline void sw_stream_set_deadline(struct stream *stream, double deadline) {
+    stream->closing.deadline = deadline;
+}
 
 #endif
