@@ -80,14 +80,17 @@ enum sw_err sw_assembly_feed(struct sw_assembly *assembly, const struct sw_frami
     return SW_OK;
 }
 
+/* When memory failed in the middle, the pages may hold less than was counted, or more. */
 struct sw_partial *sw_assembly_copy_partial(const struct sw_assembly *assembly) {
-    struct sw_partial *copy = malloc(sizeof *copy + assembly->partial_bytes);
+    size_t room = assembly->partial_bytes;
+    struct sw_partial *copy = malloc(sizeof *copy + room);
     if (copy == NULL) return NULL;
-    unsigned char *end = copy->bytes;
-    copy->size = assembly->partial_bytes;
-    for (const struct sw_page *page = assembly->partial.head; page != NULL; page = page->next) {
-        memcpy(end, page->bytes, page->used);
-        end += page->used;
+    copy->size = 0;
+    for (const struct sw_page *page = assembly->partial.head; page != NULL && room > 0; page = page->next) {
+        size_t size = page->used < room ? page->used : room;
+        memcpy(copy->bytes + copy->size, page->bytes, size);
+        copy->size += size;
+        room -= size;
     }
     return copy;
 }
