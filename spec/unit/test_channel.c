@@ -23,7 +23,7 @@ enum { HAMMER = 300000, ROUNDS = 200 };
 
 #define LONG 60.0 /* seconds; met only by what hangs */
 
-static const struct sw_source SMALL = {.expected = 0};
+static const struct sw_page_source SMALL = {.expected = 0};
 static struct sw_pages none;
 
 static struct sw_pool full_pool(unsigned count) {
@@ -61,8 +61,8 @@ static void appends(void) {
     const struct sw_slice pieces[] = {{"a", 1}, {"", 0}, {"bcd", 3}};
     CHECK_EQ(sw_outbox_room(&outbox), 0);
     struct sw_pages chain = {NULL, NULL};
-    sw_pages_append(&chain, "first", 5, &(struct sw_source){.expected = 10});
-    sw_pages_end(&chain, &SMALL, SW_END_LOOSE);
+    sw_pages_append(&chain, "first", 5, &(struct sw_page_source){.expected = 10});
+    sw_pages_end_message(&chain, &SMALL, SW_END_UNFRAMED);
     CHECK_EQ(sw_outbox_join(&outbox, &chain, 5, false), 42);
     CHECK(sw_outbox_room(&outbox) >= 4);
     CHECK_EQ(sw_outbox_append(&outbox, pieces, 3, 0), 43);
@@ -70,8 +70,8 @@ static void appends(void) {
     const struct sw_page *page = outbox.pages.head;
     CHECK(memcmp(page->data, "firstabcd", 9) == 0);
     CHECK_EQ(page->ends, 2);
-    CHECK(sw_page_end_at(page, 0) == 5 && sw_page_loose_at(page, 0));
-    CHECK(sw_page_end_at(page, 1) == 9 && !sw_page_loose_at(page, 1));
+    CHECK(sw_page_end_at(page, 0) == 5 && sw_page_is_unframed_at(page, 0));
+    CHECK(sw_page_end_at(page, 1) == 9 && !sw_page_is_unframed_at(page, 1));
     sw_pages_free(&outbox.pages);
 }
 
@@ -174,7 +174,7 @@ static struct sw_report *new_report(enum sw_event event) {
 static void put_message(struct sw_inbox *inbox, const char *text) {
     struct sw_pages chain = {NULL, NULL};
     sw_pages_append(&chain, text, strlen(text), &SMALL);
-    sw_pages_end(&chain, &SMALL, 0);
+    sw_pages_end_message(&chain, &SMALL, 0);
     sw_inbox_put(inbox, &chain, 1, strlen(text) + SW_MESSAGE_OVERHEAD);
 }
 
@@ -583,8 +583,8 @@ static size_t drip(struct sw_channel *channel, size_t size, size_t count) {
         size_t at_once = size < 50 ? 1 + i % 30 : 1;
         struct sw_pages pages = {NULL, NULL};
         for (size_t k = 0; k < at_once; k++)
-            CHECK(sw_pages_append(&pages, bytes, size, &(struct sw_source){.expected = size + 1}) &&
-                  sw_pages_end(&pages, &SMALL, 0));
+            CHECK(sw_pages_append(&pages, bytes, size, &(struct sw_page_source){.expected = size + 1}) &&
+                  sw_pages_end_message(&pages, &SMALL, 0));
         sw_channel_post_messages(channel, &pages, at_once, at_once * (size + SW_MESSAGE_OVERHEAD));
     }
     size_t memory = 0;

@@ -6,7 +6,7 @@ struct sw_message sw_cursor_spread_message(const struct sw_cursor *cursor) {
     const struct sw_page *page = cursor->pages.head;
     size_t size = page->used - cursor->offset;
     for (page = page->next; page->ends == 0; page = page->next) size += page->used;
-    return (struct sw_message){.size = size + sw_page_end_at(page, 0), .loose = sw_page_loose_at(page, 0)};
+    return (struct sw_message){.size = size + sw_page_end_at(page, 0), .loose = sw_page_is_unframed_at(page, 0)};
 }
 
 void sw_cursor_copy(const struct sw_cursor *cursor, size_t from, size_t size, void *to) {

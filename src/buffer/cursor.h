@@ -21,7 +21,7 @@ struct sw_cursor {
 struct sw_message {
     size_t size;
     const unsigned char *bytes; /* NULL: it runs over several pages, see sw_cursor_copy */
-    bool loose;                 /* SW_END_LOOSE is set */
+    bool loose;                 /* SW_END_UNFRAMED is set */
 };
 
 /* For sw_cursor_message: the next message, which ends in a page behind the first. */
@@ -34,7 +34,7 @@ static inline struct sw_message sw_cursor_message(const struct sw_cursor *cursor
     return (struct sw_message){
         .size = sw_page_end_at(page, cursor->index) - cursor->offset,
         .bytes = page->data + cursor->offset,
-        .loose = sw_page_loose_at(page, cursor->index),
+        .loose = sw_page_is_unframed_at(page, cursor->index),
     };
 }
 

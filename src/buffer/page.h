@@ -34,7 +34,7 @@ enum { SW_MESSAGE_OVERHEAD = 8 };
 
 /* Set in a boundary of bytes whose first part may be of use to the peer (raw framing, write()): cut in the middle, they
  * may have been used, and must not be sent again as if they had not. */
-#define SW_END_LOOSE 0x80000000u
+#define SW_END_UNFRAMED 0x80000000u
 
 struct sw_page {
     struct sw_page *next;
@@ -95,17 +95,17 @@ bool sw_page_absorb(struct sw_page *page, const struct sw_page *other);
 void sw_page_move_messages(struct sw_page *page, struct sw_page *other);
 
 /* So little is in the page (pinned bytes are never little) that to copy it costs less than to keep a page for it. */
-bool sw_page_is_little(const struct sw_page *page);
+bool sw_page_is_nearly_empty(const struct sw_page *page);
 
 /* Makes one page of several that have little in them all together. Without memory they stay as they are. */
-void sw_pages_gather(struct sw_pages *chain);
+void sw_pages_compact(struct sw_pages *chain);
 
 /* As sw_pages_join, but pages with little in them go into the last page of the chain where they fit, and are freed: for
  * what comes a little at a time and stays. */
-void sw_pages_join_merged(struct sw_pages *chain, struct sw_pages *other);
+void sw_pages_join_compact(struct sw_pages *chain, struct sw_pages *other);
 
 /* Where a chain that grows has its pages from. */
-struct sw_source {
+struct sw_page_source {
     size_t expected;        /* bytes still to come: what a page is made for, if it may be so large */
     struct sw_pages *empty; /* large pages, which are used first where such a page would be made; NULL: none */
 };
@@ -115,16 +115,16 @@ unsigned sw_pages_count_large(size_t bytes);
 
 /* Copies `size` bytes to the end of the chain, into further pages where the last has no room. False: no memory; the chain
  * holds some of them. */
-bool sw_pages_append(struct sw_pages *chain, const void *bytes, size_t size, const struct sw_source *source);
+bool sw_pages_append(struct sw_pages *chain, const void *bytes, size_t size, const struct sw_page_source *source);
 
 /* Ends a message at the end of the chain. False: no memory. */
-bool sw_pages_end(struct sw_pages *chain, const struct sw_source *source, uint32_t flags);
+bool sw_pages_end_message(struct sw_pages *chain, const struct sw_page_source *source, uint32_t flags);
 
 /* For a thread that does not own the pinned bytes: they may be read between hold (false: they are gone) and release. */
 struct sw_pin_guard {
-    bool (*hold)(void *of);
-    void (*release)(void *of);
-    void *of;
+    bool (*hold)(void *argument);
+    void (*release)(void *argument);
+    void *argument;
 };
 
 /* Copies a chain, of its first page what lies behind `offset` and the `index`-th boundary; pinned bytes, too: under the
@@ -151,7 +151,7 @@ static inline bool sw_page_can_end(const struct sw_page *page) {
  * wait for it holds up all stores behind it, that which takes a lock first of all. The address may lie anywhere: a
  * prefetch never faults. Not __builtin_prefetch(p, 1): without -mprfchw gcc makes a prefetch for reading of that, which
  * gains nothing. A processor that has no prefetchw takes it for a nop (Intel SDM, PREFETCHW). */
-static inline void sw_fetch_to_write(const void *address) {
+static inline void sw_prefetch_for_write(const void *address) {
 #if defined __x86_64__ && defined __GNUC__
     __asm__ volatile("prefetchw %0" : : "m"(*(const char *)address));
 #elif defined __GNUC__
@@ -163,12 +163,12 @@ static inline void sw_fetch_to_write(const void *address) {
 
 /* For a page that the other thread has emptied and that is to be filled next: its header, its first bytes, its first
  * boundaries. */
-static inline void sw_page_fetch(const struct sw_page *page) {
+static inline void sw_page_prefetch(const struct sw_page *page) {
     const unsigned char *boundaries = page->data + page->size - 1;
-    sw_fetch_to_write(page);
-    for (size_t at = 0; at < SW_PREFETCH; at += SW_LINE) sw_fetch_to_write(page->data + at);
-    sw_fetch_to_write(boundaries);
-    sw_fetch_to_write(boundaries - SW_LINE);
+    sw_prefetch_for_write(page);
+    for (size_t at = 0; at < SW_PREFETCH; at += SW_LINE) sw_prefetch_for_write(page->data + at);
+    sw_prefetch_for_write(boundaries);
+    sw_prefetch_for_write(boundaries - SW_LINE);
 }
 
 static inline void sw_page_put(struct sw_page *page, const void *bytes, size_t size) {
@@ -178,32 +178,32 @@ static inline void sw_page_put(struct sw_page *page, const void *bytes, size_t s
 }
 
 /* The same for a page that is filled by many small messages: asks for what the next ones will be written to. */
-static inline void sw_page_put_ahead(struct sw_page *page, const void *bytes, size_t size) {
+static inline void sw_page_put_and_prefetch(struct sw_page *page, const void *bytes, size_t size) {
     const unsigned char *ahead = page->data + page->used + SW_PREFETCH;
-    for (size_t at = 0; at < size && at < SW_PREFETCH; at += SW_LINE) sw_fetch_to_write(ahead + size + at);
-    sw_fetch_to_write(page->data + page->size - 4 * (size_t)page->ends - 3 * SW_LINE / 2);
+    for (size_t at = 0; at < size && at < SW_PREFETCH; at += SW_LINE) sw_prefetch_for_write(ahead + size + at);
+    sw_prefetch_for_write(page->data + page->size - 4 * (size_t)page->ends - 3 * SW_LINE / 2);
     sw_page_put(page, bytes, size);
 }
 
-static inline uint32_t *sw_page_slot(const struct sw_page *page, uint32_t index) {
+static inline uint32_t *sw_page_boundary(const struct sw_page *page, uint32_t index) {
     return (uint32_t *)(void *)(page->data + page->size) - 1 - index;
 }
 
 /* Ends a message at the current fill. */
-static inline void sw_page_end(struct sw_page *page, uint32_t flags) {
+static inline void sw_page_end_message(struct sw_page *page, uint32_t flags) {
     assert(sw_page_can_end(page));
-    *sw_page_slot(page, page->ends++) = page->used | flags;
+    *sw_page_boundary(page, page->ends++) = page->used | flags;
 }
 
 /* Offset at which the index-th message that ends in this page ends. */
 static inline uint32_t sw_page_end_at(const struct sw_page *page, uint32_t index) {
     assert(index < page->ends);
-    return *sw_page_slot(page, index) & ~SW_END_LOOSE;
+    return *sw_page_boundary(page, index) & ~SW_END_UNFRAMED;
 }
 
-static inline bool sw_page_loose_at(const struct sw_page *page, uint32_t index) {
+static inline bool sw_page_is_unframed_at(const struct sw_page *page, uint32_t index) {
     assert(index < page->ends);
-    return *sw_page_slot(page, index) & SW_END_LOOSE;
+    return *sw_page_boundary(page, index) & SW_END_UNFRAMED;
 }
 
 #endif

@@ -20,7 +20,7 @@
 struct sw_pool {
     struct sw_pages free; /* the free list */
     unsigned count;       /* of pages in it */
-    unsigned least;       /* the smallest that `count` was since the last trim */
+    unsigned lowest_count; /* low-water mark: the smallest `count` since the last trim */
     bool is_open;         /* it keeps what is put */
 };
 
@@ -38,7 +38,7 @@ void sw_pool_put(struct sw_pool *pool, struct sw_pages *pages, unsigned most);
 static inline void sw_pool_open(struct sw_pool *pool) { pool->is_open = true; }
 
 /* Takes pages out, `count` at most, as long as it has more than `most`: to be freed. */
-struct sw_pages sw_pool_cut(struct sw_pool *pool, unsigned most, size_t count);
+struct sw_pages sw_pool_shrink(struct sw_pool *pool, unsigned most, size_t count);
 
 /* From time to time: returns the pages that were not needed since the last time, to be freed. */
 struct sw_pages sw_pool_trim(struct sw_pool *pool);

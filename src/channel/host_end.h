@@ -20,7 +20,7 @@
 struct sw_outgoing {
     const struct sw_slice *pieces; /* which form it */
     size_t count;
-    uint32_t flags; /* 0 or SW_END_LOOSE */
+    uint32_t flags; /* 0 or SW_END_UNFRAMED */
     const struct sw_slice
         *pinned; /* one of the pieces, whose bytes stay where they are until they are given back: not to
                                     be copied; at most SW_PIN_MAX bytes. NULL: none */

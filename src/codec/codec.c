@@ -81,13 +81,13 @@ static bool fits_delimiter(const struct sw_framing *framing, const struct sw_sli
     return scan(framing, &matched, framing->delimiter, framing->size) == framing->size;
 }
 
-static enum sw_err enclose(struct sw_envelope *envelope, const unsigned char *suffix, size_t size) {
+static enum sw_err set_suffix(struct sw_envelope *envelope, const unsigned char *suffix, size_t size) {
     memcpy(envelope->suffix, suffix, size);
     envelope->suffix_size = size;
     return SW_OK;
 }
 
-static enum sw_err prefix_length(struct sw_envelope *envelope, enum sw_framing_kind kind, uint64_t length) {
+static enum sw_err set_length_prefix(struct sw_envelope *envelope, enum sw_framing_kind kind, uint64_t length) {
     unsigned width = sw_framing_prefix(kind);
     if (length >> (8 * width) != 0) return SW_TOOBIG;
     for (unsigned i = 0; i < width; i++) envelope->prefix[i] = (unsigned char)(length >> shift(kind, i));
@@ -102,17 +102,17 @@ enum sw_err sw_encode(const struct sw_framing *framing, const struct sw_slice *p
     switch (framing->kind) {
     case SW_FRAMING_LINE:
         if (!fits_line(pieces, count)) return SW_FRAME;
-        return enclose(envelope, (const unsigned char *)"\n", 1);
+        return set_suffix(envelope, (const unsigned char *)"\n", 1);
     case SW_FRAMING_DELIMITER:
         if (!fits_delimiter(framing, pieces, count)) return SW_FRAME;
-        return enclose(envelope, framing->delimiter, framing->size);
+        return set_suffix(envelope, framing->delimiter, framing->size);
     case SW_FRAMING_RAW: return total_size(pieces, count) > 0 ? SW_OK : SW_FRAME;
     case SW_FRAMING_FIXED: return total_size(pieces, count) == framing->size ? SW_OK : SW_FRAME;
     case SW_FRAMING_U8:
     case SW_FRAMING_U16BE:
     case SW_FRAMING_U16LE:
     case SW_FRAMING_U32BE:
-    case SW_FRAMING_U32LE: return prefix_length(envelope, framing->kind, total_size(pieces, count));
+    case SW_FRAMING_U32LE: return set_length_prefix(envelope, framing->kind, total_size(pieces, count));
     }
     assert(!"an enum sw_framing_kind that cannot be encoded");
     return SW_FRAME;
@@ -127,7 +127,7 @@ void sw_framing_margins(const struct sw_framing *framing, size_t *before, size_t
 
 void sw_decoder_init(struct sw_decoder *decoder) { *decoder = (struct sw_decoder){.length = 0}; }
 
-static size_t least(size_t a, uint64_t b) { return a < b ? a : (size_t)b; }
+static size_t minimum(size_t a, uint64_t b) { return a < b ? a : (size_t)b; }
 
 static struct sw_frame bad(void) { return (struct sw_frame){.status = SW_FRAME_BAD}; }
 
@@ -156,9 +156,9 @@ static struct sw_frame decode_line(struct sw_decoder *decoder, const struct sw_f
                                    const unsigned char *bytes, size_t size) {
     const unsigned char *newline = memchr(bytes, '\n', size);
     size_t text = newline != NULL ? (size_t)(newline - bytes) : size;
-    bool carriage = text > 0 ? bytes[text - 1] == '\r' : decoder->match == 1;
+    bool has_return = text > 0 ? bytes[text - 1] == '\r' : decoder->match == 1;
     bool ended = newline != NULL;
-    return make_frame(decoder, framing, text + ended, (unsigned)carriage + ended, ended);
+    return make_frame(decoder, framing, text + ended, (unsigned)has_return + ended, ended);
 }
 
 static struct sw_frame decode_delimiter(struct sw_decoder *decoder, const struct sw_framing *framing,
@@ -172,7 +172,7 @@ static struct sw_frame decode_delimiter(struct sw_decoder *decoder, const struct
 static struct sw_frame decode_counted(struct sw_decoder *decoder, const struct sw_framing *framing, size_t skip,
                                       size_t size) {
     if (decoder->expect > framing->max) return bad();
-    size_t used = least(size - skip, decoder->expect - decoder->length);
+    size_t used = minimum(size - skip, decoder->expect - decoder->length);
     decoder->length += used;
     return decoder->length == decoder->expect ? whole(decoder, skip, used, 0) : part(skip, used);
 }
@@ -194,7 +194,7 @@ static struct sw_frame decode_prefixed(struct sw_decoder *decoder, const struct 
 
 static struct sw_frame decode_raw(struct sw_decoder *decoder, const struct sw_framing *framing, size_t size) {
     assert(framing->max > 0);
-    return whole(decoder, 0, least(size, framing->max), 0);
+    return whole(decoder, 0, minimum(size, framing->max), 0);
 }
 
 struct sw_frame sw_decode(struct sw_decoder *decoder, const struct sw_framing *framing, const unsigned char *bytes,

@@ -15,9 +15,9 @@
 
 /* All zeros: a new connection. Small, for there may be ten thousand. */
 struct sw_ahead {
-    uint32_t since; /* milliseconds: when `from` was measured; they wrap around */
-    uint32_t from;  /* bytes acknowledged then; they wrap around */
-    uint32_t limit; /* bytes, as set last; 0: SW_AHEAD_MIN, which every socket begins with */
+    uint32_t measured_at;    /* milliseconds: when `from` was measured; they wrap around */
+    uint32_t measured_acked; /* bytes acknowledged then; they wrap around */
+    uint32_t limit;          /* bytes, as set last; 0: SW_AHEAD_MIN, which every socket begins with */
 };
 
 /* So many bytes were acknowledged at `now`, in milliseconds. Returns the limit to be set; 0: it stays. */

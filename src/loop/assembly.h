@@ -20,7 +20,7 @@ struct sw_assembly {
 };
 
 /* Whole messages, as the inbox takes them. All zeros: none. */
-struct sw_harvest {
+struct sw_message_run {
     struct sw_pages pages;
     uint64_t count; /* messages */
     size_t bytes;   /* that they count against inbox_limit */
@@ -36,7 +36,7 @@ static inline size_t sw_assembly_expected(size_t size) { return size + size / 8;
  * SW_FRAME: the peer broke the framing; SW_SYSTEM: no memory. In both cases the messages before that point are in *whole.
  */
 enum sw_err sw_assembly_feed(struct sw_assembly *assembly, const struct sw_framing *framing, const unsigned char *bytes,
-                             size_t size, struct sw_pages *empty, struct sw_harvest *whole);
+                             size_t size, struct sw_pages *empty, struct sw_message_run *whole);
 
 /* Bytes received of an unfinished message, its length prefix included. */
 size_t sw_assembly_partial(const struct sw_assembly *assembly);

@@ -18,7 +18,7 @@ enum closing_phase {
     CLOSING_NOT,   /* the connection is not to end */
     CLOSING_FLUSH, /* what is queued goes out first */
     CLOSING_DRAIN, /* nothing more is sent */
-    CLOSING_OVER,
+    CLOSING_DONE,
 };
 
 struct closing {

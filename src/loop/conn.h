@@ -25,26 +25,26 @@
 struct conn {
     struct conn *next, **link; /* the loop's: in its list of all, or of those that have ended */
     struct common common;
-    void (*on_over)(struct conn *conn); /* after an event, by which it is over */
-    void *owner;                        /* for on_over */
-    bool is_over;                       /* nothing is left to do, and the channel has no connection: to be freed */
-    bool needs_place;                   /* WAITING: for a place in the inbox only */
+    void (*on_finished)(struct conn *conn); /* after an event, by which it is over */
+    void *owner;                            /* for on_over */
+    bool is_finished;                       /* nothing is left to do, and the channel has no connection: to be freed */
+    bool needs_report_room;                 /* WAITING: for a place in the inbox only */
     enum conn_state state;
     enum conn_goal goal;
     uint32_t failures;        /* attempts and short connections that failed, in a row */
     uint32_t superseded;      /* connect commands that a later command took the place of: each is owed an error */
-    uint64_t known;           /* number of the newest command handled */
+    uint64_t newest_command;  /* number of the newest command handled */
     struct sw_server *server; /* of the next attempt; one reference; NULL before the first connect command */
     struct sw_reconnect reconnect;
     struct sw_error cause; /* why the connection, or attempt, ended */
-    double since;          /* sw_clock: OPEN: when it was ready; WAITING: when the last attempt failed */
+    double state_since;    /* sw_clock: OPEN: when it was ready; WAITING: when the last attempt failed */
     ev_timer timer;        /* WAITING: until the next attempt; CLOSING: until the stream is to be looked at */
     struct dialer dialer;
     struct stream stream;
 };
 
 /* A connection for the channel; waits for memory. */
-struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel, void (*on_over)(struct conn *conn),
+struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel, void (*on_finished)(struct conn *conn),
                          void *owner);
 void sw_conn_free(struct conn *conn);
 

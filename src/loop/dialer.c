@@ -21,7 +21,7 @@ struct attempt {
     ev_io writer;
     int fd;                        /* CONNECTING: -1: none */
     struct sw_transport transport; /* READY */
-    struct stage_yield yield;      /* READY */
+    struct stage_result result;    /* READY */
     unsigned count, next;          /* CONNECTING: so many addresses, and the one to be tried next */
     struct sw_address addresses[]; /* what the name stands for */
 };
@@ -31,7 +31,7 @@ static void set_timer(struct dialer *dialer, double seconds) {
 }
 
 static double time_left(const struct dialer *dialer) {
-    return dialer->began + dialer->common->channel->options->connect_timeout - sw_clock();
+    return dialer->started_at + dialer->common->channel->options->connect_timeout - sw_clock();
 }
 
 /* --- the end of an attempt --- */
@@ -57,7 +57,7 @@ void sw_dialer_cancel(struct dialer *dialer) {
     if (attempt == NULL) return;
     close_socket(dialer);
     if (sw_transport_is_open(&attempt->transport)) attempt->transport.table->close(&attempt->transport);
-    sw_greeting_unref(attempt->yield.head);
+    sw_greeting_unref(attempt->result.preamble);
     stop_timer(dialer);
     free_attempt(dialer);
 }
@@ -71,7 +71,7 @@ static void fail(struct dialer *dialer, struct sw_error error) {
 static void make_ready(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
     for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
-        stages[i]->start(dialer->common->channel, &attempt->yield);
+        stages[i]->start(dialer->common->channel, &attempt->result);
     sw_plain_open(&attempt->transport, attempt->fd, &dialer->common->channel->fd);
     attempt->fd = -1;
     ev_io_stop(dialer->common->reactor->ev, &attempt->writer);
@@ -79,10 +79,10 @@ static void make_ready(struct dialer *dialer) {
     dialer->status = DIALER_READY;
 }
 
-void sw_dialer_take(struct dialer *dialer, struct sw_transport *transport, struct stage_yield *yield) {
+void sw_dialer_take(struct dialer *dialer, struct sw_transport *transport, struct stage_result *result) {
     assert(dialer->status == DIALER_READY);
     *transport = dialer->attempt->transport;
-    *yield = dialer->attempt->yield;
+    *result = dialer->attempt->result;
     free_attempt(dialer);
     dialer->status = DIALER_IDLE;
 }
@@ -121,8 +121,8 @@ static void address_failed(struct dialer *dialer, struct sw_error error) {
     try_next(dialer);
 }
 
-static void look_at_socket(struct dialer *dialer) {
-    int fd = dialer->attempt->fd, failed = sw_socket_outcome(fd);
+static void check_socket(struct dialer *dialer) {
+    int fd = dialer->attempt->fd, failed = sw_socket_connect_result(fd);
     if (failed < 0) return;
     if (failed > 0) {
         address_failed(dialer, sw_error_system(failed, SW_STAGE_CONNECT));
@@ -138,7 +138,7 @@ static void wait_for_socket(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
     ev_io_set(&attempt->writer, attempt->fd, EV_WRITE);
     ev_io_start(dialer->common->reactor->ev, &attempt->writer);
-    sw_reactor_run_again(dialer->common->reactor);
+    sw_reactor_skip_sleep(dialer->common->reactor);
     /* What is left of the attempt's time is shared among the addresses that are left, so that one black hole does not
      * take it all. */
     size_t left = attempt->count - attempt->next + 1;
@@ -149,16 +149,16 @@ static void try_next(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
     while (attempt->next < attempt->count) {
         const struct sw_address *address = &attempt->addresses[attempt->next++];
-        bool done;
+        bool connected;
         dialer->address = sw_address_ip(address);
         int failed = sw_socket_connect(address, dialer->common->channel->options, &dialer->common->channel->fd,
-                                       &attempt->fd, &done);
+                                       &attempt->fd, &connected);
         if (failed != 0) {
             dialer->error = sw_error_system(failed, SW_STAGE_CONNECT);
             continue;
         }
         wait_for_socket(dialer);
-        if (done) look_at_socket(dialer);
+        if (connected) check_socket(dialer);
         return;
     }
     fail(dialer, dialer->error);
@@ -184,7 +184,7 @@ static void look_up(struct dialer *dialer) {
         fail(dialer, sw_error_system(failed, SW_STAGE_RESOLVE));
 }
 
-static void use_answer(struct dialer *dialer, const struct sw_lookup *lookup) {
+static void handle_answer(struct dialer *dialer, const struct sw_lookup *lookup) {
     if (!sw_server_equal(lookup->server, dialer->server))
         look_up(dialer);
     else if (lookup->error.err != SW_OK)
@@ -199,7 +199,7 @@ static void on_answer(struct sw_lookup *lookup) {
     struct dialer *dialer = lookup->owner;
     dialer->lookup = NULL;
     if (dialer->status != DIALER_RESOLVING) return;
-    use_answer(dialer, lookup);
+    handle_answer(dialer, lookup);
     if (dialer->status != DIALER_RESOLVING) dialer->on_change(dialer);
 }
 
@@ -226,7 +226,7 @@ static void on_writable(struct ev_loop *ev, ev_io *writer, int events) {
     if (events & EV_ERROR)
         address_failed(dialer, sw_error_system(EIO, SW_STAGE_CONNECT));
     else
-        look_at_socket(dialer);
+        check_socket(dialer);
     if (dialer->status != DIALER_CONNECTING) dialer->on_change(dialer);
 }
 
@@ -252,7 +252,7 @@ void sw_dialer_set_server(struct dialer *dialer, struct sw_server *server) {
 
 void sw_dialer_start(struct dialer *dialer) {
     struct sw_addresses addresses;
-    dialer->began = sw_clock();
+    dialer->started_at = sw_clock();
     if (sw_resolver_numeric(dialer->server, &addresses)) {
         connect_to(dialer, &addresses);
         return;

@@ -37,7 +37,7 @@ struct dialer {
     struct attempt *attempt;                  /* RESOLVING, CONNECTING, READY: what only these need; else NULL */
     struct sw_lookup *lookup;                 /* under way, perhaps for an attempt that ended before */
     struct sw_server *server;                 /* of the last attempt; one reference or NULL */
-    double began;                             /* sw_clock: of the last attempt */
+    double started_at;                        /* sw_clock: of the last attempt */
     enum dialer_status status;
     struct sw_error error; /* of the last address tried, or of the attempt */
     struct sw_ip address;  /* tried last */
@@ -54,7 +54,7 @@ void sw_dialer_set_server(struct dialer *dialer, struct sw_server *server);
 void sw_dialer_start(struct dialer *dialer);
 
 /* READY: moves the connection, and what its stages leave, out. */
-void sw_dialer_take(struct dialer *dialer, struct sw_transport *transport, struct stage_yield *yield);
+void sw_dialer_take(struct dialer *dialer, struct sw_transport *transport, struct stage_result *result);
 
 /* Ends the attempt, whatever it has come to. */
 void sw_dialer_cancel(struct dialer *dialer);

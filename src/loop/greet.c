@@ -4,6 +4,8 @@
 
 /* The stream sends the greeting before the first message, in the same call if it can, and counts its bytes as bytes, not
  * as messages. The script may set another meanwhile: that is for the next connection. */
-static void start(struct sw_channel *channel, struct stage_yield *yield) { yield->head = sw_channel_greeting(channel); }
+static void start(struct sw_channel *channel, struct stage_result *result) {
+    result->preamble = sw_channel_greeting(channel);
+}
 
 const struct stage sw_greeting_stage = {start};

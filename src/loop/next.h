@@ -28,7 +28,7 @@ enum conn_state {
 
 enum conn_goal {
     GOAL_RETRY,  /* no command asked for the end: the reconnect options say what follows */
-    GOAL_REST,   /* disconnect: stay idle */
+    GOAL_IDLE,   /* disconnect: stay idle */
     GOAL_REDIAL, /* connect, meanwhile: dial at once */
     GOAL_CLOSE,  /* close: nothing ever again */
 };
@@ -40,7 +40,7 @@ enum conn_event {
     EVENT_CLOSE,
     EVENT_RECONNECT, /* other reconnect options */
     /* Time, or a place in the inbox. */
-    EVENT_DUE, /* an attempt is to be made */
+    EVENT_ATTEMPT_DUE, /* an attempt is to be made */
     /* Outcomes: the dialer's ... */
     EVENT_READY,
     EVENT_FAILED,
@@ -50,32 +50,32 @@ enum conn_event {
 };
 
 struct conn_facts {
-    bool is_same;     /* CONNECT: to the server of this connection or attempt */
-    bool may_retry;   /* the reconnect options allow a further attempt */
-    bool has_place;   /* the inbox has a place for the end of an attempt, also without memory */
-    bool needs_place; /* WAITING: the delay is over, and it waits only for that */
+    bool is_same;           /* CONNECT: to the server of this connection or attempt */
+    bool may_retry;         /* the reconnect options allow a further attempt */
+    bool has_report_room;   /* the inbox has a place for the end of an attempt, also without memory */
+    bool needs_report_room; /* WAITING: the delay is over, and it waits only for that */
 };
 
 enum conn_step {
     STEP_NONE,
-    STEP_DIAL,        /* begin an attempt */
-    STEP_AWAIT_PLACE, /* wait until the inbox has that place, then begin it */
-    STEP_REDIAL,      /* end the attempt, which is owed an error event; another is due */
-    STEP_WAIT,        /* wait for the time of the next attempt */
-    STEP_RESCHEDULE,  /* the same, by other options */
-    STEP_GIVE_UP,     /* end whatever goes on with an error event, and stay idle */
-    STEP_OPEN,        /* give the connection to the stream */
-    STEP_FLUSH,       /* flush and stay idle then */
-    STEP_SHUT_DOWN,   /* end without flushing and dial then */
-    STEP_FINAL,       /* flush as far as there is something to flush to, and close then */
-    STEP_AIM_REST,    /* it ends already: stay idle then ... */
-    STEP_AIM_REDIAL,  /* ... or dial then */
-    STEP_SHOW_END,    /* it has begun to end */
+    STEP_DIAL,              /* begin an attempt */
+    STEP_AWAIT_REPORT_ROOM, /* wait until the inbox has that place, then begin it */
+    STEP_REDIAL,            /* end the attempt, which is owed an error event; another is due */
+    STEP_WAIT,              /* wait for the time of the next attempt */
+    STEP_RESCHEDULE,        /* the same, by other options */
+    STEP_GIVE_UP,           /* end whatever goes on with an error event, and stay idle */
+    STEP_OPEN,              /* give the connection to the stream */
+    STEP_FLUSH,             /* flush and stay idle then */
+    STEP_SHUT_DOWN,         /* end without flushing and dial then */
+    STEP_FLUSH_AND_CLOSE,   /* flush as far as there is something to flush to, and close then */
+    STEP_SET_GOAL_IDLE,     /* it ends already: stay idle then ... */
+    STEP_SET_GOAL_REDIAL,   /* ... or dial then */
+    STEP_POST_CLOSING,      /* it has begun to end */
     /* The connection is over; its disconnect event comes first. */
     STEP_END_IDLE,
     STEP_END_WAIT,
     STEP_END_REDIAL,
-    STEP_LET_GO, /* the last event, and nothing ever again */
+    STEP_CLOSE, /* the last event, and nothing ever again */
 };
 
 /* What to do now. Pure. */

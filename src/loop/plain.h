@@ -7,6 +7,6 @@
 #include "loop/transport.h"
 
 /* Over a socket that is connected; `noted`: see sw_socket_connect. */
-void sw_plain_open(struct sw_transport *transport, int fd, atomic_int *noted);
+void sw_plain_open(struct sw_transport *transport, int fd, atomic_int *fork_fd);
 
 #endif

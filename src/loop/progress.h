@@ -31,7 +31,7 @@ void sw_progress_init(struct progress *progress, struct common *common, struct s
 void sw_progress_fini(struct progress *progress);
 
 /* What to publish now, with *gauges. It must be published: each call has only the bytes released since the last one. */
-struct sw_progress sw_progress_now(struct progress *progress, struct sw_gauges *gauges);
+struct sw_progress sw_progress_collect(struct progress *progress, struct sw_gauges *gauges);
 
 /* Publishes that. */
 void sw_progress_publish(struct progress *progress);

@@ -22,9 +22,9 @@
 #include "base/tunables.h"
 
 /* Something to be run about a tenth of a millisecond from now; embedded in the part that asks for it. */
-struct sw_soon {
-    struct sw_soon *next, **link; /* link is NULL while it does not wait */
-    void (*run)(struct sw_soon *soon);
+struct sw_short_timer {
+    struct sw_short_timer *next, **link; /* link is NULL while it does not wait */
+    void (*run)(struct sw_short_timer *soon);
 };
 
 /* Something to be run each second until its client has been idle for that long; embedded in the part that asks for it. */
@@ -37,16 +37,16 @@ struct sw_sweep {
 struct sw_reactor {
     struct ev_loop *ev;
     struct sw_error fault;                /* why libev cannot go on; SW_OK: it can */
-    struct sw_soon *soon;                 /* all that wait; linked by next */
-    ev_io soon_fd;                        /* of a timerfd, made at the first use; fd < 0: none */
-    ev_timer soon_timer;                  /* where there is no timerfd */
-    bool runs_soon;                       /* is running what waited: sets the alarm when that is done */
-    bool is_coarse;                       /* libev refused it: "soon" may take a millisecond (epoll_wait(2)) */
+    struct sw_short_timer *soon;          /* all that wait; linked by next */
+    ev_io short_timer_fd;                 /* of a timerfd, made at the first use; fd < 0: none */
+    ev_timer coarse_timer;                /* where there is no timerfd */
+    bool runs_short_timers;               /* is running what waited: sets the alarm when that is done */
+    bool lacks_timerfd;                   /* libev refused it: "soon" may take a millisecond (epoll_wait(2)) */
     struct sw_sweep *sweeps;              /* all that wait; linked by next */
     ev_timer sweep_timer;                 /* runs while one waits */
     bool may_stay_awake;                  /* there is more than one processor */
     double awake_until;                   /* sw_clock; 0: the loop may sleep */
-    bool run_again;                       /* the next sleep must not last */
+    bool skip_sleep;                      /* the next sleep must not last */
     uint64_t seed;                        /* of sw_reactor_random */
     unsigned char buffer[SW_READ_BUFFER]; /* for one read at a time */
 };
@@ -62,7 +62,7 @@ void sw_reactor_free(struct sw_reactor *reactor);
 void *sw_reactor_allocate(size_t size);
 
 /* The next sleep does not last. libev tells that the system refused a watcher only after its next sleep. */
-void sw_reactor_run_again(struct sw_reactor *reactor);
+void sw_reactor_skip_sleep(struct sw_reactor *reactor);
 
 /* The loop does not sleep before that time (sw_clock): to wake a sleeping thread takes longer than to let it look again and
  * again. With one processor, it sleeps all the same. */
@@ -74,8 +74,8 @@ void sw_reactor_set_timer(struct sw_reactor *reactor, ev_timer *timer, double se
 
 /* Runs `soon` in SW_SOON seconds, unless it waits already; the loop sleeps or works for others meanwhile. */
 #define SW_SOON 1e-4
-void sw_reactor_run_soon(struct sw_reactor *reactor, struct sw_soon *soon);
-void sw_reactor_cancel_soon(struct sw_soon *soon);
+void sw_reactor_start_short_timer(struct sw_reactor *reactor, struct sw_short_timer *soon);
+void sw_reactor_cancel_short_timer(struct sw_short_timer *soon);
 
 /* The client is busy now. `sweep` runs within a second, and then each second, for the last time (is_idle) when this was
  * not called in between. Cheap. */

@@ -29,14 +29,14 @@ struct rx {
     struct progress *progress;
     void (*on_change)(struct rx *rx); /* after an event: look at the status */
     bool is_paused;                   /* the inbox is full */
-    bool discards;                    /* the script wants no messages */
+    bool discards_messages;           /* the script wants no messages */
 
     /* Of the connection. */
-    bool is_closed; /* the client is: bytes are read only so that the peer can end, and dropped */
+    bool drops_input; /* the client is: bytes are read only so that the peer can end, and dropped */
     enum rx_status status;
     struct sw_error error;
     struct sw_transport *transport; /* NULL: none is open */
-    struct sw_assembly in;
+    struct sw_assembly assembly;
     ev_io reader;
 };
 
@@ -53,6 +53,6 @@ void sw_rx_set_credit(struct rx *rx, bool has_credit);
 
 /* Reads on, and drops what comes, however full the inbox is: unread input would turn our close into a reset, and may
  * keep the peer from reading. */
-void sw_rx_drop(struct rx *rx);
+void sw_rx_drop_input(struct rx *rx);
 
 #endif

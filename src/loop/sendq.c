@@ -4,7 +4,7 @@ void sw_sendq_init(struct sw_sendq *queue, enum sw_retain mode, uint64_t last_id
     memset(queue, 0, sizeof *queue);
     queue->mode = mode;
     queue->kept.id = queue->acked.id = queue->handed.id = queue->last_id = last_id;
-    queue->first_id = queue->confirmed = queue->reached = last_id;
+    queue->base_id = queue->confirmed = queue->reached = last_id;
     queue->finished = finished;
 }
 
@@ -30,7 +30,7 @@ static uint32_t count_ends(const struct sw_page *page, uint32_t from, uint32_t o
 }
 
 /* The place's index becomes `index`: the messages between have ended. */
-static void pass_ends(struct sw_place *place, uint32_t index) {
+static void count_passed(struct sw_place *place, uint32_t index) {
     if (index == place->index) return;
     place->start = place->byte - place->offset + sw_page_end_at(place->page, index - 1);
     place->id += index - place->index;
@@ -40,7 +40,7 @@ static void pass_ends(struct sw_place *place, uint32_t index) {
 static void move_in_page(struct sw_place *place, uint32_t offset) {
     place->byte += offset - place->offset;
     place->offset = offset;
-    pass_ends(place, count_ends(place->page, place->index, offset));
+    count_passed(place, count_ends(place->page, place->index, offset));
 }
 
 static void enter_page(struct sw_place *place, struct sw_page *page) {
@@ -82,7 +82,7 @@ static void advance_to_id(struct sw_place *place, uint64_t id) {
 static void drop_page(struct sw_sendq *queue, struct sw_page *page) {
     if (page->pin != 0) {
         sw_pages_add(&queue->completed, page);
-        queue->pins--;
+        queue->pinned_pages--;
         return;
     }
     if (!sw_page_is_large(page)) {
@@ -126,7 +126,7 @@ void sw_sendq_put(struct sw_sendq *queue, struct sw_pages *pages) {
     for (const struct sw_page *page = pages->head; page != NULL; page = page->next) {
         queue->end += page->used;
         queue->last_id += page->ends;
-        queue->pins += page->pin != 0;
+        queue->pinned_pages += page->pin != 0;
     }
     /* A slow sender's messages arrive one to a page, and may stay here for long: they share one. */
     if (queue->pages.tail != NULL && pages->head != NULL && sw_page_absorb(queue->pages.tail, pages->head))
@@ -178,14 +178,14 @@ static void skip_up_to(struct sw_sendq *queue, uint64_t id) {
     advance_to_id(&place, id);
     if (queue->acked.byte < place.byte) queue->acked = place;
     if (queue->handed.byte < place.byte) {
-        queue->connected += place.byte - queue->handed.byte;
+        queue->connection_start += place.byte - queue->handed.byte;
         queue->handed = place;
     }
     finish_up_to(queue, place);
 }
 
-static void carry_out_confirmed(struct sw_sendq *queue) {
-    bool wait = sw_sendq_is_cut(queue) && queue->confirmed > queue->handed.id;
+static void skip_confirmed(struct sw_sendq *queue) {
+    bool wait = sw_sendq_is_mid_message(queue) && queue->confirmed > queue->handed.id;
     skip_up_to(queue, wait ? queue->handed.id : queue->confirmed);
 }
 
@@ -193,17 +193,17 @@ void sw_sendq_confirm(struct sw_sendq *queue, uint64_t id) {
     assert(id <= queue->reached);
     if (id <= queue->confirmed) return;
     queue->confirmed = id;
-    carry_out_confirmed(queue);
+    skip_confirmed(queue);
 }
 
 void sw_sendq_handed(struct sw_sendq *queue, size_t bytes) {
     advance(&queue->handed, bytes);
     if (queue->reached < queue->handed.id) queue->reached = queue->handed.id;
-    carry_out_confirmed(queue);
+    skip_confirmed(queue);
 }
 
 void sw_sendq_acked(struct sw_sendq *queue, uint64_t bytes) {
-    uint64_t acked = queue->connected + bytes;
+    uint64_t acked = queue->connection_start + bytes;
     if (acked > queue->handed.byte) acked = queue->handed.byte;
     if (acked <= queue->acked.byte) return;
     struct sw_place there = queue->acked;
@@ -214,7 +214,7 @@ void sw_sendq_acked(struct sw_sendq *queue, uint64_t bytes) {
 }
 
 /* Up to here. */
-static const struct sw_place *released(const struct sw_sendq *queue) {
+static const struct sw_place *release_place(const struct sw_sendq *queue) {
     switch (queue->mode) {
     case SW_RETAIN_NONE:
     case SW_RETAIN_UNSENT: return &queue->handed;
@@ -225,8 +225,8 @@ static const struct sw_place *released(const struct sw_sendq *queue) {
 }
 
 uint64_t sw_sendq_released(const struct sw_sendq *queue) {
-    const struct sw_place *place = released(queue);
-    return place->start + (place->id - queue->first_id) * SW_MESSAGE_OVERHEAD;
+    const struct sw_place *place = release_place(queue);
+    return place->start + (place->id - queue->base_id) * SW_MESSAGE_OVERHEAD;
 }
 
 bool sw_sendq_copy(const struct sw_sendq *queue, const struct sw_pin_guard *guard, struct sw_pages *copy) {
@@ -235,8 +235,8 @@ bool sw_sendq_copy(const struct sw_sendq *queue, const struct sw_pin_guard *guar
 
 /* --- the end of a connection --- */
 
-static bool is_cut_loose(const struct sw_sendq *queue) {
-    if (!sw_sendq_is_cut(queue)) return false;
+static bool is_mid_unframed(const struct sw_sendq *queue) {
+    if (!sw_sendq_is_mid_message(queue)) return false;
     const struct sw_page *page = queue->handed.page;
     uint32_t index = queue->handed.index;
     assert(page != NULL);         /* the rest of it is there */
@@ -244,7 +244,7 @@ static bool is_cut_loose(const struct sw_sendq *queue) {
         page = page->next;
         index = 0;
     }
-    return sw_page_loose_at(page, index);
+    return sw_page_is_unframed_at(page, index);
 }
 
 static struct sw_loss range(uint64_t first, uint64_t last) {
@@ -253,8 +253,8 @@ static struct sw_loss range(uint64_t first, uint64_t last) {
 
 /* Gives up all messages before `keep`: those that a kernel had whole, and a loose one that it had in part, may have
  * arrived. */
-static struct sw_loss_summary give_up_before(struct sw_sendq *queue, uint64_t keep, bool cut_loose) {
-    if (cut_loose && queue->reached == queue->handed.id) queue->reached++;
+static struct sw_loss_summary give_up_before(struct sw_sendq *queue, uint64_t keep, bool mid_unframed) {
+    if (mid_unframed && queue->reached == queue->handed.id) queue->reached++;
     uint64_t last = keep - 1, last_unknown = last < queue->reached ? last : queue->reached;
     struct sw_loss_summary losses = {
         .unknown = range(queue->kept.id + 1, last_unknown),
@@ -266,22 +266,22 @@ static struct sw_loss_summary give_up_before(struct sw_sendq *queue, uint64_t ke
     if (queue->reached < queue->kept.id) queue->reached = queue->kept.id;
     free_pages(queue);
     queue->acked = queue->handed = queue->kept;
-    queue->connected = queue->handed.byte;
+    queue->connection_start = queue->handed.byte;
     return losses;
 }
 
 struct sw_loss_summary sw_sendq_rewind(struct sw_sendq *queue, uint64_t fence) {
-    bool cut_loose = is_cut_loose(queue);
+    bool mid_unframed = is_mid_unframed(queue);
     uint64_t keep = sw_first_to_keep(queue->mode, queue->handed.id, queue->acked.id, queue->kept.id);
-    if (queue->mode == SW_RETAIN_UNSENT && cut_loose) keep++;
+    if (queue->mode == SW_RETAIN_UNSENT && mid_unframed) keep++;
     uint64_t last = fence < queue->last_id ? fence : queue->last_id;
     if (keep > last + 1) keep = last + 1;
-    struct sw_loss_summary losses = give_up_before(queue, keep, cut_loose);
-    carry_out_confirmed(queue); /* nothing is half sent any more */
+    struct sw_loss_summary losses = give_up_before(queue, keep, mid_unframed);
+    skip_confirmed(queue); /* nothing is half sent any more */
     return losses;
 }
 
 struct sw_loss_summary sw_sendq_abandon(struct sw_sendq *queue) {
     skip_up_to(queue, queue->confirmed); /* what is half sent need not be sent to its end */
-    return give_up_before(queue, queue->last_id + 1, is_cut_loose(queue));
+    return give_up_before(queue, queue->last_id + 1, is_mid_unframed(queue));
 }

@@ -40,15 +40,15 @@ struct sw_place {
 
 struct sw_sendq {
     enum sw_retain mode;
-    unsigned pins; /* pages of pinned bytes that are not done with */
+    unsigned pinned_pages; /* pages of pinned bytes that are not done with */
     struct sw_pages pages;
     struct sw_pages emptied;   /* large pages, on their way to the pool */
     struct sw_pages completed; /* pages of pinned bytes that are done with */
     struct sw_place kept, acked, handed;
-    uint64_t first_id;  /* the last before the queue was made */
-    uint64_t last_id;   /* newest message that was put */
-    uint64_t end;       /* bytes put since the queue was made */
-    uint64_t connected; /* `handed.byte` when this connection began, and the bytes that were skipped since */
+    uint64_t base_id;          /* the last before the queue was made */
+    uint64_t last_id;          /* newest message that was put */
+    uint64_t end;              /* bytes put since the queue was made */
+    uint64_t connection_start; /* `handed.byte` when this connection began, and the bytes that were skipped since */
     uint64_t confirmed; /* newest message that the script confirmed; ahead of `kept` while that one is half sent */
     uint64_t reached;   /* newest that was given up, or given to any connection, whole or (a loose one) in part */
     uint64_t finished;  /* messages so far */
@@ -76,7 +76,9 @@ void sw_sendq_acked(struct sw_sendq *queue, uint64_t bytes);
 void sw_sendq_confirm(struct sw_sendq *queue, uint64_t id);
 
 /* True in the middle of a message. */
-static inline bool sw_sendq_is_cut(const struct sw_sendq *queue) { return queue->handed.byte != queue->handed.start; }
+static inline bool sw_sendq_is_mid_message(const struct sw_sendq *queue) {
+    return queue->handed.byte != queue->handed.start;
+}
 
 /* Of all that was put, what counts against queue_limit no longer: bytes, and SW_MESSAGE_OVERHEAD for each message. Never
  * decreases. */

@@ -29,12 +29,12 @@ struct sw_address {
 
 /* A socket set up for the address and the options, connecting. *fd is -1 on failure, and *noted what *fd is: there a
  * forked child finds the descriptor to close. 0 (*done: connected at once, else wait until it is writable) or an errno. */
-int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, atomic_int *noted, int *fd,
-                      bool *done);
+int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, atomic_int *fork_fd, int *fd,
+                      bool *connected);
 
 /* The outcome of a connect whose socket has become writable: 0, an errno, or -1 for "not yet". Looks for data first:
  * after a reset the kernel still has what came before it, and SO_ERROR would throw that away. */
-int sw_socket_outcome(int fd);
+int sw_socket_connect_result(int fd);
 
 /* True when both ends are the same: a loopback connect to an ephemeral port that chose that very port as its own. */
 bool sw_socket_is_self(int fd);
@@ -65,7 +65,7 @@ void sw_socket_set_ahead(int fd, int bytes);
 void sw_socket_set_abort(int fd);
 
 /* The one place where a socket is closed; takes the note back. */
-void sw_socket_close(int fd, atomic_int *noted);
+void sw_socket_close(int fd, atomic_int *fork_fd);
 
 struct sw_ip sw_address_ip(const struct sw_address *address);
 

@@ -14,13 +14,13 @@
 #include "channel/greeting.h"
 
 /* What the stages of one connection leave to the stream. */
-struct stage_yield {
-    struct sw_greeting *head; /* bytes that go out before the first message; one reference; NULL: none */
+struct stage_result {
+    struct sw_greeting *preamble; /* bytes that go out before the first message; one reference; NULL: none */
 };
 
 struct stage {
     /* Begins on a connection that was just made. */
-    void (*start)(struct sw_channel *channel, struct stage_yield *yield);
+    void (*start)(struct sw_channel *channel, struct stage_result *result);
 };
 
 #endif

@@ -29,7 +29,7 @@ static void begin_drain(struct stream *stream, struct sw_error cause) {
 }
 
 /* What tx and rx have come to. */
-static void look(struct stream *stream) {
+static void check_halves(struct stream *stream) {
     enum closing_phase phase = sw_stream_phase(stream);
     if (stream->rx.status == RX_BROKEN) {
         if (phase != CLOSING_DRAIN) stream->cause = stream->rx.error; /* while draining, the first cause counts */
@@ -42,8 +42,8 @@ static void look(struct stream *stream) {
 }
 
 void sw_stream_advance(struct stream *stream) {
-    if (sw_stream_phase(stream) == CLOSING_OVER) return;
-    look(stream);
+    if (sw_stream_phase(stream) == CLOSING_DONE) return;
+    check_halves(stream);
     for (enum closing_phase phase = sw_stream_phase(stream), next; phase == CLOSING_FLUSH || phase == CLOSING_DRAIN;
          phase = next) {
         next = sw_closing_next(&stream->closing, gather_facts(stream));
@@ -83,11 +83,11 @@ void sw_stream_fini(struct stream *stream) {
     sw_progress_fini(&stream->progress);
 }
 
-void sw_stream_open(struct stream *stream, const struct sw_transport *transport, struct sw_greeting *head) {
+void sw_stream_open(struct stream *stream, const struct sw_transport *transport, struct sw_greeting *preamble) {
     stream->transport = *transport;
     sw_closing_reset(&stream->closing);
     sw_rx_start(&stream->rx, &stream->transport);
-    sw_tx_start(&stream->tx, &stream->transport, head);
+    sw_tx_start(&stream->tx, &stream->transport, preamble);
     sw_stream_send(stream);
 }
 
@@ -99,7 +99,7 @@ void sw_stream_send(struct stream *stream) {
 static struct sw_error closed(void) { return sw_error_make(SW_CLOSED, SW_STAGE_CLOSE); }
 
 void sw_stream_flush(struct stream *stream, uint64_t fence, double linger, bool is_final) {
-    if (is_final) sw_rx_drop(&stream->rx);
+    if (is_final) sw_rx_drop_input(&stream->rx);
     if (sw_stream_phase(stream) == CLOSING_NOT || sw_stream_phase(stream) == CLOSING_FLUSH) {
         stream->cause = closed();
         sw_tx_flush(&stream->tx, fence, is_final);

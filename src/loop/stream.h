@@ -37,11 +37,11 @@ void sw_stream_fini(struct stream *stream);
 
 /* The connection is ready: sends the head (one reference, taken; NULL: none) and what is queued, and receives. The
  * transport's struct is copied, and the copy is used from now on. */
-void sw_stream_open(struct stream *stream, const struct sw_transport *transport, struct sw_greeting *head);
+void sw_stream_open(struct stream *stream, const struct sw_transport *transport, struct sw_greeting *preamble);
 
 static inline bool sw_stream_is_open(const struct stream *stream) { return sw_transport_is_open(&stream->transport); }
 
-/* How far its end has come. CLOSING_OVER: it is to be closed. */
+/* How far its end has come. CLOSING_DONE: it is to be closed. */
 static inline enum closing_phase sw_stream_phase(const struct stream *stream) { return stream->closing.phase; }
 
 /* Its end goes on as far as it can, and in so many seconds at most it is to be asked to go on again; < 0: it does not end.

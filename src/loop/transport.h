@@ -44,9 +44,9 @@ struct sw_transport_table {
 struct sw_transport {
     const struct sw_transport_table *table; /* NULL: none is open */
     int fd;
-    bool fin;          /* our FIN is among what the kernel took */
-    atomic_int *noted; /* see sw_socket_connect */
-    uint64_t written;  /* bytes given to the socket so far */
+    bool fin;            /* our FIN is among what the kernel took */
+    atomic_int *fork_fd; /* see sw_socket_connect */
+    uint64_t written;    /* bytes given to the socket so far */
 };
 
 static inline bool sw_transport_is_open(const struct sw_transport *transport) { return transport->table != NULL; }

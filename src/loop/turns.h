@@ -14,17 +14,17 @@
 #include "loop/reactor.h"
 
 struct sw_turns {
-    double last; /* sw_clock: the last traffic */
-    float usual; /* seconds that a turn takes, on an average; a second: they do not take turns */
-    bool is_out; /* the last traffic was messages sent */
+    double last;   /* sw_clock: the last traffic */
+    float average; /* seconds that a turn takes, on an average; a second: they do not take turns */
+    bool was_sent; /* the last traffic was messages sent */
 };
 
 void sw_turns_init(struct sw_turns *turns);
 
 /* There was traffic at the time given, out or in. Returns for how many seconds to stay awake; 0: not at all. */
-double sw_turns_next(struct sw_turns *turns, bool is_out, double now);
+double sw_turns_next(struct sw_turns *turns, bool was_sent, double now);
 
 /* The same, now; and the loop does so, or for `spin` seconds, if that is longer. */
-void sw_turns_note(struct sw_turns *turns, struct sw_reactor *reactor, bool is_out, double spin);
+void sw_turns_note(struct sw_turns *turns, struct sw_reactor *reactor, bool was_sent, double spin);
 
 #endif

@@ -38,18 +38,18 @@ struct tx {
     void (*on_change)(struct tx *tx); /* after an event: look at the status */
 
     struct sw_sendq queue;
-    uint64_t acked_told; /* newest message that an `acked` report told of ... */
-    uint64_t acked_due;  /* ... and that one is to tell of */
+    uint64_t acked_reported;  /* newest message that an `acked` report told of ... */
+    uint64_t acked_to_report; /* ... and that one is to tell of */
 
     /* Of the connection. */
     enum tx_status status;
     struct sw_error error;
-    bool is_fenced;  /* the connection is to end: the fence stays, and nothing is waited for to come together */
-    bool is_final;   /* the client is closed: no command can change the fence any more */
-    bool is_resting; /* ack_timer only waits to see whether more is sent */
+    bool is_ending; /* the connection is to end: the fence stays, and nothing is waited for to come together */
+    bool is_final;  /* the client is closed: no command can change the fence any more */
+    bool is_quiet;  /* ack_timer only waits to see whether more is sent */
     struct sw_transport *transport; /* NULL: none is open */
-    struct sw_greeting *head;       /* goes out before the first message; one reference, until it is handed over */
-    size_t head_sent;               /* bytes of it */
+    struct sw_greeting *preamble;   /* goes out before the first message; one reference, until it is handed over */
+    size_t preamble_sent;           /* bytes of it */
     struct sw_written written;
     uint64_t acked; /* bytes written that the peer's TCP has, when last asked */
     struct sw_ahead ahead;
@@ -58,7 +58,7 @@ struct tx {
     uint64_t in_a_row; /* messages taken since the host had none for us */
     ev_io writer;
     ev_timer ack_timer; /* runs while something is not acknowledged, and a while longer */
-    struct sw_soon soon;
+    struct sw_short_timer coalesce_timer;
 };
 
 /* Its send queue goes on from what an earlier loop has published, `before`. */
@@ -68,13 +68,13 @@ void sw_tx_fini(struct tx *tx);
 
 /* A connection is open: the head (one reference, taken; NULL: none), then messages, go to the transport from now on, by
  * sw_tx_send. */
-void sw_tx_start(struct tx *tx, struct sw_transport *transport, struct sw_greeting *head);
+void sw_tx_start(struct tx *tx, struct sw_transport *transport, struct sw_greeting *preamble);
 
 /* Hands over what there is, as far as the kernel takes it now; watchers do the rest. */
 void sw_tx_send(struct tx *tx);
 
 /* It lets messages come together, and will send by itself. */
-static inline bool sw_tx_is_coalescing(const struct tx *tx) { return tx->soon.link != NULL; }
+static inline bool sw_tx_is_coalescing(const struct tx *tx) { return tx->coalesce_timer.link != NULL; }
 
 /* All commands that waited are handled: takes the precaution back, unless the connection is to end. */
 void sw_tx_lift_fence(struct tx *tx);

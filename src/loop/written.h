@@ -21,10 +21,10 @@ struct sw_stretch {
 };
 
 struct sw_written {
-    struct sw_stretch own;   /* messages: all that a plain connection without a greeting needs */
-    struct sw_stretch *list; /* oldest first: `own`, or a larger block */
+    struct sw_stretch embedded; /* messages: all that a plain connection without a greeting needs */
+    struct sw_stretch *list;    /* oldest first: `own`, or a larger block */
     unsigned count, capacity;
-    uint64_t gone_written, gone_carried; /* of the stretches that are acknowledged whole, and no more in the list */
+    uint64_t acked_written, acked_carried; /* of the stretches that are acknowledged whole, and no more in the list */
 };
 
 /* Empty, for a new connection. */
