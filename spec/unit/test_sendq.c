@@ -317,7 +317,7 @@ static void copy(struct sw_sendq *queue) {
         static unsigned char bytes[4000];
         struct sw_message message = sw_cursor_message(&cursor);
         CHECK_EQ(message.size, model.size[id]);
-        CHECK_EQ(message.loose, model.loose[id]);
+        CHECK_EQ(message.is_unframed, model.loose[id]);
         sw_cursor_copy(&cursor, 0, message.size, bytes);
         for (size_t at = 0; at < message.size; at++) CHECK_EQ(bytes[at], byte_of(id, at));
         sw_cursor_pass(&cursor);
