@@ -4,7 +4,7 @@
  * bytes go before and after a message, or that the framing cannot carry it. sw_decode gets the bytes of a read and
  * finds the payload, one part of a message at a time. It buffers nothing: the caller stores the parts of an
  * unfinished message. A length that the peer announces causes no allocation here. The messages do not depend on how
- * reads split the bytes, except with raw framing, where each read is a message.
+ * reads split the bytes, except with raw framing, where a read makes a message.
  */
 #ifndef SW_CODEC_CODEC_H
 #define SW_CODEC_CODEC_H
@@ -43,8 +43,7 @@ void sw_framing_margins(const struct sw_framing *framing, size_t *before, size_t
 /* --- receiving --- */
 
 struct sw_decoder {
-    uint64_t
-        length; /* bytes of the current message seen so far, without the length prefix, with a partly seen delimiter */
+    uint64_t length; /* bytes of the current message so far; includes those of its delimiter */
     uint32_t expect; /* length prefix, fixed: payload bytes of the whole message, once known */
     uint8_t header;  /* length prefix: bytes of the prefix seen so far */
     uint8_t match;   /* delimiter: how many bytes of it the input so far ends with; line: 1 after a "\r", else 0 */

@@ -8,8 +8,8 @@ void sw_assembly_reset(struct sw_assembly *assembly) {
     sw_decoder_init(&assembly->decoder);
 }
 
-/* Cuts what follows the first `keep` bytes, which is a delimiter, off a message that came in parts. It may lie across
- * pages, but all of them belong to this message. */
+/* Keeps the first `keep` bytes of a message that came in parts, and cuts off the delimiter after them. All pages
+ * belong to this message; the delimiter may span several. */
 static void cut_tail(struct sw_pages *pages, size_t keep) {
     for (struct sw_page *page = pages->head; page != NULL; page = page->next) {
         if (page->used > keep) page->used = (uint32_t)keep;
@@ -17,7 +17,8 @@ static void cut_tail(struct sw_pages *pages, size_t keep) {
     }
 }
 
-/* Memory failed in mid-message: its bytes must not look like the beginning of the next. */
+/* Removes the bytes after the last boundary: an allocation failed within a message, and its bytes must not become a
+ * part of the next message. */
 static void cut_unfinished(struct sw_pages *pages) {
     struct sw_page *last = NULL;
     for (struct sw_page *page = pages->head; page != NULL; page = page->next)
@@ -32,6 +33,7 @@ static void count(struct sw_message_run *whole, size_t size) {
     whole->count++;
 }
 
+/* Ends the message in `partial` with the frame's bytes. False: no memory. */
 static bool finish_partial(struct sw_assembly *assembly, const unsigned char *bytes, const struct sw_frame *frame,
                            const struct sw_page_source *source, struct sw_message_run *whole) {
     if (!sw_pages_append(&assembly->partial, bytes, frame->part, source)) return false;
@@ -44,6 +46,7 @@ static bool finish_partial(struct sw_assembly *assembly, const unsigned char *by
     return true;
 }
 
+/* Adds a message that came as a whole. False: no memory. */
 static bool finish_whole(const unsigned char *bytes, const struct sw_frame *frame, const struct sw_page_source *source,
                          struct sw_message_run *whole) {
     size_t size = frame->part - frame->trim;

@@ -14,7 +14,7 @@
 /* --- states --- */
 
 static enum sw_state shown_state(const struct conn *conn) {
-    if (sw_conn_is_closing(conn)) return SW_STATE_CLOSED; /* as it was when close() returned */
+    if (sw_conn_is_closing(conn)) return SW_STATE_CLOSED; /* close() has set it already */
     switch (conn->state) {
     case CONN_IDLE: return SW_STATE_IDLE;
     case CONN_DIALING: return conn->dialer.status == DIALER_RESOLVING ? SW_STATE_RESOLVING : SW_STATE_CONNECTING;
@@ -41,19 +41,20 @@ static void set_state(struct conn *conn, enum conn_state state) {
     conn->state = state;
 }
 
-/* These two also show it to the host; the second together with the report of it (false: no memory for that). */
+/* Changes the state and posts it. */
 static void enter(struct conn *conn, enum conn_state state) {
     set_state(conn, state);
     post_state(conn);
 }
 
+/* The same, and posts the report together with the state. False: there was no memory for the report. */
 static bool enter_with(struct conn *conn, enum conn_state state, const struct sw_report *report) {
     set_state(conn, state);
     return sw_channel_post_state_with(conn->common.channel, conn->newest_command, shown_state(conn), last_cause(conn),
                                       report);
 }
 
-/* The last event, with what will never be sent; the channel has no connection from here on. */
+/* Posts the close event, which also tells which messages are lost. The connection is finished. */
 static void finish(struct conn *conn, struct sw_report *last) {
     last->event = SW_EVENT_CLOSE;
     conn->common.channel->conn = NULL;
@@ -83,7 +84,7 @@ static void post_log(struct conn *conn, enum sw_log log, double delay) {
     sw_channel_post_report(conn->common.channel, &report);
 }
 
-/* A connect command came to nothing, for the cause given: its event. */
+/* The error event: a connect command has failed, and conn->cause says why. */
 static struct sw_report error_report(const struct conn *conn) {
     struct sw_report report = make_report(conn, SW_EVENT_ERROR);
     report.unsent = sw_tx_unsent(&conn->stream.tx);
@@ -101,7 +102,7 @@ static void post_superseded(struct conn *conn) {
     for (; conn->superseded > 0; conn->superseded--) post_error(conn);
 }
 
-/* --- what comes next: its steps --- */
+/* --- the steps that sw_next chooses --- */
 
 static void set_failures(struct conn *conn, uint32_t failures) {
     conn->failures = failures;
@@ -135,14 +136,14 @@ static void dial(struct conn *conn) {
     check_dialer(conn);
 }
 
-/* The end of an attempt would have no place: handle_credit comes back to it. */
+/* The inbox has no room for the report of an attempt's end. When it has, handle_credit begins the attempt. */
 static void await_report_room(struct conn *conn) {
     enter(conn, CONN_WAITING);
     conn->needs_report_room = true;
 }
 
-/* An attempt is due, from whatever state. None is shown in between: it would be taken for the outcome of the command that
- * is carried out. */
+/* Begins an attempt, or waits until the inbox has room for its report. Does not post WAITING first: the host would
+ * take it for the outcome of the command that is being handled. */
 static void attempt(struct conn *conn) {
     set_state(conn, CONN_WAITING);
     if (next_step(conn, EVENT_ATTEMPT_DUE) == STEP_DIAL)
@@ -166,12 +167,12 @@ static void wait_for_next(struct conn *conn) {
     post_log(conn, SW_LOG_WILL_RETRY, delay);
 }
 
-/* No further attempt: the queue waits for the next connect command. */
+/* Makes no further attempt. Queued messages are kept for the next connect command. */
 static void give_up(struct conn *conn, struct sw_error cause) {
     sw_dialer_cancel(&conn->dialer);
     conn->cause = cause;
     set_failures(conn, 0);
-    sw_tx_take(&conn->stream.tx); /* to be counted */
+    sw_tx_take(&conn->stream.tx); /* so that the report counts all unsent messages */
     struct sw_report report = error_report(conn);
     enter_with(conn, CONN_IDLE, &report);
     post_log(conn, SW_LOG_ERROR, 0);
@@ -181,14 +182,14 @@ static void redial(struct conn *conn) {
     sw_dialer_cancel(&conn->dialer);
     conn->cause = closed();
     set_failures(conn, 0);
-    sw_tx_take(&conn->stream.tx); /* to be counted */
+    sw_tx_take(&conn->stream.tx); /* as in give_up */
     post_error(conn);
     attempt(conn);
 }
 
 static void attempt_failed(struct conn *conn, struct sw_error error) {
     sw_dialer_cancel(&conn->dialer);
-    set_state(conn, CONN_DIALING); /* also where the stream could not be opened */
+    set_state(conn, CONN_DIALING); /* it is OPEN if the stream could not be opened */
     conn->cause = error;
     set_failures(conn, conn->failures + 1);
     if (next_step(conn, EVENT_FAILED) == STEP_WAIT)
@@ -216,7 +217,7 @@ static void open_stream(struct conn *conn) {
     check_stream(conn);
 }
 
-/* The dialer may have come to something. */
+/* Acts on the status of the dialer. */
 static void check_dialer(struct conn *conn) {
     switch (conn->dialer.status) {
     case DIALER_IDLE: break;
@@ -234,7 +235,7 @@ static void count_failure(struct conn *conn) {
     set_failures(conn, was_good ? 0 : conn->failures + 1);
 }
 
-/* The connection is over, its disconnect event made. */
+/* Posts the disconnect event of the connection that has ended, and carries out the step that follows. */
 static void follow_end(struct conn *conn, enum conn_step step, struct sw_report *report) {
     report->will_retry = step != STEP_END_IDLE;
     if (step == STEP_END_REDIAL)
@@ -253,7 +254,7 @@ static void follow_end(struct conn *conn, enum conn_step step, struct sw_report 
 
 static void end_stream(struct conn *conn) {
     struct sw_report report = make_report(conn, SW_EVENT_DISCONNECT);
-    enter(conn, CONN_CLOSING); /* a host that waits sees the cause before the losses */
+    enter(conn, CONN_CLOSING); /* first: when a waiting host sees the losses, it must also see the cause */
     sw_stream_close(&conn->stream, conn->goal == GOAL_CLOSE, &report);
     if (conn->goal == GOAL_RETRY) count_failure(conn);
     enum conn_step step = next_step(conn, EVENT_OVER);
@@ -263,7 +264,7 @@ static void end_stream(struct conn *conn) {
         follow_end(conn, step, &report);
 }
 
-/* The stream may have come to something. */
+/* Acts on the phase of the stream. */
 static void check_stream(struct conn *conn) {
     enum closing_phase phase = sw_stream_phase(&conn->stream);
     if (!sw_stream_is_open(&conn->stream) || phase == CLOSING_NOT) return;
@@ -327,7 +328,8 @@ static void handle_disconnect(struct conn *conn, const struct sw_command *comman
 
 bool sw_conn_is_closing(const struct conn *conn) { return conn->goal == GOAL_CLOSE && conn->state == CONN_CLOSING; }
 
-/* Whatever is under way ends, and all messages with it: into the report. What the host accepts from now on is not ours.
+/* Ends the attempt or connection and gives up all messages; the report tells which. Messages that the host accepts
+ * from now on are not included.
  */
 static void give_up_everything(struct conn *conn, struct sw_report *report) {
     sw_dialer_cancel(&conn->dialer);
@@ -375,10 +377,10 @@ static void handle_command(struct conn *conn, const struct sw_command *command) 
     case SW_DISCONNECT: handle_disconnect(conn, command); break;
     case SW_CLOSE: sw_conn_close(conn, command->linger); break;
     }
-    if (conn->state != CONN_CLOSED) post_state(conn); /* the host shows its guess until the loop knows the command */
+    if (conn->state != CONN_CLOSED) post_state(conn); /* until this, scripts see the state that the host has assumed */
 }
 
-/* In the order in which the host posted them. */
+/* Handles the commands, and the reconnect options between them, in the order in which the host posted them. */
 static void handle_commands(struct conn *conn, const struct sw_batch *batch) {
     bool is_posted = batch->slots.posted & SW_SLOT_RECONNECT;
     for (const struct sw_command *command = batch->commands; command != NULL; command = command->next) {
@@ -432,7 +434,7 @@ void sw_conn_fail(struct conn *conn, struct sw_error fault) {
     bool was_idle = conn->state == CONN_IDLE, was_open = sw_stream_is_open(&conn->stream);
     if (was_open && conn->goal == GOAL_REDIAL) conn->superseded++;
     conn->cause = fault;
-    post_state(conn); /* a host that waits sees the cause before the losses */
+    post_state(conn); /* first, as in end_stream */
     struct sw_report report = make_report(conn, was_open ? SW_EVENT_DISCONNECT : SW_EVENT_ERROR);
     give_up_everything(conn, &report);
     bool loses = report.lost_unsent.first != 0 || report.lost_unknown.first != 0;
@@ -440,7 +442,7 @@ void sw_conn_fail(struct conn *conn, struct sw_error fault) {
     if (!was_idle || loses) sw_channel_post_report(conn->common.channel, &report);
     for (; conn->superseded > 0; conn->superseded--) post_error(conn);
     conn->common.channel->conn = NULL;
-    sw_channel_detach(conn->common.channel); /* from here on, close() puts the last event itself */
+    sw_channel_detach(conn->common.channel); /* from now on, the host's close() posts the close event */
     conn->is_finished = true;
 }
 
@@ -451,7 +453,7 @@ void sw_conn_refuse(struct conn *conn, const struct sw_batch *batch, struct sw_e
         closing = closing || command->verb == SW_CLOSE;
         connecting = connecting || command->verb == SW_CONNECT;
     }
-    enter(conn, connecting ? CONN_WAITING : CONN_IDLE); /* for what will not come */
+    enter(conn, connecting ? CONN_WAITING : CONN_IDLE); /* WAITING: sw_conn_fail reports the failed connect */
     if (closing)
         sw_conn_abort(conn);
     else

@@ -12,18 +12,18 @@
 #include "loop/plain.h"
 #include "loop/socket.h"
 
-/* In the order in which they are carried out. */
+/* The stages, in the order in which the dialer carries them out. */
 static const struct stage *const stages[] = {&sw_greeting_stage};
 
-/* What is needed only until the outcome is there and taken: most clients are connected most of the time. */
+/* What the dialer needs only during an attempt. */
 struct attempt {
     ev_timer timer;
     ev_io writer;
-    int fd;                        /* CONNECTING: -1: none */
+    int fd;                        /* CONNECTING: the socket; -1: none */
     struct sw_transport transport; /* READY */
     struct stage_result result;    /* READY */
-    unsigned count, next;          /* CONNECTING: so many addresses, and the one to be tried next */
-    struct sw_address addresses[]; /* what the name stands for */
+    unsigned count, next;          /* CONNECTING: number of addresses; index of the one to try next */
+    struct sw_address addresses[]; /* the addresses of the name */
 };
 
 static void set_timer(struct dialer *dialer, double seconds) {
@@ -50,7 +50,6 @@ static void free_attempt(struct dialer *dialer) {
     dialer->attempt = NULL;
 }
 
-/* Nothing of it goes on but its lookup. */
 void sw_dialer_cancel(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
     dialer->status = DIALER_IDLE;
@@ -87,12 +86,13 @@ void sw_dialer_take(struct dialer *dialer, struct sw_transport *transport, struc
     dialer->status = DIALER_IDLE;
 }
 
-/* --- its beginning --- */
+/* --- the beginning of an attempt --- */
 
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events);
 static void on_writable(struct ev_loop *ev, ev_io *writer, int events);
 
-/* Makes the attempt, anew where a lookup was waited for. False: no memory, so it has failed. */
+/* Allocates the attempt with its addresses, and frees the one that waited for the lookup. False: no memory; the
+ * attempt has failed. */
 static bool make_attempt(struct dialer *dialer, const struct sw_addresses *addresses) {
     size_t size = addresses->count * sizeof addresses->list[0];
     struct attempt *attempt = calloc(1, sizeof *attempt + size);
@@ -139,8 +139,8 @@ static void wait_for_socket(struct dialer *dialer) {
     ev_io_set(&attempt->writer, attempt->fd, EV_WRITE);
     ev_io_start(dialer->common->reactor->ev, &attempt->writer);
     sw_reactor_skip_sleep(dialer->common->reactor);
-    /* What is left of the attempt's time is shared among the addresses that are left, so that one black hole does not
-     * take it all. */
+    /* Each address that is left gets an equal share of the time that is left, so that one address that never answers
+     * does not use all of it. */
     size_t left = attempt->count - attempt->next + 1;
     set_timer(dialer, time_left(dialer) / (double)left);
 }
@@ -176,7 +176,7 @@ static void on_answer(struct sw_lookup *lookup);
 
 static void look_up(struct dialer *dialer) {
     set_timer(dialer, time_left(dialer));
-    if (dialer->lookup != NULL) return; /* of an earlier attempt: what it finds may do for this one */
+    if (dialer->lookup != NULL) return; /* of an earlier attempt, but its answer may be right for this one */
     int failed = sw_resolver_start(dialer->common->channel->engine, dialer->server, on_answer, dialer, &dialer->lookup);
     if (failed == EAGAIN)
         set_timer(dialer, SW_LOOKUP_RETRY);
@@ -230,7 +230,7 @@ static void on_writable(struct ev_loop *ev, ev_io *writer, int events) {
     if (dialer->status != DIALER_CONNECTING) dialer->on_change(dialer);
 }
 
-/* --- for the owner --- */
+/* --- functions for the owner --- */
 
 void sw_dialer_init(struct dialer *dialer, struct common *common, void (*on_change)(struct dialer *dialer)) {
     memset(dialer, 0, sizeof *dialer);
@@ -257,7 +257,7 @@ void sw_dialer_start(struct dialer *dialer) {
         connect_to(dialer, &addresses);
         return;
     }
-    addresses.count = 0; /* yet */
+    addresses.count = 0; /* the lookup finds them */
     if (!make_attempt(dialer, &addresses)) return;
     dialer->status = DIALER_RESOLVING;
     look_up(dialer);

@@ -9,8 +9,8 @@
  *        +------+----------------------------------------- CLOSING ----> CLOSED
  *                                 OVER, by the goal
  *
- * The goal says what the end of a connection is for; commands that come while it ends change only the goal. Nothing here
- * touches a socket or a clock, so spec/unit/test_next.c walks through all of it.
+ * The goal says what the end of a connection is for; commands that come while it ends change only the goal. Nothing
+ * here touches a socket or a clock, so spec/unit/test_next.c walks through all of it.
  */
 #ifndef SW_LOOP_NEXT_H
 #define SW_LOOP_NEXT_H

@@ -1,9 +1,10 @@
 /* Publishes how far one client's messages have come: what was acknowledged, kept and given up.
  *
- * What no other part counts is counted here. It is copied to the channel, with what the send queue counts, at the moments
- * that the host may ask about: after a batch was handed over, after messages were put into the inbox, at each end. A
- * publication also tells how many bytes count against queue_limit no longer. Emptied pages go to the client's pool, and
- * completions to the host. When nothing was published for a second, the client is idle, and its pool closes.
+ * What no other part counts is counted here. It is copied to the channel, with what the send queue counts, at the
+ * moments that the host may ask about: after a batch was handed over, after messages were put into the inbox, at each
+ * end. A publication also tells how many bytes count against queue_limit no longer. Emptied pages go to the client's
+ * pool, and completions to the host. When nothing was published for a second, the client is idle, and its pool
+ * closes.
  */
 #ifndef SW_LOOP_PROGRESS_H
 #define SW_LOOP_PROGRESS_H

@@ -1,14 +1,15 @@
-/* What every part of the loop room needs of libev: the loop itself, timers, "run again soon". At the bottom of the room.
+/* What every part of the loop room needs of libev: the loop itself, timers, "run again soon". At the bottom of the
+ * room.
  *
- * One reactor belongs to one loop thread. It also holds what the parts share for the length of one event: the buffer for
- * reading, the random numbers of the backoff.
+ * One reactor belongs to one loop thread. It also holds what the parts share for the length of one event: the buffer
+ * for reading, the random numbers of the backoff.
  *
- * Parts of this room keep one rule: a public function returns its outcome, or leaves it in its part's status, and never
- * calls back. Only what handles an event (libev's, or the answer to a lookup) calls the function that its part was made
- * with, as its last act. So no caller finds its own struct changed behind its back.
+ * Parts of this room keep one rule: a public function returns its outcome, or leaves it in its part's status, and
+ * never calls back. Only what handles an event (libev's, or the answer to a lookup) calls the function that its part
+ * was made with, as its last act. So no caller finds its own struct changed behind its back.
  *
- * libev aborts the process when epoll_wait or memory fails. On our threads hooks turn the first into `fault`, which ends
- * the loop in an orderly way, and the second into waiting for memory.
+ * libev aborts the process when epoll_wait or memory fails. On our threads hooks turn the first into `fault`, which
+ * ends the loop in an orderly way, and the second into waiting for memory.
  */
 #ifndef SW_LOOP_REACTOR_H
 #define SW_LOOP_REACTOR_H
@@ -27,7 +28,8 @@ struct sw_short_timer {
     void (*run)(struct sw_short_timer *soon);
 };
 
-/* Something to be run each second until its client has been idle for that long; embedded in the part that asks for it. */
+/* Something to be run each second until its client has been idle for that long; embedded in the part that asks for
+ * it. */
 struct sw_sweep {
     struct sw_sweep *next, **link; /* link is NULL while it does not wait */
     bool is_touched;               /* since the last sweep */
@@ -64,8 +66,8 @@ void *sw_reactor_allocate(size_t size);
 /* The next sleep does not last. libev tells that the system refused a watcher only after its next sleep. */
 void sw_reactor_skip_sleep(struct sw_reactor *reactor);
 
-/* The loop does not sleep before that time (sw_clock): to wake a sleeping thread takes longer than to let it look again and
- * again. With one processor, it sleeps all the same. */
+/* The loop does not sleep before that time (sw_clock): to wake a sleeping thread takes longer than to let it look
+ * again and again. With one processor, it sleeps all the same. */
 void sw_reactor_stay_awake(struct sw_reactor *reactor, double until);
 bool sw_reactor_stays_awake(struct sw_reactor *reactor);
 
@@ -77,8 +79,8 @@ void sw_reactor_set_timer(struct sw_reactor *reactor, ev_timer *timer, double se
 void sw_reactor_start_short_timer(struct sw_reactor *reactor, struct sw_short_timer *soon);
 void sw_reactor_cancel_short_timer(struct sw_short_timer *soon);
 
-/* The client is busy now. `sweep` runs within a second, and then each second, for the last time (is_idle) when this was
- * not called in between. Cheap. */
+/* The client is busy now. `sweep` runs within a second, and then each second, for the last time (is_idle) when this
+ * was not called in between. Cheap. */
 #define SW_SWEEP 1.0
 void sw_reactor_add_sweep(struct sw_reactor *reactor, struct sw_sweep *sweep);
 static inline void sw_reactor_touch(struct sw_reactor *reactor, struct sw_sweep *sweep) {

@@ -1,10 +1,10 @@
 /* Names to addresses, on a helper thread.
  *
- * getaddrinfo honours the system's own configuration (hosts file, mDNS, search list) and blocks for as long as a silent
- * name server makes it, so it runs on a detached thread that owns its job and is never joined. The job comes back to
- * the loop as a post; if there is no loop any more, it is freed. A dialer that loses interest leaves the job alone until
- * it comes back: at most one lookup in flight per client, and at most four per process, so that a dead name server
- * cannot pile up threads.
+ * getaddrinfo honours the system's own configuration (hosts file, mDNS, search list) and blocks for as long as a
+ * silent name server makes it, so it runs on a detached thread that owns its job and is never joined. The job comes
+ * back to the loop as a post; if there is no loop any more, it is freed. A dialer that loses interest leaves the job
+ * alone until it comes back: at most one lookup in flight per client, and at most four per process, so that a dead
+ * name server cannot pile up threads.
  */
 #ifndef SW_LOOP_RESOLVER_H
 #define SW_LOOP_RESOLVER_H
@@ -37,8 +37,8 @@ struct sw_lookup {
 /* Fills *addresses from a numeric host, without a lookup. False: it is a name. */
 bool sw_resolver_numeric(const struct sw_server *server, struct sw_addresses *addresses);
 
-/* Starts a lookup: on_answer gets it, on the loop thread, unless the owner is NULL by then; it is freed after that. 0,
- * EAGAIN (too many under way in this process: try again soon) or an errno. */
+/* Starts a lookup: on_answer gets it, on the loop thread, unless the owner is NULL by then; it is freed after that.
+ * 0, EAGAIN (too many under way in this process: try again soon) or an errno. */
 int sw_resolver_start(struct sw_engine *engine, struct sw_server *server, void (*on_answer)(struct sw_lookup *lookup),
                       void *owner, struct sw_lookup **lookup);
 

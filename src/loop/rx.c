@@ -57,8 +57,8 @@ static void handle_bytes(struct rx *rx, size_t size) {
     if (failed == SW_SYSTEM) stop_reading(rx, RX_BROKEN, sw_error_system(ENOMEM, SW_STAGE_RECEIVE));
 }
 
-/* Bytes to read at once. What one read brings is taken in, full as the inbox may be by then. Its messages, empty ones of
- * a byte each at worst, take four times as much memory (their boundaries): that is to stay within a quarter of
+/* Bytes to read at once. What one read brings is taken in, full as the inbox may be by then. Its messages, empty ones
+ * of a byte each at worst, take four times as much memory (their boundaries): that is to stay within a quarter of
  * inbox_limit and one message of the largest size. */
 static size_t read_size(const struct rx *rx) {
     const struct sw_options *options = rx->common->channel->options;

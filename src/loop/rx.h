@@ -1,8 +1,8 @@
 /* The receiving half of one client: from readable bytes to messages in the channel's inbox.
  *
- * Reads into the reactor's buffer, lets the codec find the messages (loop/assembly.h), and puts the whole ones into the
- * inbox. When that is full it stops reading, so that the peer's TCP is held back, and goes on when the host has taken
- * enough.
+ * Reads into the reactor's buffer, lets the codec find the messages (loop/assembly.h), and puts the whole ones into
+ * the inbox. When that is full it stops reading, so that the peer's TCP is held back, and goes on when the host has
+ * taken enough.
  */
 #ifndef SW_LOOP_RX_H
 #define SW_LOOP_RX_H

@@ -115,8 +115,8 @@ static void free_pages(struct sw_sendq *queue) {
     enter_page(&queue->handed, NULL);
 }
 
-/* The last page would stay so until the script confirms, and could take much more. Less than a quarter is not worth moving
- * bytes for: limits allow for that. */
+/* The last page would stay so until the script confirms, and could take much more. Less than a quarter is not worth
+ * moving bytes for: limits allow for that. */
 static bool stays_partly_empty(const struct sw_sendq *queue) {
     const struct sw_page *tail = queue->pages.tail;
     return queue->mode == SW_RETAIN_UNCONFIRMED && tail != NULL && sw_page_room(tail) > tail->size / 4;

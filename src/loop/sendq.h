@@ -9,11 +9,11 @@
  *          |  and due         |  not have it yet    |  for the kernel   |
  *
  * `kept` and `acked` stand at boundaries: `acked` before the first message that the peer's TCP does not have whole,
- * `kept` before the first that is not finished. They are one place, except under SW_RETAIN_UNCONFIRMED, where a message
- * is finished when the script has confirmed it. Pages left of `kept` are freed. What the kernel has got stays at least
- * until it is acknowledged, in every mode: the kernel's own buffer bounds it (TCP_NOTSENT_LOWAT), and its boundaries
- * turn a byte count from SIOCOUTQ into fates of messages. The modes differ in where a new connection starts
- * (base/retain.h), which is always at a boundary, in when a message is finished, and in what counts against
+ * `kept` before the first that is not finished. They are one place, except under SW_RETAIN_UNCONFIRMED, where a
+ * message is finished when the script has confirmed it. Pages left of `kept` are freed. What the kernel has got stays
+ * at least until it is acknowledged, in every mode: the kernel's own buffer bounds it (TCP_NOTSENT_LOWAT), and its
+ * boundaries turn a byte count from SIOCOUTQ into fates of messages. The modes differ in where a new connection
+ * starts (base/retain.h), which is always at a boundary, in when a message is finished, and in what counts against
  * queue_limit.
  */
 #ifndef SW_LOOP_SENDQ_H
@@ -27,8 +27,8 @@
 #include "base/retain.h"
 #include "buffer/page.h"
 
-/* A place between two bytes; with an empty queue page is NULL. It leaves a page that it has come to the end of as soon
- * as there is a next one. */
+/* A place between two bytes; with an empty queue page is NULL. It leaves a page that it has come to the end of as
+ * soon as there is a next one. */
 struct sw_place {
     struct sw_page *page;
     uint32_t offset; /* in page */
@@ -61,7 +61,8 @@ void sw_sendq_fini(struct sw_sendq *queue);
 /* Takes the messages in: pages with whole messages, the ids following on. */
 void sw_sendq_put(struct sw_sendq *queue, struct sw_pages *pages);
 
-/* Fills iov with the next bytes to hand over, up to the end of message `fence` and at most `limit`; returns the count.
+/* Fills iov with the next bytes to hand over, up to the end of message `fence` and at most `limit`; returns the
+ * count.
  */
 size_t sw_sendq_fill(const struct sw_sendq *queue, uint64_t fence, size_t limit, struct iovec *iov, size_t max);
 
@@ -80,12 +81,12 @@ static inline bool sw_sendq_is_mid_message(const struct sw_sendq *queue) {
     return queue->handed.byte != queue->handed.start;
 }
 
-/* Of all that was put, what counts against queue_limit no longer: bytes, and SW_MESSAGE_OVERHEAD for each message. Never
- * decreases. */
+/* Of all that was put, what counts against queue_limit no longer: bytes, and SW_MESSAGE_OVERHEAD for each message.
+ * Never decreases. */
 uint64_t sw_sendq_released(const struct sw_sendq *queue);
 
-/* Copies every unfinished message, the first of which is kept.id + 1; pinned bytes under the guard. False: no memory, or
- * the pinned bytes are gone; *copy is empty. */
+/* Copies every unfinished message, the first of which is kept.id + 1; pinned bytes under the guard. False: no memory,
+ * or the pinned bytes are gone; *copy is empty. */
 bool sw_sendq_copy(const struct sw_sendq *queue, const struct sw_pin_guard *guard, struct sw_pages *copy);
 
 /* Moves out the pages of pinned bytes that are done with: their owner waits for them. */
@@ -99,8 +100,8 @@ struct sw_loss_summary {
 };
 
 /* The connection ended: gives up what the mode does not keep, goes back to the first byte of what the next connection
- * sends. What was accepted after `fence`, when the script had ended the connection, was never meant for it and is kept
- * in every mode. */
+ * sends. What was accepted after `fence`, when the script had ended the connection, was never meant for it and is
+ * kept in every mode. */
 struct sw_loss_summary sw_sendq_rewind(struct sw_sendq *queue, uint64_t fence);
 
 /* There will be no next connection: gives up everything but what the script has confirmed, which is finished. */

@@ -28,7 +28,8 @@ struct sw_address {
 };
 
 /* A socket set up for the address and the options, connecting. *fd is -1 on failure, and *noted what *fd is: there a
- * forked child finds the descriptor to close. 0 (*done: connected at once, else wait until it is writable) or an errno. */
+ * forked child finds the descriptor to close. 0 (*done: connected at once, else wait until it is writable) or an
+ * errno. */
 int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, atomic_int *fork_fd, int *fd,
                       bool *connected);
 
@@ -53,9 +54,9 @@ bool sw_socket_shut_down(int fd);
  * close. */
 uint64_t sw_socket_acked(int fd, uint64_t written, bool fin);
 
-/* How long the peer's TCP may acknowledge nothing, a connection attempt included, where the system can tell; 0: its own
- * limit. Not to be left on for long while nothing is under way: Linux then waits for this time, and no longer for the
- * number of keepalive probes, to give up an idle connection (measured on Linux 6). */
+/* How long the peer's TCP may acknowledge nothing, a connection attempt included, where the system can tell; 0: its
+ * own limit. Not to be left on for long while nothing is under way: Linux then waits for this time, and no longer for
+ * the number of keepalive probes, to give up an idle connection (measured on Linux 6). */
 void sw_socket_set_stall(int fd, double seconds);
 
 /* Bytes that it takes before it has sent them, where the system can tell; SW_AHEAD_MIN at first (loop/ahead.h). */

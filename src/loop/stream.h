@@ -1,10 +1,10 @@
 /* One open connection of a client: what sends (tx), what receives (rx), how it ends (closing), over one transport.
  *
- * A stream exists as long as its client, and is opened and closed once for each connection: the send queue (in tx) and
- * what is known of the inbox (in rx) outlive connections. Its owner uses tx and rx directly for these two. Of the
- * connection it tells the stream only how to end it, and looks at sw_stream_phase after each call of a function that may
- * change it, and when it is told by on_change. While the connection ends, time matters, too, and the timer is the owner's:
- * sw_stream_wait says when to call sw_stream_advance.
+ * A stream exists as long as its client, and is opened and closed once for each connection: the send queue (in tx)
+ * and what is known of the inbox (in rx) outlive connections. Its owner uses tx and rx directly for these two. Of the
+ * connection it tells the stream only how to end it, and looks at sw_stream_phase after each call of a function that
+ * may change it, and when it is told by on_change. While the connection ends, time matters, too, and the timer is the
+ * owner's: sw_stream_wait says when to call sw_stream_advance.
  */
 #ifndef SW_LOOP_STREAM_H
 #define SW_LOOP_STREAM_H
@@ -44,7 +44,8 @@ static inline bool sw_stream_is_open(const struct stream *stream) { return sw_tr
 /* How far its end has come. CLOSING_DONE: it is to be closed. */
 static inline enum closing_phase sw_stream_phase(const struct stream *stream) { return stream->closing.phase; }
 
-/* Its end goes on as far as it can, and in so many seconds at most it is to be asked to go on again; < 0: it does not end.
+/* Its end goes on as far as it can, and in so many seconds at most it is to be asked to go on again; < 0: it does not
+ * end.
  */
 void sw_stream_advance(struct stream *stream);
 static inline double sw_stream_wait(const struct stream *stream) { return sw_closing_wait(&stream->closing); }
@@ -52,15 +53,15 @@ static inline double sw_stream_wait(const struct stream *stream) { return sw_clo
 /* The host has accepted messages. */
 void sw_stream_send(struct stream *stream);
 
-/* We end it: flushes up to message `fence` for at most `linger` seconds, drains then. is_final: the client is closed, so
- * what is received is dropped. Where it drains already, only that changes. */
+/* We end it: flushes up to message `fence` for at most `linger` seconds, drains then. is_final: the client is closed,
+ * so what is received is dropped. Where it drains already, only that changes. */
 void sw_stream_flush(struct stream *stream, uint64_t fence, double linger, bool is_final);
 
 /* We end it and send no more: drains for at most `linger` seconds. Messages after `fence` are not meant for it. */
 void sw_stream_shut_down(struct stream *stream, uint64_t fence, double linger);
 
-/* It is over, or there was none: closes the socket, and says in the report what that means for the messages. is_final:
- * no other connection follows. */
+/* It is over, or there was none: closes the socket, and says in the report what that means for the messages.
+ * is_final: no other connection follows. */
 void sw_stream_close(struct stream *stream, bool is_final, struct sw_report *report);
 
 #endif

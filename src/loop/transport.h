@@ -1,8 +1,8 @@
 /* What moves the bytes of one open connection: a table of six functions over a socket.
  *
- * Everything above it (tx, rx, closing) is the same for every transport. plain.c gives the bytes to the socket as they
- * are. A transport may put more bytes on the wire than it was given (records, tags), so two counts are kept apart: what
- * it took of the caller's bytes, and what it gave to the socket for them.
+ * Everything above it (tx, rx, closing) is the same for every transport. plain.c gives the bytes to the socket as
+ * they are. A transport may put more bytes on the wire than it was given (records, tags), so two counts are kept
+ * apart: what it took of the caller's bytes, and what it gave to the socket for them.
  */
 #ifndef SW_LOOP_TRANSPORT_H
 #define SW_LOOP_TRANSPORT_H
@@ -21,8 +21,8 @@ enum sw_tune {
 };
 
 struct sw_transport_table {
-    /* Takes bytes of iov and gives the socket what becomes of them: adds that to `written`. The number taken (> 0), or
-     * -errno: -EAGAIN (wait until it is writable), -ENOBUFS (try again later), anything else for good. */
+    /* Takes bytes of iov and gives the socket what becomes of them: adds that to `written`. The number taken (> 0),
+     * or -errno: -EAGAIN (wait until it is writable), -ENOBUFS (try again later), anything else for good. */
     ptrdiff_t (*send)(struct sw_transport *transport, struct iovec *iov, size_t count);
 
     /* Bytes read, 0 at the peer's end, or -errno: -EAGAIN (wait until it is readable), anything else for good. */

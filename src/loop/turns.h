@@ -1,9 +1,9 @@
 /* Does it pay to look out for more after traffic, instead of sleeping at once?
  *
- * To wake a thread takes longer than an answer from a server near by. So the loop stays awake for a while after traffic of
- * a client with the option spin. It also does so where the two sides of a connection take turns, and have been quick for
- * a while: messages out, an answer in, messages out. Then it waits for the next turn for twice as long as one usually
- * takes, which is less than SW_TURNS_NEAR twice. Other traffic costs a look at the clock.
+ * To wake a thread takes longer than an answer from a server near by. So the loop stays awake for a while after
+ * traffic of a client with the option spin. It also does so where the two sides of a connection take turns, and have
+ * been quick for a while: messages out, an answer in, messages out. Then it waits for the next turn for twice as long
+ * as one usually takes, which is less than SW_TURNS_NEAR twice. Other traffic costs a look at the clock.
  */
 #ifndef SW_LOOP_TURNS_H
 #define SW_LOOP_TURNS_H

@@ -1,12 +1,13 @@
 /* The sending half of one client: its send queue, which outlives connections, and what moves it to the socket.
  *
- * Messages come from the channel, wait in the queue, go to the transport while a connection is open, and stay until the
- * peer's TCP has acknowledged them. There is no event for that, so a timer asks the kernel while something is under way.
+ * Messages come from the channel, wait in the queue, go to the transport while a connection is open, and stay until
+ * the peer's TCP has acknowledged them. There is no event for that, so a timer asks the kernel while something is
+ * under way.
  *
- * Coalescing: a host in the middle of a thousand sends has a few more messages whenever the loop looks, and to be looked
- * at costs it more than a send: both threads want the same lock and the same memory. So such a client waits a tenth of a
- * millisecond ("soon"), and one sendmsg takes what has come together. Messages now and then, and the first ones of many,
- * go at once. Only this client waits; the loop works for others meanwhile.
+ * Coalescing: a host in the middle of a thousand sends has a few more messages whenever the loop looks, and to be
+ * looked at costs it more than a send: both threads want the same lock and the same memory. So such a client waits a
+ * tenth of a millisecond ("soon"), and one sendmsg takes what has come together. Messages now and then, and the first
+ * ones of many, go at once. Only this client waits; the loop works for others meanwhile.
  */
 #ifndef SW_LOOP_TX_H
 #define SW_LOOP_TX_H
@@ -66,8 +67,8 @@ void sw_tx_init(struct tx *tx, struct common *common, struct progress *progress,
                 void (*on_change)(struct tx *tx));
 void sw_tx_fini(struct tx *tx);
 
-/* A connection is open: the head (one reference, taken; NULL: none), then messages, go to the transport from now on, by
- * sw_tx_send. */
+/* A connection is open: the head (one reference, taken; NULL: none), then messages, go to the transport from now on,
+ * by sw_tx_send. */
 void sw_tx_start(struct tx *tx, struct sw_transport *transport, struct sw_greeting *preamble);
 
 /* Hands over what there is, as far as the kernel takes it now; watchers do the rest. */
@@ -99,8 +100,8 @@ struct tx_end {
     uint64_t unsent; /* messages that were not handed over whole */
 };
 
-/* The connection, if one is open, is over: what that means for the messages. is_final: no other follows. What remains is
- * what the next connection sends. */
+/* The connection, if one is open, is over: what that means for the messages. is_final: no other follows. What remains
+ * is what the next connection sends. */
 struct tx_end sw_tx_stop(struct tx *tx, bool is_final);
 
 /* Messages accepted and not handed over whole. */

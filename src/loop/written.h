@@ -1,7 +1,7 @@
 /* What was written to the socket of one connection, and which bytes of the send queue it carried.
  *
- * The kernel tells how many bytes of the connection the peer's TCP has acknowledged; this list turns that into bytes of
- * the queue, so that `acked` is right for every transport and for everything else that is written (a greeting, the
+ * The kernel tells how many bytes of the connection the peer's TCP has acknowledged; this list turns that into bytes
+ * of the queue, so that `acked` is right for every transport and for everything else that is written (a greeting, the
  * records of an encrypting transport). Each entry is a stretch of written bytes:
  *
  *      written | carried
