@@ -50,7 +50,7 @@ static void soon(void) {
 
 static void coarse(void) {
     struct sw_reactor *reactor = sw_reactor_new();
-    reactor->lacks_timerfd = true;
+    reactor->timerfd_failed = true;
     runs_what_waits(reactor);
     CHECK(reactor->short_timer_fd.fd < 0);
     sw_reactor_free(reactor);

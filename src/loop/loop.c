@@ -18,16 +18,16 @@
 struct loop {
     struct sw_reactor *reactor;
     struct sw_engine *engine; /* one reference */
-    struct conn *conns;       /* every connection; linked by next */
-    struct conn *finished;    /* those that are over, to be freed at the end of the round; linked by next */
-    ev_io wake;               /* the engine's waker is readable */
+    struct conn *conns;       /* all connections that are not finished; linked by next */
+    struct conn *finished;    /* to be freed at the end of the round; linked by next */
+    ev_io wake;               /* watches the engine's waker */
     ev_prepare before_sleep;
     ev_check after_sleep;
-    ev_idle keep_awake;    /* started while there is more work than a round's budget, or the loop stays awake */
-    bool stopping;         /* end when the last connection is closed */
+    ev_idle keep_awake;    /* active while the loop must not sleep: libev polls without waiting then */
+    bool stopping;         /* the thread ends when the last connection is finished */
     bool ended;            /* ev_break was called */
-    bool is_spinning;      /* it stays awake though there is nothing to do */
-    bool must_clear_waker; /* the engine's waker is still to be cleared */
+    bool is_spinning;      /* the loop busy-waits: it has nothing to do and does not sleep */
+    bool must_clear_waker; /* the engine's waker was signalled and is not cleared yet */
 };
 
 /* --- connections --- */
@@ -56,11 +56,11 @@ static void free_finished(struct loop *loop) {
     }
 }
 
-/* Does `end` to all connections, any of which may be over then. */
-static void for_each(struct loop *loop, void (*end)(struct loop *, struct conn *)) {
+/* Calls `action` for all connections; it may finish any of them. */
+static void for_each(struct loop *loop, void (*action)(struct loop *, struct conn *)) {
     for (struct conn *conn = loop->conns, *next; conn != NULL; conn = next) {
         next = conn->next;
-        end(loop, conn);
+        action(loop, conn);
         if (conn->is_finished) on_finished(conn);
     }
 }
@@ -96,8 +96,8 @@ static void refuse_batch(struct loop *loop, struct conn *conn, const struct sw_b
     sw_conn_refuse(conn, batch, loop->reactor->fault);
 }
 
-/* Gives each channel's batch to `handle`. A channel that was detached, and not taken up again by a connect, is passed
- * over. */
+/* Calls `handle` with each channel's batch. Skips a channel that is detached: its connection failed, and no connect
+ * command came since. */
 static void handle_channels(struct loop *loop, struct sw_link *link,
                             void (*handle)(struct loop *, struct conn *, const struct sw_batch *)) {
     while (link != NULL) {
@@ -123,7 +123,7 @@ static void handle_posts(struct sw_post *post) {
     }
 }
 
-static void end(struct loop *loop) {
+static void break_loop(struct loop *loop) {
     loop->ended = true;
     ev_break(loop->reactor->ev, EVBREAK_ALL);
 }
@@ -133,29 +133,30 @@ static void handle_stop(struct loop *loop, const struct sw_work *work) {
         loop->stopping = true;
         for_each(loop, close_one);
     }
-    if (work->aborting || (loop->stopping && loop->conns == NULL)) end(loop);
+    if (work->aborting || (loop->stopping && loop->conns == NULL)) break_loop(loop);
 }
 
 enum outcome {
-    AGAIN,       /* there was something: there may be more */
-    STAYS_AWAKE, /* there was nothing, and the loop looks again */
-    SLEEPS,      /* there was nothing, and the host knows that the loop sleeps */
+    AGAIN,       /* there was work, and there may be more */
+    STAYS_AWAKE, /* there was no work, and the loop busy-waits */
+    SLEEPS,      /* there was no work, and the engine says that the loop sleeps */
 };
 
-/* The loop must not be known to sleep while its waker is still to be cleared: clearing would swallow the next. */
+/* Does the work that waits. Until the waker is cleared, the loop must not say that it sleeps: a signal could come
+ * before the clearing and be lost with it. */
 static enum outcome work_once(struct loop *loop) {
     struct sw_work work;
     bool stays_awake = sw_reactor_stays_awake(loop->reactor) || loop->must_clear_waker;
-    bool something = sw_engine_take_work(loop->engine, &work, stays_awake);
+    bool had_work = sw_engine_take_work(loop->engine, &work, stays_awake);
     handle_posts(work.posts);
     handle_channels(loop, work.channels, handle_batch);
     handle_stop(loop, &work);
     free_finished(loop);
-    if (something) return AGAIN;
+    if (had_work) return AGAIN;
     return stays_awake ? STAYS_AWAKE : SLEEPS;
 }
 
-/* Works first and clears the waker then, so that the work need not wait for a system call; then looks once more. */
+/* Does the work first and clears the waker afterwards, so that the work does not wait for a system call. */
 static enum outcome work_round(struct loop *loop) {
     enum outcome outcome = work_once(loop);
     if (!loop->must_clear_waker) return outcome;
@@ -169,7 +170,7 @@ static void before_sleep(struct ev_loop *ev, ev_prepare *watcher, int events) {
     struct loop *loop = watcher->data;
     enum outcome outcome = AGAIN;
     for (int round = 0; round < SW_WORK_ROUNDS && outcome == AGAIN && !loop->ended; round++) outcome = work_round(loop);
-    if (loop->reactor->fault.err != SW_OK) end(loop);
+    if (loop->reactor->fault.err != SW_OK) break_loop(loop);
     loop->is_spinning = outcome == STAYS_AWAKE;
     if (outcome != SLEEPS || loop->reactor->skip_sleep)
         ev_idle_start(ev, &loop->keep_awake);
@@ -191,10 +192,10 @@ static void on_wake(struct ev_loop *ev, ev_io *watcher, int events) {
         ev_io_stop(ev, watcher);
         return;
     }
-    loop->must_clear_waker = true; /* before_sleep does the rest */
+    loop->must_clear_waker = true; /* work_round clears it */
 }
 
-/* While it only looks out for work, others may need this processor, for example a server on the same machine. */
+/* While the loop busy-waits, lets other threads use this processor, for example a server on the same machine. */
 static void on_idle(struct ev_loop *ev, ev_idle *watcher, int events) {
     (void)ev, (void)events;
     const struct loop *loop = watcher->data;
@@ -218,7 +219,8 @@ static void run(struct loop *loop) {
     ev_run(ev, 0);
 }
 
-/* What is left when the loop ends: nothing after an orderly stop. What still arrives is answered in kind. */
+/* Ends the connections that are left; after an orderly stop there are none. Then refuses commands until the engine
+ * accepts no more. */
 static void finish_all(struct loop *loop) {
     struct sw_work work;
     bool failed = loop->reactor->fault.err != SW_OK, more = true;

@@ -32,7 +32,7 @@ static enum conn_step on_close(enum conn_state state) {
     switch (state) {
     case CONN_IDLE:
     case CONN_DIALING:
-    case CONN_WAITING: return STEP_CLOSE; /* nothing to flush to */
+    case CONN_WAITING: return STEP_CLOSE; /* without a connection there is nothing to flush */
     case CONN_OPEN:
     case CONN_CLOSING: return STEP_FLUSH_AND_CLOSE;
     case CONN_CLOSED: return STEP_NONE;

@@ -29,6 +29,7 @@ void sw_progress_fini(struct progress *progress) {
     sw_channel_sweep_pool(progress->common->channel, true);
 }
 
+/* Returns the pinned strings that are no longer needed to the host. */
 static void post_completions(struct progress *progress) {
     struct sw_pages pinned = sw_sendq_take_completed(progress->queue);
     sw_engine_free_pages(progress->common->channel->engine, &pinned);
@@ -54,7 +55,7 @@ static struct sw_gauges read_gauges(const struct progress *progress) {
 struct sw_progress sw_progress_collect(struct progress *progress, struct sw_gauges *gauges) {
     struct sw_sendq *queue = progress->queue;
     *gauges = read_gauges(progress);
-    /* The four groups, each counted on its own, make up what was taken in. */
+    /* Every message is in one of four groups: queued, in flight, finished, lost. Each is counted separately. */
     assert(queue->last_id - queue->handed.id + sw_gauges_not_queued(gauges) == queue->last_id);
     uint64_t before = progress->released;
     progress->released = sw_sendq_released(queue);

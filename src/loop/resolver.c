@@ -12,8 +12,9 @@
 #include "base/tunables.h"
 #include "channel/thread.h"
 
-static atomic_int lookups;
+static atomic_int lookups; /* how many this process has under way */
 
+/* Calls getaddrinfo. Returns 0 or its error code (EAI_...). */
 static int resolve(const struct sw_server *server, int flags, struct sw_addresses *addresses) {
     char port[8];
     (void)snprintf(port, sizeof port, "%u", (unsigned)server->port);
@@ -38,6 +39,7 @@ bool sw_resolver_numeric(const struct sw_server *server, struct sw_addresses *ad
     return resolve(server, AI_NUMERICHOST, addresses) == 0;
 }
 
+/* `failed` is what getaddrinfo returned; sys is errno, for EAI_SYSTEM. */
 static struct sw_error to_error(int failed, int sys) {
     switch (failed) {
     case 0: return sw_error_make(SW_OK, SW_STAGE_RESOLVE);
@@ -72,7 +74,7 @@ static void *run(void *argument) {
     int failed = resolve(lookup->server, AI_ADDRCONFIG, &lookup->addresses);
     lookup->error = to_error(failed, errno);
     atomic_fetch_sub(&lookups, 1);
-    struct sw_engine *engine = sw_engine_ref(lookup->engine); /* once posted, the job is the loop's */
+    struct sw_engine *engine = sw_engine_ref(lookup->engine); /* after the post, the loop may free the lookup */
     if (!sw_engine_post(engine, &lookup->post)) free_lookup(lookup);
     sw_engine_unref(engine);
     return NULL;

@@ -34,7 +34,7 @@ static void post_messages(struct rx *rx, struct sw_message_run *whole) {
         sw_rx_set_credit(rx, false);
 }
 
-/* Splits the bytes in the reactor's buffer, into pages of the pool if they are many. */
+/* Decodes the bytes in the reactor's buffer. If there are many, uses pages of the pool. */
 static enum sw_err assemble(struct rx *rx, size_t size, struct sw_message_run *whole) {
     unsigned large = sw_pages_count_large(sw_assembly_expected(size));
     struct sw_pages empty = {NULL, NULL};
@@ -52,14 +52,15 @@ static void handle_bytes(struct rx *rx, size_t size) {
     struct sw_message_run whole = {.count = 0};
     enum sw_err failed = assemble(rx, size, &whole);
     post_messages(rx, &whole);
-    sw_progress_publish(rx->progress); /* after the messages: a script that sees the bytes counted can read them */
+    sw_progress_publish(
+        rx->progress); /* last: when a script sees the bytes in the counters, it can take the messages */
     if (failed == SW_FRAME) stop_reading(rx, RX_BROKEN, sw_error_make(SW_FRAME, SW_STAGE_RECEIVE));
     if (failed == SW_SYSTEM) stop_reading(rx, RX_BROKEN, sw_error_system(ENOMEM, SW_STAGE_RECEIVE));
 }
 
-/* Bytes to read at once. What one read brings is taken in, full as the inbox may be by then. Its messages, empty ones
- * of a byte each at worst, take four times as much memory (their boundaries): that is to stay within a quarter of
- * inbox_limit and one message of the largest size. */
+/* The size of one read in bytes. All messages of a read go into the inbox, even when it becomes full. The boundaries
+ * of messages may take four times as much memory as the bytes: empty messages of one byte each. That memory must stay
+ * within a quarter of inbox_limit plus one message of the largest size. */
 static size_t read_size(const struct rx *rx) {
     const struct sw_options *options = rx->common->channel->options;
     size_t most = options->inbox_limit / 16 + options->framing.max / 4;
@@ -67,7 +68,7 @@ static size_t read_size(const struct rx *rx) {
     return most < SW_READ_BUFFER ? most : SW_READ_BUFFER;
 }
 
-/* False: that was all for now, or for good. */
+/* Reads once. False: there is no more to read now, or the status has changed. */
 static bool receive_some(struct rx *rx) {
     size_t size = read_size(rx);
     ptrdiff_t got = rx->transport->table->receive(rx->transport, rx->common->reactor->buffer, size);
@@ -84,7 +85,7 @@ static bool receive_some(struct rx *rx) {
 static void on_readable(struct ev_loop *ev, ev_io *reader, int events) {
     (void)ev;
     struct rx *rx = reader->data;
-    if (events & EV_ERROR) { /* libev gave the watcher up: epoll_ctl failed (ENOSPC, ENOMEM) */
+    if (events & EV_ERROR) { /* epoll_ctl failed (ENOSPC, ENOMEM), and libev has stopped the watcher */
         stop_reading(rx, RX_BROKEN, sw_error_system(EIO, SW_STAGE_START));
     } else {
         for (int round = 0; round < SW_READ_ROUNDS; round++)

@@ -16,8 +16,8 @@ void sw_written_fini(struct sw_written *list) {
     sw_written_init(list);
 }
 
-/* Two stretches that are one: nothing is lost when only the sum is kept. */
-static bool can_merge(const struct sw_stretch *a, const struct sw_stretch *b) {
+/* True if the sum of two entries says as much as both of them: each byte carries a byte, or none carries any. */
+static bool can_merge(const struct sw_run *a, const struct sw_run *b) {
     bool as_they_are = a->written == a->carried && b->written == b->carried;
     return as_they_are || (a->carried == 0 && b->carried == 0);
 }
@@ -25,7 +25,7 @@ static bool can_merge(const struct sw_stretch *a, const struct sw_stretch *b) {
 static bool make_room(struct sw_written *list) {
     if (list->count < list->capacity) return true;
     unsigned capacity = list->capacity * 2;
-    struct sw_stretch *block = malloc(capacity * sizeof *block);
+    struct sw_run *block = malloc(capacity * sizeof *block);
     if (block == NULL) return false;
     memcpy(block, list->list, list->count * sizeof *block);
     if (list->list != &list->embedded) free(list->list);
@@ -35,10 +35,11 @@ static bool make_room(struct sw_written *list) {
 }
 
 void sw_written_add(struct sw_written *list, uint64_t written, uint64_t carried) {
-    const struct sw_stretch next = {written, carried};
+    const struct sw_run next = {written, carried};
     if (list->count > 0) {
-        struct sw_stretch *last = &list->list[list->count - 1];
-        /* Without memory the last two become one record, which counts only as a whole: late, never too early. */
+        struct sw_run *last = &list->list[list->count - 1];
+        /* Without memory, the last two become one entry that counts only as a whole: later than it could, never too
+         * early. */
         if (can_merge(last, &next) || !make_room(list)) {
             last->written += written;
             last->carried += carried;
@@ -50,12 +51,12 @@ void sw_written_add(struct sw_written *list, uint64_t written, uint64_t carried)
 
 uint64_t sw_written_acked(struct sw_written *list, uint64_t written) {
     unsigned whole = 0;
-    if (written < list->acked_written) return list->acked_carried; /* the kernel did not say */
+    if (written < list->acked_written) return list->acked_carried; /* the kernel could not tell: see sw_socket_acked */
     for (; whole < list->count; whole++) {
-        const struct sw_stretch *stretch = &list->list[whole];
-        if (written - list->acked_written < stretch->written) break;
-        list->acked_written += stretch->written;
-        list->acked_carried += stretch->carried;
+        const struct sw_run *run = &list->list[whole];
+        if (written - list->acked_written < run->written) break;
+        list->acked_written += run->written;
+        list->acked_carried += run->carried;
     }
     list->count -= whole;
     memmove(list->list, list->list + whole, list->count * sizeof *list->list);
