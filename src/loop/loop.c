@@ -39,7 +39,7 @@ static void add(struct loop *loop, struct conn *conn) {
     loop->conns = conn;
 }
 
-/* An event handler of libev's may still use it: free_over frees it when none can. */
+/* Moves the connection to `finished`. It is freed later, because the event handler that is running may still use it. */
 static void on_finished(struct conn *conn) {
     struct loop *loop = conn->owner;
     *conn->link = conn->next;

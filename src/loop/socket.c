@@ -18,10 +18,10 @@
 #include "loop/ahead.h"
 
 #ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0 /* where it is missing there is SO_NOSIGPIPE */
+#define MSG_NOSIGNAL 0 /* such systems have SO_NOSIGPIPE */
 #endif
 
-/* Options that a system lacks or refuses are not worth failing for. */
+/* Ignores errors: a connection works without these options. */
 static void set(int fd, int level, int name, int value) { (void)setsockopt(fd, level, name, &value, sizeof value); }
 
 static void set_keepalive(int fd, const struct sw_keepalive *keepalive) {
@@ -79,7 +79,7 @@ static int open_socket(int family) {
 #endif
 }
 
-/* 0, or an errno: the descriptor is closed then. */
+/* Returns 0, or an errno after closing the descriptor. */
 static int start_connect(int fd, const struct sw_address *address, bool *connected) {
     *connected = connect(fd, &address->any, address->size) == 0;
     if (*connected || errno == EINPROGRESS || errno == EINTR) return 0;
@@ -180,7 +180,7 @@ void sw_socket_set_abort(int fd) {
 void sw_socket_close(int fd, atomic_int *fork_fd) {
     sw_fork_hold();
     atomic_store(fork_fd, -1);
-    close(fd); /* not again on EINTR: the descriptor is gone (close(2), Linux) */
+    close(fd); /* not repeated on EINTR: Linux has closed the descriptor (close(2)) */
     sw_fork_release();
 }
 

@@ -11,7 +11,7 @@
 #include "channel/engine.h"
 #include "channel/loop_end.h"
 
-/* --- what there is to send --- */
+/* --- the messages to send --- */
 
 static size_t preamble_left(const struct tx *tx) {
     return tx->preamble != NULL ? tx->preamble->size - tx->preamble_sent : 0;
@@ -22,19 +22,20 @@ static void drop_preamble(struct tx *tx) {
     tx->preamble = NULL;
 }
 
-/* Of what was taken in, something is not handed over. */
+/* True if bytes of the preamble or the queue are not handed over. */
 static bool has_unsent(const struct tx *tx) { return preamble_left(tx) > 0 || tx->queue.handed.byte != tx->queue.end; }
 
 static bool is_sending(const struct tx *tx) { return tx->status == TX_OPEN || tx->status == TX_SENT; }
 
-/* There is something to send, and no event will say when: see STARVED. */
+/* True if there are bytes to send, and no event will tell when to send them: see NO_BUFFERS. */
 static bool lacks_buffers(const struct tx *tx) {
     return is_sending(tx) && has_unsent(tx) && !ev_is_active(&tx->writer) && !sw_tx_is_coalescing(tx);
 }
 
-/* What the host sends next can only wait: no connection takes it now. */
+/* True if messages that the host sends next must wait in the queue. */
 static bool cannot_send(const struct tx *tx) { return !is_sending(tx) || tx->is_ending || ev_is_active(&tx->writer); }
 
+/* Takes the messages from the channel. With `progress`, also publishes it. */
 static void take(struct tx *tx, const struct sw_progress *progress) {
     struct sw_intake intake = sw_channel_take_messages(tx->common->channel, progress);
     if (!tx->is_final) sw_tx_lower_fence(tx, intake.fence);
@@ -64,7 +65,7 @@ static void query_acked(struct tx *tx) {
     uint32_t ahead = sw_ahead_next(&tx->ahead, tx->acked, (uint64_t)(sw_clock() * 1e3));
     if (ahead != 0) tx->transport->table->tune(tx->transport, SW_TUNE_AHEAD, ahead);
     sw_sendq_acked(queue, sw_written_acked(&tx->written, tx->acked));
-    /* A replay repeats nothing that was told. */
+    /* Messages that are sent again are not reported again. */
     if (queue->acked.id > before && queue->acked.id > tx->acked_to_report) tx->acked_to_report = queue->acked.id;
 }
 
@@ -72,16 +73,16 @@ static bool must_report_acked(const struct tx *tx) { return tx->acked_to_report 
 
 void sw_tx_sample(struct tx *tx) {
     query_acked(tx);
-    sw_progress_publish(tx->progress); /* first: a script that is told finds it in stats() */
+    sw_progress_publish(tx->progress); /* first: when the script gets the report, stats() must already include it */
     if (must_report_acked(tx) && sw_channel_post_acked(tx->common->channel, tx->acked_to_report))
         tx->acked_reported = tx->acked_to_report;
 }
 
-/* Nothing is under way, and nothing was for a moment. */
+/* True if ack_timer does not ask the kernel for acknowledgements. */
 static bool is_idle(const struct tx *tx) { return tx->is_quiet || !ev_is_active(&tx->ack_timer); }
 
-/* The timer asks from the first byte handed over until all are acknowledged, which the host knows, and the pages are
- * given back; then it rests. */
+/* Starts ack_timer. It asks the kernel until all bytes are acknowledged and the host has got the report; then it
+ * waits for SW_ACK_REST (is_quiet). */
 static void watch_acks(struct tx *tx) {
     if (!is_idle(tx)) return;
     if (!ev_is_active(&tx->ack_timer))
@@ -125,15 +126,16 @@ static void on_ack_timer(struct ev_loop *ev, ev_timer *timer, int events) {
 /* --- handing over --- */
 
 enum outcome {
-    ALL_SENT,
-    COALESCING, /* more comes all the time: let some come together */
-    BLOCKED,    /* until the socket is writable */
-    NO_BUFFERS, /* it may be writable, but the system has no buffers: ask again by the timer */
-    MORE,
-    BROKEN,
+    ALL_SENT,   /* all messages up to the fence are handed over */
+    COALESCING, /* the host goes on sending: wait for more messages */
+    BLOCKED,    /* the socket is not writable: `writer` tells when it is */
+    NO_BUFFERS, /* the system has no buffers (ENOBUFS), and `writer` cannot tell when it has: ack_timer tries again */
+    MORE,       /* there is more to send */
+    BROKEN,     /* the connection takes no more bytes */
 };
 
-/* If nothing is left to send, takes what there is, and publishes what was sent. */
+/* If the queue has no bytes to send, publishes the progress and takes messages from the channel. Decides whether to
+ * send now. */
 static enum outcome take_if_empty(struct tx *tx) {
     if (has_unsent(tx)) return MORE;
     uint64_t last_id = tx->queue.last_id;
@@ -149,15 +151,15 @@ static enum outcome take_if_empty(struct tx *tx) {
     return goes_on && tx->queue.end - tx->queue.handed.byte < SW_COALESCE_BYTES ? COALESCING : MORE;
 }
 
-/* The next bytes: what is left of the head, then messages. */
+/* Fills iov with the next bytes: the rest of the preamble, then messages. */
 static size_t fill(struct tx *tx, struct iovec *iov) {
     size_t left = preamble_left(tx), count = left > 0;
     if (left > 0) iov[0] = (struct iovec){tx->preamble->bytes + tx->preamble_sent, left};
     return count + sw_sendq_fill(&tx->queue, tx->fence, SW_SEND_LIMIT, iov + count, SW_IOVECS - count);
 }
 
-/* The bytes of pinned pages are held meanwhile. They are gone only when the loop is to end, which it sees before it
- * sleeps: until then, nothing more can be handed over. */
+/* Calls the transport's send. Holds the pinned strings, so that the host does not free them meanwhile. They are freed
+ * only when the loop thread must end; it does so before it sleeps, and sends nothing until then. */
 static ptrdiff_t hand_over(struct tx *tx, struct iovec *iov, size_t count) {
     struct sw_engine *engine = tx->common->channel->engine;
     if (tx->queue.pinned_pages == 0) return tx->transport->table->send(tx->transport, iov, count);
@@ -167,7 +169,7 @@ static ptrdiff_t hand_over(struct tx *tx, struct iovec *iov, size_t count) {
     return taken;
 }
 
-/* `taken` bytes of the head and then of the queue became `written` bytes on the wire. */
+/* Counts `taken` bytes of the preamble and then of the queue, for which the transport wrote `written` bytes. */
 static void count_taken(struct tx *tx, uint64_t taken, uint64_t written) {
     size_t left = preamble_left(tx), of_preamble = taken < left ? (size_t)taken : left;
     uint64_t of_queue = taken - of_preamble;
@@ -189,7 +191,7 @@ static enum outcome send_some(struct tx *tx) {
     enum outcome outcome = take_if_empty(tx);
     if (outcome != MORE) return outcome;
     size_t count = fill(tx, iov);
-    if (count == 0) { /* up to the fence */
+    if (count == 0) { /* there are only messages after the fence */
         sw_progress_publish(tx->progress);
         return ALL_SENT;
     }
@@ -219,13 +221,15 @@ void sw_tx_send(struct tx *tx) {
         ev_io_stop(tx->common->reactor->ev, &tx->writer);
         return;
     }
-    if (outcome != ALL_SENT && outcome != COALESCING) sw_progress_publish(tx->progress); /* else it is done */
+    if (outcome != ALL_SENT && outcome != COALESCING)
+        sw_progress_publish(tx->progress); /* in these two cases it is published already */
     if (tx->transport->written != before || outcome == NO_BUFFERS) watch_acks(tx);
     if (outcome == COALESCING) sw_reactor_start_short_timer(tx->common->reactor, &tx->coalesce_timer);
     if (outcome == BLOCKED || outcome == MORE)
         ev_io_start(tx->common->reactor->ev, &tx->writer);
     else
-        ev_io_stop(tx->common->reactor->ev, &tx->writer); /* STARVED: it is writable, and would only spin */
+        ev_io_stop(tx->common->reactor->ev,
+                   &tx->writer); /* NO_BUFFERS: the socket may be writable, and `writer` would run without end */
 }
 
 static void on_coalesce_timer(struct sw_short_timer *coalesce_timer) {
@@ -238,7 +242,7 @@ static void on_coalesce_timer(struct sw_short_timer *coalesce_timer) {
 static void on_writable(struct ev_loop *ev, ev_io *writer, int events) {
     (void)ev;
     struct tx *tx = writer->data;
-    if (events & EV_ERROR) { /* libev gave the watcher up: epoll_ctl failed (ENOSPC, ENOMEM) */
+    if (events & EV_ERROR) { /* epoll_ctl failed (ENOSPC, ENOMEM), and libev has stopped the watcher */
         tx->error = sw_error_system(EIO, SW_STAGE_START);
         tx->status = TX_BROKEN;
     } else {
@@ -306,7 +310,7 @@ static void end_connection(struct tx *tx) {
 struct tx_end sw_tx_stop(struct tx *tx, bool is_final) {
     if (tx->transport != NULL) end_connection(tx);
     tx->is_final = tx->is_final || is_final;
-    sw_tx_take(tx); /* also to be counted and, where nothing is replayed, given up, up to the fence */
+    sw_tx_take(tx); /* so that they are counted; those up to the fence may also be given up */
     struct tx_end end = {.unsent = sw_tx_unsent(tx)};
     end.losses = is_final ? sw_sendq_abandon(&tx->queue) : sw_sendq_rewind(&tx->queue, tx->fence);
     sw_progress_count_losses(tx->progress, &end.losses);
@@ -314,12 +318,12 @@ struct tx_end sw_tx_stop(struct tx *tx, bool is_final) {
     return end;
 }
 
-/* --- what the host wants beside --- */
+/* --- other requests of the host --- */
 
 void sw_tx_prefault(struct tx *tx, unsigned count) {
-    if (!cannot_send(tx)) return; /* what goes round is enough */
+    if (!cannot_send(tx)) return; /* sent pages come back to the pool soon enough */
     sw_progress_publish(tx->progress);
-    for (; count > 0; count--) { /* each at once: the host may need it now */
+    for (; count > 0; count--) { /* passes on each page at once: the host may need it now */
         struct sw_pages page = sw_pages_prefault(1);
         sw_channel_put_pages(tx->common->channel, &page);
     }
