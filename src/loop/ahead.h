@@ -1,11 +1,11 @@
-/* Chooses how many bytes the system takes from a socket's writer ahead of sending them (TCP_NOTSENT_LOWAT, tcp(7)).
+/* Chooses how many unsent bytes the system may hold for a connection (TCP_NOTSENT_LOWAT, tcp(7)).
  *
  * Bytes that the system has taken and not sent are lost when the connection breaks: retain = "unsent" does not send
- * them again. So the system should take few. But if it has too few, a fast connection often waits for the loop, and
- * loses up to 40 % of its speed. So the limit follows the rate: it is what the connection carries in two
- * milliseconds, at least SW_AHEAD_MIN and at most SW_AHEAD_MAX. When acknowledgements stop, it is SW_AHEAD_MIN. With
- * SW_AHEAD_MIN, the system takes 0.27 MB for a connection that makes no progress; without a limit it takes 4.3 MB
- * (measured on Linux 6).
+ * them again. So the limit should be low. But if it is too low, a fast connection often waits for the loop, and loses
+ * up to 40 % of its speed. So the limit follows the rate: it is what the connection carries in two milliseconds, at
+ * least SW_AHEAD_MIN and at most SW_AHEAD_MAX. When acknowledgements stop, it is SW_AHEAD_MIN. With SW_AHEAD_MIN, the
+ * system takes 0.27 MB for a connection that makes no progress; without a limit it takes 4.3 MB (measured on Linux
+ * 6).
  */
 #ifndef SW_LOOP_AHEAD_H
 #define SW_LOOP_AHEAD_H

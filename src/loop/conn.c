@@ -230,13 +230,14 @@ static void check_dialer(struct conn *conn) {
     }
 }
 
+/* Counts a failure, unless the connection lasted long enough to be called good. */
 static void count_failure(struct conn *conn) {
     bool was_good = sw_clock() - conn->state_since >= SW_GOOD_AFTER;
     set_failures(conn, was_good ? 0 : conn->failures + 1);
 }
 
 /* Posts the disconnect event of the connection that has ended, and carries out the step that follows. */
-static void follow_end(struct conn *conn, enum conn_step step, struct sw_report *report) {
+static void continue_after_end(struct conn *conn, enum conn_step step, struct sw_report *report) {
     report->will_retry = step != STEP_END_IDLE;
     if (step == STEP_END_REDIAL)
         sw_channel_post_report(conn->common.channel, report);
@@ -261,7 +262,7 @@ static void end_stream(struct conn *conn) {
     if (step == STEP_CLOSE)
         finish(conn, &report);
     else
-        follow_end(conn, step, &report);
+        continue_after_end(conn, step, &report);
 }
 
 /* Acts on the phase of the stream. */
@@ -460,7 +461,7 @@ void sw_conn_refuse(struct conn *conn, const struct sw_batch *batch, struct sw_e
         sw_conn_fail(conn, fault);
 }
 
-/* --- life --- */
+/* --- events; making and freeing --- */
 
 static void notify_owner(struct conn *conn) {
     if (conn->is_finished) conn->on_finished(conn);

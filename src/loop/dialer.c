@@ -184,7 +184,7 @@ static void look_up(struct dialer *dialer) {
         fail(dialer, sw_error_system(failed, SW_STAGE_RESOLVE));
 }
 
-static void handle_answer(struct dialer *dialer, const struct sw_lookup *lookup) {
+static void use_answer(struct dialer *dialer, const struct sw_lookup *lookup) {
     if (!sw_server_equal(lookup->server, dialer->server))
         look_up(dialer);
     else if (lookup->error.err != SW_OK)
@@ -199,7 +199,7 @@ static void on_answer(struct sw_lookup *lookup) {
     struct dialer *dialer = lookup->owner;
     dialer->lookup = NULL;
     if (dialer->status != DIALER_RESOLVING) return;
-    handle_answer(dialer, lookup);
+    use_answer(dialer, lookup);
     if (dialer->status != DIALER_RESOLVING) dialer->on_change(dialer);
 }
 

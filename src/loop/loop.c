@@ -79,7 +79,7 @@ static void fail_one(struct loop *loop, struct conn *conn) { sw_conn_fail(conn, 
 
 /* --- work from the host and the helpers --- */
 
-static struct conn *conn_of(struct loop *loop, struct sw_channel *channel) {
+static struct conn *find_or_make_conn(struct loop *loop, struct sw_channel *channel) {
     struct conn *conn = channel->conn;
     if (conn != NULL) return conn;
     conn = sw_conn_new(loop->reactor, channel, on_finished, loop);
@@ -106,7 +106,7 @@ static void handle_channels(struct loop *loop, struct sw_link *link,
         link = link->next;
         sw_channel_take_batch(channel, &batch);
         if (batch.attached) {
-            struct conn *conn = conn_of(loop, channel);
+            struct conn *conn = find_or_make_conn(loop, channel);
             handle(loop, conn, &batch);
             if (conn->is_finished) on_finished(conn);
         }

@@ -21,8 +21,8 @@
 #include "base/error.h"
 #include "base/tunables.h"
 
-/* A timer of SW_SOON seconds, finer than libev's, which count milliseconds (epoll_wait(2)). The part that uses it
- * embeds it. */
+/* A timer of SW_SOON seconds. libev's own timers are too coarse: they count milliseconds (epoll_wait(2)). The part
+ * that uses it embeds it. */
 struct sw_short_timer {
     struct sw_short_timer *next, **link; /* the list of started timers; link is NULL if not started */
     void (*run)(struct sw_short_timer *timer);

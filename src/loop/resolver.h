@@ -24,7 +24,7 @@ struct sw_addresses {
     struct sw_address list[SW_ADDRESSES_MAX];
 };
 
-/* One lookup. The helper thread has it until it posts it, then the loop thread has it. */
+/* One lookup. It belongs to the helper thread until that posts it, then to the loop thread. */
 struct sw_lookup {
     struct sw_post post; /* how the loop gets the lookup back */
     void (*on_answer)(struct sw_lookup *lookup);

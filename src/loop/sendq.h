@@ -98,10 +98,10 @@ struct sw_pages sw_sendq_take_completed(struct sw_sendq *queue);
 
 /* What a connection's end means for its messages. */
 struct sw_loss_summary {
-    struct sw_loss unknown,
-        unsent;          /* the messages that were given up: perhaps received, certainly not received as a whole */
-    uint64_t not_handed; /* how many of `unknown` this connection did not hand over as a whole */
-    uint64_t in_flight;  /* how many messages were handed over as a whole and not acknowledged */
+    struct sw_loss unknown; /* messages that were given up, and were perhaps received */
+    struct sw_loss unsent;  /* messages that were given up, and were certainly not received as a whole */
+    uint64_t not_handed;    /* how many of `unknown` this connection did not hand over as a whole */
+    uint64_t in_flight;     /* how many messages were handed over as a whole and not acknowledged */
 };
 
 /* The connection ended: gives up the messages that the mode does not keep, and moves `handed` back to the first byte

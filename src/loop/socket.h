@@ -53,8 +53,8 @@ ptrdiff_t sw_socket_receive(int fd, void *buffer, size_t size);
 bool sw_socket_shut_down(int fd);
 
 /* Returns how many of the `written` bytes that the kernel has taken the peer's TCP has acknowledged; 0 if the kernel
- * cannot tell. `fin`: sw_socket_shut_down has succeeded; an unacknowledged FIN counts as one byte. The number is also
- * right after a reset, until the socket is closed. */
+ * cannot tell. `fin`: sw_socket_shut_down has succeeded; an unacknowledged FIN counts as one byte. After a reset, the
+ * number stays correct until the socket is closed. */
 uint64_t sw_socket_acked(int fd, uint64_t written, bool fin);
 
 /* Sets for how long the peer's TCP may acknowledge nothing, also while connecting, before the system ends the
@@ -63,8 +63,8 @@ uint64_t sw_socket_acked(int fd, uint64_t written, bool fin);
  * (measured on Linux 6). */
 void sw_socket_set_stall(int fd, double seconds);
 
-/* Sets how many bytes the system takes ahead of sending them (TCP_NOTSENT_LOWAT, where it exists; see loop/ahead.h).
- * It is SW_AHEAD_MIN at first. */
+/* Sets how many unsent bytes the system may hold (TCP_NOTSENT_LOWAT, where it exists; see loop/ahead.h). It is
+ * SW_AHEAD_MIN at first. */
 void sw_socket_set_ahead(int fd, int bytes);
 
 /* Makes sw_socket_close send a reset, without TIME-WAIT. */

@@ -44,9 +44,10 @@ static inline bool sw_stream_is_open(const struct stream *stream) { return sw_tr
 /* How far the end of the connection has come. At CLOSING_DONE, the owner calls sw_stream_close. */
 static inline enum closing_phase sw_stream_phase(const struct stream *stream) { return stream->closing.phase; }
 
-/* Enters the next phases as far as possible. sw_stream_wait: seconds after which the owner must call
- * sw_stream_advance (again); < 0: the connection does not end. */
+/* Enters the next phase, or phases, if that is possible now. */
 void sw_stream_advance(struct stream *stream);
+
+/* Seconds after which the owner must call sw_stream_advance; < 0: the connection does not end. */
 static inline double sw_stream_wait(const struct stream *stream) { return sw_closing_wait(&stream->closing); }
 
 /* Sends the messages that the host has accepted. */

@@ -18,7 +18,7 @@ struct sw_transport;
 
 enum sw_tune {
     SW_TUNE_STALL, /* seconds for which the peer's TCP may acknowledge nothing; 0: the system's own limit */
-    SW_TUNE_AHEAD, /* bytes that the system takes ahead of sending them: see loop/ahead.h */
+    SW_TUNE_AHEAD, /* how many unsent bytes the system may hold: see loop/ahead.h */
 };
 
 struct sw_transport_table {
@@ -34,7 +34,8 @@ struct sw_transport_table {
     /* Sends our FIN after all bytes sent before. */
     void (*shut_down)(struct sw_transport *transport);
 
-    /* Returns how many bytes of `written` the peer's TCP has acknowledged. The number is also right after a reset. */
+    /* Returns how many bytes of `written` the peer's TCP has acknowledged. The number stays correct after a
+     * reset. */
     uint64_t (*acked)(struct sw_transport *transport);
 
     /* Sets an option of the connection, where the system has it. */

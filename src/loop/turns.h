@@ -25,7 +25,7 @@ void sw_turns_init(struct sw_turns *turns);
 /* Notes traffic at the time `now` (sw_clock). Returns for how many seconds the loop should stay awake. */
 double sw_turns_next(struct sw_turns *turns, bool was_sent, double now);
 
-/* Notes traffic at the current time, and keeps the loop awake for that long, and for at least `spin` seconds. */
+/* The same for the current time. Keeps the loop awake for the result, or for `spin` seconds if that is longer. */
 void sw_turns_note(struct sw_turns *turns, struct sw_reactor *reactor, bool was_sent, double spin);
 
 #endif

@@ -221,15 +221,14 @@ void sw_tx_send(struct tx *tx) {
         ev_io_stop(tx->common->reactor->ev, &tx->writer);
         return;
     }
-    if (outcome != ALL_SENT && outcome != COALESCING)
-        sw_progress_publish(tx->progress); /* in these two cases it is published already */
+    if (outcome != ALL_SENT && outcome != COALESCING) sw_progress_publish(tx->progress); /* else done already */
     if (tx->transport->written != before || outcome == NO_BUFFERS) watch_acks(tx);
     if (outcome == COALESCING) sw_reactor_start_short_timer(tx->common->reactor, &tx->coalesce_timer);
+    /* Not with NO_BUFFERS: the socket may be writable, and `writer` would run without end. */
     if (outcome == BLOCKED || outcome == MORE)
         ev_io_start(tx->common->reactor->ev, &tx->writer);
     else
-        ev_io_stop(tx->common->reactor->ev,
-                   &tx->writer); /* NO_BUFFERS: the socket may be writable, and `writer` would run without end */
+        ev_io_stop(tx->common->reactor->ev, &tx->writer);
 }
 
 static void on_coalesce_timer(struct sw_short_timer *coalesce_timer) {

@@ -4,10 +4,10 @@
  * A message stays in the queue until the peer's TCP has acknowledged it. No event tells that, so a timer asks the
  * kernel while bytes are not acknowledged. The queue outlives connections.
  *
- * Coalescing: while a host sends many messages in a row, each time that the loop takes the few that are there costs
- * the host more than a send, because both threads need the same lock and the same memory. So for such a client the
- * loop waits a tenth of a millisecond, and one sendmsg sends all messages that have come meanwhile. Single messages,
- * and the first ones of many, are sent at once. Only this client waits; the loop works for the others.
+ * Coalescing: while a host sends many messages in a row, the loop would find only a few new ones each time. To take
+ * them costs the host more than a send, because both threads need the same lock and the same memory. So for such a
+ * client the loop waits a tenth of a millisecond, and one sendmsg sends all messages that have come meanwhile. Single
+ * messages, and the first ones of many, are sent at once. Only this client waits; the loop works for the others.
  */
 #ifndef SW_LOOP_TX_H
 #define SW_LOOP_TX_H
@@ -77,7 +77,8 @@ void sw_tx_send(struct tx *tx);
 /* True while messages coalesce: they are sent when coalesce_timer runs. */
 static inline bool sw_tx_is_coalescing(const struct tx *tx) { return tx->coalesce_timer.link != NULL; }
 
-/* Removes the fence, unless a command ends the connection (is_ending). For the time when no command waits any more. */
+/* Removes the fence, unless a command ends the connection (is_ending). Called when no command waits
+ * any more. */
 void sw_tx_lift_fence(struct tx *tx);
 
 /* This connection sends no message after `fence`, unless its fence is lower already. */
