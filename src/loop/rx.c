@@ -52,8 +52,8 @@ static void handle_bytes(struct rx *rx, size_t size) {
     struct sw_message_run whole = {.count = 0};
     enum sw_err failed = assemble(rx, size, &whole);
     post_messages(rx, &whole);
-    sw_progress_publish(
-        rx->progress); /* last: when a script sees the bytes in the counters, it can take the messages */
+    /* After the messages: a script that sees the bytes in the counters can take the messages. */
+    sw_progress_publish(rx->progress);
     if (failed == SW_FRAME) stop_reading(rx, RX_BROKEN, sw_error_make(SW_FRAME, SW_STAGE_RECEIVE));
     if (failed == SW_SYSTEM) stop_reading(rx, RX_BROKEN, sw_error_system(ENOMEM, SW_STAGE_RECEIVE));
 }

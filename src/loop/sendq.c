@@ -118,7 +118,7 @@ static void free_pages(struct sw_sendq *queue) {
 }
 
 /* True if more than a quarter of the last page is free, and stays so until the script confirms. Then it is worth
- * moving messages there. Less free memory is allowed for in the limits. */
+ * moving messages there. A smaller free part is not: the limits allow for it. */
 static bool stays_partly_empty(const struct sw_sendq *queue) {
     const struct sw_page *tail = queue->pages.tail;
     return queue->mode == SW_RETAIN_UNCONFIRMED && tail != NULL && sw_page_room(tail) > tail->size / 4;

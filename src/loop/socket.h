@@ -29,8 +29,8 @@ struct sw_address {
 };
 
 /* Opens a socket, sets its options and begins to connect it. Returns 0 or an errno. *fd is the socket, or -1 on
- * failure. *connected: it is connected already; else it is when it becomes writable. *fork_fd gets a copy of *fd, in
- * which a forked child finds the descriptor that it must close. */
+ * failure. *connected: the socket is connected already; else wait until it is writable. *fork_fd gets a copy of *fd,
+ * in which a forked child finds the descriptor that it must close. */
 int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, atomic_int *fork_fd, int *fd,
                       bool *connected);
 
@@ -39,8 +39,8 @@ int sw_socket_connect(const struct sw_address *address, const struct sw_options 
  * came before it. */
 int sw_socket_connect_result(int fd);
 
-/* True if the socket is connected to itself. This happens when the system chooses, for a connection to an ephemeral
- * port of the same machine, the same port as the local one (RFC 9293, 3.5: simultaneous open). */
+/* True if the socket is connected to itself. On the loopback, the system may choose as the local port the
+ * very port that it connects to (RFC 9293, 3.5: simultaneous open). */
 bool sw_socket_is_self(int fd);
 
 /* Returns how many bytes the kernel has taken (> 0), or -errno. */
