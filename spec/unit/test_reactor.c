@@ -24,8 +24,8 @@ static struct waiter waiter_of(struct sw_reactor *reactor, int more) {
     return (struct waiter){.soon.run = run, .reactor = reactor, .more = more};
 }
 
-static void run_expired(struct sw_reactor *reactor) {
-    while (reactor->soon != NULL) ev_run(reactor->ev, EVRUN_ONCE);
+static void run_all(struct sw_reactor *reactor) {
+    while (reactor->short_timers != NULL) ev_run(reactor->ev, EVRUN_ONCE);
 }
 
 static void runs_what_waits(struct sw_reactor *reactor) {
@@ -34,11 +34,11 @@ static void runs_what_waits(struct sw_reactor *reactor) {
     sw_reactor_start_short_timer(reactor, &a.soon); /* once all the same */
     sw_reactor_start_short_timer(reactor, &b.soon);
     CHECK_EQ(a.runs + b.runs, 0);
-    run_expired(reactor);
+    run_all(reactor);
     CHECK_EQ(a.runs, 1);
     CHECK_EQ(b.runs, 3);
     sw_reactor_start_short_timer(reactor, &a.soon); /* the alarm can be set anew */
-    run_expired(reactor);
+    run_all(reactor);
     CHECK_EQ(a.runs, 2);
 }
 
@@ -66,7 +66,7 @@ static void cancelled(void) {
     sw_reactor_start_short_timer(reactor, &c.soon);
     sw_reactor_cancel_short_timer(&c.soon);
     sw_reactor_cancel_short_timer(&c.soon);
-    run_expired(reactor);
+    run_all(reactor);
     CHECK_EQ(a.runs + b.runs, 1);
     CHECK_EQ(c.runs, 0);
     CHECK(a.soon.link == NULL && b.soon.link == NULL && c.soon.link == NULL);
@@ -92,7 +92,7 @@ static void others_go_on(void) {
     sw_reactor_start_short_timer(reactor, &a.soon);
     ev_run(reactor->ev, EVRUN_NOWAIT);
     CHECK_EQ(seen, 1);
-    run_expired(reactor);
+    run_all(reactor);
     CHECK_EQ(a.runs, 1);
     sw_reactor_free(reactor);
     close(ends[0]);
