@@ -18,7 +18,7 @@ static struct {
     size_t size[MESSAGES + 1];
     bool loose[MESSAGES + 1];
     bool skipped[MESSAGES + 2]; /* confirmed before the connection's turn to send it */
-    uint64_t base_id, last_id;
+    uint64_t first_id, last_id;
     uint64_t begin;         /* first message of the connection */
     uint64_t handed, acked; /* its bytes that the kernel, and the peer's TCP, have */
     uint64_t reached;       /* newest message that any connection was given, or that was given up */
@@ -41,7 +41,7 @@ static uint64_t bytes_before(uint64_t id) {
 /* Those of all messages up to one. */
 static uint64_t bytes_up_to(uint64_t id) {
     uint64_t bytes = 0;
-    for (uint64_t i = list.base_id; i <= id; i++) bytes += list.size[i];
+    for (uint64_t i = list.first_id; i <= id; i++) bytes += list.size[i];
     return bytes;
 }
 
@@ -262,10 +262,10 @@ static uint64_t released_id(void) {
 static void compare(const struct sw_sendq *queue) {
     MUST(queue->last_id == list.last_id && queue->reached == list.reached);
     MUST(queue->handed.id == handed_id() && queue->acked.id == acked_id() && queue->kept.id == kept_id());
-    MUST(queue->finished == kept_id() + 1 - list.base_id - list.lost);
+    MUST(queue->finished == kept_id() + 1 - list.first_id - list.lost);
     MUST(queue->handed.byte - queue->connection_start == list.handed && sw_sendq_is_mid_message(queue) == is_cut());
     MUST(sw_sendq_released(queue) ==
-         bytes_up_to(released_id()) + (released_id() + 1 - list.base_id) * SW_MESSAGE_OVERHEAD);
+         bytes_up_to(released_id()) + (released_id() + 1 - list.first_id) * SW_MESSAGE_OVERHEAD);
     MUST((queue->pages.head == NULL) == (kept_id() == list.last_id));
 }
 
@@ -275,7 +275,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     memset(&list, 0, sizeof list);
     list.mode = (enum sw_retain)(fuzz_byte(&input) % (SW_RETAIN_UNCONFIRMED + 1));
     uint64_t before = fuzz_byte(&input) % 8; /* after so many earlier messages */
-    list.base_id = list.begin = before + 1;
+    list.first_id = list.begin = before + 1;
     list.last_id = list.reached = list.confirmed = list.carried_out = before;
     sw_sendq_init(&queue, list.mode, before, 0);
     while (input.size > 0) {

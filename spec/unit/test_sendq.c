@@ -19,7 +19,7 @@ static struct {
     size_t size[MESSAGES + 1];
     bool loose[MESSAGES + 1];
     bool skipped[MESSAGES + 1]; /* not sent on the current connection, because it was confirmed before its turn */
-    uint64_t base_id, last_id;  /* of all */
+    uint64_t first_id, last_id; /* of all */
     uint64_t begin;             /* first message of the current connection */
     uint64_t handed;            /* bytes given to the kernel on it */
     uint64_t acked;             /* of these the peer's TCP has so many */
@@ -50,7 +50,7 @@ static uint64_t bytes_before(uint64_t id) {
 /* Of all messages up to `id`. */
 static uint64_t bytes_up_to(uint64_t id) {
     uint64_t bytes = 0;
-    for (uint64_t i = model.base_id; i <= id; i++) bytes += model.size[i];
+    for (uint64_t i = model.first_id; i <= id; i++) bytes += model.size[i];
     return bytes;
 }
 
@@ -77,46 +77,46 @@ enum { PINS = 3000 };
 
 static struct {
     unsigned char *bytes;
-    uint64_t id;          /* of the message that they belong to */
-} pinned_pages[PINS + 1]; /* by number, from 1; no bytes: given back */
+    uint64_t id;  /* of the message that they belong to */
+} pins[PINS + 1]; /* by number, from 1; no bytes: given back */
 static int pin_count;
 
 static struct sw_page *pin_page(struct sw_pages *chain, uint64_t id, size_t at, size_t size) {
     int pin = ++pin_count;
-    pinned_pages[pin].bytes = malloc(size);
-    pinned_pages[pin].id = id;
-    for (size_t i = 0; i < size; i++) pinned_pages[pin].bytes[i] = byte_of(id, at + i);
-    struct sw_page *page = sw_page_new_pinned(pinned_pages[pin].bytes, (uint32_t)size, pin);
+    pins[pin].bytes = malloc(size);
+    pins[pin].id = id;
+    for (size_t i = 0; i < size; i++) pins[pin].bytes[i] = byte_of(id, at + i);
+    struct sw_page *page = sw_page_new_pinned(pins[pin].bytes, (uint32_t)size, pin);
     sw_pages_add(chain, page);
     return page;
 }
 
 static void unpin(int pin) {
-    CHECK(pinned_pages[pin].bytes != NULL); /* not twice */
-    free(pinned_pages[pin].bytes);
-    pinned_pages[pin].bytes = NULL;
+    CHECK(pins[pin].bytes != NULL); /* not twice */
+    free(pins[pin].bytes);
+    pins[pin].bytes = NULL;
 }
 
 /* Pinned bytes are given back as soon as their message is finished or given up, and no sooner. */
 static void take_completed(struct sw_sendq *queue) {
     struct sw_pages pinned = sw_sendq_take_completed(queue);
     for (const struct sw_page *page = pinned.head; page != NULL; page = page->next) {
-        CHECK(pinned_pages[page->pin].id <= kept_id());
+        CHECK(pins[page->pin].id <= kept_id());
         unpin(page->pin);
     }
     sw_pages_free(&pinned);
     size_t out = 0;
     for (int pin = 1; pin <= pin_count; pin++) {
-        if (pinned_pages[pin].bytes == NULL) continue;
-        CHECK(pinned_pages[pin].id > kept_id());
+        if (pins[pin].bytes == NULL) continue;
+        CHECK(pins[pin].id > kept_id());
         out++;
     }
     CHECK_EQ(queue->pinned_pages, out);
 }
 
 static void forget_pins(void) {
-    for (int pin = 1; pin <= pin_count; pin++) free(pinned_pages[pin].bytes);
-    memset(pinned_pages, 0, sizeof pinned_pages);
+    for (int pin = 1; pin <= pin_count; pin++) free(pins[pin].bytes);
+    memset(pins, 0, sizeof pins);
     pin_count = 0;
 }
 
@@ -292,11 +292,11 @@ static void compare(struct sw_sendq *queue) {
     CHECK_EQ(queue->kept.id, kept_id());
     CHECK_EQ(queue->last_id, model.last_id);
     CHECK_EQ(queue->reached, model.reached);
-    CHECK_EQ(queue->finished, kept_id() + 1 - model.base_id - model.lost);
+    CHECK_EQ(queue->finished, kept_id() + 1 - model.first_id - model.lost);
     CHECK_EQ(queue->handed.byte - queue->connection_start, model.handed);
     CHECK_EQ(sw_sendq_is_mid_message(queue), is_cut());
     CHECK_EQ(sw_sendq_released(queue),
-             bytes_up_to(released_id()) + (released_id() + 1 - model.base_id) * SW_MESSAGE_OVERHEAD);
+             bytes_up_to(released_id()) + (released_id() + 1 - model.first_id) * SW_MESSAGE_OVERHEAD);
     uint64_t held = 0, left = bytes_up_to(model.last_id) - bytes_up_to(kept_id());
     for (const struct sw_page *page = queue->pages.head; page != NULL; page = page->next) held += page->used;
     const struct sw_page *head = queue->pages.head;
@@ -357,7 +357,7 @@ static void agrees_with_model(void) {
         memset(&model, 0, sizeof model);
         uint64_t before = draw(2) * 7; /* a queue may start after earlier messages */
         model.mode = (enum sw_retain)(round % 4);
-        model.base_id = model.begin = before + 1;
+        model.first_id = model.begin = before + 1;
         model.last_id = model.reached = model.confirmed = model.carried_out = before;
         sw_sendq_init(&queue, model.mode, before, 0);
         for (int i = 0; i < 1000 && !unit_current.failed; i++) {
