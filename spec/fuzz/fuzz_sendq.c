@@ -87,7 +87,7 @@ static void add_message(struct sw_pages *chain, size_t size, size_t turn, bool l
         sw_page_put(chain->tail, &byte, 1);
     }
     if (turn == size || !sw_page_can_end(chain->tail)) add_page(chain, 0); /* its end stands alone */
-    sw_page_end(chain->tail, loose ? SW_END_LOOSE : 0);
+    sw_page_end_message(chain->tail, loose ? SW_END_UNFRAMED : 0);
 }
 
 static void put(struct sw_sendq *queue, struct fuzz_input *input) {
@@ -227,7 +227,7 @@ static void copy(const struct sw_sendq *queue) {
             uint32_t end = sw_page_end_at(page, i);
             MUST(end >= done && end <= page->used);
             check_part(id, &at, page->data + done, end - done);
-            MUST(at == list.size[id] && sw_page_loose_at(page, i) == list.loose[id]);
+            MUST(at == list.size[id] && sw_page_is_unframed_at(page, i) == list.loose[id]);
             done = end;
         }
         check_part(id, &at, page->data + done, page->used - done);
@@ -263,7 +263,7 @@ static void compare(const struct sw_sendq *queue) {
     MUST(queue->last_id == list.last_id && queue->reached == list.reached);
     MUST(queue->handed.id == handed_id() && queue->acked.id == acked_id() && queue->kept.id == kept_id());
     MUST(queue->finished == kept_id() + 1 - list.first_id - list.lost);
-    MUST(queue->handed.byte - queue->connected == list.handed && sw_sendq_is_cut(queue) == is_cut());
+    MUST(queue->handed.byte - queue->connection_start == list.handed && sw_sendq_is_mid_message(queue) == is_cut());
     MUST(sw_sendq_released(queue) ==
          bytes_up_to(released_id()) + (released_id() + 1 - list.first_id) * SW_MESSAGE_OVERHEAD);
     MUST((queue->pages.head == NULL) == (kept_id() == list.last_id));

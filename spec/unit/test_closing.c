@@ -28,9 +28,9 @@ static void flushes(void) {
     CHECK_EQ(sw_closing_next(&closing, sent), CLOSING_DRAIN);
     CHECK_EQ(sw_closing_next(&closing, ended), CLOSING_DRAIN);
     CHECK_EQ(sw_closing_next(&closing, acked), CLOSING_DRAIN);
-    CHECK_EQ(sw_closing_next(&closing, all), CLOSING_OVER);
+    CHECK_EQ(sw_closing_next(&closing, all), CLOSING_DONE);
     CHECK(sw_closing_wait(&closing) < 0);
-    CHECK_EQ(sw_closing_next(&closing, nothing), CLOSING_OVER);
+    CHECK_EQ(sw_closing_next(&closing, nothing), CLOSING_DONE);
     sw_closing_reset(&closing);
     CHECK_EQ(closing.phase, CLOSING_NOT);
     CHECK(sw_closing_wait(&closing) < 0);
@@ -39,9 +39,9 @@ static void flushes(void) {
 static void at_once(void) {
     struct closing closing = {.phase = CLOSING_NOT};
     sw_closing_flush(&closing, 0);
-    CHECK_EQ(closing.phase, CLOSING_OVER);
+    CHECK_EQ(closing.phase, CLOSING_DONE);
     sw_closing_drain(&closing, 0);
-    CHECK_EQ(sw_closing_next(&closing, nothing), CLOSING_OVER);
+    CHECK_EQ(sw_closing_next(&closing, nothing), CLOSING_DONE);
 }
 
 /* The time of both steps passes. While it drains, it is asked again and again. */
@@ -54,7 +54,7 @@ static void by_time(void) {
     CHECK(sw_clock() - began >= 0.02 - SLACK);
     CHECK_EQ(closing.phase, CLOSING_DRAIN);
     for (; sw_closing_next(&closing, nothing) == CLOSING_DRAIN; asked++) sleep_on(&closing);
-    CHECK_EQ(closing.phase, CLOSING_OVER);
+    CHECK_EQ(closing.phase, CLOSING_DONE);
     CHECK(sw_clock() - began >= 0.04 - SLACK);
     CHECK(asked > 1);
 }

@@ -4,7 +4,7 @@
 
 void sw_closing_reset(struct closing *closing) { closing->phase = CLOSING_NOT; }
 
-void sw_closing_end(struct closing *closing) { closing->phase = CLOSING_OVER; }
+void sw_closing_end(struct closing *closing) { closing->phase = CLOSING_DONE; }
 
 static void begin(struct closing *closing, enum closing_phase phase, double seconds) {
     closing->phase = phase;

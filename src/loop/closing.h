@@ -1,11 +1,11 @@
-/* The end of a connection that is still open, in two phases: flush what is to go out, then drain: our FIN is out, or the
- * peer's is in, and what is left is to read to the peer's end and to see everything acknowledged.
+/* Decides when a connection that ends may close its socket.
  *
- * close() with unread input sends a reset that destroys what the kernel has not delivered; so the socket is closed only
- * when the peer has ended and has acknowledged everything, or when the time is over.
+ * close() with unread input makes the kernel send a reset, and drop what it has not delivered to the peer. So a
+ * connection ends in two phases. In the flush, queued messages are sent. In the drain, after our FIN, the loop reads
+ * until the peer's FIN and waits until the peer's TCP has acknowledged everything. Both phases have a time limit.
  *
- * It only decides, by facts and by the clock. What it is told and what it answers are plain data; the stream carries it
- * out, and the connection has the timer by which it is asked in time.
+ * This part only decides, from facts and the clock. The stream carries its decisions out. The connection has the
+ * timer for the time limits.
  */
 #ifndef SW_LOOP_CLOSING_H
 #define SW_LOOP_CLOSING_H
@@ -15,40 +15,41 @@
 #include "base/tunables.h"
 
 enum closing_phase {
-    CLOSING_NOT,   /* the connection is not to end */
-    CLOSING_FLUSH, /* what is queued goes out first */
-    CLOSING_DRAIN, /* nothing more is sent */
-    CLOSING_OVER,
+    CLOSING_NOT,   /* the connection does not end */
+    CLOSING_FLUSH, /* queued messages are sent */
+    CLOSING_DRAIN, /* no more messages are sent; the loop reads, and waits for acknowledgements */
+    CLOSING_DONE,  /* the socket may be closed */
 };
 
 struct closing {
     enum closing_phase phase;
-    double linger;   /* seconds for the flush, and then for the drain, which takes SW_DRAIN_MAX at most */
-    double deadline; /* sw_clock: of this phase */
+    double linger;   /* time limit of the flush in seconds, and of the drain after it, which has SW_DRAIN_MAX at most */
+    double deadline; /* sw_clock: the end of the current phase */
 };
 
-/* Not closing, for a new connection. */
+/* Sets CLOSING_NOT, for a new connection. */
 void sw_closing_reset(struct closing *closing);
 
-/* Flush for `linger` seconds at most, then drain. If it flushes already, the time begins anew. 0: over at once. */
+/* Begins to flush for at most `linger` seconds; restarts the time limit if it flushes already. If linger is 0,
+ * closing is done at once. */
 void sw_closing_flush(struct closing *closing, double linger);
 
-/* Drain for `linger` seconds at most, and never longer than SW_DRAIN_MAX. */
+/* Begins to drain for at most `linger` seconds, and at most SW_DRAIN_MAX. */
 void sw_closing_drain(struct closing *closing, double linger);
 
-/* Over at once. */
+/* Sets CLOSING_DONE. */
 void sw_closing_end(struct closing *closing);
 
 struct closing_facts {
-    bool all_sent;   /* what was to be flushed is handed over */
-    bool peer_ended; /* the peer's FIN was read */
-    bool all_acked;  /* the peer's TCP has everything */
+    bool all_sent;   /* the messages to flush are handed over to the kernel */
+    bool peer_ended; /* the loop has read up to the peer's FIN */
+    bool all_acked;  /* the peer's TCP has acknowledged every byte */
 };
 
-/* Goes on as far as the facts and the time allow; returns the phase that it is at now. */
+/* Enters the next phase if the facts or the time allow it. Returns the current phase. */
 enum closing_phase sw_closing_next(struct closing *closing, struct closing_facts facts);
 
-/* In so many seconds at most sw_closing_next is to be called again; < 0: time changes nothing. */
+/* Seconds after which sw_closing_next must be called again; < 0: only an event can change the phase. */
 double sw_closing_wait(const struct closing *closing);
 
 #endif

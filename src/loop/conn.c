@@ -13,8 +13,8 @@
 
 /* --- states --- */
 
-static enum sw_state visible(const struct conn *conn) {
-    if (sw_conn_is_closing(conn)) return SW_STATE_CLOSED; /* as it was when close() returned */
+static enum sw_state shown_state(const struct conn *conn) {
+    if (sw_conn_is_closing(conn)) return SW_STATE_CLOSED; /* close() has set it already */
     switch (conn->state) {
     case CONN_IDLE: return SW_STATE_IDLE;
     case CONN_DIALING: return conn->dialer.status == DIALER_RESOLVING ? SW_STATE_RESOLVING : SW_STATE_CONNECTING;
@@ -30,35 +30,37 @@ static const struct sw_error *last_cause(const struct conn *conn) {
     return conn->cause.err != SW_OK ? &conn->cause : NULL;
 }
 
-static void show(struct conn *conn) {
-    sw_channel_post_state(conn->common.channel, conn->known, visible(conn), last_cause(conn));
+static void post_state(struct conn *conn) {
+    sw_channel_post_state(conn->common.channel, conn->newest_command, shown_state(conn), last_cause(conn));
 }
 
 /* The only place where the state changes. */
 static void set_state(struct conn *conn, enum conn_state state) {
     ev_timer_stop(conn->common.reactor->ev, &conn->timer);
-    conn->needs_place = false;
+    conn->needs_report_room = false;
     conn->state = state;
 }
 
-/* These two also show it to the host; the second together with the report of it (false: no memory for that). */
+/* Changes the state and posts it. */
 static void enter(struct conn *conn, enum conn_state state) {
     set_state(conn, state);
-    show(conn);
+    post_state(conn);
 }
 
+/* The same, and posts the report together with the state. False: there was no memory for the report. */
 static bool enter_with(struct conn *conn, enum conn_state state, const struct sw_report *report) {
     set_state(conn, state);
-    return sw_channel_post_state_with(conn->common.channel, conn->known, visible(conn), last_cause(conn), report);
+    return sw_channel_post_state_with(conn->common.channel, conn->newest_command, shown_state(conn), last_cause(conn),
+                                      report);
 }
 
-/* The last event, with what will never be sent; the channel has no connection from here on. */
-static void let_go(struct conn *conn, struct sw_report *last) {
+/* Posts the close event, which also tells which messages are lost. The connection is finished. */
+static void finish(struct conn *conn, struct sw_report *last) {
     last->event = SW_EVENT_CLOSE;
     conn->common.channel->conn = NULL;
     enter(conn, CONN_CLOSED);
     sw_channel_post_last(conn->common.channel, last);
-    conn->is_over = true;
+    conn->is_finished = true;
 }
 
 /* --- reports --- */
@@ -82,7 +84,7 @@ static void post_log(struct conn *conn, enum sw_log log, double delay) {
     sw_channel_post_report(conn->common.channel, &report);
 }
 
-/* A connect command came to nothing, for the cause given: its event. */
+/* The error event: a connect command has failed, and conn->cause says why. */
 static struct sw_report error_report(const struct conn *conn) {
     struct sw_report report = make_report(conn, SW_EVENT_ERROR);
     report.unsent = sw_tx_unsent(&conn->stream.tx);
@@ -100,7 +102,7 @@ static void post_superseded(struct conn *conn) {
     for (; conn->superseded > 0; conn->superseded--) post_error(conn);
 }
 
-/* --- what comes next: its steps --- */
+/* --- the steps that sw_next chooses --- */
 
 static void set_failures(struct conn *conn, uint32_t failures) {
     conn->failures = failures;
@@ -114,8 +116,8 @@ static struct conn_facts facts(const struct conn *conn, const struct sw_server *
     return (struct conn_facts){
         .is_same = sw_server_equal(conn->dialer.server, server),
         .may_retry = may_retry(conn),
-        .has_place = sw_channel_can_report(conn->common.channel),
-        .needs_place = conn->needs_place,
+        .has_report_room = sw_channel_can_report(conn->common.channel),
+        .needs_report_room = conn->needs_report_room,
     };
 }
 
@@ -123,31 +125,31 @@ static enum conn_step next_step(const struct conn *conn, enum conn_event event) 
     return sw_next(conn->state, conn->goal, event, facts(conn, conn->dialer.server));
 }
 
-static void look_at_dialer(struct conn *conn);
-static void look_at_stream(struct conn *conn);
+static void check_dialer(struct conn *conn);
+static void check_stream(struct conn *conn);
 
 static void dial(struct conn *conn) {
     sw_dialer_set_server(&conn->dialer, conn->server);
     post_log(conn, conn->failures > 0 ? SW_LOG_RETRYING : SW_LOG_CONNECTING, 0);
     set_state(conn, CONN_DIALING);
     sw_dialer_start(&conn->dialer);
-    look_at_dialer(conn);
+    check_dialer(conn);
 }
 
-/* The end of an attempt would have no place: handle_credit comes back to it. */
-static void await_place(struct conn *conn) {
+/* The inbox has no room for the report of an attempt's end. When it has, handle_credit begins the attempt. */
+static void await_report_room(struct conn *conn) {
     enter(conn, CONN_WAITING);
-    conn->needs_place = true;
+    conn->needs_report_room = true;
 }
 
-/* An attempt is due, from whatever state. None is shown in between: it would be taken for the outcome of the command that
- * is carried out. */
+/* Begins an attempt, or waits until the inbox has room for its report. Does not post WAITING first: the host would
+ * take it for the outcome of the command that is being handled. */
 static void attempt(struct conn *conn) {
     set_state(conn, CONN_WAITING);
-    if (next_step(conn, EVENT_DUE) == STEP_DIAL)
+    if (next_step(conn, EVENT_ATTEMPT_DUE) == STEP_DIAL)
         dial(conn);
     else
-        await_place(conn);
+        await_report_room(conn);
 }
 
 static double next_delay(struct conn *conn) {
@@ -157,7 +159,7 @@ static double next_delay(struct conn *conn) {
 
 static void wait_for_next(struct conn *conn) {
     double delay = next_delay(conn);
-    conn->since = sw_clock();
+    conn->state_since = sw_clock();
     struct sw_report report = make_report(conn, SW_EVENT_RETRY);
     report.seconds = delay;
     enter_with(conn, CONN_WAITING, &report);
@@ -165,12 +167,12 @@ static void wait_for_next(struct conn *conn) {
     post_log(conn, SW_LOG_WILL_RETRY, delay);
 }
 
-/* No further attempt: the queue waits for the next connect command. */
+/* Makes no further attempt. Queued messages are kept for the next connect command. */
 static void give_up(struct conn *conn, struct sw_error cause) {
     sw_dialer_cancel(&conn->dialer);
     conn->cause = cause;
     set_failures(conn, 0);
-    sw_tx_take(&conn->stream.tx); /* to be counted */
+    sw_tx_take(&conn->stream.tx); /* so that the report counts all unsent messages */
     struct sw_report report = error_report(conn);
     enter_with(conn, CONN_IDLE, &report);
     post_log(conn, SW_LOG_ERROR, 0);
@@ -180,14 +182,14 @@ static void redial(struct conn *conn) {
     sw_dialer_cancel(&conn->dialer);
     conn->cause = closed();
     set_failures(conn, 0);
-    sw_tx_take(&conn->stream.tx); /* to be counted */
+    sw_tx_take(&conn->stream.tx); /* as in give_up */
     post_error(conn);
     attempt(conn);
 }
 
 static void attempt_failed(struct conn *conn, struct sw_error error) {
     sw_dialer_cancel(&conn->dialer);
-    set_state(conn, CONN_DIALING); /* also where the stream could not be opened */
+    set_state(conn, CONN_DIALING); /* it is OPEN if the stream could not be opened */
     conn->cause = error;
     set_failures(conn, conn->failures + 1);
     if (next_step(conn, EVENT_FAILED) == STEP_WAIT)
@@ -198,29 +200,29 @@ static void attempt_failed(struct conn *conn, struct sw_error error) {
 
 static void open_stream(struct conn *conn) {
     struct sw_transport transport;
-    struct stage_yield yield;
+    struct stage_result result;
     bool again = sw_progress_count_connect(&conn->stream.progress) > 1;
     sw_progress_publish(&conn->stream.progress);
     struct sw_report report = make_report(conn, SW_EVENT_CONNECT);
-    report.seconds = sw_clock() - conn->dialer.began;
+    report.seconds = sw_clock() - conn->dialer.started_at;
     conn->goal = GOAL_RETRY;
     if (!enter_with(conn, CONN_OPEN, &report)) {
         attempt_failed(conn, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
         return;
     }
-    conn->since = sw_clock();
+    conn->state_since = sw_clock();
     post_log(conn, again ? SW_LOG_RECONNECTED : SW_LOG_CONNECTED, 0);
-    sw_dialer_take(&conn->dialer, &transport, &yield);
-    sw_stream_open(&conn->stream, &transport, yield.head);
-    look_at_stream(conn);
+    sw_dialer_take(&conn->dialer, &transport, &result);
+    sw_stream_open(&conn->stream, &transport, result.preamble);
+    check_stream(conn);
 }
 
-/* The dialer may have come to something. */
-static void look_at_dialer(struct conn *conn) {
+/* Acts on the status of the dialer. */
+static void check_dialer(struct conn *conn) {
     switch (conn->dialer.status) {
     case DIALER_IDLE: break;
     case DIALER_RESOLVING:
-    case DIALER_CONNECTING: show(conn); break;
+    case DIALER_CONNECTING: post_state(conn); break;
     case DIALER_READY:
         if (next_step(conn, EVENT_READY) == STEP_OPEN) open_stream(conn);
         break;
@@ -228,13 +230,14 @@ static void look_at_dialer(struct conn *conn) {
     }
 }
 
+/* Counts a failure, unless the connection lasted long enough to be called good. */
 static void count_failure(struct conn *conn) {
-    bool held = sw_clock() - conn->since >= SW_GOOD_AFTER;
-    set_failures(conn, held ? 0 : conn->failures + 1);
+    bool was_good = sw_clock() - conn->state_since >= SW_GOOD_AFTER;
+    set_failures(conn, was_good ? 0 : conn->failures + 1);
 }
 
-/* The connection is over, its disconnect event made. */
-static void go_on(struct conn *conn, enum conn_step step, struct sw_report *report) {
+/* Posts the disconnect event of the connection that has ended, and carries out the step that follows. */
+static void continue_after_end(struct conn *conn, enum conn_step step, struct sw_report *report) {
     report->will_retry = step != STEP_END_IDLE;
     if (step == STEP_END_REDIAL)
         sw_channel_post_report(conn->common.channel, report);
@@ -252,27 +255,27 @@ static void go_on(struct conn *conn, enum conn_step step, struct sw_report *repo
 
 static void end_stream(struct conn *conn) {
     struct sw_report report = make_report(conn, SW_EVENT_DISCONNECT);
-    enter(conn, CONN_CLOSING); /* a host that waits sees the cause before the losses */
+    enter(conn, CONN_CLOSING); /* first: when a waiting host sees the losses, it must also see the cause */
     sw_stream_close(&conn->stream, conn->goal == GOAL_CLOSE, &report);
     if (conn->goal == GOAL_RETRY) count_failure(conn);
     enum conn_step step = next_step(conn, EVENT_OVER);
-    if (step == STEP_LET_GO)
-        let_go(conn, &report);
+    if (step == STEP_CLOSE)
+        finish(conn, &report);
     else
-        go_on(conn, step, &report);
+        continue_after_end(conn, step, &report);
 }
 
-/* The stream may have come to something. */
-static void look_at_stream(struct conn *conn) {
+/* Acts on the phase of the stream. */
+static void check_stream(struct conn *conn) {
     enum closing_phase phase = sw_stream_phase(&conn->stream);
     if (!sw_stream_is_open(&conn->stream) || phase == CLOSING_NOT) return;
     bool is_new = conn->state == CONN_OPEN || conn->cause.err != conn->stream.cause.err;
     conn->cause = conn->stream.cause;
-    if (phase == CLOSING_OVER) {
+    if (phase == CLOSING_DONE) {
         end_stream(conn);
         return;
     }
-    if (is_new && next_step(conn, EVENT_ENDING) == STEP_SHOW_END) enter(conn, CONN_CLOSING);
+    if (is_new && next_step(conn, EVENT_ENDING) == STEP_POST_CLOSING) enter(conn, CONN_CLOSING);
     sw_reactor_set_timer(conn->common.reactor, &conn->timer, sw_stream_wait(&conn->stream));
 }
 
@@ -281,22 +284,22 @@ static void look_at_stream(struct conn *conn) {
 static void handle_connect(struct conn *conn, const struct sw_command *command) {
     enum conn_step step = sw_next(conn->state, conn->goal, EVENT_CONNECT, facts(conn, command->server));
     bool replaces = conn->goal == GOAL_REDIAL && !sw_server_equal(conn->server, command->server);
-    bool begins_anew = !sw_server_equal(conn->dialer.server, command->server);
+    bool is_other_server = !sw_server_equal(conn->dialer.server, command->server);
     sw_server_set(&conn->server, command->server);
     conn->reconnect = command->policy;
     switch (step) {
     case STEP_DIAL:
-        if (begins_anew) set_failures(conn, 0);
+        if (is_other_server) set_failures(conn, 0);
         dial(conn);
         break;
-    case STEP_AWAIT_PLACE: await_place(conn); break;
+    case STEP_AWAIT_REPORT_ROOM: await_report_room(conn); break;
     case STEP_REDIAL: redial(conn); break;
     case STEP_SHUT_DOWN:
         conn->goal = GOAL_REDIAL;
         sw_stream_shut_down(&conn->stream, command->fence, conn->common.channel->options->linger);
-        look_at_stream(conn);
+        check_stream(conn);
         break;
-    case STEP_AIM_REDIAL:
+    case STEP_SET_GOAL_REDIAL:
         if (replaces) conn->superseded++;
         sw_tx_lower_fence(&conn->stream.tx, command->fence);
         conn->goal = GOAL_REDIAL;
@@ -309,16 +312,16 @@ static void handle_disconnect(struct conn *conn, const struct sw_command *comman
     switch (next_step(conn, EVENT_DISCONNECT)) {
     case STEP_GIVE_UP: give_up(conn, closed()); break;
     case STEP_FLUSH:
-        conn->goal = GOAL_REST;
+        conn->goal = GOAL_IDLE;
         conn->cause = closed();
         enter(conn, CONN_CLOSING);
         sw_stream_flush(&conn->stream, command->fence, command->linger, false);
-        look_at_stream(conn);
+        check_stream(conn);
         break;
-    case STEP_AIM_REST:
+    case STEP_SET_GOAL_IDLE:
         if (conn->goal == GOAL_REDIAL) conn->superseded++;
         sw_tx_lower_fence(&conn->stream.tx, command->fence);
-        conn->goal = GOAL_REST;
+        conn->goal = GOAL_IDLE;
         break;
     default: break;
     }
@@ -326,9 +329,10 @@ static void handle_disconnect(struct conn *conn, const struct sw_command *comman
 
 bool sw_conn_is_closing(const struct conn *conn) { return conn->goal == GOAL_CLOSE && conn->state == CONN_CLOSING; }
 
-/* Whatever is under way ends, and all messages with it: into the report. What the host accepts from now on is not ours.
+/* Ends the attempt or connection and gives up all messages; the report tells which. Messages that the host accepts
+ * from now on are not included.
  */
-static void give_everything_up(struct conn *conn, struct sw_report *report) {
+static void give_up_everything(struct conn *conn, struct sw_report *report) {
     sw_dialer_cancel(&conn->dialer);
     conn->goal = GOAL_CLOSE;
     sw_stream_close(&conn->stream, true, report);
@@ -336,20 +340,20 @@ static void give_everything_up(struct conn *conn, struct sw_report *report) {
 
 void sw_conn_abort(struct conn *conn) {
     struct sw_report last = {.event = SW_EVENT_CLOSE};
-    give_everything_up(conn, &last);
-    let_go(conn, &last);
+    give_up_everything(conn, &last);
+    finish(conn, &last);
 }
 
 void sw_conn_close(struct conn *conn, double linger) {
     switch (next_step(conn, EVENT_CLOSE)) {
-    case STEP_LET_GO: sw_conn_abort(conn); break;
-    case STEP_FINAL:
+    case STEP_CLOSE: sw_conn_abort(conn); break;
+    case STEP_FLUSH_AND_CLOSE:
         conn->goal = GOAL_CLOSE;
         set_state(conn, CONN_CLOSING);
         sw_stream_flush(&conn->stream, UINT64_MAX, linger, true);
         conn->cause = conn->stream.cause;
-        show(conn);
-        look_at_stream(conn);
+        post_state(conn);
+        check_stream(conn);
         break;
     default: break;
     }
@@ -360,24 +364,24 @@ static void handle_reconnect(struct conn *conn, const struct sw_reconnect *recon
     switch (next_step(conn, EVENT_RECONNECT)) {
     case STEP_GIVE_UP: give_up(conn, conn->cause); break;
     case STEP_RESCHEDULE:
-        sw_reactor_set_timer(conn->common.reactor, &conn->timer, conn->since + next_delay(conn) - sw_clock());
+        sw_reactor_set_timer(conn->common.reactor, &conn->timer, conn->state_since + next_delay(conn) - sw_clock());
         break;
     default: break;
     }
 }
 
 static void handle_command(struct conn *conn, const struct sw_command *command) {
-    conn->known = command->number;
+    conn->newest_command = command->number;
     switch (command->verb) {
     case SW_CONNECT: handle_connect(conn, command); break;
     case SW_SERVER: sw_server_set(&conn->server, command->server); break;
     case SW_DISCONNECT: handle_disconnect(conn, command); break;
     case SW_CLOSE: sw_conn_close(conn, command->linger); break;
     }
-    if (conn->state != CONN_CLOSED) show(conn); /* the host shows its guess until the loop knows the command */
+    if (conn->state != CONN_CLOSED) post_state(conn); /* until this, scripts see the state that the host has assumed */
 }
 
-/* In the order in which the host posted them. */
+/* Handles the commands, and the reconnect options between them, in the order in which the host posted them. */
 static void handle_commands(struct conn *conn, const struct sw_batch *batch) {
     bool is_posted = batch->slots.posted & SW_SLOT_RECONNECT;
     for (const struct sw_command *command = batch->commands; command != NULL; command = command->next) {
@@ -391,7 +395,7 @@ static void handle_commands(struct conn *conn, const struct sw_batch *batch) {
 }
 
 static void handle_interest(struct conn *conn, struct sw_interest interest) {
-    conn->stream.rx.discards = !interest.messages;
+    conn->stream.rx.discards_messages = !interest.messages;
 }
 
 static void handle_confirmed(struct conn *conn, uint64_t id) { sw_tx_confirm(&conn->stream.tx, id); }
@@ -399,7 +403,7 @@ static void handle_confirmed(struct conn *conn, uint64_t id) { sw_tx_confirm(&co
 static void handle_credit(struct conn *conn, const struct sw_slots *slots) {
     sw_rx_set_credit(&conn->stream.rx, slots->has_credit);
     sw_progress_publish(&conn->stream.progress); /* a drain may be due */
-    if (slots->can_report && conn->needs_place) attempt(conn);
+    if (slots->can_report && conn->needs_report_room) attempt(conn);
 }
 
 void sw_conn_handle_batch(struct conn *conn, const struct sw_batch *batch) {
@@ -414,7 +418,7 @@ void sw_conn_handle_batch(struct conn *conn, const struct sw_batch *batch) {
     bool can_wait = batch->commands == NULL && sw_tx_is_coalescing(tx);
     if (sw_stream_is_open(&conn->stream) && !can_wait) {
         sw_stream_send(&conn->stream);
-        look_at_stream(conn);
+        check_stream(conn);
     }
     if (conn->state == CONN_CLOSED) return;
     if (slots->posted & SW_SLOT_PAGES) sw_tx_prefault(tx, slots->pages);
@@ -431,47 +435,47 @@ void sw_conn_fail(struct conn *conn, struct sw_error fault) {
     bool was_idle = conn->state == CONN_IDLE, was_open = sw_stream_is_open(&conn->stream);
     if (was_open && conn->goal == GOAL_REDIAL) conn->superseded++;
     conn->cause = fault;
-    show(conn); /* a host that waits sees the cause before the losses */
+    post_state(conn); /* first, as in end_stream */
     struct sw_report report = make_report(conn, was_open ? SW_EVENT_DISCONNECT : SW_EVENT_ERROR);
-    give_everything_up(conn, &report);
+    give_up_everything(conn, &report);
     bool loses = report.lost_unsent.first != 0 || report.lost_unknown.first != 0;
     enter(conn, CONN_IDLE);
     if (!was_idle || loses) sw_channel_post_report(conn->common.channel, &report);
     for (; conn->superseded > 0; conn->superseded--) post_error(conn);
     conn->common.channel->conn = NULL;
-    sw_channel_detach(conn->common.channel); /* from here on, close() puts the last event itself */
-    conn->is_over = true;
+    sw_channel_detach(conn->common.channel); /* from now on, the host's close() posts the close event */
+    conn->is_finished = true;
 }
 
 void sw_conn_refuse(struct conn *conn, const struct sw_batch *batch, struct sw_error fault) {
     bool closing = false, connecting = false;
     for (const struct sw_command *command = batch->commands; command != NULL; command = command->next) {
-        conn->known = command->number;
+        conn->newest_command = command->number;
         closing = closing || command->verb == SW_CLOSE;
         connecting = connecting || command->verb == SW_CONNECT;
     }
-    enter(conn, connecting ? CONN_WAITING : CONN_IDLE); /* for what will not come */
+    enter(conn, connecting ? CONN_WAITING : CONN_IDLE); /* WAITING: sw_conn_fail reports the failed connect */
     if (closing)
         sw_conn_abort(conn);
     else
         sw_conn_fail(conn, fault);
 }
 
-/* --- life --- */
+/* --- events; making and freeing --- */
 
 static void notify_owner(struct conn *conn) {
-    if (conn->is_over) conn->on_over(conn);
+    if (conn->is_finished) conn->on_finished(conn);
 }
 
 static void on_dialer(struct dialer *dialer) {
     struct conn *conn = SW_HOLDER(dialer, struct conn, dialer);
-    look_at_dialer(conn);
+    check_dialer(conn);
     notify_owner(conn);
 }
 
 static void on_stream(struct stream *stream) {
     struct conn *conn = SW_HOLDER(stream, struct conn, stream);
-    look_at_stream(conn);
+    check_stream(conn);
     notify_owner(conn);
 }
 
@@ -482,18 +486,18 @@ static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
         attempt(conn);
     } else {
         sw_stream_advance(&conn->stream);
-        look_at_stream(conn);
+        check_stream(conn);
     }
     notify_owner(conn);
 }
 
-struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel, void (*on_over)(struct conn *conn),
+struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel, void (*on_finished)(struct conn *conn),
                          void *owner) {
     struct conn *conn = sw_reactor_allocate(sizeof *conn);
     conn->common.reactor = reactor;
     conn->common.channel = sw_channel_ref(channel);
     sw_turns_init(&conn->common.turns);
-    conn->on_over = on_over;
+    conn->on_finished = on_finished;
     conn->owner = owner;
     sw_dialer_init(&conn->dialer, &conn->common, on_dialer);
     sw_stream_init(&conn->stream, &conn->common, on_stream);

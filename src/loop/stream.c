@@ -3,9 +3,9 @@
 #include "base/list.h"
 #include "channel/loop_end.h"
 
-/* --- how it ends --- */
+/* --- the end of a connection --- */
 
-/* While it drains, the kernel is asked for them. */
+/* While the stream drains, asks the kernel for the acknowledgements. */
 static struct closing_facts gather_facts(struct stream *stream) {
     if (sw_stream_phase(stream) == CLOSING_DRAIN) sw_tx_sample(&stream->tx);
     return (struct closing_facts){
@@ -15,24 +15,24 @@ static struct closing_facts gather_facts(struct stream *stream) {
     };
 }
 
-/* Our FIN. The reader goes on by itself. */
+/* Sends our FIN. rx continues to read. */
 static void shut_down(struct stream *stream) {
     sw_tx_shut_down(&stream->tx);
     stream->transport.table->shut_down(&stream->transport);
 }
 
-/* The kernel refuses our bytes, or the peer has ended: what it sent before is still to be read. */
+/* The kernel refuses our bytes, or the peer's FIN has come: reads what the peer sent before, then ends. */
 static void begin_drain(struct stream *stream, struct sw_error cause) {
     stream->cause = cause;
     sw_closing_drain(&stream->closing, SW_DRAIN_MAX);
     shut_down(stream);
 }
 
-/* What tx and rx have come to. */
-static void look(struct stream *stream) {
+/* Acts on the status of tx and rx. */
+static void check_halves(struct stream *stream) {
     enum closing_phase phase = sw_stream_phase(stream);
     if (stream->rx.status == RX_BROKEN) {
-        if (phase != CLOSING_DRAIN) stream->cause = stream->rx.error; /* while draining, the first cause counts */
+        if (phase != CLOSING_DRAIN) stream->cause = stream->rx.error; /* while draining, the first cause stays */
         sw_closing_end(&stream->closing);
     } else if (stream->tx.status == TX_BROKEN) {
         begin_drain(stream, stream->tx.error);
@@ -42,8 +42,8 @@ static void look(struct stream *stream) {
 }
 
 void sw_stream_advance(struct stream *stream) {
-    if (sw_stream_phase(stream) == CLOSING_OVER) return;
-    look(stream);
+    if (sw_stream_phase(stream) == CLOSING_DONE) return;
+    check_halves(stream);
     for (enum closing_phase phase = sw_stream_phase(stream), next; phase == CLOSING_FLUSH || phase == CLOSING_DRAIN;
          phase = next) {
         next = sw_closing_next(&stream->closing, gather_facts(stream));
@@ -64,7 +64,7 @@ static void on_tx(struct tx *tx) { handle_event(SW_HOLDER(tx, struct stream, tx)
 
 static void on_rx(struct rx *rx) { handle_event(SW_HOLDER(rx, struct stream, rx)); }
 
-/* --- for the owner --- */
+/* --- functions for the owner --- */
 
 void sw_stream_init(struct stream *stream, struct common *common, void (*on_change)(struct stream *stream)) {
     struct sw_gauges before;
@@ -83,11 +83,11 @@ void sw_stream_fini(struct stream *stream) {
     sw_progress_fini(&stream->progress);
 }
 
-void sw_stream_open(struct stream *stream, const struct sw_transport *transport, struct sw_greeting *head) {
+void sw_stream_open(struct stream *stream, const struct sw_transport *transport, struct sw_greeting *preamble) {
     stream->transport = *transport;
     sw_closing_reset(&stream->closing);
     sw_rx_start(&stream->rx, &stream->transport);
-    sw_tx_start(&stream->tx, &stream->transport, head);
+    sw_tx_start(&stream->tx, &stream->transport, preamble);
     sw_stream_send(stream);
 }
 
@@ -99,7 +99,7 @@ void sw_stream_send(struct stream *stream) {
 static struct sw_error closed(void) { return sw_error_make(SW_CLOSED, SW_STAGE_CLOSE); }
 
 void sw_stream_flush(struct stream *stream, uint64_t fence, double linger, bool is_final) {
-    if (is_final) sw_rx_drop(&stream->rx);
+    if (is_final) sw_rx_drop_input(&stream->rx);
     if (sw_stream_phase(stream) == CLOSING_NOT || sw_stream_phase(stream) == CLOSING_FLUSH) {
         stream->cause = closed();
         sw_tx_flush(&stream->tx, fence, is_final);
