@@ -21,9 +21,9 @@ static void flushes(void) {
     CHECK_EQ(sw_closing_next(&closing, sent, 2), CLOSING_DRAIN);
     CHECK_EQ(sw_closing_next(&closing, ended, 3), CLOSING_DRAIN);
     CHECK_EQ(sw_closing_next(&closing, acked, 59), CLOSING_DRAIN); /* it may still work on what it got */
-    CHECK_EQ(sw_closing_next(&closing, all, 59), CLOSING_OVER);
+    CHECK_EQ(sw_closing_next(&closing, all, 59), CLOSING_DONE);
     CHECK(sw_closing_wait(&closing, 59) < 0);
-    CHECK_EQ(sw_closing_next(&closing, nothing, 59), CLOSING_OVER);
+    CHECK_EQ(sw_closing_next(&closing, nothing, 59), CLOSING_DONE);
     sw_closing_reset(&closing);
     CHECK_EQ(closing.phase, CLOSING_NOT);
 }
@@ -32,13 +32,13 @@ static void ends_at_deadline(void) {
     struct closing closing = {.phase = CLOSING_NOT};
     sw_closing_flush(&closing, 10);
     CHECK_EQ(sw_closing_next(&closing, nothing, 9.9), CLOSING_FLUSH);
-    CHECK_EQ(sw_closing_next(&closing, sent, 10), CLOSING_OVER);
+    CHECK_EQ(sw_closing_next(&closing, sent, 10), CLOSING_DONE);
     sw_closing_flush(&closing, 10);
-    CHECK_EQ(sw_closing_next(&closing, nothing, 10), CLOSING_OVER);
+    CHECK_EQ(sw_closing_next(&closing, nothing, 10), CLOSING_DONE);
     sw_closing_flush(&closing, 10);
     CHECK_EQ(sw_closing_next(&closing, sent, 1), CLOSING_DRAIN);
     CHECK_EQ(sw_closing_next(&closing, acked, 9.9), CLOSING_DRAIN);
-    CHECK_EQ(sw_closing_next(&closing, acked, 10), CLOSING_OVER);
+    CHECK_EQ(sw_closing_next(&closing, acked, 10), CLOSING_DONE);
 }
 
 static void is_awaited(void) {
@@ -48,7 +48,7 @@ static void is_awaited(void) {
     sw_closing_flush(&closing, 60);
     CHECK_EQ(sw_closing_next(&closing, sent, 1), CLOSING_DRAIN);
     CHECK_EQ(sw_closing_next(&closing, sent, 2), CLOSING_DRAIN);
-    CHECK_EQ(sw_closing_next(&closing, acked, 2), CLOSING_OVER);
+    CHECK_EQ(sw_closing_next(&closing, acked, 2), CLOSING_DONE);
 }
 
 static void is_unheard(void) {
@@ -59,7 +59,7 @@ static void is_unheard(void) {
     CHECK_EQ(sw_closing_next(&closing, (struct closing_facts){.is_unheard = true}, 30), CLOSING_DRAIN);
     CHECK_EQ(sw_closing_next(&closing, unheard, 30), CLOSING_DRAIN);
     CHECK_EQ(sw_closing_next(&closing, unheard, 30 + SW_UNHEARD_END / 2), CLOSING_DRAIN);
-    CHECK_EQ(sw_closing_next(&closing, unheard, 30.001 + SW_UNHEARD_END), CLOSING_OVER);
+    CHECK_EQ(sw_closing_next(&closing, unheard, 30.001 + SW_UNHEARD_END), CLOSING_DONE);
 }
 
 static void asks_often(void) {

@@ -7,7 +7,7 @@
 #include "pages.h"
 #include "unit.h"
 
-static const struct sw_source SMALL = {.expected = 0};
+static const struct sw_page_source SMALL = {.expected = 0};
 static struct sw_pages none;
 
 static void sends(void) {

@@ -3,7 +3,7 @@
 #include "pages.h"
 #include "unit.h"
 
-static const struct sw_source SMALL = {.expected = 0};
+static const struct sw_page_source SMALL = {.expected = 0};
 
 static struct sw_report *new_report(enum sw_event event) {
     struct sw_report *report = calloc(1, sizeof *report);
@@ -14,7 +14,7 @@ static struct sw_report *new_report(enum sw_event event) {
 static void put_message(struct sw_inbox *inbox, const char *text) {
     struct sw_pages chain = {NULL, NULL};
     sw_pages_append(&chain, text, strlen(text), &SMALL);
-    sw_pages_end(&chain, &SMALL, 0);
+    sw_pages_end_message(&chain, &SMALL, 0);
     sw_inbox_put(inbox, &chain, 1, strlen(text) + SW_MESSAGE_OVERHEAD);
 }
 

@@ -5,7 +5,7 @@
 #include "channels.h"
 #include "unit.h"
 
-static const struct sw_source SMALL = {.expected = 0};
+static const struct sw_page_source SMALL = {.expected = 0};
 
 /* What messages of `size` bytes, which come a few at a time and are not taken, have as pages. */
 static size_t drip(struct sw_channel *channel, size_t size, size_t count) {
@@ -14,8 +14,8 @@ static size_t drip(struct sw_channel *channel, size_t size, size_t count) {
         size_t at_once = size < 50 ? 1 + i % 30 : 1;
         struct sw_pages pages = {NULL, NULL};
         for (size_t k = 0; k < at_once; k++)
-            CHECK(sw_pages_append(&pages, bytes, size, &(struct sw_source){.expected = size + 1}) &&
-                  sw_pages_end(&pages, &SMALL, 0));
+            CHECK(sw_pages_append(&pages, bytes, size, &(struct sw_page_source){.expected = size + 1}) &&
+                  sw_pages_end_message(&pages, &SMALL, 0));
         sw_channel_post_messages(channel, &pages, at_once, at_once * (size + SW_MESSAGE_OVERHEAD));
     }
     size_t memory = 0;

@@ -3,7 +3,7 @@
 #include "pages.h"
 #include "unit.h"
 
-static const struct sw_source SMALL = {.expected = 0};
+static const struct sw_page_source SMALL = {.expected = 0};
 
 static struct sw_pool full_pool(unsigned count) {
     struct sw_pool pool = {.is_open = true};
@@ -38,8 +38,8 @@ static void appends(void) {
     const struct sw_slice pieces[] = {{"a", 1}, {"", 0}, {"bcd", 3}};
     CHECK_EQ(sw_outbox_room(&outbox), 0);
     struct sw_pages chain = {NULL, NULL};
-    sw_pages_append(&chain, "first", 5, &(struct sw_source){.expected = 10});
-    sw_pages_end(&chain, &SMALL, SW_END_LOOSE);
+    sw_pages_append(&chain, "first", 5, &(struct sw_page_source){.expected = 10});
+    sw_pages_end_message(&chain, &SMALL, SW_END_UNFRAMED);
     CHECK_EQ(sw_outbox_join(&outbox, &chain, 5, false), 42);
     CHECK(sw_outbox_room(&outbox) >= 4);
     CHECK_EQ(sw_outbox_append(&outbox, pieces, 3, 0), 43);
@@ -47,8 +47,8 @@ static void appends(void) {
     const struct sw_page *page = outbox.pages.head;
     CHECK(memcmp(page->data, "firstabcd", 9) == 0);
     CHECK_EQ(page->ends, 2);
-    CHECK(sw_page_end_at(page, 0) == 5 && sw_page_loose_at(page, 0));
-    CHECK(sw_page_end_at(page, 1) == 9 && !sw_page_loose_at(page, 1));
+    CHECK(sw_page_end_at(page, 0) == 5 && sw_page_is_unframed_at(page, 0));
+    CHECK(sw_page_end_at(page, 1) == 9 && !sw_page_is_unframed_at(page, 1));
     sw_pages_free(&outbox.pages);
 }
 

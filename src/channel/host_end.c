@@ -63,12 +63,12 @@ static bool add_pinned(struct sw_pages *pages, const struct sw_slice *pinned, in
 static bool build(struct sw_pages *pages, const struct sw_outgoing *message, size_t expected) {
     for (size_t i = 0; i < message->count; i++) {
         const struct sw_slice *piece = &message->pieces[i];
-        const struct sw_source source = {piece->size > expected ? piece->size : expected, NULL};
+        const struct sw_page_source source = {piece->size > expected ? piece->size : expected, NULL};
         bool added = piece == message->pinned ? add_pinned(pages, piece, message->pin)
                                               : sw_pages_append(pages, piece->data, piece->size, &source);
         if (!added) return false;
     }
-    return sw_pages_end(pages, &(struct sw_source){expected, NULL}, message->flags);
+    return sw_pages_end_message(pages, &(struct sw_page_source){expected, NULL}, message->flags);
 }
 
 /* Puts a message of `size` bytes into new pages, each with room for `expected` bytes, and fills them without the lock.
@@ -83,7 +83,7 @@ static enum sw_err send_in_pages(struct sw_channel *channel, const struct sw_out
     sw_channel_lock(channel);
     *id = sw_outbox_join(&channel->out, &pages, size, message->pinned != NULL);
     bool must_post = mark_filled(channel);
-    struct sw_pages excess = sw_pool_cut(&channel->pool, sw_channel_pool_room(channel), size / SW_PAGE_MAX + 1);
+    struct sw_pages excess = sw_pool_shrink(&channel->pool, sw_channel_pool_room(channel), size / SW_PAGE_MAX + 1);
     sw_channel_unlock(channel);
     sw_pages_free(&excess);
     if (must_post) post_down(channel);

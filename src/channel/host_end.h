@@ -21,7 +21,7 @@
 struct sw_outgoing {
     const struct sw_slice *pieces; /* together the message, with its framing */
     size_t count;                  /* of pieces */
-    uint32_t flags;                /* 0 or SW_END_LOOSE */
+    uint32_t flags;                /* 0 or SW_END_UNFRAMED */
     /* One of the pieces, at most SW_PIN_MAX bytes, which is not copied: its bytes stay unchanged until its page comes
      * back by sw_engine_take_arrivals. NULL: all pieces are copied. */
     const struct sw_slice *pinned;

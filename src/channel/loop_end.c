@@ -160,8 +160,8 @@ static void move_to_larger_page(struct sw_pages *pages, size_t size) {
 
 bool sw_channel_post_messages(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes) {
     SW_ON_LOOP_THREAD();
-    sw_pages_gather(pages);
-    bool is_little = pages->head == pages->tail && sw_page_is_little(pages->head);
+    sw_pages_compact(pages);
+    bool is_little = pages->head == pages->tail && sw_page_is_nearly_empty(pages->head);
     sw_channel_lock(channel);
     bool is_merged = is_little && sw_inbox_merge(&channel->in, pages->head, count, bytes);
     size_t backlog = channel->in.untaken;
@@ -175,7 +175,7 @@ bool sw_channel_post_messages(struct sw_channel *channel, struct sw_pages *pages
     if (!is_merged) sw_inbox_put(&channel->in, pages, count, bytes);
     bool must_post = sw_channel_claim_up(channel), wake = note_full(channel);
     bool paused = channel->in.paused;
-    struct sw_pages excess = sw_pool_cut(&channel->pool, sw_channel_pool_room(channel), SIZE_MAX);
+    struct sw_pages excess = sw_pool_shrink(&channel->pool, sw_channel_pool_room(channel), SIZE_MAX);
     sw_channel_unlock(channel);
     sw_pages_free(&excess);
     if (is_merged) sw_pages_free(pages);

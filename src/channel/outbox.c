@@ -35,8 +35,8 @@ static size_t backlog(const struct sw_outbox *outbox) {
 bool sw_outbox_add_page(struct sw_outbox *outbox, struct sw_pool *pool, size_t size, size_t limit) {
     if (pool->count == 0 || size > SW_PAGE_ROOM || outbox->copied_since_pin < SW_QUEUE_SMALL_MAX) return false;
     struct sw_page *page = sw_pool_get(pool);
-    sw_page_fetch(page);
-    if (pool->count > 0) sw_fetch_to_write(pool->free.head);
+    sw_page_prefetch(page);
+    if (pool->count > 0) sw_prefetch_for_write(pool->free.head);
     sw_pages_add(&outbox->pages, page);
     sw_outbox_want_pages(outbox, pool, limit);
     return true;
@@ -50,8 +50,8 @@ size_t sw_outbox_page_size(const struct sw_outbox *outbox, size_t size) {
 uint64_t sw_outbox_append(struct sw_outbox *outbox, const struct sw_slice *pieces, size_t count, uint32_t flags) {
     struct sw_page *page = outbox->pages.tail;
     uint32_t before = page->used;
-    for (size_t i = 0; i < count; i++) sw_page_put_ahead(page, pieces[i].data, pieces[i].size);
-    sw_page_end(page, flags);
+    for (size_t i = 0; i < count; i++) sw_page_put_and_prefetch(page, pieces[i].data, pieces[i].size);
+    sw_page_end_message(page, flags);
     count_message(outbox, page->used - before);
     outbox->copied_since_pin += page->used - before;
     return ++outbox->last_id;

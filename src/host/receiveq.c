@@ -160,7 +160,7 @@ static bool add_report(struct client *client, struct sw_report *report) {
 static void take(struct client *client) {
     struct sw_delivery delivery;
     sw_channel_take(client->channel, &delivery);
-    sw_pages_join_merged(&client->messages.pages, &delivery.pages);
+    sw_pages_join_compact(&client->messages.pages, &delivery.pages);
     client->taken = delivery.messages;
     bool has_dropped = false;
     for (struct sw_report *report = delivery.reports, *next; report != NULL; report = next) {

@@ -100,7 +100,7 @@ static size_t total_size(const struct sw_slice *pieces, size_t count) {
 }
 
 static uint32_t end_flags(const struct client *client) {
-    return client->channel->options->framing.kind == SW_FRAMING_RAW ? SW_END_LOOSE : 0;
+    return client->channel->options->framing.kind == SW_FRAMING_RAW ? SW_END_UNFRAMED : 0;
 }
 
 /* Many pieces become one first: a corner, and rightly the slower one. */
@@ -262,7 +262,7 @@ int sw_method_write(lua_State *L) {
     bytes.data = lua_tolstring(L, 2, &bytes.size);
     if (bytes.size == 0) return sw_push_refusal(L, SW_FRAME, "bytes must not be empty");
     uint64_t id = 0;
-    struct sw_outgoing message = {&bytes, 1, SW_END_LOOSE, choose_pinned(&bytes, 1), 0};
+    struct sw_outgoing message = {&bytes, 1, SW_END_UNFRAMED, choose_pinned(&bytes, 1), 0};
     enum sw_err failed = message.pinned == NULL ? sw_channel_send(client->channel, &message, &id)
                                                 : send_pinned(L, client, &message, 2, &id);
     if (failed != SW_OK) return refuse_message(L, client, failed, bytes.size);

@@ -133,7 +133,7 @@ static bool push_message(lua_State *L, const struct iterator *iterator) {
     const struct sw_unfinished *left = iterator->left;
     uint64_t id = left->id;
     struct sw_message message = sw_cursor_message(&left->cursor);
-    bool is_written = message.loose && left->tells_written;
+    bool is_written = message.is_unframed && left->tells_written;
     size_t before = is_written ? 0 : left->before, behind = is_written ? 0 : left->behind;
     lua_pushinteger(L, (lua_Integer)id);
     push_bytes(L, iterator, &message, before, message.size - before - behind);

@@ -4,7 +4,7 @@
 
 void sw_closing_reset(struct closing *closing) { *closing = (struct closing){.phase = CLOSING_NOT}; }
 
-void sw_closing_end(struct closing *closing) { closing->phase = CLOSING_OVER; }
+void sw_closing_end(struct closing *closing) { closing->phase = CLOSING_DONE; }
 
 void sw_closing_flush(struct closing *closing, double deadline) {
     closing->phase = CLOSING_FLUSH;

@@ -1,5 +1,4 @@
-/* The end of a connection that is still open, in two phases: flush what is to go out, then drain: our FIN is out, or the
- * peer's is in, and what is left is to read to the peer's end and to see everything acknowledged.
+/* Decides when a connection that ends may close its socket.
  *
  * close() with unread input sends a reset that destroys what the kernel has not delivered. So the socket is closed only
  * when the peer has ended and has acknowledged everything, or at the deadline: the peer may still work on what it got.
@@ -16,10 +15,10 @@
 #include "base/tunables.h"
 
 enum closing_phase {
-    CLOSING_NOT,   /* the connection is not to end */
-    CLOSING_FLUSH, /* what is queued goes out first */
-    CLOSING_DRAIN, /* nothing more is sent */
-    CLOSING_OVER,
+    CLOSING_NOT,   /* the connection does not end */
+    CLOSING_FLUSH, /* queued messages are sent */
+    CLOSING_DRAIN, /* no more messages are sent; the loop reads, and waits for acknowledgements */
+    CLOSING_DONE,  /* the socket may be closed */
 };
 
 struct closing {
@@ -33,7 +32,7 @@ struct closing {
     double acked_since;   /* sw_clock: DRAIN: the peer's TCP has everything since then; 0: it has not */
 };
 
-/* Not closing, for a new connection. */
+/* Sets CLOSING_NOT, for a new connection. */
 void sw_closing_reset(struct closing *closing);
 
 /* Flush, then drain, both until the deadline. */
@@ -42,7 +41,7 @@ void sw_closing_flush(struct closing *closing, double deadline);
 /* Drain until the deadline. */
 void sw_closing_drain(struct closing *closing, double deadline);
 
-/* Over at once. */
+/* Sets CLOSING_DONE. */
 void sw_closing_end(struct closing *closing);
 
 struct closing_facts {

@@ -24,7 +24,7 @@ static void end(struct lingering *lingering) {
     sw_channel_unref(lingering->channel);
     *lingering->link = lingering->next;
     if (lingering->next != NULL) lingering->next->link = lingering->link;
-    sw_reactor_run_again(lingering->reactor); /* a loop that is to end looks whether it may */
+    sw_reactor_skip_sleep(lingering->reactor); /* a loop that is to end looks whether it may */
     free(lingering);
 }
 
@@ -63,7 +63,7 @@ void sw_lingering_start(struct sw_reactor *reactor, struct sw_channel *channel, 
         taken.table->close(&taken);
         return;
     }
-    taken.noted = sw_socket_note_at(taken.fd, taken.noted, &channel->fd_before);
+    taken.fork_fd = sw_socket_move_fork_fd(taken.fd, taken.fork_fd, &channel->fd_before);
     *lingering = (struct lingering){.next = reactor->lingering,
                                     .link = &reactor->lingering,
                                     .reactor = reactor,

@@ -8,7 +8,7 @@
 #include "channel/loop_end.h"
 #include "loop/socket.h"
 
-/* --- how it ends --- */
+/* --- the end of a connection --- */
 
 /* Seconds for acknowledgements that are under way. */
 static double ack_wait(const struct stream *stream) {
@@ -36,7 +36,7 @@ static struct closing_facts gather_facts(struct stream *stream) {
     };
 }
 
-/* Our FIN. The reader goes on by itself. */
+/* Sends our FIN. rx continues to read. */
 static void shut_down(struct stream *stream) {
     sw_tx_shut_down(&stream->tx);
     stream->transport.table->shut_down(&stream->transport);
@@ -61,12 +61,12 @@ static void half_close(struct stream *stream) {
     shut_down(stream);
 }
 
-/* What tx and rx have come to. */
-static void look(struct stream *stream) {
+/* Acts on the status of tx and rx. */
+static void check_halves(struct stream *stream) {
     enum closing_phase phase = sw_stream_phase(stream);
     if (phase == CLOSING_NOT) half_close(stream);
     if (stream->rx.status == RX_BROKEN) {
-        if (phase != CLOSING_DRAIN) stream->cause = stream->rx.error; /* while draining, the first cause counts */
+        if (phase != CLOSING_DRAIN) stream->cause = stream->rx.error; /* while draining, the first cause stays */
         sw_closing_end(&stream->closing);
     } else if (stream->tx.status == TX_BROKEN) {
         begin_drain(stream, stream->tx.error);
@@ -76,8 +76,8 @@ static void look(struct stream *stream) {
 }
 
 void sw_stream_advance(struct stream *stream) {
-    if (sw_stream_phase(stream) == CLOSING_OVER) return;
-    look(stream);
+    if (sw_stream_phase(stream) == CLOSING_DONE) return;
+    check_halves(stream);
     for (enum closing_phase phase = sw_stream_phase(stream), next; phase == CLOSING_FLUSH || phase == CLOSING_DRAIN;
          phase = next) {
         next = sw_closing_next(&stream->closing, gather_facts(stream), sw_clock());
@@ -98,7 +98,7 @@ static void on_tx(struct tx *tx) { handle_event(SW_HOLDER(tx, struct stream, tx)
 
 static void on_rx(struct rx *rx) { handle_event(SW_HOLDER(rx, struct stream, rx)); }
 
-/* --- for the owner --- */
+/* --- functions for the owner --- */
 
 void sw_stream_init(struct stream *stream, struct common *common, void (*on_change)(struct stream *stream)) {
     struct sw_gauges before;
@@ -117,11 +117,11 @@ void sw_stream_fini(struct stream *stream) {
     sw_progress_fini(&stream->progress);
 }
 
-void sw_stream_open(struct stream *stream, const struct sw_transport *transport, struct sw_greeting *head) {
+void sw_stream_open(struct stream *stream, const struct sw_transport *transport, struct sw_greeting *preamble) {
     stream->transport = *transport;
     sw_closing_reset(&stream->closing);
     sw_rx_start(&stream->rx, &stream->transport);
-    sw_tx_start(&stream->tx, &stream->transport, head);
+    sw_tx_start(&stream->tx, &stream->transport, preamble);
 }
 
 void sw_stream_send(struct stream *stream) {
@@ -143,7 +143,7 @@ void sw_stream_flush(struct stream *stream, uint64_t fence, double linger, bool 
     enum closing_phase phase = sw_stream_phase(stream);
     double deadline = sw_clock() + linger;
     stream->closing.is_awaited = false;
-    if (is_final) sw_rx_drop(&stream->rx);
+    if (is_final) sw_rx_drop_input(&stream->rx);
     if (phase == CLOSING_NOT && stream->tx.status == TX_IDLE) {
         sw_stream_shut_down(stream, fence, linger);
     } else if (phase == CLOSING_NOT || phase == CLOSING_FLUSH) {
@@ -186,7 +186,7 @@ void sw_stream_await(struct stream *stream) {
 /* Another connection follows, and the peer has not ended. */
 static bool may_linger(const struct stream *stream) {
     return sw_stream_is_open(stream) && stream->closing.is_awaited && stream->rx.status == RX_OPEN &&
-           sw_stream_phase(stream) == CLOSING_OVER && sw_tx_is_acked(&stream->tx) &&
+           sw_stream_phase(stream) == CLOSING_DONE && sw_tx_is_acked(&stream->tx) &&
            sw_clock() < stream->closing.deadline;
 }
 
