@@ -1,4 +1,4 @@
-/* Methods that only look: at any time, in any state, one consistent look each. */
+/* Methods that only read. Each takes one consistent snapshot, and works in every state. */
 #include "host/getters.h"
 
 #include <lauxlib.h>
@@ -29,7 +29,7 @@ enum sw_state sw_client_state(const struct client *client) {
  * @module sidewire.core
  */
 
-/* The cause of the last end, or nil. */
+/* Pushes why the last connection or attempt ended, or nil. */
 static void push_cause(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot) {
     if (snapshot->state == SW_STATE_CONNECTED || snapshot->ended.err == SW_OK)
         lua_pushnil(L);
@@ -37,19 +37,19 @@ static void push_cause(lua_State *L, const struct client *client, const struct s
         sw_push_cause(L, &snapshot->ended, client->server);
 }
 
-/* Seconds until the next attempt, or nil. */
+/* Pushes the seconds until the next attempt, or nil. */
 static void push_delay(lua_State *L, const struct sw_snapshot *snapshot) {
     if (snapshot->state == SW_STATE_WAITING)
-        lua_pushnumber(L, fmax(snapshot->due - sw_clock(), 0));
+        lua_pushnumber(L, fmax(snapshot->attempt_due - sw_clock(), 0));
     else
         lua_pushnil(L);
 }
 
-/*** The state at this moment: idle, resolving, connecting, connected, waiting, closing, closed. With it, why there is no
- * connection, and when the next attempt is made.
+/*** Returns the state at this moment: idle, resolving, connecting, connected, waiting, closing, closed. Also returns
+ * why there is no connection, and when the next attempt begins.
  * @function client:state
  * @treturn[1] string
- * @treturn[1] string|nil why the last connection or attempt ended, in the words of its event; nil when there was none,
+ * @treturn[1] string|nil why the last connection or attempt ended, in the words of its event; nil if there was none,
  * and while connected
  * @treturn[1] number|nil while waiting: seconds until the next attempt
  * @treturn[2] nil
@@ -67,7 +67,7 @@ int sw_method_state(lua_State *L) {
     return 3;
 }
 
-/*** Is it connected at this moment?
+/*** Tells whether the client is connected at this moment.
  * @function client:is_connected
  * @treturn[1] boolean
  * @treturn[2] nil
@@ -81,8 +81,8 @@ int sw_method_is_connected(lua_State *L) {
     return 1;
 }
 
-/*** What counts against queue_limit: accepted and not yet handed to the kernel; with retain = "unacked", not yet
- * acknowledged; with "unconfirmed", not yet confirmed.
+/*** Returns what counts against queue_limit: accepted messages that the kernel has not taken; with retain = "unacked",
+ * that the peer's TCP has not acknowledged; with "unconfirmed", that the script has not confirmed.
  * @function client:pending
  * @treturn[1] integer bytes, framing included
  * @treturn[1] integer messages
@@ -105,11 +105,11 @@ static void set_count(lua_State *L, const char *name, uint64_t count) {
     lua_setfield(L, -2, name);
 }
 
-/*** Counters and gauges, in one consistent look: accepted = queued + in_flight + finished + lost, in messages.
+/*** Returns counters and gauges of one moment. In messages, accepted = queued + in_flight + finished + lost.
  * @function client:stats
  * @treturn[1] table state; accepted, queued, in_flight, finished, lost (of which lost_unsent, lost_unknown);
- * queue_bytes, inbox_bytes, sent_bytes, received_bytes, received (messages delivered), connects, failures (in a row),
- * paused (reading waits for poll)
+ * once (accepted by send_once, in none of these groups); queue_bytes, inbox_bytes, sent_bytes, received_bytes, received (messages delivered), connects, failures (in a row),
+ * paused (true: reading waits until events are delivered)
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED
@@ -120,7 +120,7 @@ int sw_method_stats(lua_State *L) {
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
     const struct sw_gauges *gauges = &snapshot.gauges;
-    lua_createtable(L, 0, 16);
+    lua_createtable(L, 0, 17);
     lua_pushstring(L, sw_state_name(snapshot.state));
     lua_setfield(L, -2, "state");
     set_count(L, "accepted", snapshot.accepted);
@@ -130,11 +130,12 @@ int sw_method_stats(lua_State *L) {
     set_count(L, "lost", gauges->lost_unsent + gauges->lost_unknown);
     set_count(L, "lost_unsent", gauges->lost_unsent);
     set_count(L, "lost_unknown", gauges->lost_unknown);
+    set_count(L, "once", client->once);
     set_count(L, "queue_bytes", snapshot.queue_bytes);
     set_count(L, "inbox_bytes", snapshot.inbox_bytes);
     set_count(L, "sent_bytes", gauges->sent_bytes);
     set_count(L, "received_bytes", gauges->received_bytes);
-    set_count(L, "received", client->passed);
+    set_count(L, "received", client->consumed);
     set_count(L, "connects", gauges->connects);
     set_count(L, "failures", gauges->failures);
     lua_pushboolean(L, snapshot.paused);

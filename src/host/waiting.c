@@ -22,7 +22,7 @@ static int interrupted(lua_State *L) {
     return 3;
 }
 
-/* poll(2) itself failed: what the process may have is used up. */
+/* poll(2) has failed with another error than EINTR: the system or the process has run out of a resource. */
 static int cannot_wait(lua_State *L, int failed) {
     const struct sw_error error = sw_error_system(failed, SW_STAGE_NONE);
     char text[160];
@@ -36,7 +36,7 @@ static int timed_out(lua_State *L, const struct client *client, const struct sw_
     struct sw_snapshot snapshot;
     if (client != NULL) sw_channel_snapshot(client->channel, &snapshot);
     lua_pushnil(L);
-    goal->push_late(L, client, client != NULL ? &snapshot : NULL, subject);
+    goal->push_timeout(L, client, client != NULL ? &snapshot : NULL, subject);
     lua_pushliteral(L, "ETIMEDOUT");
     return 3;
 }
@@ -50,9 +50,9 @@ static int nothing_can_come(lua_State *L, const struct context *context) {
                     : "nothing to wait for: no client was ever connected; call client:connect first");
 }
 
-void sw_wait_leave(struct context *context) {
+void sw_wait_end(struct context *context) {
     if (!context->is_waiting) return;
-    if (context->watched != NULL) sw_channel_wake_on(context->watched->channel, SW_WAKE_ON_ARRIVAL);
+    if (context->watched != NULL) sw_channel_set_wake_on(context->watched->channel, SW_WAKE_ON_ARRIVAL);
     context->watched = NULL;
     sw_engine_set_waiting(context->engine, false);
     context->is_waiting = false;
@@ -60,32 +60,34 @@ void sw_wait_leave(struct context *context) {
 }
 
 static void enter(struct context *context, struct client *client, enum sw_wake_on wake_on) {
-    sw_wait_leave(context);
-    if (client != NULL) sw_channel_wake_on(client->channel, wake_on);
+    sw_wait_end(context);
+    if (client != NULL) sw_channel_set_wake_on(client->channel, wake_on);
     context->watched = client;
     sw_engine_set_waiting(context->engine, context->engine->running);
     context->is_waiting = true;
 }
 
-static bool may_hear(const struct client *client) {
+/* False: the loop posts nothing more for this client, apart from what it may be posting now. */
+static bool is_active(const struct client *client) {
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
     return snapshot.state != SW_STATE_IDLE && !snapshot.gone;
 }
 
-/* For any client. The loop posts some reports of an end after the state, so it is asked for last, and everything is
- * there once it rests: the look that follows finds it. */
+/* False: the loop has posted everything for all clients. At the end of a connection or of attempts it posts some
+ * reports after the state. So this checks the loop last: once that is idle, the next check finds those reports. */
 static bool can_come(const struct context *context) {
     if (!context->engine->running) return false;
     for (const struct client *client = context->clients; client != NULL; client = client->next)
-        if (may_hear(client)) return true;
-    return !sw_engine_await_rest(context->engine);
+        if (is_active(client)) return true;
+    return !sw_engine_await_idle(context->engine);
 }
 
-/* EDEADLK: nothing can come. A wait for one client looks for that itself. */
+/* Returns 0 or an errno. EDEADLK: there is no deadline, and the sleep would never end, because no loop runs or, without
+ * a client, because nothing can come. A goal with a client checks that client's state itself. */
 static int sleep_until(const struct context *context, const struct client *client, double deadline) {
-    bool is_vain = deadline < 0 && (client != NULL ? !context->engine->running : !can_come(context));
-    return is_vain ? EDEADLK : sw_engine_sleep(context->engine, deadline);
+    bool is_endless = deadline < 0 && (client != NULL ? !context->engine->running : !can_come(context));
+    return is_endless ? EDEADLK : sw_engine_sleep(context->engine, deadline);
 }
 
 static int fail(lua_State *L, const struct context *context, const struct client *client, const struct sw_goal *goal,
@@ -98,18 +100,18 @@ static int fail(lua_State *L, const struct context *context, const struct client
     }
 }
 
-/* The option spin: an answer often comes sooner than a thread that sleeps could be woken. Looks again and again for so
- * long; returns what the last look did. */
-static int look_out(lua_State *L, const struct context *context, struct client *client, double deadline,
-                    const struct sw_goal *goal, void *subject) {
+/* Busy polling for the option spin: an answer often comes in less time than it takes to wake a thread. Checks the goal
+ * again and again for that time. Returns the result of the last check. */
+static int spin(lua_State *L, const struct context *context, struct client *client, double deadline,
+                const struct sw_goal *goal, void *subject) {
     double seconds = client != NULL ? client->channel->options->spin : context->max_spin;
     int values = 0;
     if (seconds == 0 || context->max_spin == 0 || !context->engine->running) return 0;
     double until = sw_clock() + seconds;
     if (deadline >= 0 && deadline < until) until = deadline;
     while (values == 0 && sw_clock() < until) {
-        sched_yield(); /* others may need this processor, the loop among them */
-        values = goal->look(L, client, subject);
+        sched_yield(); /* other threads, also the loop, may need this processor */
+        values = goal->check(L, client, subject);
     }
     return values;
 }
@@ -117,15 +119,16 @@ static int look_out(lua_State *L, const struct context *context, struct client *
 int sw_wait_until(lua_State *L, struct context *context, struct client *client, double deadline,
                   const struct sw_goal *goal, void *subject) {
     int values, failed = 0;
-    /* A script that only asks is not to be woken: that would cost the loop a system call for each answer. */
+    /* With a deadline that has passed, checks once without entering a wait. In a wait, each answer would cost the loop
+     * a system call to wake the host. */
     if (deadline >= 0 && sw_clock() >= deadline) {
-        values = goal->look(L, client, subject);
+        values = goal->check(L, client, subject);
         return values > 0 ? values : timed_out(L, client, goal, subject);
     }
-    values = look_out(L, context, client, deadline, goal, subject);
+    values = spin(L, context, client, deadline, goal, subject);
     if (values > 0) return values;
     enter(context, client, goal->wake_on);
-    for (uint64_t waits = context->waits; (values = goal->look(L, client, subject)) == 0 && failed == 0;) {
+    for (uint64_t waits = context->waits; (values = goal->check(L, client, subject)) == 0 && failed == 0;) {
         if (context->waits == waits) {
             failed = sleep_until(context, client, deadline);
         } else {
@@ -133,6 +136,6 @@ int sw_wait_until(lua_State *L, struct context *context, struct client *client, 
             waits = context->waits;
         }
     }
-    sw_wait_leave(context);
+    sw_wait_end(context);
     return values > 0 ? values : fail(L, context, client, goal, subject, failed);
 }

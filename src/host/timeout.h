@@ -1,0 +1,20 @@
+/* The messages of time-outs: what has not come, why there is no connection, and what the client does about that.
+ *
+ * Each function pushes one sentence, made from the client's snapshot.
+ */
+#ifndef SW_HOST_TIMEOUT_H
+#define SW_HOST_TIMEOUT_H
+
+#include <lua.h>
+#include <stdint.h>
+
+#include "channel/snapshot.h"
+#include "host/context.h"
+
+void sw_timeout_push_connected(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot);
+void sw_timeout_push_disconnected(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot);
+void sw_timeout_push_unsent(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot,
+                            uint64_t messages);
+void sw_timeout_push_message(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot);
+
+#endif
