@@ -88,14 +88,14 @@ describe("an end while the client waits for its next attempt", function()
 
   it("gives up when the linger is over: close reports the rest as lost, disconnect keeps it", function()
     local peer = Peer.start { mode = "sink" }
-    local closed, kept = waiting_client(peer), nil
+    local closed = waiting_client(peer)
     local events = util.collect(closed, "lost", "close")
     closed:send "hello"
     closed:close(0.2)
     assert(events:wait "close")
     assert.same({ { 1, 1, "unsent" } }, util.losses(events))
     peer:start_again()
-    kept = waiting_client(peer)
+    local kept = waiting_client(peer)
     kept:send "kept"
     kept:disconnect(0.2)
     assert(kept:wait("disconnected", util.DEADLINE))
@@ -188,7 +188,8 @@ describe("connect to another server", function()
   end)
 
   it("while waiting has as many attempts as the policy says", function()
-    local client = sidewire.new { host = "127.0.0.1", port = ports.closed(), reconnect = { delay = LONG, attempts = 3 } }
+    local client = sidewire.new { host = "127.0.0.1", port = ports.closed(),
+      reconnect = { delay = LONG, attempts = 3 } }
     local events = util.collect(client, "error", "retry")
     client:connect()
     events:wait "retry"

@@ -1,6 +1,7 @@
 -- `send_once`: messages for one connection only.
 
 local Peer = require "spec.support.peer"
+local delivery = require "spec.support.delivery"
 local util = require "spec.support.util"
 
 local function code_of(_, _, code)
@@ -76,8 +77,8 @@ describe("send_once", function()
     local silent = Peer.start { mode = "silent" }
     local client = util.connected(silent, { queue_limit = 2 ^ 20 })
     while client:send(("x"):rep(2 ^ 15)) do end
-    local bytes = client:pending()
-    local count = 0
+    delivery.wait_stuck(client)
+    local bytes, count = client:pending(), 0
     while client:send_once(("y"):rep(1000)) do count = count + 1 end
     assert.equal("EFULL", code_of(client:send_once(("y"):rep(1000))))
     assert.equal("ETOOBIG", code_of(client:send_once(("y"):rep(2 ^ 21))))
