@@ -76,7 +76,7 @@ local function under_policy(rules, call)
 end
 
 local function waiting_for_next(case)
-  case:new { port = case:closed_port(), reconnect = 60 }
+  case:new { port = ports.closed(), reconnect = 60 }
   case.client:connect()
   case:wait_until(function() return case.client:state() == "waiting" end)
 end
