@@ -197,10 +197,10 @@ describe("a script that does not poll", function()
   it("[F59] goes on connecting while the server is away for long, in bounded memory", function()
     local peer = start_peer { mode = "sink" }
     peer:kill()
-    local client = util.client(peer, { reconnect = 0.0001 })
+    local client = util.client(peer, { reconnect = 0.001 })
     client:on { retry = function() end, connect = function() end }
     assert(client:connect())
-    assert(util.wait_until(function() return client:stats().failures > util.choose(5000, 1000) end))
+    assert(util.wait_until(function() return client:stats().failures > util.choose(1500, 500) end))
     assert(client:stats().inbox_bytes < 2 ^ 16, client:stats().inbox_bytes)
     peer:start_again()
     assert(client:wait("connected", util.DEADLINE))
