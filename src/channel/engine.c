@@ -342,7 +342,9 @@ void sw_engine_free_pages(struct sw_engine *engine, struct sw_pages *pages) {
 
 /* --- helper threads --- */
 
+/* No fork happens meanwhile: after a stop the engine is the child's too, and a helper may still come to its lock. */
 bool sw_engine_post(struct sw_engine *engine, struct sw_post *post) {
+    sw_fork_hold();
     lock(engine);
     bool is_alive = engine->alive;
     if (is_alive) {
@@ -351,6 +353,7 @@ bool sw_engine_post(struct sw_engine *engine, struct sw_post *post) {
     }
     bool signal = is_alive && sw_waker_claim(&engine->loop_waker);
     unlock(engine);
+    sw_fork_release();
     if (signal) sw_waker_signal(&engine->loop_waker);
     return is_alive;
 }

@@ -25,8 +25,13 @@ int sw_thread_spawn(pthread_t *thread, bool detached, void *(*thread_main)(void 
 int sw_fork_watch(void);
 unsigned sw_fork_generation(void);
 
-/* Between these two no fork happens: a descriptor and the note of it, by which a child closes its copy, stay together.
- * For a few system calls that do not wait; not nested. */
+/* Helper threads under way in this process, at most `most` at once: a claim says whether there may be one more. In the
+ * child of a fork the count starts anew, since the parent's helpers are not there. */
+bool sw_thread_claim_helper(int most);
+void sw_thread_end_helper(void);
+
+/* Between these two no fork happens: a descriptor and the note of it, by which a child closes its copy, stay together,
+ * and what a helper holds while no loop runs is free in the child. For a few system calls that do not wait; not nested. */
 void sw_fork_hold(void);
 void sw_fork_release(void);
 

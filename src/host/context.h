@@ -88,6 +88,7 @@ enum sw_taking { SW_TAKES_UNKNOWN, SW_TAKES_BY_POLL, SW_TAKES_BY_EVENTS };
 struct context {
     const struct sw_kind *kind;
     struct sw_engine *engine; /* NULL: the Lua state ends, nothing works any more */
+    bool is_left;             /* the same in the child of a fork, where the engine is the parent's: host/forked.h */
     struct client *clients, *retired;
     struct sw_unfinished *unfinished; /* what iterators of client:unfinished() have left */
     struct clients runnable;          /* with something for poll */

@@ -32,7 +32,8 @@ struct handle *sw_push_handle(lua_State *L);
 /* Has the handle at index stand for a complete client, which the host is responsible for from now on. */
 void sw_handle_fill(lua_State *L, int index, struct client *client);
 
-/* Closes the client whose handle stands at index, if there is one still, and retires it, unheard. */
+/* Closes the client whose handle stands at index, if there is one still, and retires it, unheard. Of a parent's client
+ * only the child's copies of its sockets are closed. */
 void sw_client_retire(lua_State *L, int index);
 
 /* Frees all clients while the Lua state ends; the context userdata stands at index. */

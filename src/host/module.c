@@ -17,6 +17,7 @@
 #include "host/context.h"
 #include "host/ending.h"
 #include "host/event.h"
+#include "host/forked.h"
 #include "host/functions.h"
 #include "host/handle.h"
 #include "host/policy.h"
@@ -29,9 +30,13 @@
  * the same functions.
  *
  * Times are seconds as numbers. Misuse (a wrong type, an unknown option, a value out of range) raises an error that
- * says what is valid; what can fail at run time returns nil, message, code. In the child of a fork every function and
- * method returns nil, message, "EFORKED"; in a finalizer that runs while the Lua state closes, "ECLOSED". errors.md has
- * all messages.
+ * says what is valid; what can fail at run time returns nil, message, code. In a finalizer that runs while the Lua state
+ * closes, code is "ECLOSED". errors.md has all messages.
+ *
+ * In the child of a fork the module begins anew: the functions know only clients that were made there, so that, before the
+ * first of them, poll goes through no event, events gives none, stop has nothing to stop, and wait has nothing to wait
+ * for. The policy and on_error stay. Every method of the parent's clients returns nil, message, "EFORKED". Where there is
+ * no memory to begin anew, the functions of the child return nil, message, "ENOMEM".
  * @module sidewire.core
  */
 
@@ -56,8 +61,8 @@ static bool stop_host(struct context *context, double timeout) {
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ETIMEDOUT (the thread ends by itself), EPOLICY (nothing is done), EFORKED, ECLOSED (the Lua
- * state is closing)
+ * @treturn[2] string code: ETIMEDOUT (the thread ends by itself), EPOLICY (nothing is done), ECLOSED (the Lua state is
+ * closing), ENOMEM (in the child of a fork)
  * @raise invalid timeout
  */
 int sw_module_stop(lua_State *L) {
@@ -76,8 +81,8 @@ int sw_module_stop(lua_State *L) {
 void sw_host_close(lua_State *L, int index, struct context *context) {
     if (context->engine == NULL) return;
     if (sw_engine_forked(context->engine)) {
-        sw_engine_abandon(context->engine);
-        return; /* its memory is the parent's business */
+        sw_forked_leave(context);
+        return;
     }
     sw_clients_free(L, index, context);
     sw_unfinished_free(context);
@@ -130,7 +135,7 @@ int sw_module_is_port(lua_State *L) {
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EPOLICY (it is locked), EFORKED, ECLOSED (the Lua state is closing)
+ * @treturn[2] string code: EPOLICY (it is locked), ECLOSED (the Lua state is closing), ENOMEM (in the child of a fork)
  * @raise an unknown rule, an invalid value
  */
 int sw_module_set_policy(lua_State *L) {
@@ -145,12 +150,13 @@ int sw_module_set_policy(lua_State *L) {
     return 1;
 }
 
-/*** Keeps the policy as it is for as long as the Lua state lives, also when the module is loaded again.
+/*** Keeps the policy as it is for as long as the Lua state lives, also when the module is loaded again, and in the child
+ * of a fork.
  * @function lock_policy
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EFORKED, ECLOSED (the Lua state is closing)
+ * @treturn[2] string code: ECLOSED (the Lua state is closing), ENOMEM (in the child of a fork)
  */
 int sw_module_lock_policy(lua_State *L) {
     struct context *context = sw_context(L);

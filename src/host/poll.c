@@ -24,6 +24,7 @@ enum {
     AT_DELIVERED, /* handlers called */
     AT_MAX,       /* handlers that may be called in all */
     AT_DEADLINE,  /* sw_clock, or nil */
+    AT_ENGINE,    /* of the process that began it: light userdata */
     AT_ONLY,      /* the one client, or nil for all */
     AT_TOP = AT_ONLY,
     /* While a handler runs: */
@@ -35,6 +36,7 @@ enum {
 struct round {
     lua_Integer events, delivered, max;
     double deadline;
+    const struct sw_engine *engine; /* another one than the context's: a handler forked, and this is the child */
     bool is_for_one;
     struct client *only; /* that one; NULL: it was collected by hand meanwhile */
     bool may_yield;
@@ -45,6 +47,7 @@ static void load(lua_State *L, struct round *round) {
     round->delivered = lua_tointeger(L, AT_DELIVERED);
     round->max = lua_tointeger(L, AT_MAX);
     round->deadline = lua_isnil(L, AT_DEADLINE) ? INFINITY : lua_tonumber(L, AT_DEADLINE);
+    round->engine = lua_touserdata(L, AT_ENGINE);
     round->is_for_one = !lua_isnil(L, AT_ONLY);
     round->only = round->is_for_one ? sw_client_at(L, AT_ONLY) : NULL;
     round->may_yield = lua_isyieldable(L);
@@ -150,25 +153,27 @@ static int finish(lua_State *L, struct context *context, const struct round *rou
     return 2;
 }
 
+/* In the child the poll ends with the handler that forked: what it had still to deliver is the parent's. */
 static int deliver(lua_State *L, struct context *context) {
     struct round round;
     unsigned depth = context->depth;
     load(L, &round);
-    while (!is_over(&round)) {
+    while (context->engine == round.engine && !is_over(&round)) {
         struct client *client = next_client(&round, context);
         if (client == NULL) break;
         deliver_one(L, context, client, &round);
-        if (sw_context_refuses(L, context)) return 3; /* the handler forked, and this is the child */
-        context->depth = depth;                       /* polls that an error in a coroutine of the handler's left */
+        context->depth = depth; /* polls that an error in a coroutine of the handler's left */
+        if (sw_context_refuses(L, context)) return 3;
     }
-    return finish(L, context, &round);
+    int values = finish(L, context, &round);
+    return round.is_for_one && context->engine != round.engine ? sw_push_forked(L) : values;
 }
 
 /* A handler, or on_error, comes back after a yield. */
 static int go_on(lua_State *L, int status, lua_KContext subject) {
     (void)subject;
     struct context *context = sw_context(L);
-    if (sw_context_refuses(L, context)) return 3; /* it forked meanwhile, and this is the child */
+    if (sw_context_refuses(L, context)) return 3;
     if (status != LUA_YIELD && status != LUA_OK) tell_error(L);
     lua_settop(L, AT_TOP);
     return deliver(L, context);
@@ -246,7 +251,7 @@ static void read_limits(lua_State *L, const char *where, int first, lua_Integer 
 }
 
 /* Makes the stack what the places AT_... say; the events are still to be counted. */
-static void lay_out(lua_State *L, lua_Integer max, double deadline, int only) {
+static void lay_out(lua_State *L, const struct context *context, lua_Integer max, double deadline, int only) {
     if (only != 0)
         lua_pushvalue(L, only);
     else
@@ -260,6 +265,7 @@ static void lay_out(lua_State *L, lua_Integer max, double deadline, int only) {
         lua_pushnumber(L, deadline);
     else
         lua_pushnil(L);
+    lua_pushlightuserdata(L, context->engine);
     lua_rotate(L, 1, -1); /* the client, or nil, to AT_ONLY */
 }
 
@@ -275,7 +281,7 @@ static int poll(lua_State *L, struct context *context, lua_Integer max, double d
         return 2;
     }
     note_thread(L);
-    lay_out(L, max, deadline, only);
+    lay_out(L, context, max, deadline, only);
     lua_pushinteger(L, count_work(L, context));
     lua_replace(L, AT_LEFT);
     context->depth++;
@@ -288,7 +294,7 @@ static int poll(lua_State *L, struct context *context, lua_Integer max, double d
 
 /*** Runs the handlers of what came in, for all clients; never waits. Delivers what was there when it began, clients
  * taking turns, or less if a limit says so. An error in a handler leaves poll, unless on_error is set; nothing is lost
- * by it.
+ * by it. When a handler forks, poll ends with it in the child, and goes on in the parent.
  * @function poll
  * @tparam[opt] integer max_events handlers to call at most
  * @tparam[opt] number max_seconds time after which no further handler is called (one is, if there is anything)
@@ -296,7 +302,7 @@ static int poll(lua_State *L, struct context *context, lua_Integer max, double d
  * @treturn[1] boolean true if more can be delivered now
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EFORKED, ECLOSED (the Lua state is closing)
+ * @treturn[2] string code: ECLOSED (the Lua state is closing), ENOMEM (in the child of a fork)
  * @raise invalid max_events or max_seconds; what a handler raises, unless on_error is set; more than 16 polls, each
  * within a handler that another one runs
  */

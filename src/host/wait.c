@@ -236,7 +236,8 @@ static const struct sw_goal work = {look_work, "timed out: nothing came", SW_WAK
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ETIMEDOUT, EINTR, EFORKED, ECLOSED (no client was ever connected, so nothing can come)
+ * @treturn[2] string code: ETIMEDOUT, EINTR, ECLOSED (no client was ever connected, or none since the fork in its child, so
+ * nothing can come), ENOMEM (in the child of a fork)
  * @raise invalid timeout
  */
 int sw_module_wait(lua_State *L) {
