@@ -2,11 +2,15 @@
 --
 --     local output = host.run({ "embed", "run" }, [[ local port = ... ]], peer.port)
 --
--- Raises when its exit status is not 0; what it printed says why.
+-- Raises when its exit status is not 0; what it printed says why. The field `forks` of the command says that the script
+-- forks, and that its child starts threads.
 
 local host = {}
 
 local LIMIT = 200 -- seconds, for what hangs
+
+-- Without it, ThreadSanitizer ends the child of a process that had threads when it starts one.
+local FORKS = [[export SANITIZER_OPTIONS="$SANITIZER_OPTIONS:die_after_fork=0"; ]]
 
 local function quote(text)
   return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
@@ -19,8 +23,8 @@ function host.start(command, script, ...)
   local words = { "tools/run", build:match "[^/]+$", ("%s/%s"):format(build, command[1]) }
   table.move(command, 2, #command, #words + 1, words)
   for _, word in ipairs { script, ... } do words[#words + 1] = quote(word) end
-  return assert(io.popen(("unset LD_PRELOAD; timeout -k 5 %d %s 2>&1; echo status $?"):format(LIMIT,
-    table.concat(words, " "))))
+  return assert(io.popen(("unset LD_PRELOAD; %stimeout -k 5 %d %s 2>&1; echo status $?"):format(
+    command.forks and FORKS or "", LIMIT, table.concat(words, " "))))
 end
 
 --- Runs it to its end and returns what it printed.

@@ -74,7 +74,7 @@ static bool push_option(lua_State *L, const char *name) {
  * @module sidewire.core
  */
 
-/*** Makes a client. Touches no network and starts no thread. In the child of a fork, too: there it is a client of the child.
+/*** Makes a client. Touches no network and starts no thread. Made in the child of a fork, it is the child's.
  * @function new
  * @tparam[opt] table options see the README's table; unknown names and values out of range raise
  * @tparam[opt] function saver for a layer that keeps settings: called with the client, and nil, before new returns it,
