@@ -81,8 +81,8 @@ local CLOSING = [[
 
 local echo, silent
 
-local function embed(script)
-  return host.run({ "embed", "run", forks = true }, PRELUDE .. script .. CLOSING, echo.port, silent.port)
+local function embed(script, forks)
+  return host.run({ "embed", "run", forks = forks or true }, PRELUDE .. script .. CLOSING, echo.port, silent.port)
 end
 
 describe("a forked child", function()
@@ -386,7 +386,7 @@ describe("a forked child", function()
   end)
 
   it("[F42] goes on where a stopped parent had look-ups under way", function()
-    embed [[
+    embed([[
       embed.slow_lookups(1)
       for i = 1, 4 do new({ host = "localhost" }):connect() end
       repeat embed.sleep(0.001) until embed.lookups() == 4
@@ -400,7 +400,7 @@ describe("a forked child", function()
       end)
       assert(idle:connect() and idle:wait("connected", 15))
       succeeded(child)
-    ]]
+    ]], "exits")
   end)
 
   it("[F42] has its own pinned strings, while the parent's are in flight", function()
@@ -450,8 +450,7 @@ describe("a forked child", function()
 
   for _, call in ipairs { "os.exit(0, true)", "os.exit(0)" } do
     it("[F42] ends by " .. call, function()
-      -- What is the parent's stays in the child's memory, and is no leak that anybody could mend.
-      host.run({ "embed", "run", forks = true }, PRELUDE .. ([[
+      embed(([[
         local client, handled = connected(), 0
         for round = 1, 6 do
           local child = in_child(function()
@@ -475,7 +474,7 @@ describe("a forked child", function()
         end)
         client:send "x"
         poll_until(function() return handled == 1 end)
-      ]]):format(call, call) .. CLOSING, echo.port, silent.port)
+      ]]):format(call, call), "exits")
       assert(echo:wait_connections(0, util.DEADLINE))
     end)
   end

@@ -425,7 +425,7 @@ describe("tearing down", function()
   end)
 
   describe("a fork", function()
-    -- Every method that is to refuse, with arguments that would do otherwise. spec/fork_spec.lua has what a child can do.
+    -- Every method that is to refuse, with arguments that would do otherwise.
     local REFUSALS = [[
       local function refused(name, ...)
         local result, message, code = ...

@@ -3,14 +3,19 @@
 --     local output = host.run({ "embed", "run" }, [[ local port = ... ]], peer.port)
 --
 -- Raises when its exit status is not 0; what it printed says why. The field `forks` of the command says that the script
--- forks, and that its child starts threads.
+-- forks, and that its child starts threads; "exits" also that the child ends by exit(3), where a sanitizer would look
+-- for leaks.
 
 local host = {}
 
 local LIMIT = 200 -- seconds, for what hangs
 
--- Without it, ThreadSanitizer ends the child of a process that had threads when it starts one.
-local FORKS = [[export SANITIZER_OPTIONS="$SANITIZER_OPTIONS:die_after_fork=0"; ]]
+-- ThreadSanitizer ends the child of a process that had threads when it starts one. LeakSanitizer looks for the parent's
+-- threads, and finds what these had.
+local function options(forks)
+  local more = forks == "exits" and "die_after_fork=0:detect_leaks=0" or "die_after_fork=0"
+  return forks and ('export SANITIZER_OPTIONS="$SANITIZER_OPTIONS:%s"; '):format(more) or ""
+end
 
 local function quote(text)
   return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
@@ -24,7 +29,7 @@ function host.start(command, script, ...)
   table.move(command, 2, #command, #words + 1, words)
   for _, word in ipairs { script, ... } do words[#words + 1] = quote(word) end
   return assert(io.popen(("unset LD_PRELOAD; %stimeout -k 5 %d %s 2>&1; echo status $?"):format(
-    command.forks and FORKS or "", LIMIT, table.concat(words, " "))))
+    options(command.forks), LIMIT, table.concat(words, " "))))
 end
 
 --- Runs it to its end and returns what it printed.
