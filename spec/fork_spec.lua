@@ -340,6 +340,24 @@ describe("a forked child", function()
     end)
   end
 
+  it("[F42] begins anew when memory comes back", function()
+    embed [[
+      local client = connected { on = { message = function() end } }
+      for failing = 1, 8 do
+        succeeded(in_child(function()
+          embed.fail_allocations(failing)
+          local ok, problem = pcall(sidewire.poll)
+          embed.fail_allocations(0)
+          assert(ok and problem == 0 or problem:find "not enough memory", problem)
+          refused(client:state())
+          assert(sidewire.poll() == 0)
+          use()
+        end))
+      end
+      assert(client:is_connected())
+    ]]
+  end)
+
   it("[F42] may fork in the function that saves settings", function()
     embed [[
       local client = connected()
