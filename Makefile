@@ -3,7 +3,8 @@
 #   make             the module: build/release/sidewire/core.so
 #   make setup       installs what all but bench need and is missing (on Debian)
 #   make demo        the main job on real input, about 15 seconds
-#   make test        unit tests and specs; SPEC="spec/x_spec.lua ..." only these
+#   make test        unit tests and specs; SPEC="spec/send/x_spec.lua ..." only
+#                    these
 #   make check       the same under sanitizers and valgrind, which first prove
 #                    themselves on planted bugs
 #   make fuzz        SECONDS (60) of libFuzzer on all targets of spec/fuzz at
@@ -125,14 +126,15 @@ HOST_OBJECTS = $(HOST_SOURCES:src/%.c=$B/obj/%.o)
 INJECTOR_OBJECTS = $(if $(FAULTS),$(INJECTOR_SOURCES:spec/%.c=$B/obj/%.o))
 CORE = $B/sidewire/core.so
 
-# Programs of spec/support: the peer is a stranger to sidewire (plain -O2, whatever the KIND); unpreload is a part of
-# tools/run; the others are C hosts, linked with Lua and built as the module is. neighbour uses libev itself.
-HOSTS = $(filter-out peer unpreload,$(patsubst spec/support/%.c,%,$(wildcard spec/support/*.c)))
+# Programs of spec/support: the peer and the delay are strangers to sidewire (plain -O2, whatever the KIND); unpreload is a
+# part of tools/run; the others are C hosts, linked with Lua and built as the module is. neighbour uses libev itself.
+STRANGERS = $(patsubst spec/support/%.c,%,$(wildcard spec/support/peer.c spec/support/delay.c))
+HOSTS = $(filter-out $(STRANGERS) unpreload,$(patsubst spec/support/%.c,%,$(wildcard spec/support/*.c)))
 UNITS = $(patsubst spec/unit/%.c,$B/unit/%,$(wildcard spec/unit/test_*.c))
 # The targets of spec/fuzz: with libFuzzer, and as unit tests of the inputs that are kept.
 FUZZERS = $(patsubst spec/fuzz/%.c,$B/%,$(wildcard spec/fuzz/fuzz_*.c))
 REPLAYS = $(FUZZERS:$B/%=$B/unit/%)
-PROGRAMS = $(patsubst spec/support/%.c,$B/%,$(wildcard spec/support/peer.c)) $(HOSTS:%=$B/%) $B/examples/embed \
+PROGRAMS = $(STRANGERS:%=$B/%) $(HOSTS:%=$B/%) $B/examples/embed \
 	$(if $(FAULTS),,$(UNITS) $(REPLAYS))
 ifneq ($(filter asan tsan,$(KIND)),)
 PROGRAMS += $B/unpreload.so
@@ -142,7 +144,7 @@ PROGRAMS += $B/planted/planted $B/planted/planted.so
 endif
 
 # Programs that know nothing of sidewire, and use all that the system has.
-GNU_SOURCES = $(wildcard spec/support/peer.c spec/support/unpreload.c bench/*.c)
+GNU_SOURCES = $(STRANGERS:%=spec/support/%.c) $(wildcard spec/support/unpreload.c bench/*.c)
 
 # --- building ---
 
@@ -197,8 +199,8 @@ $B/neighbour: HOST_LIBS = $(EV_LIBS)
 $B/examples/embed: examples/embed.c | ready-build $B/examples
 	$(call say,LD)$(COMPILE) -MF $@.d $(LUA_CFLAGS) -o $@ $< $(LDFLAGS) $(LUA_LIBS)
 
-$B/peer: spec/support/peer.c | ready-build $B
-	$(call say,LD)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -MMD -MP -MF $@.d -o $@ $< -lpthread
+$(STRANGERS:%=$B/%): $B/%: spec/support/%.c | ready-build $B
+	$(call say,LD)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -MMD -MP -MF $@.d -o $@ $< -lm -lpthread
 
 $B/unpreload.so: spec/support/unpreload.c | ready-build $B
 	$(call say,LD)$(COMPILE) -MF $@.d -fPIC -shared -o $@ $<

@@ -1,9 +1,9 @@
-/* The top: makes the module table of one Lua state, and is the only file that sees both the host and the loop room.
+/* Makes the module table of one Lua state. It is the only file that includes both src/host and src/loop.
  *
- * The module's functions share a context userdata, kept in the registry, and it keeps a sentinel, a userdata whose finalizer
- * stops the loop thread. The sentinel is made before any client, and finalizers run in reverse order, so at lua_close all
- * clients have been closed when the thread is joined. The context userdata itself has no finalizer: scripts can reach it as
- * an upvalue, with the debug library.
+ * The module's functions share a context userdata, which is in the registry. A user value of the context is the
+ * sentinel, a userdata whose finalizer stops the loop thread. The sentinel is made before all clients, and Lua runs
+ * finalizers in reverse order, so at lua_close all clients are closed before the thread is joined. The context itself
+ * has no finalizer, because scripts can reach it as an upvalue by the debug library.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* dladdr */
@@ -31,17 +31,17 @@
 
 SW_API int luaopen_sidewire_core(lua_State *L);
 
-/* A thread may be in the module's code for a moment after the host has unloaded it: so it never is. RTLD_NODELETE on
- * the module's own file does what `-z nodelete` would, which not every build passes. */
-static void pin(void) {
+/* Prevents that the module is unloaded, because a thread may still run its code for a moment after dlclose.
+ * RTLD_NODELETE has the effect of the linker option `-z nodelete`, which not every build passes. */
+static void prevent_unloading(void) {
     Dl_info here;
     if (dladdr((void *)(uintptr_t)&luaopen_sidewire_core, &here) != 0 && here.dli_fname != NULL)
         (void)dlopen(here.dli_fname, RTLD_NOW | RTLD_NODELETE | RTLD_LOCAL);
 }
 
-static void pin_once(void) {
+static void prevent_unloading_once(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, pin);
+    pthread_once(&once, prevent_unloading);
 }
 
 /* --- every function and method that scripts call; host/functions.h says where each is --- */
@@ -68,11 +68,13 @@ static const luaL_Reg client_methods[] = {
     {"close", sw_method_close},
     {"connect", sw_method_connect},
     {"disconnect", sw_method_disconnect},
+    {"shutdown", sw_method_shutdown},
     {"set_reconnect", sw_method_set_reconnect},
     {"get_reconnect", sw_method_get_reconnect},
     {"set_server", sw_method_set_server},
     {"get_server", sw_method_get_server},
     {"send", sw_method_send},
+    {"send_once", sw_method_send_once},
     {"write", sw_method_write},
     {"confirm", sw_method_confirm},
     {"state", sw_method_state},
@@ -93,9 +95,9 @@ static const luaL_Reg client_metamethods[] = {
     {NULL, NULL},
 };
 
-/* --- what they share --- */
+/* --- the context and the sentinel --- */
 
-static const char context_key; /* its address is the registry's key */
+static const char context_key; /* its address is the context's key in the registry */
 
 static const struct sw_kind sentinel_kind = {"sidewire.sentinel"};
 
@@ -104,8 +106,8 @@ struct sentinel {
     struct context *context;
 };
 
-/* The Lua state ends: nothing else collects what the registry keeps. The context userdata is no garbage yet, and no user
- * value of the sentinel's, which would make a circle. */
+/* The sentinel's finalizer. It runs at the end of the Lua state, because before that the registry refers to the
+ * sentinel. It finds the context in the registry; a reference from the sentinel to the context would be a cycle. */
 static int collect_sentinel(lua_State *L) {
     const struct sentinel *sentinel = sw_to_kind(L, 1, &sentinel_kind, sizeof *sentinel);
     if (sentinel == NULL || lua_rawgetp(L, LUA_REGISTRYINDEX, &context_key) != LUA_TUSERDATA) return 0;
@@ -113,7 +115,7 @@ static int collect_sentinel(lua_State *L) {
     return 0;
 }
 
-/* Sets a user value of the userdata at index to a table with weak keys or values; with mode NULL, to an ordinary one. */
+/* Sets a user value of the userdata at index to a new table. mode: "k" or "v" for weak keys or values; NULL: strong. */
 static void set_table(lua_State *L, int index, int value, const char *mode) {
     lua_newtable(L);
     if (mode != NULL) {
@@ -135,15 +137,15 @@ static void push_sentinel(lua_State *L, struct context *context) {
     lua_setmetatable(L, -2);
 }
 
-/* Pushes a context userdata, which the registry keeps from now on. */
+/* Pushes a new context userdata and puts it into the registry. */
 static void push_context(lua_State *L) {
     struct context *context = lua_newuserdatauv(L, sizeof *context, CONTEXT_VALUES);
-    *context = (struct context){.kind = &sw_context_kind, .policy = sw_policy_open()};
+    *context = (struct context){.kind = &sw_context_kind, .policy = sw_policy_unlimited()};
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &context_key);
 }
 
-/* Sets the user values of the context at index that are tables of their own, and its metatable. */
+/* Sets the metatable of the context, and the tables among its user values. */
 static void set_tables(lua_State *L, int context) {
     set_table(L, context, CONTEXT_CLIENTS, "v");
     set_table(L, context, CONTEXT_ANCHORS, NULL);
@@ -155,18 +157,18 @@ static void set_tables(lua_State *L, int context) {
     lua_setmetatable(L, context);
 }
 
-/* Adds the functions, whose upvalue is the context userdata, to the table on top. */
-static void add(lua_State *L, int context, const luaL_Reg *functions) {
+/* Adds the functions to the table on top, each with the context userdata as its upvalue. */
+static void add_functions(lua_State *L, int context, const luaL_Reg *functions) {
     lua_pushvalue(L, context);
     luaL_setfuncs(L, functions, 1);
 }
 
 static void set_client_meta(lua_State *L, int context) {
     lua_newtable(L);
-    add(L, context, sw_handle_metamethods);
-    add(L, context, client_metamethods);
+    add_functions(L, context, sw_handle_metamethods);
+    add_functions(L, context, client_metamethods);
     lua_newtable(L);
-    add(L, context, client_methods);
+    add_functions(L, context, client_methods);
     lua_setfield(L, -2, "__index");
     sw_seal_metatable(L, &sw_client_kind);
     lua_setiuservalue(L, context, CONTEXT_CLIENT_META);
@@ -174,22 +176,22 @@ static void set_client_meta(lua_State *L, int context) {
 
 static void set_keeper_meta(lua_State *L, int context) {
     lua_newtable(L);
-    add(L, context, sw_keeper_metamethods);
+    add_functions(L, context, sw_keeper_metamethods);
     sw_seal_metatable(L, &sw_keeper_kind);
     lua_setiuservalue(L, context, CONTEXT_KEEPER_META);
 }
 
 static void push_module(lua_State *L, int context) {
     lua_newtable(L);
-    add(L, context, module_functions);
+    add_functions(L, context, module_functions);
     lua_pushliteral(L, "sidewire");
     lua_setfield(L, -2, "_NAME");
     lua_pushliteral(L, SW_VERSION);
     lua_setfield(L, -2, "_VERSION");
 }
 
-/* Puts back into the module's table, without metamethods, whatever a script replaced in it: what loads the module anew
- * relies on that. */
+/* Restores the functions in the module's table that a script has replaced, without metamethods. Code that loads the
+ * module again relies on this (lua/sidewire/settings.lua). */
 static void restore_module(lua_State *L, int context) {
     lua_getiuservalue(L, context, CONTEXT_FUNCTIONS);
     lua_getiuservalue(L, context, CONTEXT_MODULE);
@@ -200,9 +202,9 @@ static void restore_module(lua_State *L, int context) {
     }
 }
 
-/* Completes the context at index 1, which may be left half made by an earlier call for which there was not enough memory: the
- * module's table comes last. */
-static void complete(lua_State *L) {
+/* Completes the context at index 1. An earlier call may have failed halfway for lack of memory; so CONTEXT_MODULE,
+ * which shows that the context is complete, is set last. */
+static void complete_context(lua_State *L) {
     struct context *context = lua_touserdata(L, 1);
     set_tables(L, 1);
     if (context->engine == NULL) {
@@ -218,18 +220,18 @@ static void complete(lua_State *L) {
     set_table(L, 1, CONTEXT_MODULE, NULL);
 }
 
-/* The module; a second call in the same state gives the same one. */
+/* Pushes the module's table. Every call in the same Lua state pushes the same table. */
 int luaopen_sidewire_core(lua_State *L) {
     luaL_checkversion(L);
     const char *problem = sw_reactor_check_library();
     if (problem != NULL) return luaL_error(L, "%s", problem);
-    pin_once();
+    prevent_unloading_once();
     lua_settop(L, 0);
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, &context_key) != LUA_TUSERDATA) {
         lua_settop(L, 0);
         push_context(L);
     }
-    if (lua_getiuservalue(L, 1, CONTEXT_MODULE) != LUA_TTABLE) complete(L);
+    if (lua_getiuservalue(L, 1, CONTEXT_MODULE) != LUA_TTABLE) complete_context(L);
     restore_module(L, 1);
     return 1;
 }

@@ -1,4 +1,4 @@
--- Writes docs/errors.md from the table of spec/support/errors.lua, which spec/errors_spec.lua proves.
+-- Writes docs/errors.md from the table of spec/support/errors.lua, which spec/documents/errors_spec.lua proves.
 --
 --     tools/run release lua tools/errors.lua
 require "spec.support.usage".no_more(0)

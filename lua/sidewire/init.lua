@@ -1,9 +1,11 @@
---- sidewire: TCP that never waits.
+--- sidewire: non-blocking TCP clients.
 --
--- Everything of `sidewire.core`, which is complete by itself, and the option `settings = "file.ini"` of `new`: host,
--- port and reconnect policy then outlive the program, in a file that people may edit (see `sidewire.settings`).
+-- This module has all functions of `sidewire.core`, and adds the option `settings = "file.ini"` to `new`. With it,
+-- host, port and reconnect policy are stored in a file that people may edit (see `sidewire.settings`), and the
+-- program uses them again when it next runs.
 --
--- What is saved passes through a function that `sidewire.core` calls for this one client; no method is replaced.
+-- `new` passes a function that saves the settings to `sidewire.core`, which calls it for that client. No method is
+-- replaced.
 -- @module sidewire
 local core = require "sidewire.core"
 local settings = require "sidewire.settings"
@@ -17,7 +19,7 @@ sidewire.settings = settings
 
 -- --- new ---
 
--- The options without `settings`, over what the file says.
+-- Adds the options, except `settings`, to the values loaded from the file. Options win.
 local function merge(loaded, options)
   for name, value in next, options do
     if name ~= "settings" then loaded[name] = value end
@@ -29,16 +31,16 @@ local function explicit_values(options)
   return { host = rawget(options, "host"), port = rawget(options, "port"), reconnect = rawget(options, "reconnect") }
 end
 
--- A client of the core, or nil, message, code. The core's word for an unknown option lists only those that it knows.
--- Raises without a position.
+-- Returns a client of the core, or nil, message, code. Raises errors without a position. If an option is unknown,
+-- adds `settings` to the list of valid options in the core's message.
 local function new_core_client(options, saver)
   local made, client, message, code = pcall(core.new, options, saver)
   if made then return client, message, code end
   error((client:gsub("^(sidewire%.new: unknown option .*)%)$", "%1, settings)")), 0)
 end
 
--- The function that saves what changes of one client: it begins with the values that the script gave, and keeps those
--- that could not be saved for the next time.
+-- Returns the function that saves the settings of one client. `unsaved` has the values that the file does not have:
+-- first those of the script's options, later those for which saving has failed.
 local function new_saver(path, unsaved)
   return function(_, values)
     for key, value in next, values or {} do unsaved[key] = value end
@@ -49,7 +51,7 @@ local function new_saver(path, unsaved)
   end
 end
 
--- A client that begins with what the file says; or nil, message, code.
+-- Returns a client with the settings of the file; or nil, message, code.
 local function new_with_settings(path, options)
   local loaded, message, code = settings.load(path)
   if not loaded then return nil, message, code end
@@ -66,10 +68,10 @@ end
 
 --- Makes a client. Touches no network and starts no thread.
 --
--- With `settings = "file.ini"` the client begins with what that file says of host, port and reconnect; options that are
--- given here win over it and are saved in it. From then on the client's `set_server`, `set_reconnect`, and `connect`
--- with a host or a port, save too. When one of these returns nil and a message that begins "done, but not saved", it
--- has done its work and only the file does not know: what the file lacks is saved with the next setting that can be.
+-- With `settings = "file.ini"` the client starts with the host, port and reconnect policy of that file. Options given
+-- here win over the file, and are saved in it. The client's `set_server` and `set_reconnect`, and `connect` with a
+-- host or a port, also save their values. If one of these returns nil and a message that begins "done, but not
+-- saved", it has changed the client but not the file; the next call that saves also saves these values.
 -- @function new
 -- @tparam[opt] table options those of the core, and `settings`, the name of a file, which need not exist
 -- @treturn[1] client

@@ -1,40 +1,39 @@
---- Settings that outlive the program: host, port and reconnect in a small file that people may edit.
+--- Settings files: host, port and reconnect policy in a small text file that people may edit.
 --
---     ; where the game server is
+--     ; the game server
 --     host = example.org
---     port = "4000"          # quotes are free, so are spaces
+--     port = "4000"          # quotes and spaces are optional
 --     reconnect = 2.5        # off, on, or the seconds between two attempts
 --
---     [video]                ; other sections belong to others
+--     [video]                ; sections of other programs are ignored
 --     port = hdmi
 --
--- What counts are the lines `key = value` before the first section and in `[sidewire]`; the last of two equal keys
--- wins. Keys, off and on may be written in capitals. `#` and `;` begin a comment, also behind a value. A byte order
--- mark, CRLF line ends and a last line without an end are fine. Unknown keys are left alone, and what stands in other
--- sections is not looked at. Anything else is an error that names its line, and so are a value that `sidewire.new`
--- would refuse, a zero byte, and more than 1 MiB. A file with an error is never overwritten.
+-- Lines `key = value` are read before the first section and in the section `[sidewire]`. If a key occurs twice, the
+-- last one wins. Keys, off and on are not case-sensitive. `#` and `;` begin a comment, also after a value. The file
+-- may have a byte order mark, CRLF line ends, and a last line without a line end. Unknown keys and other sections are
+-- ignored. Any other text is an error, whose message names the line; so is a value that `sidewire.new` would refuse,
+-- a zero byte, and a file of more than 1 MiB. A file with an error is never overwritten.
 --
--- Saving changes the bytes of the changed values and no others; when no value changes it writes nothing. Missing keys
--- are added behind the last one that is there, or else at the end of `[sidewire]`, or of the file (in a `[sidewire]` of
--- their own when the file has other sections). The text is written to a new file in the same folder, which is then
--- renamed, so that the file is at any moment the old one or the new one. That takes the right to write in the folder,
--- and it makes a new file:
+-- Saving changes only the bytes of changed values; if no value changes, it writes nothing. A missing key is added
+-- after the last of these keys that the file has. Without such a key, it is added at the end of `[sidewire]`, or at
+-- the end of the file, in a new `[sidewire]` if the file has other sections. The text is written to a new file in the
+-- same folder, which is then renamed. So the path always has the complete old file or the complete new one. This
+-- needs write permission for the folder, and has these effects:
 --
--- * its mode is what the umask gives, its owner is the process, for plain Lua can set neither: keep no secrets beside
---   the settings, or run with umask 077;
--- * a symbolic link is replaced by a file, and what it pointed to stays as it was: give the real file's name instead;
--- * the path must be that of a regular file, never of a device; a relative one is looked up in the current folder at
---   every call;
--- * nothing is flushed to the disk (plain Lua cannot): after a power cut it depends on the file system whether the old
---   file, the new one or an empty one is found. ext4 and btrfs flush before such a rename.
+-- * The new file's mode depends on the umask, and its owner is the process, because plain Lua can set neither. Do not
+--   store secrets in the file, or use umask 077.
+-- * A symbolic link is replaced by a file, and its target does not change. Pass the path of the target instead.
+-- * The path must be that of a regular file, not of a device. A relative path is resolved at every call.
+-- * Plain Lua cannot flush a file to the disk. After a power failure, the file system determines whether the old
+--   file, the new one or an empty one exists. ext4 and btrfs flush the new file before such a rename.
 --
--- These functions read and write a small file while the caller waits.
+-- The functions block while they read or write the file.
 -- @module sidewire.settings
 local settings_text = require "sidewire.settings_text"
 
--- A script may have put a function of its own into the core's table, or taken that out of package.loaded. To open the
--- core anew brings its functions back.
-local function genuine(name)
+-- Returns a function of the core, even if a script has replaced it in the core's table or has changed package.loaded:
+-- to load the core again restores its functions.
+local function original_core_function(name)
   local loaded = package.loaded["sidewire.core"]
   package.loaded["sidewire.core"] = nil
   local core = require "sidewire.core"
@@ -42,19 +41,20 @@ local function genuine(name)
   return rawget(core, name)
 end
 
-local check_file = genuine "check_file"
+local check_file = original_core_function "check_file"
 
 local settings = {}
 
-local LIMIT = 2 ^ 20 -- bytes; whatever is longer was not written by hand
-local CHUNK = 4096
+local LIMIT = 2 ^ 20 -- bytes of a settings file, at most
+local CHUNK = 4096 -- bytes of a read
 
 -- --- failures ---
 
 local ENOENT = 2
 
--- Names of the errors that files meet; Lua gives the numbers only. Up to 32 Linux, the BSDs and macOS agree (errno.h);
--- what has the other numbers elsewhere is nothing that a file can meet.
+-- Names of the errno values that file operations return; Lua returns only the numbers. Numbers up to 32 are the same
+-- on Linux, the BSDs and macOS (errno.h). A larger number in this table means the named error on one of these
+-- systems; on the others it is an error that no file operation returns.
 local ERRNO_NAMES = {
   [1] = "EPERM", [2] = "ENOENT", [4] = "EINTR", [5] = "EIO", [6] = "ENXIO", [12] = "ENOMEM", [13] = "EACCES",
   [16] = "EBUSY", [17] = "EEXIST", [18] = "EXDEV", [19] = "ENODEV", [20] = "ENOTDIR", [21] = "EISDIR", [22] = "EINVAL",
@@ -63,16 +63,18 @@ local ERRNO_NAMES = {
   [63] = "ENAMETOOLONG", [62] = "ELOOP", [70] = "ESTALE", [69] = "EDQUOT", -- the BSDs, macOS
 }
 
--- What io and os said of `name`, as nil, message, code. Some of their messages begin with the name.
-local function system_failure(deed, path, name, message, number)
+-- Turns a message and errno of io or os about the file `name` into nil, message, code. Some messages begin with the
+-- name, which is removed. `action` is "read" or "write".
+local function system_failure(action, path, name, message, number)
   if number == "EPOLICY" then return nil, message, number end
   local prefix = name .. ": "
   if message:sub(1, #prefix) == prefix then message = message:sub(#prefix + 1) end
   local reason = message:gsub("^%u%l", string.lower)
-  return nil, ("cannot %s %s: %s"):format(deed, path, reason), ERRNO_NAMES[number] or "ESYSTEM"
+  return nil, ("cannot %s %s: %s"):format(action, path, reason), ERRNO_NAMES[number] or "ESYSTEM"
 end
 
--- A file may hold anything, so what is quoted from it is made fit for a line of a log.
+-- Returns nil, message, ESETTINGS. `problem` may quote the file, so its control characters are replaced, and it is
+-- shortened.
 local function broken(path, problem)
   problem = problem:gsub("%c", "?")
   if #problem > 300 then problem = problem:sub(1, 300) .. "..." end
@@ -86,19 +88,19 @@ end
 
 -- --- reading ---
 
--- All bytes, or one chunk more than LIMIT; or nil, message, number.
+-- Reads the whole file, but stops once it has more than LIMIT bytes. Returns the text, or nil, message, number.
 local function read_bounded(file)
   local pieces, size = {}, 0
   repeat
     local piece, message, number = file:read(CHUNK)
-    if number then return nil, message, number end -- without one, it is the end
+    if number then return nil, message, number end -- without a number it is the end of the file
     pieces[#pieces + 1] = piece
     size = size + (piece and #piece or 0)
   until not piece or size > LIMIT
   return table.concat(pieces)
 end
 
--- The text of a file, "" when there is none; or nil, message, number or code.
+-- Returns the text of a file ("" if there is no file), or nil, message, errno or code.
 local function read_file(path)
   local allowed, refusal, code = check_file(path)
   if not allowed then return nil, refusal, code end
@@ -111,7 +113,7 @@ local function read_file(path)
   return text, message, number
 end
 
--- The document of a file, or nil, message, code.
+-- Returns the document of a file (settings_text.parse), or nil, message, code.
 local function read_document(path)
   local text, message, number = read_file(path)
   if not text then return system_failure("read", path, path, message, number) end
@@ -123,16 +125,17 @@ end
 
 -- --- writing ---
 
-local written = { count = 0 } -- its address tells the Lua states of a process apart
+local written = { count = 0 } -- its address is different in each Lua state of the process
 
--- A name in the same folder that no other writer chooses. Not math.random: its sequence is the host's.
+-- Returns a file name in the same folder that no other writer uses. It does not use math.random, which would change
+-- the sequence of random numbers of the script.
 local function new_name(path)
   written.count = written.count + 1
-  local place, moment = ("%p"):format(written):gsub("^0x", ""), math.floor(os.clock() * 1e6)
-  return ("%s.%s-%x-%x-%d.tmp"):format(path, place, os.time(), moment, written.count)
+  local address, processor_time = ("%p"):format(written):gsub("^0x", ""), math.floor(os.clock() * 1e6)
+  return ("%s.%s-%x-%x-%d.tmp"):format(path, address, os.time(), processor_time, written.count)
 end
 
--- true, or nil, message, number. What a buffer still held may fail as late as at the closing.
+-- Returns true, or nil, message, number. A write may also fail when close flushes the buffer.
 local function write_file(path, text)
   local allowed, refusal, code = check_file(path)
   if not allowed then return nil, refusal, code end
@@ -158,13 +161,13 @@ end
 
 --- Reads a settings file.
 -- @tparam string path
--- @treturn[1] table with those of host (string), port (integer) and reconnect (false, true or seconds) that the file
---   has; empty when there is no file
+-- @treturn[1] table of the values that the file has: host (string), port (integer), reconnect (false, true or
+--   seconds); empty if there is no file
 -- @treturn[2] nil
 -- @treturn[2] string message
--- @treturn[2] string code: ESETTINGS (broken: the message has the line and what is wrong there), or an errno name
---   (EACCES, EISDIR, ...) when it cannot be read, or EPOLICY (the host's policy allows no files)
--- @raise path is no file name
+-- @treturn[2] string code: ESETTINGS (the file has an error: the message names the line and the error), an errno name
+--   (EACCES, EISDIR, ...) if the file cannot be read, or EPOLICY (the host's policy allows no files)
+-- @raise path is not a file name
 function settings.load(path)
   check_path("load", path)
   local document, message, code = read_document(path)
@@ -172,17 +175,18 @@ function settings.load(path)
   return document.values
 end
 
---- Writes values into a settings file, and makes it if there is none. What else is in it stays, byte for byte; so do
--- the keys that are not given.
+--- Writes values into a settings file, or makes the file. Keys that are not given, and all other bytes of the file,
+-- do not change.
 -- @tparam string path
--- @tparam table values any of host (string), port (number), reconnect: false (off), true (on), seconds, or a policy as
---   get_reconnect gives it: a fixed delay without jitter and limit becomes seconds, any other on
+-- @tparam table values host (string), port (number) and reconnect, each optional. reconnect is false (off), true
+--   (on), seconds, or a policy as get_reconnect returns it: a policy with a fixed delay, without jitter and without
+--   attempts, is saved as seconds, any other policy as on
 -- @treturn[1] boolean true
 -- @treturn[2] nil
 -- @treturn[2] string message
--- @treturn[2] string code: ESETTINGS (the file is broken: it is left alone), or an errno name (ENOSPC, EROFS, EACCES,
---   ...), or EPOLICY; the old file is as it was, and no other is left behind
--- @raise path is no file name; unknown keys and invalid values
+-- @treturn[2] string code: ESETTINGS (the file has an error), an errno name (ENOSPC, EROFS, EACCES, ...), or EPOLICY.
+--   The file is then unchanged, and no other file remains
+-- @raise path is not a file name; an unknown key; an invalid value
 function settings.save(path, values)
   check_path("save", path)
   local wanted, misuse = settings_text.check(values)

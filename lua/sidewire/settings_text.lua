@@ -1,5 +1,5 @@
--- The text of a settings file: what is in it, and what it becomes. Strings in, strings out; files are the business of
--- sidewire.settings, where the format is described. What a host, a port or a policy may be is asked of the core.
+-- Parses and changes the text of a settings file. It works on strings only; sidewire.settings reads and writes the
+-- files, and describes their format. The core checks hosts, ports and reconnect policies.
 local core = require "sidewire.core"
 
 local settings_text = {}
@@ -8,21 +8,22 @@ local KEYS = { "host", "port", "reconnect" } -- in the order in which they are a
 local SECTION = "sidewire"
 local BYTE_ORDER_MARK = "\xEF\xBB\xBF" -- of UTF-8 (RFC 3629, 6)
 
--- Not string.lower, for which "I" is no capital "i" in a Turkish locale.
+-- Turns ASCII letters into lower case. string.lower depends on the locale: in a Turkish one it does not turn "I" into
+-- "i".
 local function lower(text)
   return (text:gsub("[A-Z]", function(letter) return string.char(letter:byte() + 32) end))
 end
 
 -- --- values ---
 
--- What the core makes of these options: { host =, port =, reconnect = a policy }; or nil and what is wrong with them.
-local function ask_core(options)
+-- Checks options with the core. Returns them as { host =, port =, reconnect = a policy }; or nil and a message.
+local function check_with_core(options)
   local is_valid, answer = pcall(core.check_options, options)
   if not is_valid then return nil, (answer:gsub("^sidewire%.new: ", "")) end
   return answer
 end
 
--- false, true or seconds: what of a client's policy a file can say.
+-- Returns the value of a policy in a settings file: false, true, or the seconds of a fixed delay.
 local function policy_to_value(policy)
   if not policy then return false end
   local is_fixed = policy.delay == policy.max and not policy.jitter and not policy.attempts
@@ -35,7 +36,7 @@ end
 
 local SWITCH = { on = true, off = false }
 
--- The value that a text in the file stands for, or nil and what is wrong.
+-- For each key, a function from the text in the file to the value; or nil and a message.
 local from_text = {
   host = function(text) return text end,
   port = function(text) return text:find "^%d+$" and math.tointeger(tonumber(text)) or text end,
@@ -51,12 +52,13 @@ local function text_to_value(key, text)
   local value, problem = from_text[key](text)
   if value == nil then return nil, problem end
   local answer
-  answer, problem = ask_core { [key] = value }
+  answer, problem = check_with_core { [key] = value }
   if not answer then return nil, problem end
   return value
 end
 
--- In the fewest digits that give the same number again, with a point whatever the locale's is.
+-- Returns the number with 14 digits, or with 17 if it needs them to be read back unchanged. The decimal point is "."
+-- in every locale.
 local function seconds_to_text(seconds)
   for _, format in ipairs { "%.14g", "%.17g" } do
     local text = format:format(seconds):gsub("%D+", ".")
@@ -64,6 +66,7 @@ local function seconds_to_text(seconds)
   end
 end
 
+-- For each key, a function from the value to the text in the file.
 local to_text = {
   host = function(host) return host end,
   port = function(port) return ("%d"):format(port) end,
@@ -73,7 +76,7 @@ local to_text = {
   end,
 }
 
--- Checks values that a script gives. Returns the values as they would be loaded again; or nil and what is wrong
+-- Checks the values that a script wants to save. Returns them as they would be loaded again, or nil and a message.
 function settings_text.check(values)
   if type(values) ~= "table" then return nil, "values must be a table { host =, port =, reconnect = }" end
   for key in next, values do
@@ -81,24 +84,25 @@ function settings_text.check(values)
       return nil, ("unknown key '%s' (valid: %s)"):format(tostring(key), table.concat(KEYS, ", "))
     end
   end
-  local answer, problem = ask_core(values)
+  local answer, problem = check_with_core(values)
   if not answer then return nil, problem end
   local checked = { host = answer.host, port = answer.port }
   if rawget(values, "reconnect") ~= nil then checked.reconnect = policy_to_value(answer.reconnect) end
   return checked
 end
 
--- --- reading: every pattern here takes linear time, whatever the file holds ---
+-- --- reading: every pattern here takes linear time with any file ---
 
--- What `parse` returns, a document, has these fields:
---   text          as it was given
+-- `parse` returns a document, a table with these fields:
+--   text          the text of the file
 --   values        key -> value
---   spans         key -> { first =, last = }: the bytes of the value's text, without quotes
---   start         the bytes before the first line (a byte order mark)
---   has_sections
---   is_own        does the line at hand count? It does before the first section and in [sidewire]
---   last_setting  the last byte, line end included, of the last line with one of our keys, if any
---   last_own      the same of the last line in [sidewire] that has a key or is the header, if any
+--   spans         key -> { first =, last = }: position of the value's text, without quotes
+--   start         number of bytes before the first line: 3 with a byte order mark, else 0
+--   has_sections  the file has a section header
+--   is_own        the present line is before the first section or in [sidewire], so its keys are read
+--   last_setting  position of the last byte (with line end) of the last line with one of KEYS; nil: there is none
+--   last_own      position of the last byte (with line end) of the last line in [sidewire] that has a key or is the
+--                 header; nil: there is none
 
 -- Blanks are spaces, tabs, and the carriage return of a CRLF line end.
 local function trim(text)
@@ -106,8 +110,8 @@ local function trim(text)
   return first and text:match("^.*[^ \t\r]", first) or ""
 end
 
--- Is there nothing but a comment from `at` on?
-local function is_rest(line, at)
+-- Tells whether there is only a comment, or nothing, from `at` on.
+local function is_comment_or_end(line, at)
   local first = line:find("[^ \t\r]", at)
   return not first or line:find("^[#;]", first) ~= nil
 end
@@ -115,11 +119,11 @@ end
 local function read_quoted(line, first, quote)
   local close = line:find(quote, first + 1, true)
   if not close then return nil, "the closing " .. quote .. " is missing" end
-  if not is_rest(line, close + 1) then return nil, "only a comment may follow the closing " .. quote end
+  if not is_comment_or_end(line, close + 1) then return nil, "only a comment may follow the closing " .. quote end
   return line:sub(first + 1, close - 1), first + 1
 end
 
--- The value behind the "=": its text and where it begins; or nil and what is wrong.
+-- Reads the value after the "=". Returns its text and the position where it begins; or nil and a message.
 local function read_value(line, at)
   local first = line:find("[^ \t\r]", at)
   local quote = first and line:match("^[\"']", first)
@@ -158,10 +162,11 @@ local function read_section(document, line, first, last)
   document.has_sections = true
   if not document.is_own then return end
   document.last_own = last
-  if not is_rest(line, close + 1) then return "only a comment may follow the ']'" end
+  if not is_comment_or_end(line, close + 1) then return "only a comment may follow the ']'" end
 end
 
--- Takes the line between the bytes offset + 1 and last, line end included. Returns what is wrong with it, or nil.
+-- Reads the line from byte offset + 1 to byte last, with its line end. Returns a message if it has an error, else
+-- nil.
 local function read_line(document, offset, last)
   local line = document.text:sub(offset + 1, last):gsub("\n$", "")
   if line:find("\0", 1, true) then return "there is a zero byte: a settings file is text, in ASCII or UTF-8" end
@@ -171,7 +176,7 @@ local function read_line(document, offset, last)
   return read_key(document, line, first, offset, last)
 end
 
--- Reads a text. Returns a document, or nil and what is wrong, with the line
+-- Parses a text. Returns a document, or nil and a message that names the line.
 function settings_text.parse(text)
   local start = text:sub(1, #BYTE_ORDER_MARK) == BYTE_ORDER_MARK and #BYTE_ORDER_MARK or 0
   local document = { text = text, values = {}, spans = {}, start = start, is_own = true, has_sections = false }
@@ -188,13 +193,14 @@ end
 
 -- --- changing ---
 
+-- Returns the line end at byte `last`; if there is none, the first line end of the text.
 local function line_end(text, last)
   if text:sub(last, last) == "\n" then return text:sub(last - 1, last) == "\r\n" and "\r\n" or "\n" end
   return text:match "\r?\n" or "\n"
 end
 
--- Where lines are added: the byte before them, and the header that they need, as lines.
-local function find_place(document)
+-- Returns the position of the byte after which lines are added, and the lines of a section header if one is needed.
+local function find_insertion(document)
   local last = document.last_setting or document.last_own
   if last then return last, {} end
   if document.has_sections then return #document.text, { "", "[" .. SECTION .. "]" } end
@@ -211,7 +217,8 @@ local function missing_lines(document, wanted)
   return lines
 end
 
--- A last line without an end stays one.
+-- Joins the lines for insertion after byte `place`. If the file's last line has no line end, the new last line has
+-- none either.
 local function join_lines(document, place, lines)
   local ending = line_end(document.text, place)
   local text = table.concat(lines, ending)
@@ -222,7 +229,7 @@ end
 local function add_missing(edits, document, wanted)
   local missing = missing_lines(document, wanted)
   if #missing == 0 then return end
-  local place, lines = find_place(document)
+  local place, lines = find_insertion(document)
   table.move(missing, 1, #missing, #lines + 1, lines)
   edits[#edits + 1] = { first = place + 1, last = place, text = join_lines(document, place, lines) }
 end
@@ -240,7 +247,7 @@ local function find_edits(document, wanted)
   return edits
 end
 
--- The text of a document with other values; the same text when nothing changes.
+-- Returns the text of the document with the wanted values; the same text if no value changes.
 function settings_text.change(document, wanted)
   local pieces, offset = {}, 0
   for _, edit in ipairs(find_edits(document, wanted)) do

@@ -50,7 +50,7 @@ static inline bool messages_equal(const struct messages *a, const struct message
 }
 
 /* Appends what was assembled, and empties it. */
-static inline void messages_take(struct messages *messages, struct sw_harvest *whole) {
+static inline void messages_take(struct messages *messages, struct sw_message_run *whole) {
     size_t before = messages->count;
     for (const struct sw_page *page = whole->pages.head; page != NULL; page = page->next) {
         uint32_t done = 0;
@@ -62,7 +62,7 @@ static inline void messages_take(struct messages *messages, struct sw_harvest *w
     }
     sw_pages_free(&whole->pages);
     MUST(messages->count - before == whole->count);
-    *whole = (struct sw_harvest){.count = 0};
+    *whole = (struct sw_message_run){.count = 0};
     MUST(messages->size == (messages->count > 0 ? messages->ends[messages->count - 1] : 0));
 }
 

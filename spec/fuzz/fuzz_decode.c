@@ -53,7 +53,7 @@ static void check_memory(const struct sw_assembly *assembly) {
 
 /* One read: its bytes stand alone on the heap, so that the address sanitizer sees a look beyond them. */
 static enum sw_err feed(struct sw_assembly *assembly, const struct sw_framing *framing, const unsigned char *bytes,
-                        size_t size, struct sw_harvest *whole) {
+                        size_t size, struct sw_message_run *whole) {
     MUST(size > 0);
     unsigned char *copy = malloc(size);
     MUST(copy != NULL);
@@ -68,7 +68,7 @@ static enum sw_err feed(struct sw_assembly *assembly, const struct sw_framing *f
 static void decode(const struct sw_framing *framing, const struct split *split, const unsigned char *stream,
                    size_t size, struct outcome *outcome) {
     struct sw_assembly assembly = {0};
-    struct sw_harvest whole = {.count = 0};
+    struct sw_message_run whole = {.count = 0};
     sw_assembly_reset(&assembly);
     messages_init(&outcome->messages);
     outcome->bad = false;
@@ -80,7 +80,7 @@ static void decode(const struct sw_framing *framing, const struct split *split, 
         if (step == 0) messages_take(&outcome->messages, &whole);
     }
     messages_take(&outcome->messages, &whole);
-    outcome->partial = sw_assembly_partial(&assembly);
+    outcome->partial = assembly.partial_bytes + assembly.decoder.header;
     sw_assembly_reset(&assembly);
 }
 

@@ -58,7 +58,7 @@ static uint64_t handed_id(void) { return whole_within(list.handed); }
 static uint64_t acked_id(void) { return most(whole_within(list.acked), list.carried_out); }
 static uint64_t kept_id(void) { return list.mode == SW_RETAIN_UNCONFIRMED ? list.carried_out : acked_id(); }
 static bool is_cut(void) { return list.handed > bytes_before(handed_id() + 1); }
-static bool is_cut_loose(void) { return is_cut() && list.loose[handed_id() + 1]; }
+static bool is_mid_unframed(void) { return is_cut() && list.loose[handed_id() + 1]; }
 
 /* Of the messages that were not begun, or all: where the script may have ended the connection. */
 static uint64_t draw_fence(struct fuzz_input *input) {
@@ -87,7 +87,7 @@ static void add_message(struct sw_pages *chain, size_t size, size_t turn, bool l
         sw_page_put(chain->tail, &byte, 1);
     }
     if (turn == size || !sw_page_can_end(chain->tail)) add_page(chain, 0); /* its end stands alone */
-    sw_page_end(chain->tail, loose ? SW_END_LOOSE : 0);
+    sw_page_end_message(chain->tail, loose ? SW_END_UNFRAMED : 0);
 }
 
 static void put(struct sw_sendq *queue, struct fuzz_input *input) {
@@ -117,7 +117,7 @@ static size_t check_bytes(const struct iovec *iov, size_t count) {
 }
 
 /* What is half sent goes on to its end first; what is to be sent again is not. */
-static void carry_out_confirmed(void) {
+static void skip_confirmed(void) {
     uint64_t handed = handed_id(), until = is_cut() ? least(list.confirmed, handed) : list.confirmed;
     for (uint64_t id = handed + 1; id <= until; id++) list.skipped[id] = true;
     list.carried_out = most(list.carried_out, until);
@@ -135,7 +135,7 @@ static void hand(struct sw_sendq *queue, struct fuzz_input *input) {
     sw_sendq_handed(queue, taken);
     list.handed += taken;
     list.reached = most(list.reached, handed_id());
-    carry_out_confirmed();
+    skip_confirmed();
 }
 
 /* Also less than before, and more than was handed over. */
@@ -151,7 +151,7 @@ static void confirm(struct sw_sendq *queue, struct fuzz_input *input) {
     if (list.mode != SW_RETAIN_UNCONFIRMED) return;
     sw_sendq_confirm(queue, id);
     list.confirmed = most(list.confirmed, id);
-    carry_out_confirmed();
+    skip_confirmed();
 }
 
 static void check_loss(struct sw_loss loss, uint64_t first, uint64_t last) {
@@ -161,7 +161,7 @@ static void check_loss(struct sw_loss loss, uint64_t first, uint64_t last) {
 /* The connection has ended, and what stands before `keep` was given up. */
 static void check_end(const struct sw_loss_summary *losses, uint64_t keep) {
     uint64_t last = keep - 1, kept = kept_id();
-    if (is_cut_loose()) list.reached = most(list.reached, handed_id() + 1);
+    if (is_mid_unframed()) list.reached = most(list.reached, handed_id() + 1);
     check_loss(losses->unknown, kept + 1, least(last, list.reached));
     check_loss(losses->unsent, list.reached + 1, last);
     MUST(losses->not_handed == most(least(last, list.reached), handed_id()) - handed_id());
@@ -172,13 +172,13 @@ static void check_end(const struct sw_loss_summary *losses, uint64_t keep) {
     list.begin = keep;
     list.handed = list.acked = 0;
     list.carried_out = last;
-    carry_out_confirmed();
+    skip_confirmed();
 }
 
 static uint64_t first_to_keep(void) {
     switch (list.mode) {
     case SW_RETAIN_NONE: return list.last_id + 1;
-    case SW_RETAIN_UNSENT: return handed_id() + is_cut_loose() + 1;
+    case SW_RETAIN_UNSENT: return handed_id() + is_mid_unframed() + 1;
     case SW_RETAIN_UNACKED: return acked_id() + 1;
     case SW_RETAIN_UNCONFIRMED: break;
     }
@@ -197,7 +197,7 @@ static void forget_half(void) {
     if (!is_cut() || list.confirmed <= handed_id()) return;
     list.handed = bytes_before(handed_id() + 1);
     list.acked = least(list.acked, list.handed);
-    carry_out_confirmed();
+    skip_confirmed();
 }
 
 static void abandon(struct sw_sendq *queue) {
@@ -227,7 +227,7 @@ static void copy(const struct sw_sendq *queue) {
             uint32_t end = sw_page_end_at(page, i);
             MUST(end >= done && end <= page->used);
             check_part(id, &at, page->data + done, end - done);
-            MUST(at == list.size[id] && sw_page_loose_at(page, i) == list.loose[id]);
+            MUST(at == list.size[id] && sw_page_is_unframed_at(page, i) == list.loose[id]);
             done = end;
         }
         check_part(id, &at, page->data + done, page->used - done);
@@ -263,7 +263,7 @@ static void compare(const struct sw_sendq *queue) {
     MUST(queue->last_id == list.last_id && queue->reached == list.reached);
     MUST(queue->handed.id == handed_id() && queue->acked.id == acked_id() && queue->kept.id == kept_id());
     MUST(queue->finished == kept_id() + 1 - list.first_id - list.lost);
-    MUST(queue->handed.byte - queue->connected == list.handed && sw_sendq_is_cut(queue) == is_cut());
+    MUST(queue->handed.byte - queue->connection_start == list.handed && sw_sendq_is_mid_message(queue) == is_cut());
     MUST(sw_sendq_released(queue) ==
          bytes_up_to(released_id()) + (released_id() + 1 - list.first_id) * SW_MESSAGE_OVERHEAD);
     MUST((queue->pages.head == NULL) == (kept_id() == list.last_id));

@@ -1,39 +1,27 @@
 -- The injector itself (spec/injector): it stands in front of every call that rules can name, and refuses rules that it
 -- cannot read.
 
+local build = require "spec.support.build"
+
 local Peer = require "spec.support.peer"
 local faults = require "spec.support.faults"
 local host = require "spec.support.host"
+local shell = require "spec.support.shell"
 local util = require "spec.support.util"
+
+local embed = host.embedder "spec.injected.scripts.injected"
 
 -- Runs Lua code in a process of its own that finds the rules in its environment; what it printed, and its exit status.
 local function run_with(rules, code)
-  local pipe <close> = io.popen(("unset LD_PRELOAD; SIDEWIRE_FAULTS='%s' %s -e '%s' 2>&1; echo status $?"):format(rules,
-    os.getenv "SIDEWIRE_LUA", code))
-  return pipe:read("a"):match "^(.*)status (%d+)\n$"
+  return shell.run(("SIDEWIRE_FAULTS=%s %s -e %s"):format(shell.quote(rules), build.LUA, shell.quote(code)))
 end
 
 describe("the injector", function()
-  before_each(util.begin)
+  before_each(host.begin)
   after_each(util.finish)
 
-  -- In a C host, where all that is opened once for each Lua state is opened anew.
   it("stands in front of every call that rules can name", function()
-    local peer = Peer.start { mode = "echo" }
-    local output = host.run({ "embed", "run" }, [[
-      local port, seconds = ...
-      local sidewire = require "sidewire.core"
-      local faults = require "spec.support.faults"
-      local client = sidewire.new { host = "localhost", port = tonumber(port), retain = "unacked" }
-      assert(client:connect())
-      assert(client:wait("connected", tonumber(seconds)))
-      client:send "answered and acknowledged"
-      assert(client:receive(tonumber(seconds)))
-      assert(client:flush(tonumber(seconds)))
-      assert(client:disconnect())
-      assert(client:wait("disconnected", tonumber(seconds)))
-      for name, count in pairs(faults.counts()) do print(name, count.calls > 0) end
-    ]], peer.port, util.DEADLINE)
+    local output = embed "makes_every_call"
     local names = 0
     for name, called in output:gmatch "(%S+)\t(%S+)\n" do
       names = names + 1
@@ -69,10 +57,10 @@ describe("the injector", function()
   it("finds rules in the environment, and ends a process where it cannot read them", function()
     local code = [[print(pcall(require, "sidewire.core"))]]
     local output, status = run_with("malloc ENOMEM @1", code)
-    assert.equal("0", status)
+    assert.equal(0, status)
     assert.matches("^false\t.*not enough memory", output)
     output, status = run_with("malloc ENOMEM", code)
-    assert.equal("1", status)
+    assert.equal(1, status)
     assert.matches("SIDEWIRE_FAULTS: cannot read these rules: malloc ENOMEM\n", output, 1, true)
   end)
 end)

@@ -121,7 +121,7 @@ describe("an allocation that fails [F40]", function()
     assert.same({ 1, 2 }, events:all "acked")
   end)
 
-  it("of the report of an end that nobody hears ends a wait, so that a poll lets the client connect again", function()
+  it("of the report of an end that has no handler ends a wait, so that a poll lets the client connect again", function()
     local peer = Peer.start { mode = "echo" }
     local client = util.connected(peer, { reconnect = 0.01, on = { message = function() end } })
     sidewire.poll()

@@ -46,7 +46,7 @@ end
 
 describe("a transport that makes records", function()
   before_each(util.begin)
-  after_each(delivery.finish)
+  after_each(util.finish_without_peers)
 
   -- Kills the peer in the middle of what it is sent; returns how many messages are finished.
   local function cut(client, peer, dir, before)

@@ -12,6 +12,8 @@ local function works(client)
   assert(util.poll_until(function() return client:stats().received_bytes > 0 end))
 end
 
+local embed = host.embedder "spec.injected.scripts.injected"
+
 describe("a system that refuses", function()
   before_each(util.begin)
   after_each(util.finish)
@@ -104,19 +106,8 @@ describe("a system that refuses", function()
   for n = 1, 2 do
     for _, code in ipairs { "EMFILE", "ENFILE", "ENOMEM" } do
       it(("[F16] wake-up %d, with %s, makes connect fail"):format(n, code), function()
-        local peer = Peer.start { mode = "echo" }
-        host.run({ "embed", "run" }, [[
-          local port, n, code = ...
-          local sidewire = require "sidewire.core"
-          local faults = require "spec.support.faults"
-          faults.set(("eventfd %s @%d"):format(code, n))
-          local client = sidewire.new { host = "127.0.0.1", port = tonumber(port), reconnect = false }
-          local ok, message, found = client:connect()
-          assert(not ok and found == code, message)
-          assert(client:state() == "idle")
-          assert(client:connect())
-          assert(client:wait("connected", 20))
-        ]], peer.port, n, code)
+        host.begin()
+        embed("has_no_wake_up", n, code)
       end)
     end
   end

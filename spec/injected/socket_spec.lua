@@ -12,12 +12,6 @@ local LOSSY_MESSAGES = util.choose(5000, 1500)
 
 local message = numbered.maker(function(n) return n % 400 end)
 
-local function recorded(mode)
-  local dir = Peer.tempdir()
-  finally(function() Peer.remove(dir) end)
-  return Peer.start { mode = mode, record = dir }, dir
-end
-
 -- The queue is small: so it is full now and then, whatever is cut.
 local function send_all(client, count, each)
   for n = client:stats().accepted + 1, count do
@@ -42,7 +36,7 @@ describe("socket calls that are cut and blocked", function()
   it("[F18] deliver every byte in both directions", function()
     for _, seed in ipairs(faults.seeds(SEEDS)) do
       local counts = faults.during(RULES .. seed, function()
-        local peer, dir = recorded "echo"
+        local peer, dir = Peer.start_recorded { mode = "echo" }
         local client = util.client(peer, { queue_limit = 65536 })
         local got = 0
         client:on("message", function(_, text)
@@ -159,7 +153,7 @@ describe("socket calls that fail at random", function()
       for round, seed in ipairs(seeds) do
         if round > SEEDS and broken > 3 then break end
         faults.during(RULES .. seed, function()
-          local peer, dir = recorded "sink"
+          local peer, dir = Peer.start_recorded { mode = "sink" }
           local client = util.client(peer, { retain = retain, reconnect = 0.002, queue_limit = 20000 })
           local losses = numbered.note_losses(client)
           client:on("disconnect", function() broken = broken + 1 end)

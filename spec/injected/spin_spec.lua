@@ -4,7 +4,6 @@
 local sidewire = require "sidewire.core"
 local lfs = require "lfs"
 local socket = require "socket"
-local Peer = require "spec.support.peer"
 local faults = require "spec.support.faults"
 local util = require "spec.support.util"
 
@@ -48,10 +47,7 @@ end
 
 describe("spin", function()
   local peer
-  before_each(function()
-    util.begin()
-    peer = Peer.start { mode = "echo" }
-  end)
+  before_each(function() peer = util.begin_with_peer { mode = "echo" } end)
   after_each(util.finish)
 
   it("saves the wake-ups: a thread that has just seen traffic looks for more by itself", function()

@@ -2,7 +2,6 @@
 -- FAULTS=1, which counts the system calls.
 
 local socket = require "socket"
-local Peer = require "spec.support.peer"
 local faults = require "spec.support.faults"
 local util = require "spec.support.util"
 
@@ -18,10 +17,7 @@ end
 
 describe("stall_timeout", function()
   local peer
-  before_each(function()
-    util.begin()
-    peer = Peer.start { mode = "sink" }
-  end)
+  before_each(function() peer = util.begin_with_peer { mode = "sink" } end)
   after_each(util.finish)
 
   it("stays set between messages that come now and then, and is taken off an idle connection", function()

@@ -269,7 +269,7 @@ end
 
 -- --- the end ---
 
--- Without handlers nothing but the script holds the client; who does not hold it any more does not learn what becomes
+-- Without handlers nothing but the script holds the client; a script that holds it no more does not learn what becomes
 -- of the rest. Messages that come in would wait for events(), so they are discarded; such a client is held until it is
 -- idle.
 local function abandon(self)

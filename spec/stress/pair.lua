@@ -15,8 +15,8 @@ local Peer = require "spec.support.peer"
 local Pair = {}
 Pair.__index = Pair
 
--- Each peer has an address of its own, and none has 127.0.0.1, from where clients connect: nobody can get a peer's port
--- while it is away.
+-- Each peer has an address of its own, and none has 127.0.0.1, from where clients connect: no other program can get a
+-- peer's port while it is away.
 local hosts = 0
 
 local function next_host()

@@ -1,4 +1,5 @@
--- Many clients that become ready while the script sleeps, for whoever counts what wakes it (spec/wake_spec.lua).
+-- Many clients that become ready while the script sleeps, for spec/receive/wake_spec.lua, which counts what
+-- wakes it.
 --
 --     tools/run release lua spec/stress/sleeper.lua CLIENTS HOST PORT
 --

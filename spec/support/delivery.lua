@@ -27,16 +27,26 @@ function delivery.overfill(client)
   return delivery.send_all(client, delivery.kilobyte, 3000)
 end
 
---- Waits until the kernel takes no more of what a peer does not read; some messages are in flight then, others queued.
-function delivery.wait_stuck(client)
+-- A predicate: messages are in flight, others queued, and nothing moves.
+local function stillness(client)
   local sent, since = -1, 0
-  assert(util.poll_until(function()
+  return function()
     local s = account(client)
     since = s.sent_bytes == sent and since + 1 or 0
     sent = s.sent_bytes
     return s.in_flight > 0 and s.queued > 0 and since >= 10
-  end))
+  end
+end
+
+--- Waits until the kernel takes no more of what a peer does not read; some messages are in flight then, others queued.
+function delivery.wait_stuck(client)
+  assert(util.poll_until(stillness(client)))
   return account(client)
+end
+
+--- The same without polling.
+function delivery.wait_stuck_without_polling(client)
+  assert(util.wait_until(stillness(client)))
 end
 
 --- Waits until every message is finished or lost.
@@ -48,22 +58,26 @@ function delivery.wait_finished(client)
   return account(client)
 end
 
---- A peer whose kernel buffers little for it, and never more with time.
-function delivery.start_peer(options)
-  local peer = Peer.start(options)
-  peer:command "rcvbuf 65536"
-  return peer
+--- How many messages are queued, in flight, finished, lost.
+function delivery.groups(client)
+  local s = account(client)
+  return { s.queued, s.in_flight, s.finished, s.lost }
 end
 
-local dirs = {} -- of the current spec
+-- Its kernel buffers little for it, and never more with time.
+local function with_small_buffer(peer, ...)
+  peer:command "rcvbuf 65536"
+  return peer, ...
+end
 
---- The same, with what it reads recorded in the folder that is returned too; delivery.finish removes that.
+--- A peer whose kernel buffers little for it.
+function delivery.start_peer(options)
+  return with_small_buffer(Peer.start(options))
+end
+
+--- The same, with what it reads recorded in the folder that is returned, too.
 function delivery.recorded(options)
-  local dir = Peer.tempdir()
-  dirs[#dirs + 1] = dir
-  options = options or {}
-  options.record = dir
-  return delivery.start_peer(options), dir
+  return with_small_buffer(Peer.start_recorded(options))
 end
 
 --- What each connection of a recording peer read.
@@ -78,7 +92,7 @@ end
 -- @return client, events, the disconnect event, peer, the peer's folder, the stats before
 function delivery.cut(options)
   local peer, dir = delivery.recorded { mode = "silent" }
-  options.reconnect = 60 -- seconds: a delay that no spec outlives
+  options.reconnect = util.LONG
   local client = util.connected(peer, options)
   local events = util.collect(client)
   delivery.overfill(client)
@@ -87,12 +101,6 @@ function delivery.cut(options)
   local disconnect = assert(events:wait "disconnect")
   peer:command "mode sink"
   return client, events, disconnect, peer, dir, before
-end
-
---- For after_each.
-function delivery.finish()
-  util.finish_without_peers()
-  while dirs[1] do Peer.remove(table.remove(dirs)) end
 end
 
 return delivery

@@ -220,7 +220,7 @@ static bool live_and_unload(void) {
 
 static atomic_llong jump_at; /* ns of the monotonic clock */
 static atomic_long jump;     /* seconds */
-static atomic_int looks;     /* how often anybody saw the clock after it jumped */
+static atomic_int looks;     /* how often the clock was read after it jumped */
 
 int clock_gettime(clockid_t clock_id, struct timespec *tp) {
     int failed = (int)syscall(SYS_clock_gettime, clock_id, tp);
@@ -296,6 +296,14 @@ static bool run_threads(int count, int cycles) {
 
 static bool is_child; /* of a fork that the script made */
 
+/* Asked by ThreadSanitizer, which else ends the child of a process with threads when it starts one. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void) { return "die_after_fork=0"; }
+
+/* Asked by LeakSanitizer, where a child ends by exit(3): it would find what the parent's threads had. */
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void) { return is_child; }
+
 static int count_links(const char *wanted) {
     char path[64], target[64];
     int count = 0;
@@ -326,8 +334,8 @@ static int count_tcp(void) {
     return count;
 }
 
-/* TCP sockets and wake-ups. Not among them: libev's epoll descriptor, which nobody but libev knows, and what getaddrinfo
- * had open in a helper thread at the moment of a fork (a netlink socket, some of UDP), which nobody but glibc knows. */
+/* TCP sockets and wake-ups. Not among them: libev's epoll descriptor, which only libev knows, and what getaddrinfo
+ * had open in a helper thread at the moment of a fork (a netlink socket, some of UDP), which only glibc knows. */
 static int count_ours(void) { return count_tcp() + count_links("anon_inode:[eventfd]"); }
 
 /* A helper thread of the child's may hold the engine for a moment longer. */
@@ -468,7 +476,7 @@ static int l_kill(lua_State *L) {
     return 0;
 }
 
-/* is_default(name): nobody has set anything for the signal. */
+/* is_default(name): nothing was set for the signal. */
 static int l_is_default(lua_State *L) {
     struct sigaction action;
     sigaction(check_signal(L), NULL, &action);
@@ -545,7 +553,7 @@ static int l_clock(lua_State *L) {
 }
 
 /* jump(seconds, delay): after a delay the wall clock is so much ahead, or behind; 0 sets it right again.
- * How often did anybody look at it since the last jump? */
+ * How often was it read since the last jump? */
 static int l_jump(lua_State *L) {
     lua_pushinteger(L, looks);
     jump_at = (long long)((now() + luaL_checknumber(L, 2)) * 1e9);

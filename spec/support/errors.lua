@@ -1,5 +1,5 @@
 --- Every misuse and every failure that a script can meet, as its writer sees them: one table, from which tools/errors
--- writes docs/errors.md, and which spec/errors_spec.lua provokes for real.
+-- writes docs/errors.md, and which spec/documents/errors_spec.lua provokes for real.
 --
 -- A section is a list of rows with a `title` and a `text`. A row is
 --
@@ -15,9 +15,11 @@
 -- or_else  { message, code }: what the same call may get from another system
 -- not_here where it cannot be provoked, in words: such a row is only written down
 
-local socket = require "socket"
 local sidewire = require "sidewire"
 local Peer = require "spec.support.peer"
+local files = require "spec.support.files"
+local host = require "spec.support.host"
+local ports = require "spec.support.ports"
 local util = require "spec.support.util"
 
 local errors = {}
@@ -29,11 +31,11 @@ local function new(options)
 end
 
 local function on_closed_port(case)
-  case:new { port = case:closed_port(), reconnect = false }
+  case:new { port = ports.closed(), reconnect = false }
 end
 
 local function on_mute_server(case)
-  case:new { port = case:black_hole(), connect_timeout = 0.05, reconnect = false }
+  case:new { port = case:keep(ports.black_hole()).port, connect_timeout = 0.05, reconnect = false }
 end
 
 local function closed(case)
@@ -74,7 +76,7 @@ local function under_policy(rules, call)
 end
 
 local function connecting(case)
-  case:new { port = case:black_hole() }
+  case:new { port = case:keep(ports.black_hole()).port }
   case.client:connect()
 end
 
@@ -344,11 +346,11 @@ errors.sections = {
       .. "before each one that there is, `disconnect` when a connection ended. `wait`, "
       .. "`flush` and `receive` return the same message when nothing more can come.",
     { "client:connect()", "cannot connect to 127.0.0.1 port 4000: connection refused", "ECONNREFUSED",
-      "Is the server running, and on that port?", when = "nobody listens there", given = on_closed_port,
+      "Is the server running, and on that port?", when = "no server listens there", given = on_closed_port,
       event = "error" },
     { "client:connect()", "cannot connect to 127.0.0.1 port 4000: connection refused", "ECONNREFUSED",
       "Nothing: the next attempt follows by itself.", when = "the same, with `reconnect = 1`", event = "retry",
-      given = function(case) case:new { port = case:closed_port(), reconnect = 1 } end },
+      given = function(case) case:new { port = ports.closed(), reconnect = 1 } end },
     { "client:connect()", "cannot connect to 127.0.0.1 port 4000: connection timed out", "ETIMEDOUT",
       "A firewall, a wrong address, or a server that is stuck; `connect_timeout` says how long it is tried.",
       when = "nothing answers", given = on_mute_server, event = "error" },
@@ -360,10 +362,11 @@ errors.sections = {
       not_here = "the network decides" },
     { "client:connect()", "cannot connect to 127.0.0.1 port 4000: connected to itself", "ESELF",
       "No server listens there; the next attempt follows by itself.",
-      when = "the system gave the connection its own port", not_here = "chance decides; spec/reconnect_spec.lua" },
+      when = "the system gave the connection its own port",
+      not_here = "chance decides; spec/connect/connect_spec.lua" },
     { "client:connect()", "sidewire's loop thread failed: too many open files", "EMFILE",
       "Close what is open, or raise the limit (`ulimit -n`).", when = "the process has no descriptors left",
-      not_here = "spec/fault_spec.lua" },
+      not_here = "spec/injected/refusal_spec.lua" },
     { "client:connect()", "connection to 127.0.0.1 port 4000 ended: the other side ended it", "EPEER",
       "The server ended it in order: ask it why. With `reconnect` on the next attempt follows by itself.",
       when = "later the server ends it", given = told("finish", { reconnect = false }), event = "disconnect" },
@@ -416,17 +419,7 @@ errors.sections = {
     { "sidewire.wait(1)", "cannot wait: poll(2) failed: invalid argument", "EINVAL",
       "Allow the process more descriptors: RLIMIT_NOFILE (`ulimit -n`) is below what poll(2) asks for.",
       when = "connected, with `ulimit -n 0`", names = "poll(2)", get = function(case)
-        return case:run_apart([[
-          local sidewire = require "sidewire"
-          local client = sidewire.new { host = "127.0.0.1", port = tonumber(...) }
-          client:connect()
-          client:wait "connected"
-          sidewire.poll()
-          local before = embed.limit_descriptors(0)
-          local result, message, code = sidewire.wait(1)
-          embed.limit_descriptors(before)
-          REPORT(result, message, code)
-        ]], case:serve "silent")
+        return case:run_script("wait_without_descriptors", case:serve "silent")
       end },
     { 'client:wait "connected"', "not connected: call client:connect first", "ENOTCONN", "Call connect.",
       names = "client:connect" },
@@ -437,7 +430,7 @@ errors.sections = {
         case.client:wait "disconnected"
       end, names = "client:disconnect" },
     { 'client:wait "connected"', "cannot connect to 127.0.0.1 port 4000: connection refused", "ECONNREFUSED",
-      "As for the event.", when = "nobody listens there", given = function(case)
+      "As for the event.", when = "no server listens there", given = function(case)
         on_closed_port(case)
         case.client:connect()
       end },
@@ -451,15 +444,7 @@ errors.sections = {
       "Make a new client.", when = "after `client:close()`", given = closed },
     { 'client:wait("disconnected", 9)', "interrupted", "EINTR", "Handle what the signal is about, then wait again.",
       when = "a signal comes", get = function(case)
-        return case:run_apart([[
-          embed.catch "ALRM"
-          local client = require "sidewire".new { host = "127.0.0.1", port = tonumber(...) }
-          client:connect()
-          client:wait "connected"
-          embed.storm(20000)
-          REPORT(client:wait("disconnected", 30))
-          embed.storm(0)
-        ]], case:serve "silent")
+        return case:run_script("wait_interrupted", case:serve "silent")
       end, names = false },
     { "sidewire.stop(0)", "the loop thread did not end in time; it ends by itself", "ETIMEDOUT",
       "Nothing, or give it more time.", when = "the machine is too busy", not_here = "the scheduler decides" },
@@ -498,7 +483,7 @@ errors.sections = {
       when = "it is a folder", given = function(case) case.path = case.folder end },
     { 'client:set_server("127.0.0.1", 4000)', "done, but not saved: cannot write net.ini: no space left on device",
       "ENOSPC", "The client goes there; only the file does not say so. It is saved with the next setting.",
-      when = "the disk is full", not_here = "spec/settings_spec.lua" },
+      when = "the disk is full", not_here = "spec/settings/failing_save_spec.lua" },
   },
   {
     title = "The host's policy",
@@ -545,13 +530,7 @@ errors.sections = {
       "The parent's clients are the parent's; every method of theirs answers so. Make new ones in the child.",
       when = "in the child of a fork",
       get = function(case)
-        return case:run_apart([[
-          local client = require "sidewire".new { host = "127.0.0.1", port = tonumber(...) }
-          client:connect()
-          client:wait "connected"
-          local child = embed.fork()
-          if child == 0 then REPORT(client:send "x") else embed.reap(child) end
-        ]], case:serve "silent")
+        return case:run_script("send_in_child", case:serve "silent")
       end, names = "fork" },
     { "sidewire.wait()", "nothing to wait for: no client was ever connected; call client:connect first", "ECLOSED",
       "Connect a client in the child: those of the parent do not count.", when = "in the child of a fork",
@@ -567,10 +546,7 @@ errors.sections = {
       end, names = "client" },
     { "sidewire.new {}", "this Lua state is closing", "ECLOSED", "Do not make clients in finalizers at the end.",
       when = "in a finalizer, while the Lua state closes", get = function(case)
-        return case:run_apart [[
-          latest = setmetatable({}, { __gc = function() REPORT(sidewire.new {}) end })
-          sidewire = require "sidewire"
-        ]]
+        return case:run_script "new_at_the_end"
       end, names = "Lua state" },
   },
 }
@@ -611,50 +587,25 @@ function Case:keep(one)
   return assert(one)
 end
 
-local function port_of(one)
-  return math.tointeger((select(2, one:getsockname())))
-end
-
--- A port where nobody listens.
-function Case:closed_port() -- luacheck: ignore 212
-  local probe = assert(socket.bind("127.0.0.1", 0))
-  local port = port_of(probe)
-  probe:close()
-  return port
-end
-
--- A port where nobody answers: its backlog is full.
-function Case:black_hole()
-  local listener = self:keep(socket.tcp())
-  assert(listener:bind("127.0.0.1", 0))
-  assert(listener:listen(0))
-  for _ = 1, 4 do
-    local one = self:keep(socket.tcp())
-    one:settimeout(0)
-    one:connect(listener:getsockname())
-  end
-  return port_of(listener)
-end
-
 function Case:wait_until(predicate) -- luacheck: ignore 212
   assert(util.wait_until(predicate))
 end
 
 function Case:write(text)
-  local file <close> = assert(io.open(self.path, "w"))
-  file:write(text)
+  files.write(self.path, text)
 end
 
--- Runs a script in a process of its own, a C host; returns what it gave to REPORT, without the nil.
-function Case:run_apart(script, ...) -- luacheck: ignore 212
+-- Runs a text in a process of its own, a C host; returns what it gave to REPORT, without the nil.
+function Case:run_apart(text, ...) -- luacheck: ignore 212
   local report = [[local function REPORT(_, message, code) print(("report <%s> <%s>"):format(message, code)) end ]]
-  local build = assert(os.getenv "SIDEWIRE_BUILD", "run this with tools/run")
-  local words = { "tools/run", build:match "[^/]+$", build .. "/embed", "run", report .. script, ... }
-  for i, word in ipairs(words) do words[i] = "'" .. tostring(word):gsub("'", "'\\''") .. "'" end
-  local output <close> = assert(io.popen("unset LD_PRELOAD; " .. table.concat(words, " ") .. " 2>&1"))
-  local said = output:read "a"
+  local said = host.run_text("embed run", report .. text, ...)
   local message, code = said:match "report <(.-)> <(.-)>\n"
   return assert(message, said), code
+end
+
+-- The same with a function of spec/documents/scripts/errors.lua.
+function Case:run_script(name, ...)
+  return self:run_apart(("require('spec.documents.scripts.errors')[%q](REPORT, ...)"):format(name), ...)
 end
 
 -- Calls; returns the message and its code, or "raises".

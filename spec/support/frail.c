@@ -1,5 +1,5 @@
 /* frail: a C host in which what sidewire leans on fails on purpose: Lua's allocator, and the epoll calls that libev makes.
- * Memory that Lua frees is overwritten, so that whoever still reads it is found out.
+ * Memory that Lua frees is overwritten, so that a late read of it is found out.
  *
  *   frail run SCRIPT [ARG...]       twice, the first time to warm up, each in a Lua state of its own
  *   frail starve SCRIPT [ARG...]    again and again: Lua's allocation 1, 2, 3, ... of the script fails, until it needs no more;

@@ -1,45 +1,72 @@
--- Runs a script in one of the C hosts of spec/support, with what was built.
+--- Runs Lua in one of the C hosts of spec/support, with what was built.
 --
---     local output = host.run({ "embed", "run" }, [[ local port = ... ]], peer.port)
+--     local run = host.runner "spec.life.scripts.fork"
+--     before_each(host.begin)       -- util.begin, and starts two peers, which it returns: one echoes, one never reads
+--     after_each(util.finish)
+--     local said = run("embed run", "gives_eforked", more)
 --
--- Raises when its exit status is not 0; what it printed says why. The field `forks` of the command says that the script
--- forks, and that its child starts threads; "exits" also that the child ends by exit(3), where a sanitizer would look
--- for leaks.
+-- calls the function gives_eforked of spec/life/scripts/fork.lua with more arguments, which come as strings. What it
+-- needs besides is in spec/support/session.lua. run raises when the host ends with another exit status than 0; what it
+-- printed says why.
+
+local Peer = require "spec.support.peer"
+local build = require "spec.support.build"
+local shell = require "spec.support.shell"
+local util = require "spec.support.util"
 
 local host = {}
 
 local LIMIT = 200 -- seconds, for what hangs
+local SCRIPT = "return require('spec.support.session').run(%q, %q, ...)"
 
--- ThreadSanitizer ends the child of a process that had threads when it starts one. LeakSanitizer looks for the parent's
--- threads, and finds what these had.
-local function options(forks)
-  local more = forks == "exits" and "die_after_fork=0:detect_leaks=0" or "die_after_fork=0"
-  return forks and ('export SANITIZER_OPTIONS="$SANITIZER_OPTIONS:%s"; '):format(more) or ""
+local echo, silent
+
+function host.begin()
+  util.begin()
+  echo, silent = Peer.start { mode = "echo" }, Peer.start { mode = "silent" }
+  return echo, silent
 end
 
-local function quote(text)
-  return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
+local function port_of(peer)
+  return peer and peer.port or 0
 end
 
---- Starts it, and returns the pipe with what it prints, at last `status N`, its exit status.
--- @param command the host and its own arguments; the script and the script's arguments follow
-function host.start(command, script, ...)
-  local build = assert(os.getenv "SIDEWIRE_BUILD", "run this with tools/run")
-  local words = { "tools/run", build:match "[^/]+$", ("%s/%s"):format(build, command[1]) }
-  table.move(command, 2, #command, #words + 1, words)
-  for _, word in ipairs { script, ... } do words[#words + 1] = quote(word) end
-  return assert(io.popen(("unset LD_PRELOAD; %stimeout -k 5 %d %s 2>&1; echo status $?"):format(
-    options(command.forks), LIMIT, table.concat(words, " "))))
+--- Starts a host with a script, Lua text, and the script's arguments; returns the pipe with what it prints, at last
+-- `status N`, its exit status. The command is the host's name and its own arguments.
+function host.start_text(command, text, ...)
+  return shell.start(("timeout -k 5 %d tools/run %s %s/%s %s; echo status $?"):format(LIMIT, build.KIND, build.PATH,
+    command, shell.words(text, ...)))
 end
 
---- Runs it to its end and returns what it printed.
-function host.run(command, script, ...)
-  local pipe <close> = host.start(command, script, ...)
+--- Runs a text to its end and returns what it printed.
+function host.run_text(command, text, ...)
+  local pipe <close> = host.start_text(command, text, ...)
   local output, status = pipe:read("a"):match "^(.*)status (%d+)\n$"
-  if status ~= "0" then
-    error(("%s: exit status %s\n%s"):format(table.concat(command, " "), status, output), 2)
-  end
+  if status ~= "0" then error(("%s: exit status %s\n%s"):format(command, status, output), 2) end
   return output
+end
+
+--- Starts a host that calls a function of a module.
+function host.start(module, command, name, ...)
+  return host.start_text(command, SCRIPT:format(module, name), port_of(echo), port_of(silent), ...)
+end
+
+--- A function that runs the functions of a module.
+function host.runner(module)
+  return function(command, name, ...)
+    return host.run_text(command, SCRIPT:format(module, name), port_of(echo), port_of(silent), ...)
+  end
+end
+
+--- The same for "embed run".
+function host.embedder(module)
+  local run = host.runner(module)
+  return function(...) return run("embed run", ...) end
+end
+
+--- Seconds that lua_close took, from what `embed` printed.
+function host.closing(said)
+  return tonumber(said:match "closed in ([%d.]+) s")
 end
 
 return host

@@ -7,6 +7,7 @@
 local assert = require "luassert"
 local lfs = require "lfs"
 local settings = require "sidewire.settings"
+local files = require "spec.support.files"
 local util = require "spec.support.util"
 
 local ini = {}
@@ -42,14 +43,12 @@ end
 
 --- Writes a text into the settings file, or into another.
 function ini.write(text, name)
-  local file <close> = assert(io.open(name or path, "wb"))
-  assert(file:write(text))
+  files.write(name or path, text)
 end
 
 --- The text of the settings file, or of another.
 function ini.read(name)
-  local file <close> = assert(io.open(name or path, "rb"))
-  return file:read "a"
+  return files.read(name or path)
 end
 
 -- --- promises ---

@@ -1,21 +1,27 @@
---- Two machines on one: Lua text runs on the near one, a peer on the far one, with a wire between them that can be cut.
+--- Two machines on one: a Lua function runs on the near one, a peer on the far one, with a wire between them that can
+-- be cut.
 --
 --     local netns = require "spec.support.netns"
 --     local missing = netns.missing()             -- nil, or why there can be none here
---     local said = netns.run [[
---       local netns = require "spec.support.netns"
---       local client = sidewire.new { host = netns.HOST, port = netns.PORT }
---       ...
---       netns.cut()                               -- packets vanish in both directions, nobody is told
---       netns.mend()
---       netns.execute "ip netns exec far ..."     -- anything else
---     ]]
+--     local said = netns.run("spec.ends.scripts.wire", "is_cut", 2)
 --
--- Network namespaces joined by veth. They are private to the processes of one run, and go with the last of these,
--- whatever happens: nothing is to be cleaned up, and the machine's own network never knows. Users who are not root need
--- a system that lets them have user namespaces.
+--     netns.run({ delay = 0.15 }, "spec...", ...)  -- each packet takes so many seconds, each way
+--
+-- That function then does
+--
+--     local client = sidewire.new { host = netns.HOST, port = netns.PORT }
+--     netns.cut()                               -- packets vanish in both directions, neither end is told
+--     netns.mend()
+--     netns.execute "ip netns exec far ..."     -- anything else
+--
+-- Network namespaces joined by veth, or by spec/support/delay.c, which delays. They are private to the processes of one run, and go with the last of these,
+-- whatever happens: nothing is to be cleaned up, and the machine's own network never changes. Users other than root
+-- need a system that lets them have user namespaces.
 
+local Peer = require "spec.support.peer"
 local Server = require "spec.support.server" -- to find programs
+local build = require "spec.support.build"
+local shell = require "spec.support.shell"
 
 local netns = {
   HOST = "10.77.0.2", PORT = 4000, -- of the peer, in mode `lines`
@@ -24,60 +30,41 @@ local netns = {
 
 local LIMIT = 60 -- seconds, for what hangs
 
--- `far` gets a name, which `ip netns` keeps in /run; this /run is our own.
-local BUILD = [[
-set -e
-mount -t tmpfs none /run
-mkdir %s
-ip netns add far
-ip link add wire type veth peer name wire netns far
-ip address add 10.77.0.1/24 dev wire
-ip -n far address add %s/24 dev wire
-for link in lo wire; do
-  ip link set $link up
-  ip -n far link set $link up
-done
-ip netns exec far nft list ruleset
-]]
-
-local PEER = [[
-ip netns exec far %s --host %s --port %d --mode lines --record %s --linger-with-parent >/run/peer &
-until [ -s /run/peer ]; do sleep 0.01; done
-]]
-
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
+-- Runs spec/support/netns.sh, with a command for the near machine.
+local function unshare(options, ...)
+  local root = shell.output "id -u" == "0\n"
+  local namespaces = ("unshare %s --net --mount"):format(root and "" or "--map-root-user")
+  local delay = options.delay and ("%s/delay wire far %g"):format(build.PATH, options.delay * 1000) or ""
+  local words = shell.words(netns.HOST, netns.PORT, netns.RECORD, Peer.program, options.peer or "", delay, ...)
+  return shell.run(("PATH=$PATH:/usr/sbin:/sbin timeout -k 5 %d %s sh spec/support/netns.sh %s"):format(
+    options.limit or LIMIT, namespaces, words))
 end
 
-local function unshare(script)
-  local root = io.popen("id -u"):read "n" == 0
-  return ("unset LD_PRELOAD; PATH=$PATH:/usr/sbin:/sbin timeout -k 5 %d unshare %s --net --mount sh -c %s 2>&1"):format(
-    LIMIT, root and "" or "--map-root-user", quote(BUILD:format(netns.RECORD, netns.HOST) .. script))
-end
-
-local function shell(command)
-  local output = assert(io.popen(command))
-  local said = output:read "a"
-  local ok, how, code = output:close()
-  return ok, said, how, code
-end
-
---- Why there are no namespaces here: a sentence, or nil when there are.
-function netns.missing()
+--- Why there are no namespaces here, or none that are joined as the options say: a sentence, or nil when there are.
+-- @tparam[opt] table options those of netns.run
+function netns.missing(options)
   for _, program in ipairs { "ip", "nft", "unshare" } do
     if not Server.find(program) then return ("%s is not installed (`make setup`)"):format(program) end
   end
-  local ok, said = shell(unshare "")
-  if not ok then return "this system gives us no network namespaces: " .. said:match "^%s*(.-)%s*$" end
+  local said, status = unshare(options or {})
+  if status ~= 0 then return "this system gives us no such network namespaces: " .. said:match "^%s*(.-)%s*$" end
 end
 
---- Runs Lua text on the near machine, while a peer records on the far one.
+--- Calls a function of a module on the near machine with arguments, numbers, while a peer records on the far one.
+-- @tparam[opt] table options delay, seconds that a packet takes each way; peer, more arguments of its command line;
+-- limit, seconds for what hangs
 -- @return what it printed; raises when it fails
-function netns.run(text)
-  local peer = PEER:format(os.getenv "SIDEWIRE_PEER", netns.HOST, netns.PORT, netns.RECORD)
-  local lua = ("exec %s -e %s"):format(os.getenv "SIDEWIRE_LUA", quote(text))
-  local ok, said, how, code = shell(unshare(peer .. lua))
-  if not ok then error(("%s %d\n%s"):format(how, code, said), 2) end
+function netns.run(options, ...)
+  if type(options) == "string" then return netns.run({}, options, ...) end
+  local module, name = ...
+  local call = ("require(%q)[%q](%s)"):format(module, name, table.concat({ select(3, ...) }, ", "))
+  return netns.run_text(options, call)
+end
+
+--- The same for a text.
+function netns.run_text(options, text)
+  local said, status = unshare(options, ("exec %s -e %s"):format(build.LUA, shell.quote(text)))
+  if status ~= 0 then error(("exit status %d\n%s"):format(status, said), 2) end
   return said
 end
 
@@ -85,20 +72,31 @@ end
 
 --- A command of the shell; raises when it fails.
 function netns.execute(command)
-  assert(os.execute("unset LD_PRELOAD; PATH=$PATH:/usr/sbin:/sbin; " .. command))
+  shell.execute("PATH=$PATH:/usr/sbin:/sbin; " .. command)
 end
 
 local function on_both(command)
   netns.execute(("%s && ip netns exec far %s"):format(command, command))
 end
 
---- From now on whatever arrives on the wire, at either end, is dropped.
+-- Returns false when nothing delays.
+local function tell_delay(signal, answer)
+  local file <close> = io.open "/run/delay.pid"
+  if not file then return false end
+  netns.execute(("kill -%s %d; until tail -n 1 /run/delay | grep -qx %s; do sleep 0.005; done"):format(signal,
+    file:read "n", answer))
+  return true
+end
+
+--- From now on whatever arrives on the wire, at either end, is dropped, and so is what is on its way.
 function netns.cut()
+  if tell_delay("USR1", "cut") then return end
   on_both "nft 'table inet cut { chain arriving { type filter hook prerouting priority 0; iifname wire drop; }; }'"
 end
 
 --- Ends a cut.
 function netns.mend()
+  if tell_delay("USR2", "mended") then return end
   on_both "nft delete table inet cut"
 end
 

@@ -1,12 +1,13 @@
 /* peer: the project's own TCP server for specs, the demo and benchmarks. One thread, one epoll loop, Linux.
  *
  *   peer [--port N] [--host ADDR] [--mode M] [--record DIR] [--backlog N] [--framing line|u32be]
- *        [--linger-with-parent]
+ *        [--finish-after N] [--linger-with-parent]
  *
  * prints one line, `peer pid=P port=N control=C`, and nothing else on stdout. Data connections arrive on
  * `port` (0 = a free one); `control` is a second port on 127.0.0.1. The process ends when the control
  * connection that was opened first closes, or when none came within 60 s, so that it never outlives its test;
- * with --linger-with-parent it ends when its parent process does instead. Errors: stderr, status 1.
+ * with --linger-with-parent it ends when its parent process does instead. --finish-after is the command below.
+ * Errors: stderr, status 1.
  *
  * Modes, for present and future data connections:
  *   sink            reads and discards
@@ -707,7 +708,7 @@ static void add_conn(int fd) {
 }
 
 static void pause_accepting(void) {
-    static bool told; /* once: nobody may be reading stderr */
+    static bool told; /* once: perhaps nothing reads stderr */
     if (!told) fprintf(stderr, "peer: accept: %s\n", strerror(errno));
     told = true;
     if (server.listener.fd >= 0) watch_for(&server.listener, 0);
@@ -1259,10 +1260,15 @@ static void set_address(const char *host, uint64_t port) {
 
 static void parse_options(int argc, char **argv) {
     static const struct option options[] = {
-        {"port", required_argument, NULL, 'p'},         {"host", required_argument, NULL, 'h'},
-        {"mode", required_argument, NULL, 'm'},         {"record", required_argument, NULL, 'r'},
-        {"backlog", required_argument, NULL, 'b'},      {"framing", required_argument, NULL, 'f'},
-        {"linger-with-parent", no_argument, NULL, 'l'}, {0},
+        {"port", required_argument, NULL, 'p'},
+        {"host", required_argument, NULL, 'h'},
+        {"mode", required_argument, NULL, 'm'},
+        {"record", required_argument, NULL, 'r'},
+        {"backlog", required_argument, NULL, 'b'},
+        {"framing", required_argument, NULL, 'f'},
+        {"finish-after", required_argument, NULL, 'F'},
+        {"linger-with-parent", no_argument, NULL, 'l'},
+        {0},
     };
     const char *host = "127.0.0.1", *error;
     uint64_t port = 0;
@@ -1276,6 +1282,7 @@ static void parse_options(int argc, char **argv) {
         case 'r': set_record(); break;
         case 'b': server.backlog = (int)option_number("backlog", INT32_MAX); break;
         case 'f': set_framing(); break;
+        case 'F': server.finish_after = option_number("finish-after", INT64_MAX); break;
         case 'l': server.linger_with_parent = true; break;
         default: exit(1); /* getopt_long has said why */
         }

@@ -10,6 +10,8 @@
 -- Failures raise, except those of the waits: these return nil and what was reached instead.
 
 local socket = require "socket"
+local files = require "spec.support.files"
+local shell = require "spec.support.shell"
 
 local Peer = { program = os.getenv "SIDEWIRE_PEER" or "build/release/peer" }
 Peer.__index = Peer
@@ -28,16 +30,8 @@ local OPTIONS = {
 }
 
 local running = {} -- the started and not yet stopped ones: peer -> true
+local records = {} -- directories of Peer.start_recorded
 local tempdirs = {} -- made by Peer.tempdir and not yet removed: path -> true
-
-local function quote(text)
-  return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
-end
-
--- A sanitizer that is preloaded into the tests' own interpreter is not meant for the programs it starts.
-local function shell(command)
-  return "unset LD_PRELOAD; " .. command
-end
 
 local function copy_options(options)
   local copy = {}
@@ -49,12 +43,12 @@ local function copy_options(options)
 end
 
 local function command_line(options)
-  local words = { "exec", quote(Peer.program) }
+  local words = { "exec", shell.quote(Peer.program) }
   for name, value in pairs(options) do
     if value == true then
       words[#words + 1] = OPTIONS[name]
     elseif value ~= false then
-      words[#words + 1] = OPTIONS[name]:format(quote(value))
+      words[#words + 1] = OPTIONS[name]:format(shell.quote(value))
     end
   end
   return table.concat(words, " ")
@@ -81,7 +75,7 @@ local function launch(self, port)
   local options = copy_options(self.options)
   options.port = port
   local command = command_line(options)
-  local output = assert(io.popen(shell(command .. " 2>&1"), "r")) -- stderr too: it says why it failed
+  local output = shell.start(command) -- stderr too: it says why it failed
   local line = output:read "l" or "no output"
   local pid, data_port, control_port = line:match "^peer pid=(%d+) port=(%d+) control=(%d+)$"
   if not pid then
@@ -94,7 +88,7 @@ local function launch(self, port)
   self.is_paused = false
   running[self] = true
   -- Finalizers run in reverse order of creation: this one before those of the two above, which must not wait
-  -- for a process that nobody has told to end.
+  -- for a process that was not told to end.
   self.guard = setmetatable({}, {
     __gc = function(guard)
       if self.guard == guard then self:stop() end
@@ -113,6 +107,16 @@ function Peer.start(options)
   local ok, why = launch(self, self.options.port or 0)
   if not ok then error("peer did not start: " .. why, 2) end
   return self
+end
+
+--- Starts a server that records, for Peer.streams, in a directory that Peer.stop_all removes.
+-- @return the peer, and the directory
+function Peer.start_recorded(options)
+  local dir = Peer.tempdir()
+  records[#records + 1] = dir
+  options = copy_options(options)
+  options.record = dir
+  return Peer.start(options), dir
 end
 
 --- Is it started and not yet stopped or killed?
@@ -185,14 +189,14 @@ end
 --- Sends the process a signal: "STOP", "CONT", "TERM", ...
 function Peer:signal(name)
   assert(self:is_running(), "peer: not running")
-  os.execute(shell(("kill -%s %d"):format(name, self.pid)))
+  shell.signal(self.pid, name)
   if name == "STOP" or name == "CONT" then self.is_paused = name == "STOP" end
 end
 
 --- Has it killed (SIGKILL) in so many seconds, at a moment that nothing here chooses. Peer:kill must follow.
 function Peer:kill_in(seconds)
   assert(self:is_running(), "peer: not running")
-  os.execute(shell(("(sleep %.3f; kill -KILL %d) >/dev/null 2>&1 &"):format(seconds, self.pid)))
+  shell.execute(("(sleep %.3f; kill -KILL %d) >/dev/null 2>&1 &"):format(seconds, self.pid))
 end
 
 --- SIGKILL; returns when the process is gone.
@@ -233,13 +237,14 @@ end
 
 Peer.__close = Peer.stop
 
---- Stops whatever is still running.
+--- Stops whatever is still running, and removes what was recorded for Peer.start_recorded.
 function Peer.stop_all()
   local failure
   for peer in pairs(running) do
     local ok, why = pcall(Peer.stop, peer)
     if not ok then failure = why end
   end
+  while records[1] do Peer.remove(table.remove(records)) end
   if failure then error(failure, 0) end
 end
 
@@ -251,24 +256,18 @@ function Peer.hex(bytes)
   return (bytes:gsub(".", HEX))
 end
 
-local function read_file(path)
-  local file <close> = assert(io.open(path, "rb"))
-  return file:read "a"
-end
-
 --- Iterates over the recorded streams, one for each connection, in order of acceptance; one at a time is in memory.
 -- @return an iterator of { name =, data = }
 function Peer.each_stream(dir)
   local names = {}
-  local output <close> = assert(io.popen(shell("ls -1 " .. quote(dir)), "r"))
-  for name in output:lines() do
+  for name in shell.output("ls -1 " .. shell.quote(dir)):gmatch "[^\n]+" do
     if name:find "%.stream$" then names[#names + 1] = name end
   end
   table.sort(names)
   local i = 0
   return function()
     i = i + 1
-    return names[i] and { name = names[i], data = read_file(dir .. "/" .. names[i]) }
+    return names[i] and { name = names[i], data = files.read(dir .. "/" .. names[i]) }
   end
 end
 
@@ -281,8 +280,7 @@ end
 
 --- A fresh directory, for Peer.remove.
 function Peer.tempdir()
-  local output <close> = assert(io.popen(shell "mktemp -d -t sidewire.XXXXXX", "r"))
-  local dir = assert(output:read "l", "mktemp failed")
+  local dir = shell.output("mktemp -d -t sidewire.XXXXXX"):match "[^\n]+"
   tempdirs[dir] = true
   return dir
 end
@@ -291,7 +289,7 @@ end
 function Peer.remove(dir)
   assert(tempdirs[dir], "not from Peer.tempdir")
   tempdirs[dir] = nil
-  assert(os.execute(shell("rm -rf " .. quote(dir))))
+  shell.execute("rm -rf " .. shell.quote(dir))
 end
 
 return Peer

@@ -9,6 +9,9 @@
 -- Its output, stdout and stderr, goes to a file.
 
 local Peer = require "spec.support.peer"
+local build = require "spec.support.build"
+local files = require "spec.support.files"
+local shell = require "spec.support.shell"
 local util = require "spec.support.util"
 
 local Program = {}
@@ -19,21 +22,17 @@ local LIMIT = 100 -- seconds, for what hangs
 
 local running = {} -- program -> true
 
-local function quote(text)
-  return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
-end
-
 --- Starts a Lua file with arguments; `NAME=value` in front of it is set in its environment.
 function Program.start(...)
   local words, environment = {}, {}
   for _, word in ipairs { ... } do
     local list = #words == 0 and tostring(word):find "^[%u_]+=" and environment or words
-    list[#list + 1] = quote(word)
+    list[#list + 1] = shell.quote(word)
   end
   local self = setmetatable({ dir = Peer.tempdir() }, Program)
   -- The program says its own number: below `timeout` a signal to that would not always reach it.
   local program = ("env %s %s %s"):format(table.concat(environment, " "),
-    os.getenv "SIDEWIRE_LUA" or "tools/run release lua", table.concat(words, " "))
+    build.LUA, table.concat(words, " "))
   local command = "unset LD_PRELOAD; exec timeout --foreground -k 5 %d "
     .. [[sh -c 'echo $$; exec "$@" >"$0" 2>&1' %s/output %s]]
   self.pipe = assert(io.popen(command:format(LIMIT, self.dir, program), "r"))
@@ -44,11 +43,7 @@ end
 
 --- What it printed so far.
 function Program:output()
-  local file = io.open(self.dir .. "/output")
-  if not file then return "" end
-  local text = file:read "a"
-  file:close()
-  return text
+  return files.try_read(self.dir .. "/output") or ""
 end
 
 --- Waits until that was printed, `count` times; raises if it never is.
@@ -70,7 +65,7 @@ end
 --- Sends it a signal.
 function Program:signal(name)
   if name ~= "KILL" then util.wait_until(function() return not is_starting(self) end) end
-  os.execute(("unset LD_PRELOAD; kill -%s %d"):format(name, self.pid))
+  shell.signal(self.pid, name)
 end
 
 --- Waits for its end.
@@ -87,6 +82,14 @@ end
 --- start and finish.
 function Program.run(...)
   return Program.start(...):finish()
+end
+
+--- Runs one that must succeed.
+-- @return what it printed
+function Program.check(...)
+  local output, status, signal = Program.run(...)
+  if status ~= 0 then error(("%s\nexit status %s, signal %s"):format(output, status, signal), 2) end
+  return output
 end
 
 --- Kills what was not finished.

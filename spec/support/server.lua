@@ -14,6 +14,9 @@
 
 local socket = require "socket"
 local Peer = require "spec.support.peer" -- for its directories
+local files = require "spec.support.files"
+local ports = require "spec.support.ports"
+local shell = require "spec.support.shell"
 local util = require "spec.support.util"
 
 local Server = { host = "127.0.0.1" }
@@ -23,10 +26,6 @@ Server.__name = "sidewire.server"
 local PLACES = (os.getenv "PATH" or "") .. ":/usr/sbin:/usr/local/sbin" -- users have no sbin in their PATH
 
 local made = {} -- server -> true
-
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
 
 --- The path of a program, or nil.
 function Server.find(program)
@@ -40,25 +39,17 @@ function Server.find(program)
   end
 end
 
-local function free_port()
-  local listener = assert(socket.bind("127.0.0.1", 0))
-  local _, port = listener:getsockname()
-  listener:close()
-  return math.tointeger(tonumber(port))
-end
-
 --- A server, not yet started. `arguments(server)` returns its command line behind the program.
 function Server.new(program, arguments)
   local self = setmetatable({ path = assert(Server.find(program)), arguments = arguments }, Server)
-  self.port, self.dir = free_port(), Peer.tempdir()
+  self.port, self.dir = ports.closed(), Peer.tempdir()
   made[self] = true
   return self
 end
 
 --- Writes a file into its folder.
 function Server:write(name, text)
-  local file <close> = assert(io.open(self.dir .. "/" .. name, "w"))
-  file:write(text)
+  files.write(self.dir .. "/" .. name, text)
 end
 
 --- Starts it; does not wait until it listens. Its output goes to the file `log` of its folder.
@@ -66,10 +57,10 @@ function Server:start()
   assert(not self.pid, "it runs")
   -- It is not to outlive a spec that crashes.
   local command = ("unset LD_PRELOAD; cd %s; echo $$; exec setpriv --pdeathsig KILL %s %s >>log 2>&1"):format(
-    quote(self.dir), quote(self.path), self.arguments(self))
+    shell.quote(self.dir), shell.quote(self.path), self.arguments(self))
   self.output = assert(io.popen(command, "r")) -- closing it waits for the end
   self.pid = assert(math.tointeger(tonumber(self.output:read "l")))
-  -- Its finalizer runs before that of the output, which must not wait for a process that nobody has told to end.
+  -- Its finalizer runs before that of the output, which must not wait for a process that was not told to end.
   self.guard = setmetatable({}, {
     __gc = function(guard)
       if self.guard == guard then self:kill() end
@@ -89,7 +80,7 @@ end
 
 --- Sends a signal: "STOP", "CONT", ...
 function Server:signal(name)
-  os.execute(("unset LD_PRELOAD; kill -%s %d"):format(name, self.pid))
+  shell.signal(self.pid, name)
 end
 
 --- Sends a signal, KILL if absent, and waits for the end.
@@ -102,8 +93,7 @@ end
 
 --- What it said.
 function Server:log()
-  local file <close> = assert(io.open(self.dir .. "/log"))
-  return file:read "a"
+  return files.read(self.dir .. "/log")
 end
 
 --- Kills all, removes their folders.

@@ -13,6 +13,7 @@
 local lfs = require "lfs"
 local Peer = require "spec.support.peer"
 local Program = require "spec.support.program"
+local files = require "spec.support.files"
 local util = require "spec.support.util"
 
 local Shipment = {}
@@ -29,8 +30,7 @@ end
 
 --- Writes the source anew, or appends to it ("ab").
 function Shipment:write(text, mode)
-  local file <close> = assert(io.open(self.source, mode or "wb"))
-  file:write(text)
+  files.write(self.source, text, mode)
 end
 
 local function kill(program, signal)

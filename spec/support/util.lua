@@ -20,23 +20,24 @@ local lfs = require "lfs"
 local socket = require "socket"
 local sidewire = require "sidewire.core"
 local Peer = require "spec.support.peer"
+local build = require "spec.support.build"
+local ports = require "spec.support.ports"
 
 local util = {}
 
---- Built with a sanitizer? Then everything is some ten times slower: choose smaller amounts.
-util.is_sanitized = (os.getenv "SIDEWIRE_BUILD" or ""):find "[at]san" ~= nil
+--- What spec.support.build says of the build, for convenience.
+util.is_sanitized, util.DEADLINE, util.choose = build.is_sanitized, build.DEADLINE, build.choose
 
---- Seconds that a wait takes at most when nothing else is said.
-util.DEADLINE = util.is_sanitized and 60 or 20
-
---- The first when built plainly, the second under a sanitizer.
-function util.choose(plain, sanitized)
-  if util.is_sanitized then return sanitized end
-  return plain
-end
+--- Seconds: a delay that no spec outlives.
+util.LONG = 60
 
 --- Every event, as `collect` and `client:on` know them.
 util.EVENTS = { "connect", "message", "drain", "acked", "lost", "disconnect", "retry", "error", "log", "close" }
+
+--- A random element of a list.
+function util.pick(list)
+  return list[math.random(#list)]
+end
 
 -- --- waiting ---
 
@@ -95,6 +96,29 @@ function util.client(peer, options)
   local complete = { host = peer.host, port = peer.port }
   for name, value in pairs(options or {}) do complete[name] = value end
   return sidewire.new(complete)
+end
+
+--- A peer that was stopped: nothing listens on its port until it starts again.
+function util.stopped_peer()
+  local peer = Peer.start()
+  peer:stop()
+  return peer
+end
+
+--- A peer that refuses connections, until the command "accept on".
+function util.refusing_peer()
+  local peer = Peer.start()
+  peer:command "accept off"
+  return peer
+end
+
+--- Waits until every event that is on its way has come: until a later one, of another client, has.
+function util.settle()
+  local client = sidewire.new { host = "127.0.0.1", port = ports.closed(), reconnect = false }
+  local events = util.collect(client)
+  assert(client:connect())
+  assert(events:wait "error")
+  client:close()
 end
 
 local Events = {}
@@ -180,8 +204,8 @@ function util.count_threads()
   return #entries "/proc/self/task"
 end
 
---- Waits until this process has `count` threads. One that was joined is counted a moment longer: the kernel wakes
---- whoever joins it before it takes the task out of /proc.
+--- Waits until this process has `count` threads. One that was joined is counted a moment longer: the kernel ends the
+-- join before it takes the task out of /proc.
 -- @return true; or nil, message
 function util.wait_threads(count)
   if util.wait_until(function() return util.count_threads() == count end, 5) then return true end
@@ -223,6 +247,12 @@ function util.begin()
   collectgarbage()
   assert(util.wait_threads(threads_without_engine))
   before = { descriptors = util.count_descriptors(), threads = util.count_threads() }
+end
+
+--- For before_each: util.begin; starts a peer, which it returns.
+function util.begin_with_peer(options)
+  util.begin()
+  return Peer.start(options)
 end
 
 --- For after_each: stops sidewire and all peers, then wants descriptors and threads back as they were.

@@ -95,7 +95,7 @@ static bool check_pages(const struct sw_pages *pages) {
         for (uint32_t i = 0; i < page->ends; i++) {
             if (!CHECK(got_count < message_count)) return false;
             if (!CHECK(same_message(&begin, &offset, page, sw_page_end_at(page, i)))) return false;
-            CHECK(!sw_page_loose_at(page, i));
+            CHECK(!sw_page_is_unframed_at(page, i));
             got_sizes += messages[got_count++].size;
         }
     }
@@ -105,13 +105,13 @@ static bool check_pages(const struct sw_pages *pages) {
     return true;
 }
 
-static void take(struct sw_harvest *whole) {
+static void take(struct sw_message_run *whole) {
     size_t count_before = got_count, sizes_before = got_sizes;
     check_pages(&whole->pages);
     CHECK_EQ(whole->count, got_count - count_before);
     CHECK_EQ(whole->bytes, got_sizes - sizes_before + whole->count * SW_MESSAGE_OVERHEAD);
     sw_pages_free(&whole->pages);
-    *whole = (struct sw_harvest){.count = 0};
+    *whole = (struct sw_message_run){.count = 0};
 }
 
 static size_t whole_before(size_t at) {
@@ -123,7 +123,7 @@ static size_t whole_before(size_t at) {
 /* --- feeding --- */
 
 static void feed_in_parts(struct sw_assembly *assembly, size_t mean) {
-    struct sw_harvest harvest = {.count = 0};
+    struct sw_message_run harvest = {.count = 0};
     got_count = got_sizes = 0;
     for (size_t at = 0; at < stream_size && !unit_current.failed;) {
         size_t part = 1 + draw(2 * mean);
@@ -132,7 +132,7 @@ static void feed_in_parts(struct sw_assembly *assembly, size_t mean) {
         at += part;
         size_t whole = whole_before(at);
         CHECK_EQ(harvest.count, whole - got_count);
-        CHECK_EQ(sw_assembly_partial(assembly), at - (whole > 0 ? messages[whole - 1].end : 0));
+        CHECK_EQ(assembly->partial_bytes + assembly->decoder.header, at - (whole > 0 ? messages[whole - 1].end : 0));
         if (draw(3) == 0) take(&harvest);
     }
     take(&harvest);
@@ -158,7 +158,7 @@ static void any_split(void) {
 
 static void starts_anew(void) {
     struct sw_assembly assembly = {0};
-    struct sw_harvest whole = {.count = 0};
+    struct sw_message_run whole = {.count = 0};
     static unsigned char bytes[100000];
     framing = (struct sw_framing){.kind = SW_FRAMING_LINE, .max = sizeof bytes};
     sw_framing_init(&framing);
@@ -166,10 +166,10 @@ static void starts_anew(void) {
     for (int i = 0; i < 3; i++) {
         memset(bytes, 'x', sizeof bytes);
         CHECK_EQ(sw_assembly_feed(&assembly, &framing, bytes, sizeof bytes, NULL, &whole), SW_OK);
-        CHECK_EQ(sw_assembly_partial(&assembly), sizeof bytes);
+        CHECK_EQ(assembly.partial_bytes + assembly.decoder.header, sizeof bytes);
         CHECK_EQ(whole.count, 0);
         sw_assembly_reset(&assembly); /* a new connection: nothing of the old one is left */
-        CHECK_EQ(sw_assembly_partial(&assembly), 0);
+        CHECK_EQ(assembly.partial_bytes + assembly.decoder.header, 0);
         CHECK(assembly.partial.head == NULL);
     }
 }
@@ -183,7 +183,7 @@ static void bad_frame(void) {
     for (size_t i = 9; i < 100; i += 10) bytes[i] = '\n';
     for (size_t split = 1; split < 110; split++) {
         struct sw_assembly assembly = {0};
-        struct sw_harvest whole = {.count = 0};
+        struct sw_message_run whole = {.count = 0};
         sw_assembly_reset(&assembly);
         enum sw_err err = sw_assembly_feed(&assembly, &framing, bytes, split, NULL, &whole);
         if (err == SW_OK)
@@ -199,13 +199,13 @@ static void bad_frame(void) {
 static void claimed_lengths(void) {
     static const unsigned char claim[] = {0xff, 0xff, 0xff, 0x00, 'x'}; /* 16 MiB - 1, and one byte of them */
     struct sw_assembly assembly = {0};
-    struct sw_harvest whole = {.count = 0};
+    struct sw_message_run whole = {.count = 0};
     framing = (struct sw_framing){.kind = SW_FRAMING_U32LE, .max = 1 << 24};
     sw_framing_init(&framing);
     sw_assembly_reset(&assembly);
     CHECK_EQ(sw_assembly_feed(&assembly, &framing, claim, sizeof claim, NULL, &whole), SW_OK);
     CHECK(assembly.partial.head != NULL && assembly.partial.head->next == NULL && assembly.partial.head->size < 1024);
-    CHECK_EQ(sw_assembly_partial(&assembly), sizeof claim);
+    CHECK_EQ(assembly.partial_bytes + assembly.decoder.header, sizeof claim);
     sw_assembly_reset(&assembly);
 }
 

@@ -4,7 +4,7 @@
 #include "pages.h"
 #include "unit.h"
 
-static const struct sw_source SMALL = {.expected = 0};
+static const struct sw_page_source SMALL = {.expected = 0};
 
 static void sizes(void) {
     for (size_t bytes = 0; bytes <= SW_PAGE_ROOM; bytes += bytes < 2000 ? 1 : 997) {
@@ -49,10 +49,10 @@ static void appending(void) {
         size_t size = sizes_and_pages[i][0];
         unsigned char *bytes = some_bytes(size);
         struct sw_pages chain = {NULL, NULL};
-        const struct sw_source source = {.expected = size};
+        const struct sw_page_source source = {.expected = size};
         CHECK(sw_pages_append(&chain, bytes, size / 3, &source));
         CHECK(sw_pages_append(&chain, bytes + size / 3, size - size / 3, &source));
-        CHECK(sw_pages_end(&chain, &source, 0));
+        CHECK(sw_pages_end_message(&chain, &source, 0));
         CHECK_EQ(count_pages(&chain), sizes_and_pages[i][1]);
         check_bytes(&chain, size, 1);
         sw_pages_free(&chain);
@@ -73,13 +73,13 @@ static void pinning(void) {
     CHECK_EQ(sw_page_room(pinned), 0);
     CHECK(!sw_page_can_end(pinned));
     CHECK(sw_pages_append(&chain, bytes + TO, SIZE - TO, &SMALL));
-    CHECK(sw_pages_end(&chain, &SMALL, SW_END_LOOSE));
+    CHECK(sw_pages_end_message(&chain, &SMALL, SW_END_UNFRAMED));
     check_bytes(&chain, SIZE, 1);
     CHECK(sw_pages_copy(chain.head, 0, 0, NULL, &copy));
     sw_pages_free(&chain);
     free(bytes); /* the copy has bytes of its own */
     check_bytes(&copy, SIZE, 1);
-    CHECK(sw_page_loose_at(copy.tail, 0));
+    CHECK(sw_page_is_unframed_at(copy.tail, 0));
     for (const struct sw_page *page = copy.head; page != NULL; page = page->next) CHECK_EQ(page->pin, 0);
     sw_pages_free(&copy);
 }
@@ -99,14 +99,14 @@ static bool hold(void *of) {
 
 static void release(void *of) { ((struct guarded *)of)->releases++; }
 
-/* Pinned bytes are held a page's worth at a time, so that their owner, who wants them back, waits for that only. */
+/* Pinned bytes are held a page's worth at a time, so that their owner waits for that much only to get them back. */
 static void guarding(void) {
     enum { SIZE = 1000000, OWN = 1000 };
     unsigned char *bytes = some_bytes(SIZE);
     struct sw_pages chain = {NULL, NULL}, copy;
     CHECK(sw_pages_append(&chain, bytes, OWN, &SMALL));
     sw_pages_add(&chain, sw_page_new_pinned(bytes + OWN, SIZE - OWN, 7));
-    CHECK(sw_pages_end(&chain, &SMALL, 0));
+    CHECK(sw_pages_end_message(&chain, &SMALL, 0));
     struct guarded guarded = {.gone_after = -1};
     const struct sw_pin_guard guard = {hold, release, &guarded};
     CHECK(sw_pages_copy(chain.head, 0, 0, &guard, &copy));
@@ -129,7 +129,7 @@ static uint32_t fill(struct sw_page *page, uint32_t size) {
     while (size == 0 ? sw_page_can_end(page) : sw_page_room(page) >= size) {
         memset(bytes, (int)count & 0xff, size);
         sw_page_put(page, bytes, size);
-        sw_page_end(page, count % 3 == 0 ? SW_END_LOOSE : 0);
+        sw_page_end_message(page, count % 3 == 0 ? SW_END_UNFRAMED : 0);
         count++;
     }
     return count;
@@ -144,7 +144,7 @@ static void boundaries(void) {
         CHECK_EQ(page->used, count * size);
         for (uint32_t i = 0; i < count; i++) {
             CHECK_EQ(sw_page_end_at(page, i), (i + 1) * size);
-            CHECK_EQ(sw_page_loose_at(page, i), i % 3 == 0);
+            CHECK_EQ(sw_page_is_unframed_at(page, i), i % 3 == 0);
             if (size > 0) CHECK_EQ(page->data[i * size], i & 0xff); /* no boundary overwrote it */
         }
         sw_page_free(page);
@@ -157,7 +157,7 @@ static void full_page(void) {
     sw_page_put(page, bytes, sw_page_room(page));
     CHECK_EQ(sw_page_room(page), 0);
     CHECK(sw_page_can_end(page)); /* the place for one boundary was kept free */
-    sw_page_end(page, 0);
+    sw_page_end_message(page, 0);
     CHECK(!sw_page_can_end(page));
     CHECK_EQ(sw_page_room(page), 0);
     sw_page_free(page);
@@ -168,7 +168,7 @@ static void fill_one(struct sw_page *page, uint32_t size, uint32_t first) {
     unsigned char bytes[64];
     memset(bytes, (int)(first + page->ends), size);
     sw_page_put(page, bytes, size);
-    sw_page_end(page, page->ends % 2 == 1 ? SW_END_LOOSE : 0);
+    sw_page_end_message(page, page->ends % 2 == 1 ? SW_END_UNFRAMED : 0);
 }
 
 static bool at_loose(uint32_t message, uint32_t before) {
@@ -189,7 +189,7 @@ static void moving(void) {
         const struct sw_page *page = i < a->ends ? a : b;
         uint32_t at = i < a->ends ? i : i - a->ends;
         CHECK_EQ(sw_page_end_at(page, at), (at + 1) * 50);
-        CHECK_EQ(sw_page_loose_at(page, at), at_loose(i, before));
+        CHECK_EQ(sw_page_is_unframed_at(page, at), at_loose(i, before));
         CHECK_EQ(page->data[at * 50], i < before ? i : 100 + i - before);
     }
     uint32_t ends = a->ends;
@@ -216,7 +216,7 @@ static void fitting(void) {
     for (size_t size = 2000; size < 400000; size += 1777) {
         unsigned count = sw_pages_count_large(size);
         struct sw_pages empty = sw_pages_prefault(count), chain = {NULL, NULL};
-        const struct sw_source source = {size, &empty};
+        const struct sw_page_source source = {size, &empty};
         unsigned char *bytes = some_bytes(size);
         CHECK(sw_pages_append(&chain, bytes, size, &source));
         CHECK_EQ(used(&chain), size);

@@ -7,17 +7,17 @@
 
 /* Something that waits for "soon", counts its runs, and asks again `more` times. */
 struct waiter {
-    struct sw_soon soon; /* first */
+    struct sw_short_timer soon; /* first */
     struct sw_reactor *reactor;
     struct waiter *cancels;
     int runs, more;
 };
 
-static void run(struct sw_soon *soon) {
+static void run(struct sw_short_timer *soon) {
     struct waiter *waiter = (struct waiter *)(void *)soon;
     waiter->runs++;
-    if (waiter->cancels != NULL) sw_reactor_cancel_soon(&waiter->cancels->soon);
-    if (waiter->more-- > 0) sw_reactor_run_soon(waiter->reactor, soon);
+    if (waiter->cancels != NULL) sw_reactor_cancel_short_timer(&waiter->cancels->soon);
+    if (waiter->more-- > 0) sw_reactor_start_short_timer(waiter->reactor, soon);
 }
 
 static struct waiter waiter_of(struct sw_reactor *reactor, int more) {
@@ -25,19 +25,19 @@ static struct waiter waiter_of(struct sw_reactor *reactor, int more) {
 }
 
 static void run_all(struct sw_reactor *reactor) {
-    while (reactor->soon != NULL) ev_run(reactor->ev, EVRUN_ONCE);
+    while (reactor->short_timers != NULL) ev_run(reactor->ev, EVRUN_ONCE);
 }
 
 static void runs_what_waits(struct sw_reactor *reactor) {
     struct waiter a = waiter_of(reactor, 0), b = waiter_of(reactor, 2);
-    sw_reactor_run_soon(reactor, &a.soon);
-    sw_reactor_run_soon(reactor, &a.soon); /* once all the same */
-    sw_reactor_run_soon(reactor, &b.soon);
+    sw_reactor_start_short_timer(reactor, &a.soon);
+    sw_reactor_start_short_timer(reactor, &a.soon); /* once all the same */
+    sw_reactor_start_short_timer(reactor, &b.soon);
     CHECK_EQ(a.runs + b.runs, 0);
     run_all(reactor);
     CHECK_EQ(a.runs, 1);
     CHECK_EQ(b.runs, 3);
-    sw_reactor_run_soon(reactor, &a.soon); /* the alarm can be set anew */
+    sw_reactor_start_short_timer(reactor, &a.soon); /* the alarm can be set anew */
     run_all(reactor);
     CHECK_EQ(a.runs, 2);
 }
@@ -50,9 +50,9 @@ static void soon(void) {
 
 static void coarse(void) {
     struct sw_reactor *reactor = sw_reactor_new();
-    reactor->is_coarse = true;
+    reactor->timerfd_failed = true;
     runs_what_waits(reactor);
-    CHECK(reactor->soon_fd.fd < 0);
+    CHECK(reactor->short_timer_fd.fd < 0);
     sw_reactor_free(reactor);
 }
 
@@ -61,11 +61,11 @@ static void cancelled(void) {
     struct waiter a = waiter_of(reactor, 0), b = waiter_of(reactor, 0), c = waiter_of(reactor, 0);
     a.cancels = &b; /* whichever runs first takes the other back */
     b.cancels = &a;
-    sw_reactor_run_soon(reactor, &a.soon);
-    sw_reactor_run_soon(reactor, &b.soon);
-    sw_reactor_run_soon(reactor, &c.soon);
-    sw_reactor_cancel_soon(&c.soon);
-    sw_reactor_cancel_soon(&c.soon);
+    sw_reactor_start_short_timer(reactor, &a.soon);
+    sw_reactor_start_short_timer(reactor, &b.soon);
+    sw_reactor_start_short_timer(reactor, &c.soon);
+    sw_reactor_cancel_short_timer(&c.soon);
+    sw_reactor_cancel_short_timer(&c.soon);
     run_all(reactor);
     CHECK_EQ(a.runs + b.runs, 1);
     CHECK_EQ(c.runs, 0);
@@ -89,7 +89,7 @@ static void others_go_on(void) {
     ev_io_init(&reader, on_readable, ends[0], EV_READ);
     reader.data = &seen;
     ev_io_start(reactor->ev, &reader);
-    sw_reactor_run_soon(reactor, &a.soon);
+    sw_reactor_start_short_timer(reactor, &a.soon);
     ev_run(reactor->ev, EVRUN_NOWAIT);
     CHECK_EQ(seen, 1);
     run_all(reactor);

@@ -1,4 +1,4 @@
-/* The list of reports: what of it is kept when nobody takes. */
+/* The list of reports: what of it is kept when nothing is taken. */
 #include "channel/reports.h"
 
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static unsigned length(const struct sw_reports *list) {
 
 /* Adds, frees what is dropped, and checks that the list is one. Returns how many are kept. */
 static unsigned add(struct sw_reports *list, struct sw_report *report) {
-    struct sw_added added = sw_reports_add(list, report);
+    struct sw_add_result added = sw_reports_add(list, report);
     sw_reports_free(added.dropped);
     CHECK_EQ(length(list), list->count);
     CHECK(*list->tail == NULL);
@@ -32,7 +32,7 @@ static unsigned add(struct sw_reports *list, struct sw_report *report) {
 /* A list so long that reports may merge. */
 static void fill(struct sw_reports *list) {
     sw_reports_init(list);
-    while (list->count < SW_REPORTS_EACH) add(list, make(SW_EVENT_ACKED, 0));
+    while (list->count < SW_REPORTS_UNMERGED) add(list, make(SW_EVENT_ACKED, 0));
 }
 
 static void finish(struct sw_reports *list) { sw_reports_free(sw_reports_take(list)); }
@@ -61,11 +61,11 @@ static void merges(void) {
     struct sw_reports list;
     fill(&list);
     for (int i = 0; i < 100; i++) connection(&list, 7, none, i % 3);
-    CHECK(list.count <= SW_REPORTS_EACH + 3);
+    CHECK(list.count <= SW_REPORTS_UNMERGED + 3);
     const struct sw_report *connect = list.head;
     while (connect->event != SW_EVENT_CONNECT) connect = connect->next;
     CHECK(connect->merged == 99 && connect->next->merged == 99 && connect->next->event == SW_EVENT_DISCONNECT);
-    CHECK_EQ(list.count, SW_REPORTS_EACH + 2);
+    CHECK_EQ(list.count, SW_REPORTS_UNMERGED + 2);
     finish(&list);
 }
 
@@ -74,7 +74,7 @@ static void tells_apart(void) {
     struct sw_reports list;
     fill(&list);
     for (uint64_t i = 0; i < 10; i++) connection(&list, i, none, 1);
-    CHECK_EQ(list.count, SW_REPORTS_EACH + 30);
+    CHECK_EQ(list.count, SW_REPORTS_UNMERGED + 30);
     finish(&list);
     fill(&list);
     for (int i = 0; i < 10; i++) {
@@ -83,21 +83,21 @@ static void tells_apart(void) {
         end->will_retry = i % 2 == 0;
         add(&list, end);
     }
-    CHECK_EQ(list.count, SW_REPORTS_EACH + 20);
+    CHECK_EQ(list.count, SW_REPORTS_UNMERGED + 20);
     finish(&list);
     fill(&list);
     for (int i = 0; i < 10; i++) {
         connection(&list, 1, none, 1);
         add(&list, make(SW_EVENT_ERROR, 1));
     }
-    CHECK_EQ(list.count, SW_REPORTS_EACH + 40);
+    CHECK_EQ(list.count, SW_REPORTS_UNMERGED + 40);
     finish(&list);
     fill(&list);
     for (int i = 0; i < 10; i++) { /* a message came before the end */
         add(&list, make(SW_EVENT_CONNECT, (uint64_t)i));
         add(&list, make(SW_EVENT_DISCONNECT, (uint64_t)i + 1));
     }
-    CHECK_EQ(list.count, SW_REPORTS_EACH + 20);
+    CHECK_EQ(list.count, SW_REPORTS_UNMERGED + 20);
     finish(&list);
 }
 
@@ -128,13 +128,13 @@ static void errors(void) {
     struct sw_reports list;
     fill(&list);
     for (int i = 0; i < 10; i++) add(&list, make(SW_EVENT_ERROR, 0));
-    CHECK_EQ(list.count, SW_REPORTS_EACH + 1);
+    CHECK_EQ(list.count, SW_REPORTS_UNMERGED + 1);
     CHECK_EQ(sw_reports_newest(&list)->merged, 9);
     struct sw_report *with_loss = make(SW_EVENT_ERROR, 0);
     with_loss->lost_unsent = (struct sw_loss){1, 2};
     add(&list, with_loss);
     add(&list, make(SW_EVENT_ERROR, 0));
-    CHECK_EQ(list.count, SW_REPORTS_EACH + 3);
+    CHECK_EQ(list.count, SW_REPORTS_UNMERGED + 3);
     finish(&list);
 }
 
@@ -142,7 +142,7 @@ static void drains_once(void) {
     struct sw_reports list;
     fill(&list);
     for (int i = 0; i < 10; i++) add(&list, make(SW_EVENT_DRAIN, 0));
-    CHECK_EQ(list.count, SW_REPORTS_EACH + 1);
+    CHECK_EQ(list.count, SW_REPORTS_UNMERGED + 1);
     while (list.head != NULL) free(sw_reports_shift(&list));
     CHECK(!list.has_drain);
 }
@@ -166,7 +166,7 @@ static void merges_twice(void) {
         }
     }
     CHECK_EQ(sw_reports_newest(&host)->merged, 299);
-    CHECK_EQ(host.count, SW_REPORTS_EACH + 2);
+    CHECK_EQ(host.count, SW_REPORTS_UNMERGED + 2);
     finish(&host);
 }
 

@@ -64,7 +64,7 @@ static uint64_t acked_id(void) {
 
 static uint64_t kept_id(void) { return model.mode == SW_RETAIN_UNCONFIRMED ? model.carried_out : acked_id(); }
 
-static void carry_out_confirmed(void) {
+static void skip_confirmed(void) {
     uint64_t handed = handed_id(), until = model.confirmed;
     if (is_cut() && until > handed) until = handed;
     for (uint64_t id = handed + 1; id <= until; id++) model.skipped[id] = true;
@@ -111,7 +111,7 @@ static void take_completed(struct sw_sendq *queue) {
         CHECK(pins[pin].id > kept_id());
         out++;
     }
-    CHECK_EQ(queue->pins, out);
+    CHECK_EQ(queue->pinned_pages, out);
 }
 
 static void forget_pins(void) {
@@ -146,7 +146,7 @@ static void add_message(struct sw_pages *chain) {
         sw_page_put(page, &byte, 1);
     }
     while (!sw_page_can_end(page) || draw(50) == 0) page = add_page(chain);
-    sw_page_end(page, model.loose[id] ? SW_END_LOOSE : 0);
+    sw_page_end_message(page, model.loose[id] ? SW_END_UNFRAMED : 0);
 }
 
 static void put(struct sw_sendq *queue) {
@@ -198,7 +198,7 @@ static void send(struct sw_sendq *queue) {
     sw_sendq_handed(queue, taken);
     model.handed += taken;
     if (handed_id() > model.reached) model.reached = handed_id();
-    carry_out_confirmed();
+    skip_confirmed();
 }
 
 static void ack(struct sw_sendq *queue) {
@@ -219,14 +219,14 @@ static void confirm(struct sw_sendq *queue) {
         model.reached - draw(model.reached < 10 ? model.reached + 1 : 10); /* also what is confirmed already */
     sw_sendq_confirm(queue, id);
     if (id > model.confirmed) model.confirmed = id;
-    carry_out_confirmed();
+    skip_confirmed();
 }
 
 /* The connection ended and everything before `keep` is given up. */
 static void expect_toll(const struct sw_loss_summary *losses, uint64_t keep) {
-    bool cut_loose = is_cut() && model.loose[handed_id() + 1];
+    bool mid_unframed = is_cut() && model.loose[handed_id() + 1];
     uint64_t given_up = keep - 1, kept = kept_id();
-    if (cut_loose && model.reached == handed_id()) model.reached++;
+    if (mid_unframed && model.reached == handed_id()) model.reached++;
     uint64_t unknown = model.reached < given_up ? model.reached : given_up;
     CHECK(same_loss(losses->unknown, kept + 1, unknown));
     CHECK(same_loss(losses->unsent, model.reached + 1, given_up));
@@ -238,14 +238,14 @@ static void expect_toll(const struct sw_loss_summary *losses, uint64_t keep) {
     model.begin = keep;
     model.handed = model.acked = 0;
     model.carried_out = given_up;
-    carry_out_confirmed();
+    skip_confirmed();
 }
 
 static uint64_t first_to_keep(void) {
-    bool cut_loose = is_cut() && model.loose[handed_id() + 1];
+    bool mid_unframed = is_cut() && model.loose[handed_id() + 1];
     switch (model.mode) {
     case SW_RETAIN_NONE: return model.last_id + 1;
-    case SW_RETAIN_UNSENT: return handed_id() + (cut_loose ? 2 : 1);
+    case SW_RETAIN_UNSENT: return handed_id() + (mid_unframed ? 2 : 1);
     case SW_RETAIN_UNACKED: return acked_id() + 1;
     case SW_RETAIN_UNCONFIRMED: return model.carried_out + 1;
     }
@@ -266,7 +266,7 @@ static void forget_half(void) {
     if (!is_cut() || model.confirmed <= handed_id()) return;
     model.handed = bytes_before(handed_id() + 1);
     if (model.acked > model.handed) model.acked = model.handed;
-    carry_out_confirmed();
+    skip_confirmed();
 }
 
 static void abandon(struct sw_sendq *queue) {
@@ -293,8 +293,8 @@ static void compare(struct sw_sendq *queue) {
     CHECK_EQ(queue->last_id, model.last_id);
     CHECK_EQ(queue->reached, model.reached);
     CHECK_EQ(queue->finished, kept_id() + 1 - model.first_id - model.lost);
-    CHECK_EQ(queue->handed.byte - queue->connected, model.handed);
-    CHECK_EQ(sw_sendq_is_cut(queue), is_cut());
+    CHECK_EQ(queue->handed.byte - queue->connection_start, model.handed);
+    CHECK_EQ(sw_sendq_is_mid_message(queue), is_cut());
     CHECK_EQ(sw_sendq_released(queue),
              bytes_up_to(released_id()) + (released_id() + 1 - model.first_id) * SW_MESSAGE_OVERHEAD);
     uint64_t held = 0, left = bytes_up_to(model.last_id) - bytes_up_to(kept_id());
@@ -317,7 +317,7 @@ static void copy(struct sw_sendq *queue) {
         static unsigned char bytes[4000];
         struct sw_message message = sw_cursor_message(&cursor);
         CHECK_EQ(message.size, model.size[id]);
-        CHECK_EQ(message.loose, model.loose[id]);
+        CHECK_EQ(message.is_unframed, model.loose[id]);
         sw_cursor_copy(&cursor, 0, message.size, bytes);
         for (size_t at = 0; at < message.size; at++) CHECK_EQ(bytes[at], byte_of(id, at));
         sw_cursor_pass(&cursor);
@@ -375,9 +375,9 @@ static void put_one(struct sw_sendq *queue, size_t size, uint32_t flags) {
     struct sw_pages chain = {NULL, NULL};
     unsigned char *bytes = malloc(size);
     memset(bytes, 'x', size);
-    const struct sw_source source = {.expected = size};
+    const struct sw_page_source source = {.expected = size};
     sw_pages_append(&chain, bytes, size, &source);
-    sw_pages_end(&chain, &source, flags);
+    sw_pages_end_message(&chain, &source, flags);
     sw_sendq_put(queue, &chain);
     free(bytes);
 }
@@ -420,7 +420,7 @@ static void cut_messages(void) {
     for (int loose = 0; loose <= 1; loose++) {
         struct sw_sendq queue;
         sw_sendq_init(&queue, SW_RETAIN_UNSENT, 0, 0);
-        for (int i = 0; i < 4; i++) put_one(&queue, 10, loose ? SW_END_LOOSE : 0);
+        for (int i = 0; i < 4; i++) put_one(&queue, 10, loose ? SW_END_UNFRAMED : 0);
         sw_sendq_handed(&queue, 25); /* 1 and 2 whole, 3 in part */
         sw_sendq_acked(&queue, 10);
         struct sw_loss_summary losses = sw_sendq_rewind(&queue, UINT64_MAX);
@@ -443,7 +443,7 @@ static void confirmed_ahead(void) {
     for (int i = 0; i < 6; i++) put_one(&queue, 10, 0);
     sw_sendq_handed(&queue, 60);
     sw_sendq_rewind(&queue, UINT64_MAX);
-    CHECK_EQ(queue.handed.byte - queue.connected, 0);
+    CHECK_EQ(queue.handed.byte - queue.connection_start, 0);
     sw_sendq_handed(&queue, 15); /* 1 whole, 2 in part */
     sw_sendq_confirm(&queue, 4); /* 2 goes on to its end, 3 and 4 are skipped */
     CHECK_EQ(queue.kept.id, 1);
@@ -452,7 +452,7 @@ static void confirmed_ahead(void) {
     sw_sendq_handed(&queue, 5);
     CHECK_EQ(queue.kept.id, 4);
     CHECK_EQ(queue.finished, 4);
-    CHECK_EQ(queue.handed.byte - queue.connected, 20);
+    CHECK_EQ(queue.handed.byte - queue.connection_start, 20);
     CHECK_EQ(bytes_in(iov, sw_sendq_fill(&queue, UINT64_MAX, 1000, iov, 8)), 20);
     sw_sendq_handed(&queue, 20);
     sw_sendq_acked(&queue, 29);
@@ -468,7 +468,7 @@ static void confirmed_ahead(void) {
 static void confirmed_half(void) {
     struct sw_sendq queue;
     sw_sendq_init(&queue, SW_RETAIN_UNCONFIRMED, 0, 0);
-    for (int i = 0; i < 4; i++) put_one(&queue, 10, SW_END_LOOSE);
+    for (int i = 0; i < 4; i++) put_one(&queue, 10, SW_END_UNFRAMED);
     sw_sendq_handed(&queue, 30);
     sw_sendq_rewind(&queue, UINT64_MAX);
     sw_sendq_handed(&queue, 15); /* 1 whole, 2 in part */

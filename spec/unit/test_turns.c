@@ -6,7 +6,7 @@
 /* Lets the two sides take `count` turns, each `gap` seconds long. Returns what the last one says. */
 static double take_turns(struct sw_turns *turns, double *now, int count, double gap) {
     double seconds = 0;
-    for (int i = 0; i < count; i++) seconds = sw_turns_next(turns, !turns->is_out, *now += gap);
+    for (int i = 0; i < count; i++) seconds = sw_turns_next(turns, !turns->was_sent, *now += gap);
     return seconds;
 }
 
@@ -28,8 +28,8 @@ static void other_traffic(void) {
     CHECK(take_turns(&turns, &now, 1000, 60e-6) == 0); /* a wake-up costs no more */
     CHECK(take_turns(&turns, &now, 1000, 1 / 60.0) == 0);
     CHECK(take_turns(&turns, &now, 100, 20e-6) > 0);
-    CHECK(sw_turns_next(&turns, turns.is_out, now += 20e-6) == 0); /* a stream */
-    CHECK(sw_turns_next(&turns, turns.is_out, now += 20e-6) == 0);
+    CHECK(sw_turns_next(&turns, turns.was_sent, now += 20e-6) == 0); /* a stream */
+    CHECK(sw_turns_next(&turns, turns.was_sent, now += 20e-6) == 0);
     CHECK(take_turns(&turns, &now, 10, 20e-6) == 0);
 }
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The character tests of ctype.h follow the host's locale; names on the wire do not. */
+/* The tests of ctype.h depend on the host's locale. Host names are ASCII, so they have tests of their own. */
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 static bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
@@ -25,7 +25,8 @@ static bool all(bool (*test)(char), const char *text, size_t size) {
 
 static bool has(const char *text, size_t size, char c) { return memchr(text, c, size) != NULL; }
 
-/* Digits of the number 0..255, without leading zeros, that text begins with; 0 when it does not. */
+/* Counts the digits of the number at the start of the text. Returns 0 if there is no number there, if it exceeds 255,
+ * or if it has a leading zero. */
 static size_t octet_size(const char *text, size_t size) {
     unsigned value = 0;
     size_t digits = 0;
@@ -34,7 +35,7 @@ static size_t octet_size(const char *text, size_t size) {
     return value > 255 || leading_zero ? 0 : digits;
 }
 
-/* Not left to inet_pton, whose implementations do not agree on leading zeros. */
+/* inet_pton is not used here: its implementations differ on leading zeros. */
 static bool is_ipv4(const char *text, size_t size) {
     size_t at = 0;
     for (int part = 0; part < 4; part++) {
@@ -46,7 +47,7 @@ static bool is_ipv4(const char *text, size_t size) {
     return at == size;
 }
 
-/* What may follow the "%": an interface's name or number. */
+/* A zone follows the "%" of an IPv6 address: the name or number of a network interface. */
 static bool is_zone(const char *text, size_t size) {
     return size > 0 && size < IF_NAMESIZE && all(is_zone_char, text, size);
 }
@@ -74,7 +75,7 @@ const char *sw_ip_kind(const char *text, size_t size) {
     return NULL;
 }
 
-/* Bytes that stand in no host name, address or URL. */
+/* Returns what is wrong with a byte that no host name, address or URL can contain. NULL: nothing. */
 static const char *byte_problem(unsigned char byte) {
     if (byte == '\0') return "it holds a zero byte";
     if (byte == ' ') return "it holds a space";
@@ -91,7 +92,7 @@ static const char *bytes_problem(const char *text, size_t size) {
     return NULL;
 }
 
-/* A ":" is right in IPv6 text only, which was looked for before. */
+/* Only an IPv6 address may contain ":", and the caller knows that the text is not one. */
 static const char *colon_problem(const char *text, size_t size) {
     const char *colon = memchr(text, ':', size);
     if (colon == NULL) return NULL;
@@ -100,7 +101,8 @@ static const char *colon_problem(const char *text, size_t size) {
     return "the port is a separate argument; give the host name alone, without ':'";
 }
 
-/* Signs that more than a host was given. A URL holds the others too, so it comes first. */
+/* Finds characters which show that the text is more than a host name. A URL may also contain "@", "[" and ":", so the
+ * test for a URL is the first. */
 static const char *shape_problem(const char *text, size_t size) {
     if (has(text, size, '/')) return "it is a URL or a path; only the host name is wanted, as in example.org";
     if (has(text, size, '@')) return "it holds '@'; only the host name is wanted, without a user";
@@ -122,7 +124,8 @@ static bool is_number(const char *label, size_t size) {
     return hex ? all(is_hex, label + 2, size - 2) : all(is_digit, label, size);
 }
 
-/* A number as the last label makes inet_aton, and so getaddrinfo, read an address: "127.1" is 127.0.0.1. */
+/* If the last label is a number, inet_aton, and with it getaddrinfo, reads the name as an address: "127.1" is
+ * 127.0.0.1. */
 static const char *last_label_problem(const char *label, size_t size) {
     if (!is_number(label, size)) return NULL;
     return "it ends in a number, which is taken for a shorthand address; write all four parts of an IPv4 "
@@ -130,7 +133,7 @@ static const char *last_label_problem(const char *label, size_t size) {
 }
 
 static const char *labels_problem(const char *text, size_t size) {
-    if (text[size - 1] == '.') size--; /* the root's */
+    if (text[size - 1] == '.') size--; /* the final dot stands for the DNS root */
     const char *label = text, *end = text + size;
     for (;;) {
         const char *dot = memchr(label, '.', (size_t)(end - label));

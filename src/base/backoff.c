@@ -6,8 +6,7 @@ struct sw_reconnect sw_reconnect_default(void) {
     return (struct sw_reconnect){.enabled = true, SW_RECONNECT_OPTIONS(SW_OPTION_DEFAULT)};
 }
 
-/* base ^ exponent by squaring, infinite when it overflows: at most 32 rounds, where multiplying once for each
- * failure could take billions, and no need of libm. */
+/* Computes base ^ exponent by squaring, in at most 32 steps; the result is infinite if it overflows. */
 static double power(double base, uint32_t exponent) {
     double product = 1;
     for (; exponent > 0; exponent >>= 1) {
@@ -17,9 +16,9 @@ static double power(double base, uint32_t exponent) {
     return product;
 }
 
-/* Written so that whatever is not below max, infinity included, becomes max. */
+/* The delay without jitter. The comparison returns max for every delay that is not below it, also for infinity. */
 static double grow(const struct sw_reconnect *policy, uint32_t failures) {
-    if (!(policy->delay > 0)) return 0; /* else 0 * infinity */
+    if (!(policy->delay > 0)) return 0; /* 0 * infinity would be NaN */
     double delay = policy->delay * power(policy->factor, failures - 1);
     return delay < policy->max ? delay : policy->max;
 }

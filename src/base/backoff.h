@@ -1,4 +1,4 @@
-/* How long to wait before the next attempt: policy as a pure function, so that it can be tested without a clock. */
+/* How long to wait before the next attempt to connect. These are pure functions, so tests need no clock. */
 #ifndef SW_BASE_BACKOFF_H
 #define SW_BASE_BACKOFF_H
 
@@ -23,16 +23,18 @@ struct sw_reconnect {
     SW_RECONNECT_OPTIONS(SW_OPTION_FIELD)
 };
 
+/* 0.1 s after the first failure, doubled for each further one up to 10 s, with jitter, without end. */
 struct sw_reconnect sw_reconnect_default(void);
 
-/* Seconds to wait after `failures` failures in a row (>= 1); random is uniform in [0, 1). Never negative, never
- * above max * 1.5, finite for any number of failures. */
+/* Seconds to wait after `failures` consecutive failures (at least 1). `random` is uniformly distributed in [0, 1). The
+ * result is finite and in 0..max * 1.5 for any number of failures. */
 double sw_backoff_delay(const struct sw_reconnect *policy, uint32_t failures, double random);
 
-/* True when the policy allows another attempt after so many failures in a row. */
+/* True if the policy allows another attempt after this many consecutive failures. */
 bool sw_backoff_allows(const struct sw_reconnect *policy, uint32_t failures);
 
-/* A small random generator for jitter (xorshift64*, Vigna 2016): not for secrets. The seed must not be 0. */
+/* A random number in [0, 1) for jitter (xorshift64*, Vigna 2016); it is predictable, so unfit for secrets. *seed is the
+ * generator's state, which must not be 0. */
 double sw_random(uint64_t *seed);
 
 #endif

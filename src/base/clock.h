@@ -1,4 +1,4 @@
-/* Seconds that never jump: deadlines do not depend on the wall clock, which can be set. */
+/* The monotonic clock in seconds. Deadlines use it, because the wall clock can be changed. */
 #ifndef SW_BASE_CLOCK_H
 #define SW_BASE_CLOCK_H
 

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@ struct errno_name {
     const char *name;
 };
 
-/* Where two names share a value (EAGAIN and EWOULDBLOCK, EOPNOTSUPP and ENOTSUP), the first one is told. */
+/* Some names share a value (EAGAIN and EWOULDBLOCK, EOPNOTSUPP and ENOTSUP): the first one in the table is used. */
 #define ROW(name) \
     { name, #name }
 static const struct errno_name errno_names[] = {
@@ -40,7 +41,7 @@ static const struct errno_name errno_names[] = {
     ROW(ESPIPE),          ROW(ESRCH),        ROW(ESTALE),
     ROW(ETIMEDOUT),       ROW(ETXTBSY),      ROW(EWOULDBLOCK),
     ROW(EXDEV),
-/* Not in POSIX, or not in every system that follows it. */
+/* Names that POSIX does not define, or that some POSIX systems lack. */
 #ifdef ECOMM
     ROW(ECOMM),
 #endif
@@ -99,8 +100,8 @@ static const char *find_name(int sys) {
     return NULL;
 }
 
-/* strerror_r comes in two kinds, by feature macros and libc: XSI returns 0 and fills buf, GNU returns the
- * text, which need not stand in buf. Its return type tells which one it is. */
+/* There are two versions of strerror_r, chosen by feature macros and libc: the XSI one returns 0 and fills buf; the GNU
+ * one returns the text, which may be outside buf. The return type identifies the version (strerror(3)). */
 static inline const char *text_of_xsi(int rc, const char *buf) { return rc == 0 ? buf : "unknown error"; }
 
 static inline const char *text_of_gnu(const char *text, const char *buf) {
@@ -113,7 +114,7 @@ static const char *system_text(int sys, char *buf, size_t size) {
         strerror_r(sys, buf, size), buf);
 }
 
-/* Our texts begin with a small letter, for they often follow a colon; abbreviations stay as they are. */
+/* Error texts begin with a lower-case letter, because they often follow a colon. Abbreviations do not change. */
 static void lower_first(char *text) {
     unsigned char first = (unsigned char)text[0];
     if (isupper(first) && !isupper((unsigned char)text[1])) text[0] = (char)tolower(first);
@@ -130,9 +131,9 @@ static void write_system_text(int sys, char *buf, size_t size) {
 }
 
 static const struct {
-    const char *code, *words, *in;
+    const char *code, *words, *receive_words;
 } errors[] = {
-#define ROW(name, code, words, in) [SW_##name] = {code, words, in},
+#define ROW(name, code, words, receive_words) [SW_##name] = {code, words, receive_words},
     SW_ERRORS(ROW)
 #undef ROW
 };
@@ -144,7 +145,8 @@ static const char *const stages[] = {
 };
 
 static const char *own_text(enum sw_err err, enum sw_stage stage) {
-    return stage == SW_STAGE_RECEIVE && errors[err].in != NULL ? errors[err].in : errors[err].words;
+    bool is_received = stage == SW_STAGE_RECEIVE && errors[err].receive_words != NULL;
+    return is_received ? errors[err].receive_words : errors[err].words;
 }
 
 struct sw_error sw_error_make(enum sw_err err, enum sw_stage stage) {

@@ -1,40 +1,40 @@
-/* What went wrong, as a value.
+/* Run-time errors as values.
  *
- * Everything that can fail at run time, on either thread, is told by a struct sw_error: a code of ours or the system's
- * errno, and the stage at which it happened. It is plain data, so it crosses the seam inside a report and becomes text
- * only on the host thread, where it is read. Misuse by the script is not an error of this kind: it raises in the host
- * room. Misuse inside the library is an assert.
+ * A struct sw_error describes each run-time failure of either thread: a code of sidewire or the system's errno, and the
+ * stage at which it happened. It is plain data, so a report carries it between the threads; the host thread makes the
+ * text when a script needs it. Misuse by a script is different: it raises a Lua error in src/host. Misuse inside the
+ * library fails an assert.
  */
 #ifndef SW_BASE_ERROR_H
 #define SW_BASE_ERROR_H
 
 #include <stddef.h>
 
-/* One row for each: the name in C, the code that scripts see, and the words. Two codes have other words for what was
- * received (SW_STAGE_RECEIVE): `in`; the others have NULL there.
+/* One row for each error: the name in C, the code that scripts see, the text, and the text if it happened while
+ * receiving (SW_STAGE_RECEIVE), where NULL stands for the same text.
  *
- *   X(name, code, words, in) */
-#define SW_ERRORS(X)                                                                                        \
-    X(OK, "OK", "no error", NULL)                                                                           \
-    X(SYSTEM, "ESYSTEM", "system error", NULL) /* the system said no: sw_error.sys holds its errno */       \
-    X(FULL, "EFULL", "queue full", "inbox full: poll first")                                                \
-    X(TOOBIG, "ETOOBIG", "message too large", NULL) /* than the limit, or than its length prefix can say */ \
-    X(CLOSED, "ECLOSED", "closed", NULL)            /* the client, or the engine, by its owner */           \
-    X(FORKED, "EFORKED", "not usable after fork", NULL)                                                     \
-    X(NOTFOUND, "ENOTFOUND", "host name not found", NULL)                                                   \
-    X(NONAME, "EAI_AGAIN", "name service does not answer", NULL)                                            \
-    X(FRAME, "EFRAME", "framing cannot carry this message", "it sent a message longer than max_message")    \
-    X(SELF, "ESELF", "connected to itself", NULL) /* RFC 9293, 3.5: simultaneous open */                    \
-    X(PEER, "EPEER", "the other side ended it", NULL)                                                       \
+ *   X(name, code, words, receive_words) */
+#define SW_ERRORS(X)                                                                                     \
+    X(OK, "OK", "no error", NULL)                                                                        \
+    X(SYSTEM, "ESYSTEM", "system error", NULL) /* a system call failed: sw_error.sys is the errno */     \
+    X(FULL, "EFULL", "queue full", "inbox full: poll first")                                             \
+    X(TOOBIG, "ETOOBIG", "message too large", NULL) /* for queue_limit, or for the length prefix */      \
+    X(CLOSED, "ECLOSED", "closed", NULL)            /* the script closed the client, or the loop ends */ \
+    X(FORKED, "EFORKED", "not usable after fork", NULL)                                                  \
+    X(NOTFOUND, "ENOTFOUND", "host name not found", NULL)                                                \
+    X(NONAME, "EAI_AGAIN", "name service does not answer", NULL)                                         \
+    X(FRAME, "EFRAME", "framing cannot carry this message", "it sent a message longer than max_message") \
+    X(SELF, "ESELF", "connected to itself", NULL) /* RFC 9293, 3.5: simultaneous open */                 \
+    X(PEER, "EPEER", "the other side ended it", NULL)                                                    \
     X(POLICY, "EPOLICY", "the host's policy does not allow it", NULL)
 
 enum sw_err {
-#define SW_ERR_ENUM(name, code, words, in) SW_##name,
+#define SW_ERR_ENUM(name, code, words, receive_words) SW_##name,
     SW_ERRORS(SW_ERR_ENUM)
 #undef SW_ERR_ENUM
 };
 
-/* Where it happened; the order is that of a connection's life. */
+/* What the client was doing when it failed, in the order of a connection's life. */
 #define SW_STAGES(X)                                                          \
     X(NONE, "none")                                                           \
     X(START, "start")     /* starting the loop thread, or keeping it alive */ \
@@ -42,7 +42,7 @@ enum sw_err {
     X(CONNECT, "connect") /* opening a socket, connecting it */               \
     X(SEND, "send")                                                           \
     X(RECEIVE, "receive")                                                     \
-    X(CLOSE, "close") /* our own end */
+    X(CLOSE, "close") /* the client ended the connection itself */
 
 enum sw_stage {
 #define SW_STAGE_ENUM(name, text) SW_STAGE_##name,
@@ -62,14 +62,14 @@ struct sw_error sw_error_make(enum sw_err err, enum sw_stage stage);
 /* Makes an error of an errno value. */
 struct sw_error sw_error_system(int sys, enum sw_stage stage);
 
-/* The short upper-case code that scripts compare: "ECONNREFUSED", "EFULL", ... An errno that has no name here
- * gives "ESYSTEM"; its number stands in the text. Static storage. */
+/* The upper-case code that scripts compare: "ECONNREFUSED", "EFULL", ... For an errno without a name in the table of
+ * base/error.c it is "ESYSTEM", and sw_error_text gives the number. Static storage. */
 const char *sw_error_code(const struct sw_error *error);
 
 /* The stage's name as the `disconnect` and `error` details show it: "connect", "receive", ... Static storage. */
 const char *sw_stage_name(enum sw_stage stage);
 
-/* Writes what happened in words ("connection refused"), at most size bytes with the final zero; returns buf. */
+/* Writes a description ("connection refused"), at most `size` bytes with the final zero. Returns buf. */
 const char *sw_error_text(const struct sw_error *error, char *buf, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
-/* How messages lie in the byte stream: the plain data that both directions of a connection are set up with.
- * The codec room gives it meaning; options carry it.
+/* The framing of a client: how message boundaries are marked in the byte stream, in both directions. It is plain data
+ * in the client's options; src/codec implements it.
  */
 #ifndef SW_BASE_FRAMING_H
 #define SW_BASE_FRAMING_H
@@ -28,15 +28,16 @@ enum { SW_DELIMITER_MAX = 32 };
 
 struct sw_framing {
     enum sw_framing_kind kind;
-    uint32_t size; /* delimiter: its length, 1..SW_DELIMITER_MAX; fixed: the message's, > 0; else 0 */
-    uint32_t max;  /* the longest message accepted from the peer, in bytes, framing not included */
+    uint32_t size; /* bytes; delimiter: its length, 1..SW_DELIMITER_MAX; fixed: a message's length, > 0; others: 0 */
+    uint32_t max;  /* bytes of the longest message accepted from the peer, without framing */
     unsigned char delimiter[SW_DELIMITER_MAX];
-    /* Delimiter: failure[k] is the length of the longest proper border of delimiter[0 .. k], so that a search
-     * can go on across any split of the input (Knuth, Morris, Pratt 1977). Filled by sw_framing_init. */
+    /* Delimiter: the failure function of Knuth, Morris and Pratt (1977). failure[k] is the length of the longest proper
+     * border of delimiter[0 .. k]. With it a search continues across any split of the input. sw_framing_init fills
+     * it. */
     unsigned char failure[SW_DELIMITER_MAX];
 };
 
-/* Bytes in front of a message that hold its length: 0, 1, 2 or 4. */
+/* Bytes of the length prefix: 0 (the framing has none), 1, 2 or 4. */
 static inline unsigned sw_framing_prefix(enum sw_framing_kind kind) {
 #define SW_FRAMING_PREFIX(kind, word, prefix) prefix,
     static const unsigned char prefixes[] = {SW_FRAMINGS(SW_FRAMING_PREFIX)};

@@ -1,6 +1,6 @@
-/* What a client was made with: checked by the host room, then never changed, so both threads read it without a lock.
- * Server and reconnect policy, which change, travel as commands. Clients that were made alike share theirs: a thousand
- * clients mostly are.
+/* The options of a client that never change. src/host checks them; then both threads read them without a lock. The
+ * server and the reconnect policy can change, so commands carry them. Clients with equal options share one struct,
+ * because a program with a thousand clients mostly makes them with the same options.
  */
 #ifndef SW_BASE_OPTIONS_H
 #define SW_BASE_OPTIONS_H
@@ -49,15 +49,15 @@ struct sw_keepalive {
 };
 
 struct sw_options {
-    atomic_int refs; /* of shared ones */
+    atomic_int refs;
     struct sw_framing framing;
     enum sw_retain retain;
     struct sw_keepalive keepalive;
     SW_OPTIONS(SW_OPTION_FIELD, SW_OPTION_NONE)
 };
 
-/* A reference to options equal to `wanted`: those that *last refers to, if they are; else new ones, to which *last
- * refers from then on. NULL: no memory. */
+/* Returns a reference to options equal to `wanted`: to *last, if those are equal; else to a new copy, to which *last
+ * then also refers. NULL: no memory. */
 struct sw_options *sw_options_share(struct sw_options **last, const struct sw_options *wanted);
 
 /* Takes NULL. */

@@ -1,4 +1,4 @@
-/* A stretch of bytes that another part owns: borrowed, never stored beyond the call that got it. */
+/* A range of bytes that the caller owns. The called function does not keep it after it returns. */
 #ifndef SW_BASE_SLICE_H
 #define SW_BASE_SLICE_H
 

@@ -1,4 +1,4 @@
-/* What a script may know of a client at any moment.
+/* The states of a client as scripts see them.
  *
  *                 connect()
  *      idle ------------------> resolving ----> connecting ----> connected
@@ -13,19 +13,19 @@
  *       +---------------------------+--------------------------------+
  *
  * From waiting, and from closing after a connect() to another server, the next attempt starts at resolving. close()
- * leads from everywhere to closed. The loop room's connection has an enum of its own (loop/next.h).
+ * leads from everywhere to closed. The connection in src/loop has states of its own (loop/next.h).
  */
 #ifndef SW_BASE_STATE_H
 #define SW_BASE_STATE_H
 
 #define SW_STATES(X)                                                                                 \
-    X(IDLE, "idle")             /* nothing is done until connect() */                                \
+    X(IDLE, "idle")             /* the client does nothing until connect() */                        \
     X(RESOLVING, "resolving")   /* the name is being looked up */                                    \
-    X(CONNECTING, "connecting") /* a socket is on its way */                                         \
+    X(CONNECTING, "connecting") /* a TCP connection is being made */                                 \
     X(CONNECTED, "connected")                                                                        \
-    X(WAITING, "waiting") /* for the next attempt */                                                 \
+    X(WAITING, "waiting") /* until the delay before the next attempt is over */                      \
     X(CLOSING, "closing") /* a connection is being flushed or drained before its socket is closed */ \
-    X(CLOSED, "closed")   /* for good */
+    X(CLOSED, "closed")   /* forever */
 
 enum sw_state {
 #define SW_STATE_ENUM(name, text) SW_STATE_##name,

@@ -6,7 +6,7 @@ struct sw_message sw_cursor_spread_message(const struct sw_cursor *cursor) {
     const struct sw_page *page = cursor->pages.head;
     size_t size = page->used - cursor->offset;
     for (page = page->next; page->ends == 0; page = page->next) size += page->used;
-    return (struct sw_message){.size = size + sw_page_end_at(page, 0), .loose = sw_page_loose_at(page, 0)};
+    return (struct sw_message){.size = size + sw_page_end_at(page, 0), .is_unframed = sw_page_is_unframed_at(page, 0)};
 }
 
 void sw_cursor_copy(const struct sw_cursor *cursor, size_t from, size_t size, void *to) {
@@ -37,7 +37,7 @@ static void leave_page(struct sw_cursor *cursor) {
 
 size_t sw_cursor_pass(struct sw_cursor *cursor) {
     size_t size = sw_cursor_message(cursor).size;
-    while (cursor->index == cursor->pages.head->ends) leave_page(cursor); /* it ends in a later one */
+    while (cursor->index == cursor->pages.head->ends) leave_page(cursor); /* the message ends in a later page */
     cursor->offset = sw_page_end_at(cursor->pages.head, cursor->index);
     cursor->index++;
     while (cursor->pages.head != NULL && cursor->index == cursor->pages.head->ends &&

@@ -4,44 +4,47 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-/* Blocks are multiples of GRAIN, of which malloc has WORD for itself: few sizes, which it can use again and again. */
-enum { GRAIN = 64, WORD = sizeof(size_t) };
+/* Small pages are allocated in multiples of BLOCK_UNIT bytes, less what malloc adds for its own header: with few
+ * different sizes, malloc can reuse freed blocks. */
+enum { BLOCK_UNIT = 64, MALLOC_HEADER = sizeof(size_t) };
 
-/* In bytes, what systems map memory by: 4 KiB on most, and never less. */
-enum { SMALLEST_PAGE_OF_MEMORY = 4096 };
+/* The page size of the system's memory in bytes: 4 KiB on most systems, never less. */
+enum { SMALLEST_SYSTEM_PAGE = 4096 };
 
 /* --- memory --- */
 
-/* AddressSanitizer sees where a block of malloc's ends, and that it was not freed; of mappings it knows nothing. */
-#if defined __SANITIZE_ADDRESS__ /* gcc's name for it */
-#define MAPS false
-#elif defined __has_feature /* clang's */
-#define MAPS (!__has_feature(address_sanitizer))
+/* AddressSanitizer checks blocks from malloc for overruns and leaks, but not mappings: with it, all pages come from
+ * malloc. */
+#if defined __SANITIZE_ADDRESS__ /* gcc */
+#define USES_MMAP false
+#elif defined __has_feature /* clang */
+#define USES_MMAP (!__has_feature(address_sanitizer))
 #else
-#define MAPS true
+#define USES_MMAP true
 #endif
 
 #ifndef MAP_ANONYMOUS
-#define MAP_ANONYMOUS MAP_ANON /* BSD's name for it */
+#define MAP_ANONYMOUS MAP_ANON /* BSD */
 #endif
 
-/* NULL: no memory. */
+/* NULL: no memory, or USES_MMAP is false. */
 static void *map(size_t size) {
-    void *memory = MAPS ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
+    void *memory =
+        USES_MMAP ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
     return memory != MAP_FAILED ? memory : NULL;
 }
 
-/* The process may have so many mappings already that the system cannot split one: then at least the memory goes back, if
- * not the addresses (munmap(2), ENOMEM). */
+/* munmap fails when it would have to split a mapping and the process has the maximum number of mappings (munmap(2),
+ * ENOMEM). Then the memory is returned, and only the addresses stay in use. */
 static void unmap(void *memory) {
     if (munmap(memory, SW_PAGE_MAX) != 0) madvise(memory, SW_PAGE_MAX, MADV_DONTNEED);
 }
 
 static void touch(unsigned char *memory, size_t size) {
-#ifdef MADV_POPULATE_WRITE /* one system call instead of a fault for each page of memory: Linux 5.14 */
+#ifdef MADV_POPULATE_WRITE /* Linux 5.14: one system call instead of one page fault for each 4 KiB */
     if (madvise(memory, size, MADV_POPULATE_WRITE) == 0) return;
 #endif
-    for (size_t at = 0; at < size; at += SMALLEST_PAGE_OF_MEMORY) ((volatile unsigned char *)memory)[at] = 0;
+    for (size_t at = 0; at < size; at += SMALLEST_SYSTEM_PAGE) ((volatile unsigned char *)memory)[at] = 0;
 }
 
 /* --- pages --- */
@@ -67,7 +70,8 @@ static struct sw_page *new_large(void) {
 
 struct sw_page *sw_page_new(size_t bytes) {
     if (bytes > SW_PAGE_SMALL_MAX) return new_large();
-    size_t allocation = (sizeof(struct sw_page) + bytes + 4 + WORD + GRAIN - 1) / GRAIN * GRAIN - WORD;
+    size_t allocation =
+        (sizeof(struct sw_page) + bytes + 4 + MALLOC_HEADER + BLOCK_UNIT - 1) / BLOCK_UNIT * BLOCK_UNIT - MALLOC_HEADER;
     return make_page(malloc(allocation), allocation, false);
 }
 
@@ -124,14 +128,14 @@ void sw_pages_join(struct sw_pages *chain, struct sw_pages *other) {
     other->head = other->tail = NULL;
 }
 
-/* Bytes and boundaries in the page. */
+/* Bytes that the messages and boundaries in the page take. */
 static size_t filled(const struct sw_page *page) { return page->used + 4 * (size_t)page->ends; }
 
-/* Copies the first `bytes` bytes and `ends` boundaries of the other page, for which there is room. */
+/* Copies the first `bytes` bytes and the first `ends` boundaries of `other` to the end of `page`; they must fit. */
 static void append_first(struct sw_page *page, const struct sw_page *other, uint32_t bytes, uint32_t ends) {
     uint32_t before = page->used;
     sw_page_put(page, other->data, bytes);
-    for (uint32_t i = 0; i < ends; i++) *sw_page_slot(page, page->ends++) = *sw_page_slot(other, i) + before;
+    for (uint32_t i = 0; i < ends; i++) *sw_page_boundary(page, page->ends++) = *sw_page_boundary(other, i) + before;
 }
 
 bool sw_page_absorb(struct sw_page *page, const struct sw_page *other) {
@@ -140,7 +144,7 @@ bool sw_page_absorb(struct sw_page *page, const struct sw_page *other) {
     return true;
 }
 
-/* How many of the other page's messages fit. */
+/* How many messages from the start of `other` fit into `page`. */
 static uint32_t count_fitting(const struct sw_page *page, const struct sw_page *other) {
     size_t room = page->size - filled(page);
     uint32_t low = 0, high = other->ends;
@@ -160,14 +164,15 @@ void sw_page_move_messages(struct sw_page *page, struct sw_page *other) {
     uint32_t moved = sw_page_end_at(other, count - 1);
     append_first(page, other, moved, count);
     memmove(other->data, other->data + moved, other->used - moved);
-    for (uint32_t i = count; i < other->ends; i++) *sw_page_slot(other, i - count) = *sw_page_slot(other, i) - moved;
+    for (uint32_t i = count; i < other->ends; i++)
+        *sw_page_boundary(other, i - count) = *sw_page_boundary(other, i) - moved;
     other->used -= moved;
     other->ends -= count;
 }
 
-bool sw_page_is_little(const struct sw_page *page) { return page->pin == 0 && filled(page) <= SW_PAGE_LITTLE; }
+bool sw_page_is_nearly_empty(const struct sw_page *page) { return page->pin == 0 && filled(page) <= SW_PAGE_LITTLE; }
 
-void sw_pages_gather(struct sw_pages *chain) {
+void sw_pages_compact(struct sw_pages *chain) {
     size_t size = 0;
     if (chain->head == chain->tail) return;
     for (const struct sw_page *page = chain->head; page != NULL; page = page->next) {
@@ -181,10 +186,10 @@ void sw_pages_gather(struct sw_pages *chain) {
     sw_pages_add(chain, one);
 }
 
-void sw_pages_join_merged(struct sw_pages *chain, struct sw_pages *other) {
+void sw_pages_join_compact(struct sw_pages *chain, struct sw_pages *other) {
     while (other->head != NULL) {
         struct sw_page *page = sw_pages_shift(other);
-        if (chain->tail != NULL && sw_page_is_little(page) && sw_page_absorb(chain->tail, page))
+        if (chain->tail != NULL && sw_page_is_nearly_empty(page) && sw_page_absorb(chain->tail, page))
             sw_page_free(page);
         else
             sw_pages_add(chain, page);
@@ -211,7 +216,7 @@ static struct sw_page *next_page(size_t expected, struct sw_pages *empty) {
     return sw_page_new(expected > SW_PAGE_SMALLEST ? expected : SW_PAGE_SMALLEST);
 }
 
-/* A page at the end that takes a byte and a boundary, and is made for what is expected. NULL: no memory. */
+/* The last page of the chain, if a byte and a boundary fit into it; else a new one at the end. NULL: no memory. */
 static struct sw_page *page_with_room(struct sw_pages *chain, size_t expected, struct sw_pages *empty) {
     struct sw_page *page = chain->tail;
     if (page != NULL && sw_page_room(page) > 0) return page;
@@ -220,7 +225,7 @@ static struct sw_page *page_with_room(struct sw_pages *chain, size_t expected, s
     return page;
 }
 
-bool sw_pages_append(struct sw_pages *chain, const void *bytes, size_t size, const struct sw_source *source) {
+bool sw_pages_append(struct sw_pages *chain, const void *bytes, size_t size, const struct sw_page_source *source) {
     const unsigned char *from = bytes;
     size_t expected = source->expected;
     while (size > 0) {
@@ -235,23 +240,23 @@ bool sw_pages_append(struct sw_pages *chain, const void *bytes, size_t size, con
     return true;
 }
 
-bool sw_pages_end(struct sw_pages *chain, const struct sw_source *source, uint32_t flags) {
+bool sw_pages_end_message(struct sw_pages *chain, const struct sw_page_source *source, uint32_t flags) {
     struct sw_page *page = chain->tail;
     if (page == NULL || !sw_page_can_end(page)) page = page_with_room(chain, source->expected, source->empty);
     if (page == NULL) return false;
-    sw_page_end(page, flags);
+    sw_page_end_message(page, flags);
     return true;
 }
 
 static bool copy_guarded(struct sw_page *to, const unsigned char *bytes, size_t size,
                          const struct sw_pin_guard *guard) {
-    if (guard != NULL && !guard->hold(guard->of)) return false;
+    if (guard != NULL && !guard->hold(guard->argument)) return false;
     sw_page_put(to, bytes, size);
-    if (guard != NULL) guard->release(guard->of);
+    if (guard != NULL) guard->release(guard->argument);
     return true;
 }
 
-/* Pinned bytes have no boundaries, and may need more than the largest page. */
+/* There may be more pinned bytes than fit into one page. A page of pinned bytes has no boundaries. */
 static bool copy_pinned(const unsigned char *bytes, size_t size, const struct sw_pin_guard *guard,
                         struct sw_pages *copy) {
     while (size > 0) {
@@ -266,13 +271,13 @@ static bool copy_pinned(const unsigned char *bytes, size_t size, const struct sw
     return true;
 }
 
-/* What lies behind offset and index, at the end of the copy: in one page, with the boundaries. */
+/* Adds one page to the copy: the bytes from `offset` on and the boundaries from `index` on. */
 static bool copy_own(const struct sw_page *page, uint32_t offset, uint32_t index, struct sw_pages *copy) {
     size_t size = page->used - offset;
     struct sw_page *to = sw_page_new(size + 4 * (size_t)(page->ends - index));
     if (to == NULL) return false;
     sw_page_put(to, page->bytes + offset, size);
-    for (; index < page->ends; index++) *sw_page_slot(to, to->ends++) = *sw_page_slot(page, index) - offset;
+    for (; index < page->ends; index++) *sw_page_boundary(to, to->ends++) = *sw_page_boundary(page, index) - offset;
     sw_pages_add(copy, to);
     return true;
 }

@@ -13,7 +13,7 @@ unsigned sw_pool_room(size_t limit, size_t used) {
 struct sw_page *sw_pool_get(struct sw_pool *pool) {
     if (pool->count == 0) return NULL;
     pool->count--;
-    if (pool->least > pool->count) pool->least = pool->count;
+    if (pool->lowest_count > pool->count) pool->lowest_count = pool->count;
     return sw_pages_shift(&pool->free);
 }
 
@@ -24,7 +24,7 @@ void sw_pool_put(struct sw_pool *pool, struct sw_pages *pages, unsigned most) {
     }
 }
 
-struct sw_pages sw_pool_cut(struct sw_pool *pool, unsigned most, size_t count) {
+struct sw_pages sw_pool_shrink(struct sw_pool *pool, unsigned most, size_t count) {
     struct sw_pages excess = {NULL, NULL};
     for (; pool->count > most && count > 0; count--) sw_pages_add(&excess, sw_pool_get(pool));
     return excess;
@@ -32,8 +32,9 @@ struct sw_pages sw_pool_cut(struct sw_pool *pool, unsigned most, size_t count) {
 
 struct sw_pages sw_pool_trim(struct sw_pool *pool) {
     struct sw_pages unneeded = {NULL, NULL};
-    for (; pool->least > 0; pool->least--, pool->count--) sw_pages_add(&unneeded, sw_pages_shift(&pool->free));
-    pool->least = pool->count;
+    for (; pool->lowest_count > 0; pool->lowest_count--, pool->count--)
+        sw_pages_add(&unneeded, sw_pages_shift(&pool->free));
+    pool->lowest_count = pool->count;
     return unneeded;
 }
 

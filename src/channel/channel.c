@@ -34,6 +34,7 @@ void sw_channel_unref(struct sw_channel *channel) {
     sw_commands_free(channel->commands);
     sw_engine_free_pages(channel->engine, &channel->out.pages);
     sw_pages_free(&channel->pool.free);
+    while (channel->once != NULL) sw_once_drop(&channel->once);
     sw_inbox_drop(&channel->in);
     sw_greeting_unref(channel->greeting);
     sw_pages_free(&channel->copy.pages);

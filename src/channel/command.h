@@ -1,10 +1,11 @@
-/* What the host tells the loop about one client, apart from messages to send: commands, which are plain data.
+/* Commands from the host to the loop about one client: everything it posts except messages. They are plain data.
  *
- * There are two kinds. Of some each one counts, and so does their order: these form a list, made by the host thread,
- * taken and freed by the loop thread. Each carries its number, which comes back with the states that the loop posts, so
- * that a state from before the command is never mistaken for its outcome. Of others only the newest value matters: each
- * of these has a slot in the channel. To post it overwrites the value, so it needs no memory and cannot fail, however
- * often it is done before the loop looks.
+ * Some commands matter one by one and in order: they are in a list. The host thread makes them, the loop thread takes
+ * and frees them. Each has a number. When the loop posts a state, it also gives the number of the newest command that
+ * it has taken. So a state from before a command is never mistaken for the command's result.
+ *
+ * For other commands only the newest value matters: each has a slot in the channel. To post one overwrites the value,
+ * so it needs no memory and cannot fail.
  */
 #ifndef SW_CHANNEL_COMMAND_H
 #define SW_CHANNEL_COMMAND_H
@@ -18,56 +19,58 @@
 /* --- in a list --- */
 
 enum sw_verb {
-    SW_CONNECT,    /* to `server`, now, and again by `policy` */
-    SW_SERVER,     /* the next attempt goes to `server` */
-    SW_DISCONNECT, /* flush up to `fence` for at most `linger` seconds, end the connection, stay idle */
-    SW_CLOSE,      /* the same, then nothing ever again */
+    SW_CONNECT,    /* connect to `server` now; reconnect by `policy` */
+    SW_SERVER,     /* use `server` for the next attempt */
+    SW_SHUT_DOWN,  /* send messages up to `fence`, then our FIN; receiving goes on */
+    SW_DISCONNECT, /* flush messages up to `fence` for at most `linger` seconds, end the connection, stay idle */
+    SW_CLOSE,      /* the same, but forever; no command follows */
 };
 
 struct sw_command {
     struct sw_command *next;
     enum sw_verb verb;
-    bool embedded;            /* lives in its channel: not to be freed */
-    uint64_t number;          /* counts the client's commands, from 1 */
-    uint64_t fence;           /* last id accepted before the command */
+    bool embedded;            /* it is the channel's close_command, which must not be freed */
+    uint64_t number;          /* the client's commands are numbered from 1 */
+    uint64_t fence;           /* last message id accepted before the command */
     struct sw_server *server; /* connect, server: one reference */
     union {
-        struct sw_reconnect policy; /* connect: the one of that moment */
-        double linger;              /* disconnect, close */
+        struct sw_reconnect policy; /* connect: the policy when connect was called */
+        double linger;              /* disconnect, close: seconds */
     };
 };
 
-/* Frees a list, embedded ones excepted. */
+/* Frees the commands of a list, except embedded ones. */
 void sw_commands_free(struct sw_command *command);
 
 /* --- in slots --- */
 
 enum sw_slot {
-    SW_SLOT_CONFIRMED = 1, /* messages need no replay any more */
-    SW_SLOT_CREDIT = 2,    /* the inbox may have room again */
-    SW_SLOT_INTEREST = 4,  /* messages are wanted from now on, or are not */
-    SW_SLOT_RECONNECT = 8, /* another reconnect policy */
+    SW_SLOT_CONFIRMED = 1, /* the script confirmed messages */
+    SW_SLOT_CREDIT = 2,    /* the inbox has room again */
+    SW_SLOT_INTEREST = 4,  /* sw_interest.messages changed */
+    SW_SLOT_RECONNECT = 8, /* the reconnect policy changed */
     SW_SLOT_COPY = 16,     /* the host wants a copy of all unfinished messages */
-    SW_SLOT_PAGES = 32,    /* the host wants empty pages to fill */
+    SW_SLOT_PAGES = 32,    /* the host wants prefaulted pages */
+    SW_SLOT_ONCE = 64,     /* there are messages of send_once */
 };
 
-/* What the script listens to. */
+/* What the script wants to be told. */
 struct sw_interest {
-    bool messages; /* false: they are thrown away */
-    bool log, acked;
+    bool messages;   /* false: received messages are dropped */
+    bool log, acked; /* a handler for these events is set; without it the loop makes no such reports */
 };
 
-/* The values are the newest ones whether they were posted or not. */
+/* The values are always the newest ones, whether their bit in `posted` is set or not. */
 struct sw_slots {
-    unsigned posted; /* bits of enum sw_slot: posted since the loop took them last */
-    bool has_credit; /* credit: the inbox has room for what reading brings ... */
-    bool can_report; /* ... and for what dialling does */
+    unsigned posted; /* bits of enum sw_slot: posted since the loop last took them */
+    bool has_credit; /* credit: the loop may read */
+    bool can_report; /* credit: the loop may start attempts: the inbox has room for their reports */
     struct sw_interest interest;
-    unsigned pages;     /* how many to prefault for the host */
+    unsigned pages;     /* how many pages to prefault for the host */
     uint64_t confirmed; /* newest id that the script confirmed */
     struct sw_reconnect reconnect;
-    uint64_t reconnect_after; /* number of the newest command when it was posted: it applies after that one, and before
-                                 the next */
+    uint64_t reconnect_after; /* number of the newest command when `reconnect` was posted: the policy applies after that
+                                 command and before the next one */
 };
 
 #endif

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "channel/thread.h"
 
-/* --- life --- */
+/* --- making and freeing --- */
 
 struct sw_engine *sw_engine_new(void *(*thread_main)(void *engine)) {
     struct sw_engine *engine = calloc(1, sizeof *engine);
@@ -38,8 +38,8 @@ void sw_engine_unref(struct sw_engine *engine) {
     free(engine);
 }
 
-static void lock(struct sw_engine *engine) { sw_lock_take(&engine->lock); }
-static void unlock(struct sw_engine *engine) { sw_lock_drop(&engine->lock); }
+static void lock(struct sw_engine *engine) { sw_lock_acquire(&engine->lock); }
+static void unlock(struct sw_engine *engine) { sw_lock_release(&engine->lock); }
 
 /* --- host thread: starting and stopping --- */
 
@@ -50,23 +50,23 @@ static int open_wakers(struct sw_engine *engine) {
     return failed;
 }
 
-bool sw_engine_alive(struct sw_engine *engine) {
+bool sw_engine_is_alive(struct sw_engine *engine) {
     lock(engine);
     bool is = engine->alive;
     unlock(engine);
     return is;
 }
 
-static void revive(struct sw_engine *engine) {
-    lock(engine); /* helpers of an earlier loop may still post */
+static void mark_alive(struct sw_engine *engine) {
+    lock(engine); /* helper threads of an earlier loop may still post */
     engine->alive = true;
     engine->stopping = engine->aborting = false;
     unlock(engine);
 }
 
-/* The thread that was to take what is posted did not start. Helpers of an earlier loop may have posted something in the
- * meantime; the host has not. */
-static void die(struct sw_engine *engine) {
+/* The loop thread could not be started. Since mark_alive, helper threads of an earlier loop may have posted something,
+ * but the host has not. */
+static void undo_alive(struct sw_engine *engine) {
     lock(engine);
     engine->alive = false;
     struct sw_post *post = engine->posts;
@@ -79,7 +79,7 @@ static void die(struct sw_engine *engine) {
     }
 }
 
-/* A stop that ran out of time left the thread to end by itself: nothing new may be given to it. */
+/* True: a stop has timed out, and the loop thread is still ending. It cannot be used again. */
 static bool is_stopping(struct sw_engine *engine) {
     lock(engine);
     bool is = engine->alive && engine->stopping;
@@ -91,19 +91,20 @@ struct sw_error sw_engine_start(struct sw_engine *engine) {
     SW_ON_HOST_THREAD();
     if (engine->running) {
         if (is_stopping(engine)) return sw_error_make(SW_CLOSED, SW_STAGE_START);
-        if (sw_engine_alive(engine)) return sw_error_make(SW_OK, SW_STAGE_START);
+        if (sw_engine_is_alive(engine)) return sw_error_make(SW_OK, SW_STAGE_START);
         pthread_join(engine->thread, NULL);
         engine->running = false;
     }
     int failed = sw_fork_watch();
-    if (engine->generation != sw_fork_generation()) sw_engine_abandon(engine); /* these are the parent's */
+    if (engine->generation != sw_fork_generation())
+        sw_engine_abandon(engine); /* the descriptors are shared with the parent */
     if (failed == 0) failed = open_wakers(engine);
     if (failed != 0) return sw_error_system(failed, SW_STAGE_START);
     engine->generation = sw_fork_generation();
-    revive(engine);
+    mark_alive(engine);
     failed = sw_thread_spawn(&engine->thread, false, engine->thread_main, sw_engine_ref(engine));
     if (failed != 0) {
-        die(engine);
+        undo_alive(engine);
         sw_engine_unref(engine);
         return sw_error_system(failed, SW_STAGE_START);
     }
@@ -120,9 +121,9 @@ static void request_end(struct sw_engine *engine, bool now) {
     if (signal) sw_waker_signal(&engine->loop_waker);
 }
 
-static void nap(void) {
-    const struct timespec moment = {.tv_nsec = 1000000};
-    nanosleep(&moment, NULL);
+static void sleep_one_millisecond(void) {
+    const struct timespec millisecond = {.tv_nsec = 1000000};
+    nanosleep(&millisecond, NULL);
 }
 
 bool sw_engine_stop(struct sw_engine *engine, bool now, double deadline) {
@@ -130,26 +131,27 @@ bool sw_engine_stop(struct sw_engine *engine, bool now, double deadline) {
     if (!engine->running) return true;
     sw_engine_set_waiting(engine, true);
     request_end(engine, now);
-    /* A signal does not end this wait: the deadline does. */
-    for (int failed = 0; sw_engine_alive(engine) && failed != ETIMEDOUT;) {
+    /* Signals do not end this wait. */
+    for (int failed = 0; sw_engine_is_alive(engine) && failed != ETIMEDOUT;) {
         failed = sw_engine_sleep(engine, deadline);
-        if (failed != 0 && failed != ETIMEDOUT && failed != EINTR) nap(); /* poll(2) cannot wait: see poll(2), EINVAL */
+        /* poll(2) fails at once with EINVAL if the process may open no descriptors (RLIMIT_NOFILE). */
+        if (failed != 0 && failed != ETIMEDOUT && failed != EINTR) sleep_one_millisecond();
     }
     sw_engine_set_waiting(engine, false);
-    if (sw_engine_alive(engine)) return false;
+    if (sw_engine_is_alive(engine)) return false;
     pthread_join(engine->thread, NULL);
     engine->running = false;
     return true;
 }
 
-static void end_pins(struct sw_engine *engine) {
+static void mark_pins_gone(struct sw_engine *engine) {
     pthread_mutex_lock(&engine->pin_lock);
     engine->pins_gone = true;
     pthread_mutex_unlock(&engine->pin_lock);
 }
 
-void sw_engine_leave(struct sw_engine *engine) {
-    end_pins(engine);
+void sw_engine_detach(struct sw_engine *engine) {
+    mark_pins_gone(engine);
     if (engine->running) pthread_detach(engine->thread);
     sw_engine_unref(engine);
 }
@@ -163,7 +165,7 @@ void sw_engine_abandon(struct sw_engine *engine) {
     sw_waker_close(&engine->host_waker);
 }
 
-/* --- host thread: lists and sleep --- */
+/* --- host thread: lists and sleeping --- */
 
 bool sw_engine_post_down(struct sw_engine *engine, struct sw_link *link) {
     lock(engine);
@@ -205,7 +207,7 @@ struct sw_pages sw_engine_take_completions(struct sw_engine *engine) {
     return completions;
 }
 
-/* A descriptor that is still readable must be cleared first: sw_engine_sleep does that, where there is time for it. */
+/* If the waker's descriptor is still readable, `sleeping` stays false: sw_engine_sleep first clears the descriptor. */
 void sw_engine_set_waiting(struct sw_engine *engine, bool waiting) {
     lock(engine);
     engine->host_waker.sleeping = waiting && !engine->host_waker.pending;
@@ -219,7 +221,7 @@ static bool is_about_to_sleep(struct sw_engine *engine) {
     return is;
 }
 
-/* From here on the loop wakes the host. */
+/* Clears the descriptor if need be. From here on the loop wakes the host. */
 static void prepare_sleep(struct sw_engine *engine) {
     struct sw_waker *waker = &engine->host_waker;
     lock(engine);
@@ -232,7 +234,7 @@ static void prepare_sleep(struct sw_engine *engine) {
     unlock(engine);
 }
 
-/* is_readable: the host found its descriptor so. */
+/* is_readable: poll(2) reported that the descriptor is readable. */
 static void end_sleep(struct sw_engine *engine, bool is_readable) {
     struct sw_waker *waker = &engine->host_waker;
     lock(engine);
@@ -241,7 +243,7 @@ static void end_sleep(struct sw_engine *engine, bool is_readable) {
     unlock(engine);
 }
 
-/* For poll(2). Less than 0: without end; 0: the deadline has passed. */
+/* The time-out for poll(2). Less than 0: none; 0: the deadline has passed. */
 static int milliseconds_until(double deadline) {
     if (deadline < 0) return -1;
     double left = deadline - sw_clock();
@@ -259,12 +261,12 @@ int sw_engine_sleep(struct sw_engine *engine, double deadline) {
     struct pollfd fd = {.fd = engine->host_waker.read_fd, .events = POLLIN};
     int ready = poll(&fd, 1, milliseconds), failed = ready < 0 ? errno : 0;
     end_sleep(engine, ready > 0);
-    return failed; /* 0 after a time-out, too: the caller looks again and then finds the deadline passed */
+    return failed; /* 0 also after a time-out: the caller's next call then returns ETIMEDOUT */
 }
 
 /* --- loop thread --- */
 
-/* With the lock held. True: there was something. */
+/* With the lock held: takes channels and posts. False: there were none. */
 static bool take(struct sw_engine *engine, struct sw_work *work) {
     work->channels = sw_list_take(&engine->down);
     work->posts = engine->posts;
@@ -342,7 +344,8 @@ void sw_engine_free_pages(struct sw_engine *engine, struct sw_pages *pages) {
 
 /* --- helper threads --- */
 
-/* No fork happens meanwhile: after a stop the engine is the child's too, and a helper may still come to its lock. */
+/* No fork happens meanwhile: after a stop the child uses the engine too, and a helper thread must not hold its lock at
+ * the fork. */
 bool sw_engine_post(struct sw_engine *engine, struct sw_post *post) {
     sw_fork_hold();
     lock(engine);

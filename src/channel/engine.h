@@ -1,13 +1,14 @@
-/* One Lua state's engine: where its host thread and its loop thread meet.
+/* The engine of one Lua state: what its host thread and its loop thread share beside the channels.
  *
- * Two lists cross here: down go the channels on which the host has posted something for the loop, up go those on which
- * the loop has posted something for the host. The engine sees their links only, so that channels may use the engine and
- * not the other way round. Beside the lists, pages of bytes that the host had pinned come back, and helper threads post
- * what they have done to the loop. Each thread is woken only when it sleeps (channel/waker.h). The engine is counted: by
- * the Lua state, by each channel, by the loop thread and by each helper, so the last one frees it.
+ * The engine has two lists of channels. The list `down` has the channels in which the host has posted something for the
+ * loop; the list `up` has those in which the loop has posted something for the host. The engine knows only the
+ * channels' links, because channels depend on the engine and not the reverse. The engine also takes back pages of
+ * pinned strings for the host, and what helper threads post to the loop. A thread is woken only if it sleeps
+ * (channel/waker.h). The engine is reference-counted: the Lua state, each channel, the loop thread and each helper
+ * thread have a reference.
  *
- * The loop thread starts at the first connect. It ends when the host asks (stop), when its own system calls fail, and
- * is then started anew by the next connect. What it runs is a function pointer, so that neither room needs the other.
+ * The loop thread starts at the first connect. It ends when the host stops it or when its own system calls fail; the
+ * next connect starts it again. Its main function is a pointer, so that this folder does not depend on src/loop.
  */
 #ifndef SW_CHANNEL_ENGINE_H
 #define SW_CHANNEL_ENGINE_H
@@ -23,43 +24,43 @@
 #include "channel/lock.h"
 #include "channel/waker.h"
 
-/* The head of whatever a helper thread hands to the loop, which owns it from then on. */
+/* The first field of a struct that a helper thread posts to the loop, which then owns it. */
 struct sw_post {
     struct sw_post *next;
-    void (*handle)(struct sw_post *post); /* on the loop thread: does what the post is for, and frees it */
-    void (*drop)(struct sw_post *post);   /* on the host thread, where no loop will run: only frees it */
+    void (*handle)(struct sw_post *post); /* on the loop thread: handles the post and frees it */
+    void (*drop)(struct sw_post *post);   /* on the host thread, if no loop runs: only frees it */
 };
 
 struct sw_engine {
     atomic_int refs;
-    void *(*thread_main)(void *engine); /* the loop room's; set once by sidewire.c */
+    void *(*thread_main)(void *engine); /* main function of the loop thread, sw_loop_main; never changes */
 
     /* Host thread only. */
     pthread_t thread;
-    bool running;        /* thread is to be joined */
-    unsigned generation; /* sw_fork_generation() at the last start */
+    bool running;        /* the thread was started and not yet joined */
+    unsigned generation; /* sw_fork_generation() when the thread was last started */
 
-    /* The descriptors are set by start, and constant while the thread runs. */
+    /* sw_engine_start opens their descriptors, which do not change while the thread runs. */
     struct sw_waker loop_waker, host_waker;
 
-    struct sw_lock lock;         /* guards what follows, and the wakers' flags; never held together with a channel's */
-    struct sw_list down;         /* host adds, loop takes: channels */
-    struct sw_list up;           /* loop adds, host takes: channels */
-    struct sw_post *posts;       /* helpers add, loop takes */
-    struct sw_pages completions; /* pinned bytes that are done with: any thread adds, host takes */
-    bool alive;    /* the loop thread takes what is posted: set by start, cleared by the loop's last look */
-    bool stopping; /* host: end as soon as no client is open */
-    bool aborting; /* host: end now */
+    struct sw_lock lock;   /* guards the fields up to aborting, and the wakers' flags; never held with a channel's */
+    struct sw_list down;   /* host adds, loop takes: channels */
+    struct sw_list up;     /* loop adds, host takes: channels */
+    struct sw_post *posts; /* helper threads add, loop takes */
+    struct sw_pages
+        completions; /* pages of pinned strings that the loop no longer reads: any thread adds, host takes */
+    bool alive;      /* the loop takes what is posted: sw_engine_start sets, sw_engine_take_last_work clears */
+    bool stopping;   /* host sets: the loop ends as soon as no client is open */
+    bool aborting;   /* host sets: the loop ends at once */
 
-    /* What the host pins lies in its Lua state, and may be read by the loop while it holds this lock: for as long as a
-     * sendmsg takes, so the lock is none of those above. */
+    /* Pinned strings belong to the Lua state. The loop holds this lock while a sendmsg reads them. That takes too long
+     * for a struct sw_lock. */
     pthread_mutex_t pin_lock;
-    bool pins_gone; /* host: the bytes are gone */
+    bool pins_gone; /* under pin_lock, host sets: the Lua state ends and frees the strings */
 
-    /* Set whenever something is added to up or completions, cleared when that is taken: a host that finds nothing needs no
-     * lock. */
+    /* True: `up` or `completions` has something for the host, which needs the lock only then. */
     atomic_bool arrived;
-    atomic_size_t open; /* channels whose client is not closed, or has a socket still */
+    atomic_size_t open; /* number of channels that are not gone */
 };
 
 /* A new engine with one reference, or NULL: no memory. */
@@ -67,41 +68,42 @@ struct sw_engine *sw_engine_new(void *(*thread_main)(void *engine));
 struct sw_engine *sw_engine_ref(struct sw_engine *engine);
 void sw_engine_unref(struct sw_engine *engine);
 
-/* How many channels there are whose client is not closed, or has a socket still. */
+/* The number of channels whose client is not closed, or still has a socket. */
 static inline size_t sw_engine_count_open(const struct sw_engine *engine) {
     return atomic_load_explicit(&engine->open, memory_order_relaxed);
 }
 
 /* --- host thread --- */
 
-/* Starts the loop thread unless it runs. The error says what the system refused. */
+/* Starts the loop thread unless it runs. SW_CLOSED: a stop has timed out, and the old thread still runs; else
+ * SW_SYSTEM. */
 struct sw_error sw_engine_start(struct sw_engine *engine);
 
-/* Asks the loop to end (now, or when the last client is closed), waits until it has or `deadline` (sw_clock) has
- * passed; joins it. False: it did not end in time and was left to end by itself, which is safe, because it holds a
+/* Asks the loop to end: at once if `now`, else when all clients are closed. Waits until `deadline` (sw_clock), and
+ * joins the thread. False: the deadline has passed; the thread ends later, which is safe, because it has a
  * reference. */
 bool sw_engine_stop(struct sw_engine *engine, bool now, double deadline);
 
-/* The Lua state's reference goes, and what it has pinned. A thread that did not end in time is detached: it has a
- * reference of its own, and reads nothing that was pinned from then on. */
-void sw_engine_leave(struct sw_engine *engine);
+/* Drops the Lua state's reference and revokes its pinned strings. A thread that did not end in time is detached: it has
+ * its own reference, and no longer reads pinned strings. */
+void sw_engine_detach(struct sw_engine *engine);
 
-/* True in the child of a fork that happened after the loop thread was started. */
+/* True in a forked child if the parent had started the loop thread before the fork. */
 bool sw_engine_forked(const struct sw_engine *engine);
 
 /* In such a child: closes the descriptors and touches nothing else. */
 void sw_engine_abandon(struct sw_engine *engine);
 
-/* True while there is a loop that takes what is posted. */
-bool sw_engine_alive(struct sw_engine *engine);
+/* True while the loop takes what is posted. */
+bool sw_engine_is_alive(struct sw_engine *engine);
 
-/* Puts the link, which stands in no list, on the list for the loop, and wakes the loop if it sleeps. False: there is no
- * loop to take it, and it is not on the list. */
+/* Puts the link into the list for the loop, and wakes the loop if it sleeps. The link must not be in a list. False:
+ * there is no loop, so the link was not put there. */
 bool sw_engine_post_down(struct sw_engine *engine, struct sw_link *link);
 
 struct sw_arrivals {
-    struct sw_link *channels;    /* what was posted up, in that order */
-    struct sw_pages completions; /* of pinned bytes that are done with: to be freed */
+    struct sw_link *channels;    /* in the order in which they were posted */
+    struct sw_pages completions; /* pages of pinned strings, to be freed */
 };
 
 /* May there be arrivals? Takes no lock. */
@@ -110,50 +112,55 @@ bool sw_engine_has_arrivals(const struct sw_engine *engine);
 /* Takes what there is for the host. */
 struct sw_arrivals sw_engine_take_arrivals(struct sw_engine *engine);
 
-/* Takes only the pages of pinned bytes. */
+/* Takes only the pages of pinned strings. */
 struct sw_pages sw_engine_take_completions(struct sw_engine *engine);
 
-/* A host that is going to sleep says so, then looks once more at what it waits for, then sleeps. */
+/* A host that wants to sleep first sets this, then checks again what it waits for, and only then sleeps. Without this
+ * order, it could miss a wake-up. */
 void sw_engine_set_waiting(struct sw_engine *engine, bool waiting);
 
-/* Sleeps until the loop wakes the host or the deadline (sw_clock, < 0: none) passes. 0, ETIMEDOUT, EINTR or why poll(2)
- * failed. After 0 the host looks again, and sleeps again if there is nothing: 0 may also mean that this did not sleep, but
- * only cleared the descriptor after an earlier wake-up. */
+/* Sleeps until the loop wakes the host or the deadline (sw_clock, < 0: none) passes. Returns 0, ETIMEDOUT, EINTR or
+ * another errno of poll(2). 0 does not mean that something has come: this may only have cleared the descriptor after an
+ * earlier wake-up. So after 0 the host checks what it waits for, and sleeps again if need be. */
 int sw_engine_sleep(struct sw_engine *engine, double deadline);
 
 /* --- loop thread --- */
 
 struct sw_work {
-    struct sw_link *channels; /* what was posted down, in that order */
+    struct sw_link *channels; /* in the order in which they were posted */
     struct sw_post *posts;
     bool stopping, aborting;
 };
 
-/* Takes what there is. When there is nothing, and the loop does not stay awake, notes that it sleeps: from then on it
- * is woken. A loop whose descriptor is readable stays awake until it has cleared that. True: there was something. */
+/* Takes everything that was posted for the loop. False: there was nothing; unless stays_awake, the loop then counts as
+ * sleeping, and is woken by the next post. If its descriptor is readable, the loop must stay awake until it has cleared
+ * it. */
 bool sw_engine_take_work(struct sw_engine *engine, struct sw_work *work, bool stays_awake);
 
-/* Takes what there is; when there is nothing, ends the loop's life: nothing will be taken from now on. */
+/* Takes everything that was posted for the loop. False: there was nothing, and `alive` is now false: the loop takes
+ * nothing more. */
 bool sw_engine_take_last_work(struct sw_engine *engine, struct sw_work *work);
 
-/* The loop's sleep has ended: no need to wake it. */
+/* Notes that the loop's sleep has ended, so that other threads do not signal it. */
 void sw_engine_note_awake(struct sw_engine *engine);
 
-/* Puts the link, if not NULL, on the list for the host; wakes the host if it sleeps. The link stands in no list. */
+/* Puts the link into the list for the host, unless it is NULL, and wakes the host if it sleeps. The link must not be in
+ * a list. */
 void sw_engine_post_up(struct sw_engine *engine, struct sw_link *link);
 
-/* Between these two, pinned bytes can be read. False: they are gone, for the Lua state closes; the loop ends soon. */
+/* Between these two calls the loop may read pinned strings. False: it may not, because the Lua state has ended; the
+ * loop ends soon. */
 bool sw_engine_hold_pins(struct sw_engine *engine);
 void sw_engine_release_pins(struct sw_engine *engine);
 
 /* --- any thread --- */
 
-/* Frees the pages; those of pinned bytes go to the host first. */
+/* Frees the pages. Those of pinned strings go to the host, which ends the pins and then frees them. */
 void sw_engine_free_pages(struct sw_engine *engine, struct sw_pages *pages);
 
 /* --- helper threads --- */
 
-/* Hands a post to the loop. False: there is no loop any more, the caller keeps it. */
+/* Posts to the loop. False: there is no loop any more, and the caller keeps the post. */
 bool sw_engine_post(struct sw_engine *engine, struct sw_post *post);
 
 #endif

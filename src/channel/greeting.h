@@ -1,7 +1,7 @@
-/* What a client says first on every new connection, framed and ready for the wire: logins, subscriptions.
+/* The greeting: messages that a client sends first on every new connection, such as a login or subscriptions.
  *
- * Made by the host thread, never changed, counted: by the channel, and by the connection that is sending it, so that
- * the script may set another meanwhile.
+ * The host thread encodes it with its framing. It never changes and is reference-counted: the channel and the
+ * connection that sends it have references, so the script can set another one at any time.
  */
 #ifndef SW_CHANNEL_GREETING_H
 #define SW_CHANNEL_GREETING_H
@@ -15,7 +15,7 @@ struct sw_greeting {
     unsigned char bytes[];
 };
 
-/* One of `size` bytes, to be filled, with one reference; NULL: no memory. */
+/* A greeting with one reference and `size` bytes, which the caller fills. NULL: no memory. */
 struct sw_greeting *sw_greeting_new(size_t size);
 
 /* Both take NULL. */

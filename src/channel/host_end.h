@@ -1,7 +1,8 @@
-/* The host thread's end of a channel: what a client does with it.
+/* The functions of a channel for the host thread.
  *
- * No function waits for the loop: each takes the channel's lock for a moment and, if the loop is to look at the channel,
- * hands it to the engine after that. Where no loop looks after the channel, what is posted stays for the next one.
+ * No function waits for the loop. Each holds the channel's lock for a moment; if it has posted something, it then puts
+ * the channel into the engine's list for the loop. If no loop handles the channel, what was posted stays there for the
+ * next loop.
  */
 #ifndef SW_CHANNEL_HOST_END_H
 #define SW_CHANNEL_HOST_END_H
@@ -16,87 +17,94 @@
 
 /* --- messages --- */
 
-/* A message on its way out. */
+/* A message to be sent. */
 struct sw_outgoing {
-    const struct sw_slice *pieces; /* which form it */
-    size_t count;
-    uint32_t flags; /* 0 or SW_END_LOOSE */
-    const struct sw_slice
-        *pinned; /* one of the pieces, whose bytes stay where they are until they are given back: not to
-                                    be copied; at most SW_PIN_MAX bytes. NULL: none */
-    int pin;     /* the number that its owner knows it by: not 0 */
+    const struct sw_slice *pieces; /* together the message, with its framing */
+    size_t count;                  /* of pieces */
+    uint32_t flags;                /* 0 or SW_END_UNFRAMED */
+    /* One of the pieces, at most SW_PIN_MAX bytes, which is not copied: its bytes stay unchanged until its page comes
+     * back by sw_engine_take_arrivals. NULL: all pieces are copied. */
+    const struct sw_slice *pinned;
+    int pin; /* number of the pinned string in the table of host/pin.h; 0: no piece is pinned */
 };
 
-/* Puts it into the outbox: all or nothing. If it was accepted, what is pinned comes back by sw_engine_take_arrivals.
- * SW_FULL, SW_TOOBIG, SW_CLOSED, or SW_SYSTEM for no memory. */
+/* Puts the whole message into the outbox and sets *id, or does nothing and returns SW_FULL, SW_TOOBIG, SW_CLOSED, or
+ * SW_SYSTEM (no memory). */
 enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing *message, uint64_t *id);
+
+/* Gives the loop a message for connection number `connection` only, and takes it. SW_CLOSED: that has ended, or is to end;
+ * SW_FULL, SW_TOOBIG: as sw_channel_send. It is freed then. */
+enum sw_err sw_channel_post_once(struct sw_channel *channel, struct sw_once *once, uint32_t connection);
 
 /* --- commands --- */
 
-/* A command of that verb, or NULL: no memory. SW_CLOSE never fails. */
+/* A new command with this verb. NULL: no memory, which does not happen with SW_CLOSE. */
 struct sw_command *sw_channel_command(struct sw_channel *channel, enum sw_verb verb);
 
-/* Gives the command to the loop; connect, disconnect and close show `state` from now on. False: there is no loop to
- * carry it out; the command stays for the next one, for which the channel must be scheduled. */
+/* Posts the command. Except with SW_SERVER, the client's state is `state` from now on. False: there is no loop; the
+ * command stays in the channel, and sw_channel_schedule must follow once there is one. */
 bool sw_channel_post_command(struct sw_channel *channel, struct sw_command *command, enum sw_state state);
 
-/* Has the loop look at the channel. False: there is none. */
+/* Puts the channel into the engine's list for the loop. False: there is no loop. */
 bool sw_channel_schedule(struct sw_channel *channel);
 
-/* There is no loop, and none can or need be started: takes back the commands that wait; the client is idle. */
-void sw_channel_withdraw(struct sw_channel *channel);
+/* For a channel without a loop, if none can be started: frees the commands that wait. The client's state becomes
+ * idle. */
+void sw_channel_withdraw_commands(struct sw_channel *channel);
 
-/* Messages up to `id` need no replay any more. False: one of them was never handed over. */
+/* Notes that the script has confirmed messages up to `id`. False: message `id` was never given to a connection. */
 bool sw_channel_post_confirmed(struct sw_channel *channel, uint64_t id);
 
-/* What the host is done with. */
+/* What the host has delivered since it last posted credit. */
 struct sw_credit {
-    size_t bytes;     /* of the inbox, delivered: they count no longer */
-    unsigned reports; /* likewise */
-    ptrdiff_t told;   /* of the outbox: reports that were kept for their ranges and are told; less those kept anew */
+    size_t bytes;           /* to subtract from the inbox's bytes */
+    unsigned reports;       /* to subtract from the inbox's undelivered reports */
+    ptrdiff_t kept_reports; /* to subtract from the outbox's kept_reports; negative: the host has kept further ones */
 };
 
-/* The loop hears of it when it may read, dial or accept again. Large pages that are empty go to the pool, or are freed. */
+/* Subtracts the credit. If the loop waits for it (to read, to start an attempt, to report a drain), posts the credit
+ * slot. Puts `emptied`, large pages, into the pool, or frees them. */
 void sw_channel_post_credit(struct sw_channel *channel, const struct sw_credit *credit, struct sw_pages *emptied);
 
-/* The report from the reserved slot of the inbox was delivered: the loop may read, and use the slot, again. */
+/* Notes that the report in the reserved slot of the inbox was delivered: the loop may read and start attempts again. */
 void sw_channel_post_reserve_free(struct sw_channel *channel);
 
-/* What the script listens to from now on. */
+/* Posts what the script wants to be told from now on. */
 void sw_channel_post_interest(struct sw_channel *channel, struct sw_interest interest);
 
-/* The policy from now on: it applies after the commands that were posted before. */
+/* Posts a new policy. It applies after the commands that were posted before. */
 void sw_channel_post_reconnect(struct sw_channel *channel, const struct sw_reconnect *reconnect);
 
-/* The policy that was posted last. The host thread alone writes it, so it reads it without the lock. */
+/* The policy that was posted last. Only the host thread writes it, so it needs no lock to read it. */
 static inline const struct sw_reconnect *sw_channel_reconnect(const struct sw_channel *channel) {
     return &channel->slots.reconnect;
 }
 
-/* Asks the loop for copies of all unfinished messages; where no loop looks after the channel, the host makes them. Then
- * sw_channel_take_copy until it says true, or sw_channel_drop_copy; channels that are watched wake the host. */
-void sw_channel_post_copy_wanted(struct sw_channel *channel);
+/* Asks the loop for a copy of all unfinished messages. The caller then repeats sw_channel_take_copy until that returns
+ * true, or gives up with sw_channel_drop_copy. While wake_on is not SW_WAKE_ON_ARRIVAL, the copy wakes the host. If no
+ * loop handles the channel, sw_channel_take_copy makes the copy itself. */
+void sw_channel_post_copy_request(struct sw_channel *channel);
 bool sw_channel_take_copy(struct sw_channel *channel, struct sw_copy *copy);
 void sw_channel_drop_copy(struct sw_channel *channel);
 
-/* Takes the reference; NULL: no greeting. The loop fetches it when a connection opens. */
+/* Sets the greeting of later connections and takes over the caller's reference. NULL: no greeting. */
 void sw_channel_set_greeting(struct sw_channel *channel, struct sw_greeting *greeting);
 
-/* Closes a channel that no loop looks after: the host does what the loop would have done. */
-void sw_channel_close_here(struct sw_channel *channel);
+/* Closes a channel that no loop handles: reports the outbox lost, and posts the close report. */
+void sw_channel_close_without_loop(struct sw_channel *channel);
 
-/* --- what came up --- */
+/* --- messages, reports and state from the loop --- */
 
-/* Moves what came in to *delivery. */
+/* Moves the inbox's messages and reports to *delivery. */
 void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery);
 
-/* How things are at this moment. */
+/* Copies the state and the counters at this moment. */
 void sw_channel_snapshot(struct sw_channel *channel, struct sw_snapshot *snapshot);
 
-/* What the loop is to wake the host for, beside what comes in. */
-void sw_channel_wake_on(struct sw_channel *channel, enum sw_wake_on wake_on);
+/* Sets which changes wake the host, beside messages and reports. */
+void sw_channel_set_wake_on(struct sw_channel *channel, enum sw_wake_on wake_on);
 
-/* Nobody will take what comes from now on. */
+/* Notes that the client was collected: the loop need not wake the host for this channel any more. */
 void sw_channel_orphan(struct sw_channel *channel);
 
 #endif

@@ -30,12 +30,14 @@ bool sw_inbox_merge(struct sw_inbox *inbox, const struct sw_page *page, uint64_t
     return true;
 }
 
-struct sw_added sw_inbox_report(struct sw_inbox *inbox, struct sw_report *report) {
+struct sw_add_result sw_inbox_report(struct sw_inbox *inbox, struct sw_report *report) {
     unsigned before = inbox->reports.count;
     report->after = inbox->messages;
-    struct sw_added added = sw_reports_add(&inbox->reports, report);
+    size_t partial = sw_report_cost(report) - sizeof *report; /* with one, a report is never merged */
+    struct sw_add_result added = sw_reports_add(&inbox->reports, report);
     inbox->bytes -= before * sizeof *report;
     inbox->bytes += inbox->reports.count * sizeof *report;
+    inbox->bytes += partial;
     inbox->undelivered -= before;
     inbox->undelivered += inbox->reports.count;
     return added;
@@ -46,11 +48,13 @@ static void fill(struct sw_report *slot, const struct sw_report *report, uint64_
     slot->next = NULL;
     slot->after = after;
     slot->is_embedded = true;
+    slot->lacks_partial = report->partial != NULL;
+    slot->partial = NULL;
 }
 
-void sw_inbox_reserve(struct sw_inbox *inbox, const struct sw_report *report) {
+void sw_inbox_put_reserved(struct sw_inbox *inbox, const struct sw_report *report) {
     if (inbox->reserve_used) {
-        /* No attempt starts before the slot is free, so this ends what the slot says will go on. */
+        /* No attempt starts while the slot is in use, so this report says that the client has stopped retrying. */
         if (!inbox->reserve_taken) inbox->reserve.will_retry = false;
         return;
     }
@@ -58,9 +62,9 @@ void sw_inbox_reserve(struct sw_inbox *inbox, const struct sw_report *report) {
     inbox->reserve_used = true;
 }
 
-void sw_inbox_put_last(struct sw_inbox *inbox, const struct sw_report *report) {
+void sw_inbox_put_final(struct sw_inbox *inbox, const struct sw_report *report) {
     fill(&inbox->final, report, inbox->messages);
-    inbox->has_last = true;
+    inbox->has_final = true;
 }
 
 void sw_inbox_take(struct sw_inbox *inbox, struct sw_delivery *delivery) {
@@ -68,11 +72,11 @@ void sw_inbox_take(struct sw_inbox *inbox, struct sw_delivery *delivery) {
     delivery->reports = sw_reports_take(&inbox->reports);
     delivery->messages = inbox->messages;
     delivery->reserve = inbox->reserve_used && !inbox->reserve_taken ? &inbox->reserve : NULL;
-    delivery->final = inbox->has_last ? &inbox->final : NULL;
+    delivery->final = inbox->has_final ? &inbox->final : NULL;
     inbox->reserve_taken = inbox->reserve_used;
     inbox->pages = (struct sw_pages){NULL, NULL};
     inbox->untaken = 0;
-    inbox->has_last = inbox->scheduled = false;
+    inbox->has_final = inbox->scheduled = false;
 }
 
 bool sw_inbox_credit(struct sw_inbox *inbox, size_t bytes, size_t limit) {

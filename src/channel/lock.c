@@ -6,8 +6,8 @@
 
 #include "base/tunables.h"
 
-/* Tells the processor that this is a loop that waits for another core. */
-static void pause_a_moment(void) {
+/* Tells the processor that this thread busy-waits for another core. */
+static void relax_processor(void) {
 #if defined __x86_64__ || defined __i386__
     __builtin_ia32_pause();
 #elif defined __aarch64__
@@ -17,9 +17,9 @@ static void pause_a_moment(void) {
 
 void sw_lock_wait(struct sw_lock *lock) {
     const struct timespec rest = {.tv_nsec = SW_LOCK_SLEEP};
-    for (int looks = 0; atomic_load_explicit(&lock->held, memory_order_relaxed); looks++) {
-        if (looks < SW_LOCK_LOOKS)
-            pause_a_moment();
+    for (int spins = 0; atomic_load_explicit(&lock->held, memory_order_relaxed); spins++) {
+        if (spins < SW_LOCK_SPINS)
+            relax_processor();
         else
             nanosleep(&rest, NULL);
     }

@@ -1,12 +1,13 @@
-/* The seam's lock: held for a few instructions, by two threads at most, and dropped by a plain store.
+/* A spin lock that the host thread and the loop thread hold for a few instructions.
  *
- * That store is why it is no pthread mutex. To drop one of those is an atomic exchange, which waits until all earlier
- * stores have left the core; a message that was just copied into a page that the loop had in its cache is such a store.
- * In a loop of sends to the peer of the tests, which computes a digest of what it reads, a send took 200 ns with an
- * adaptive mutex and 120 ns with this.
+ * It is faster than a pthread mutex, because a plain store releases it. A mutex needs an atomic exchange for that,
+ * which waits until all earlier stores have left the core. Such a store is slow when the host has just copied a message
+ * into a page that is in the loop's cache. Measured in a loop of sends to spec/support/peer.c: 200 ns for a send with
+ * an adaptive mutex, 120 ns with this lock.
  *
- * A thread that finds it held looks a while and then sleeps, since the holder may have lost its core, perhaps to a
- * thread that waits here with a higher priority. Never held around a call that may wait, and never two at once.
+ * A thread that finds the lock held spins for a while and then sleeps. It must sleep, because the holder may have lost
+ * its core to a waiting thread of higher priority. A thread never holds two of these locks, and never calls a function
+ * that may wait while it holds one.
  */
 #ifndef SW_CHANNEL_LOCK_H
 #define SW_CHANNEL_LOCK_H
@@ -23,18 +24,18 @@ struct sw_lock {
 static inline void sw_lock_init(struct sw_lock *lock) { atomic_init(&lock->held, false); }
 static inline void sw_lock_destroy(struct sw_lock *lock) { (void)lock; }
 
-/* Looks until it seems free, and sleeps now and then. */
+/* Returns when the lock seems free. Spins first, then sleeps between tests. */
 void sw_lock_wait(struct sw_lock *lock);
 
-static inline void sw_lock_take(struct sw_lock *lock) {
+static inline void sw_lock_acquire(struct sw_lock *lock) {
     while (atomic_exchange_explicit(&lock->held, true, memory_order_acquire)) sw_lock_wait(lock);
 }
 
-static inline void sw_lock_drop(struct sw_lock *lock) {
+static inline void sw_lock_release(struct sw_lock *lock) {
     atomic_store_explicit(&lock->held, false, memory_order_release);
 }
 
-#else /* helgrind does not know what atomics order: it gets a mutex to watch */
+#else /* helgrind does not know the memory order of atomics, so under valgrind the lock is a mutex */
 
 #include <pthread.h>
 
@@ -44,8 +45,8 @@ struct sw_lock {
 
 static inline void sw_lock_init(struct sw_lock *lock) { pthread_mutex_init(&lock->mutex, NULL); }
 static inline void sw_lock_destroy(struct sw_lock *lock) { pthread_mutex_destroy(&lock->mutex); }
-static inline void sw_lock_take(struct sw_lock *lock) { pthread_mutex_lock(&lock->mutex); }
-static inline void sw_lock_drop(struct sw_lock *lock) { pthread_mutex_unlock(&lock->mutex); }
+static inline void sw_lock_acquire(struct sw_lock *lock) { pthread_mutex_lock(&lock->mutex); }
+static inline void sw_lock_release(struct sw_lock *lock) { pthread_mutex_unlock(&lock->mutex); }
 
 #endif
 

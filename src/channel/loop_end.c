@@ -5,9 +5,10 @@
 #include "channel/engine.h"
 #include "channel/thread.h"
 
-/* Without the lock: puts the channel on the engine's list for the host, if `has_new`; wakes the host if either. */
-static void notify_host(struct sw_channel *channel, bool has_new, bool wake) {
-    if (has_new)
+/* Without the lock. With must_post, puts the channel into the engine's list for the host. With either flag, wakes the
+ * host if it sleeps. */
+static void notify_host(struct sw_channel *channel, bool must_post, bool wake) {
+    if (must_post)
         sw_channel_post_up(channel);
     else if (wake)
         sw_engine_post_up(channel->engine, NULL);
@@ -24,27 +25,28 @@ void sw_channel_take_batch(struct sw_channel *channel, struct sw_batch *batch) {
     batch->slots = channel->slots;
     batch->slots.can_report = sw_inbox_can_report(&channel->in);
     batch->slots.has_credit = !channel->in.paused && !channel->in.reserve_used;
-    batch->slots.pages = sw_outbox_needs(&channel->out, &channel->pool, channel->options->queue_limit);
+    batch->slots.pages = sw_outbox_count_wanted_pages(&channel->out, &channel->pool, channel->options->queue_limit);
     if (batch->slots.pages > 0) batch->slots.posted |= SW_SLOT_PAGES;
     channel->slots.posted = 0;
     sw_channel_unlock(channel);
 }
 
-/* With the lock held; what remains is to be freed without it. */
+/* With the lock held: puts pages into the pool. The caller frees those that remain in `pages`, without the lock. */
 static void put_pages(struct sw_channel *channel, struct sw_pages *pages) {
     sw_pool_open(&channel->pool);
     sw_pool_put(&channel->pool, pages, sw_channel_pool_room(channel));
 }
 
-/* What a host is to be told of progress. */
+/* What the host must be told after progress. */
 struct notice {
-    bool drain, wake;
+    bool drain; /* a drain report is due */
+    bool wake;  /* the host sleeps until the gauges change */
 };
 
-/* With the lock held. */
+/* With the lock held: applies what sw_channel_post_progress posts. */
 static struct notice note_progress(struct sw_channel *channel, const struct sw_progress *progress) {
     channel->gauges = *progress->gauges;
-    bool drain = sw_outbox_credit(&channel->out, progress->released, channel->options->queue_limit);
+    bool drain = sw_outbox_release(&channel->out, progress->released, channel->options->queue_limit);
     put_pages(channel, progress->emptied);
     return (struct notice){drain, channel->wake_on == SW_WAKE_ON_GAUGES};
 }
@@ -54,8 +56,8 @@ static void notify(struct sw_channel *channel, struct notice notice) {
     if (!notice.drain) return;
     const struct sw_report report = {.event = SW_EVENT_DRAIN};
     if (sw_channel_post_report(channel, &report)) return;
-    sw_channel_lock(channel); /* no memory: still owed */
-    if (channel->out.refused == 0) channel->out.refused = 1;
+    sw_channel_lock(channel); /* no memory for the report: the next progress tries again */
+    if (channel->out.refused_size == 0) channel->out.refused_size = 1;
     sw_channel_unlock(channel);
 }
 
@@ -75,14 +77,23 @@ struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const stru
     if (progress != NULL) notice = note_progress(channel, progress);
     struct sw_intake intake = {
         .pages = channel->out.pages,
+        .once = channel->once,
         .fence = channel->commands != NULL ? channel->commands->fence : UINT64_MAX,
     };
     channel->out.pages = (struct sw_pages){NULL, NULL};
+    channel->once = NULL;
     if (intake.pages.head == NULL) channel->out.notified = false;
     sw_channel_unlock(channel);
     if (progress != NULL) sw_pages_free(progress->emptied);
     notify(channel, notice);
     return intake;
+}
+
+void sw_channel_set_connection(struct sw_channel *channel, uint32_t number) {
+    SW_ON_LOOP_THREAD();
+    sw_channel_lock(channel);
+    channel->connection = number;
+    sw_channel_unlock(channel);
 }
 
 struct sw_pages sw_channel_get_pages(struct sw_channel *channel, unsigned count) {
@@ -110,7 +121,7 @@ void sw_channel_sweep_pool(struct sw_channel *channel, bool is_idle) {
     sw_pages_free(&unneeded);
 }
 
-/* With the lock held. */
+/* With the lock held: sets the state, unless the host has posted a command that the loop has not taken. */
 static void set_state(struct sw_channel *channel, uint64_t known, enum sw_state state, const struct sw_error *ended) {
     if (known != channel->command) return;
     channel->state = state;
@@ -127,47 +138,48 @@ void sw_channel_post_state(struct sw_channel *channel, uint64_t known, enum sw_s
     notify_host(channel, false, wake);
 }
 
-/* With the lock held. True: the inbox has just become full, and a host sleeps that is to hear of it. */
+/* With the lock held: pauses reading if the inbox is full. True: it is newly paused, and this must wake the host. */
 static bool note_full(struct sw_channel *channel) {
     if (channel->in.paused || channel->in.bytes < channel->options->inbox_limit) return false;
     channel->in.paused = true;
     return channel->wake_on != SW_WAKE_ON_ARRIVAL;
 }
 
-/* One page with little in it becomes one of `size` bytes, which has room for what comes next. Without memory it stays. */
-static void make_roomy(struct sw_pages *pages, size_t size) {
-    struct sw_page *roomy = sw_page_new(size);
-    if (roomy == NULL) return;
-    if (!sw_page_absorb(roomy, pages->head)) {
-        sw_page_free(roomy);
+/* Replaces the only page by one of `size` bytes, which has room for further messages. If there is no memory, the page
+ * stays. */
+static void move_to_larger_page(struct sw_pages *pages, size_t size) {
+    struct sw_page *larger = sw_page_new(size);
+    if (larger == NULL) return;
+    if (!sw_page_absorb(larger, pages->head)) {
+        sw_page_free(larger);
         return;
     }
     sw_pages_free(pages);
-    sw_pages_add(pages, roomy);
+    sw_pages_add(pages, larger);
 }
 
 bool sw_channel_post_messages(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes) {
     SW_ON_LOOP_THREAD();
-    sw_pages_gather(pages);
-    bool is_little = pages->head == pages->tail && sw_page_is_little(pages->head);
+    sw_pages_compact(pages);
+    bool is_little = pages->head == pages->tail && sw_page_is_nearly_empty(pages->head);
     sw_channel_lock(channel);
     bool is_merged = is_little && sw_inbox_merge(&channel->in, pages->head, count, bytes);
     size_t backlog = channel->in.untaken;
-    /* A script that does not take what comes a little at a time would soon have a page for each message: it gets a page
-     * with room, the more, the more it has not taken. */
+    /* Small messages that the host does not take would soon need a page each. So they get a page with room for as many
+     * bytes as wait already. */
     if (is_little && !is_merged && backlog >= pages->head->size) {
         sw_channel_unlock(channel);
-        make_roomy(pages, backlog);
+        move_to_larger_page(pages, backlog);
         sw_channel_lock(channel);
     }
     if (!is_merged) sw_inbox_put(&channel->in, pages, count, bytes);
-    bool tell = sw_channel_mark_up(channel), wake = note_full(channel);
+    bool must_post = sw_channel_claim_up(channel), wake = note_full(channel);
     bool paused = channel->in.paused;
-    struct sw_pages excess = sw_pool_cut(&channel->pool, sw_channel_pool_room(channel), SIZE_MAX);
+    struct sw_pages excess = sw_pool_shrink(&channel->pool, sw_channel_pool_room(channel), SIZE_MAX);
     sw_channel_unlock(channel);
     sw_pages_free(&excess);
     if (is_merged) sw_pages_free(pages);
-    notify_host(channel, tell, wake);
+    notify_host(channel, must_post, wake);
     return paused;
 }
 
@@ -178,10 +190,10 @@ bool sw_channel_can_report(struct sw_channel *channel) {
     return can;
 }
 
-/* Log reports are made only where a handler listens, and must not fill the inbox. */
+/* Log reports need a handler, and are dropped before they fill the inbox. */
 static bool wants_log(struct sw_channel *channel) {
     sw_channel_lock(channel);
-    bool wanted = channel->slots.interest.log && !channel->in.paused && channel->in.reports.count < SW_REPORTS_EACH;
+    bool wanted = channel->slots.interest.log && !channel->in.paused && channel->in.reports.count < SW_REPORTS_UNMERGED;
     sw_channel_unlock(channel);
     return wanted;
 }
@@ -192,20 +204,31 @@ static struct sw_report *copy_report(const struct sw_report *report) {
     return copy;
 }
 
-/* With the lock held: puts the copy, which is the inbox's then, or does what can be done without. True as
- * sw_channel_mark_up. *copy becomes what is to be freed without the lock. */
+/* With the lock held: takes the unfinished message from a report for which the inbox has no room with it; to be freed. */
+static struct sw_partial *cut_partial(const struct sw_channel *channel, struct sw_report *report) {
+    size_t limit = channel->options->inbox_limit, cost = sw_report_cost(report);
+    if (channel->in.bytes < limit && cost <= limit - channel->in.bytes) return NULL;
+    struct sw_partial *partial = report->partial;
+    report->lacks_partial = report->lacks_partial || partial != NULL;
+    report->partial = NULL;
+    return partial;
+}
+
+/* With the lock held: adds *copy to the inbox, which then owns it. If *copy is NULL, puts `report` into the reserved
+ * slot if it must not be lost, else drops it. The caller frees *copy, which is then what the inbox drops, without the
+ * lock. Returns the same as sw_channel_claim_up. */
 static bool put_report(struct sw_channel *channel, struct sw_report **copy, const struct sw_report *report) {
     bool must_not_be_lost = report->event == SW_EVENT_DISCONNECT || report->event == SW_EVENT_ERROR;
     if (*copy != NULL) {
-        const struct sw_added added = sw_inbox_report(&channel->in, *copy);
-        channel->out.untold += added.kept;
+        const struct sw_add_result added = sw_inbox_report(&channel->in, *copy);
+        channel->out.kept_reports += added.kept;
         *copy = added.dropped;
     } else if (must_not_be_lost) {
-        sw_inbox_reserve(&channel->in, report);
+        sw_inbox_put_reserved(&channel->in, report);
     } else {
         return false;
     }
-    return sw_channel_mark_up(channel);
+    return sw_channel_claim_up(channel);
 }
 
 bool sw_channel_post_state_with(struct sw_channel *channel, uint64_t known, enum sw_state state,
@@ -214,12 +237,14 @@ bool sw_channel_post_state_with(struct sw_channel *channel, uint64_t known, enum
     struct sw_report *copy = copy_report(report);
     bool has_memory = copy != NULL;
     sw_channel_lock(channel);
+    struct sw_partial *unwanted = has_memory ? cut_partial(channel, copy) : report->partial;
     set_state(channel, known, state, ended);
-    bool tell = put_report(channel, &copy, report);
-    bool wake = tell || channel->wake_on != SW_WAKE_ON_ARRIVAL;
+    bool must_post = put_report(channel, &copy, report);
+    bool wake = must_post || channel->wake_on != SW_WAKE_ON_ARRIVAL;
     sw_channel_unlock(channel);
     sw_reports_free(copy);
-    notify_host(channel, tell, wake);
+    free(unwanted);
+    notify_host(channel, must_post, wake);
     return has_memory;
 }
 
@@ -228,15 +253,17 @@ bool sw_channel_post_report(struct sw_channel *channel, const struct sw_report *
     struct sw_report *copy = copy_report(report);
     bool has_memory = copy != NULL;
     sw_channel_lock(channel);
-    bool tell = put_report(channel, &copy, report);
-    bool wake = !has_memory && channel->wake_on != SW_WAKE_ON_ARRIVAL; /* the reserved slot stops reading, too */
+    struct sw_partial *unwanted = has_memory ? cut_partial(channel, copy) : report->partial;
+    bool must_post = put_report(channel, &copy, report);
+    bool wake = !has_memory && channel->wake_on != SW_WAKE_ON_ARRIVAL; /* the reserved slot pauses reading */
     sw_channel_unlock(channel);
     sw_reports_free(copy);
-    notify_host(channel, tell, wake);
+    free(unwanted);
+    notify_host(channel, must_post, wake);
     return has_memory;
 }
 
-/* With the lock held: makes the newest report say more. False: it is another one, or taken. */
+/* With the lock held: changes the newest report to include message `id`. False: that report is not an acked report. */
 static bool extend_acked(struct sw_channel *channel, uint64_t id) {
     struct sw_report *newest = sw_reports_newest(&channel->in.reports);
     if (newest == NULL || newest->event != SW_EVENT_ACKED) return false;
@@ -248,11 +275,11 @@ static bool extend_acked(struct sw_channel *channel, uint64_t id) {
 bool sw_channel_post_acked(struct sw_channel *channel, uint64_t id) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
-    bool told = !channel->slots.interest.acked || extend_acked(channel, id);
+    bool is_done = !channel->slots.interest.acked || extend_acked(channel, id);
     bool full = channel->in.paused || channel->in.bytes >= channel->options->inbox_limit;
     sw_channel_unlock(channel);
     const struct sw_report report = {.event = SW_EVENT_ACKED, .acked = id};
-    return told || (!full && sw_channel_post_report(channel, &report));
+    return is_done || (!full && sw_channel_post_report(channel, &report));
 }
 
 struct sw_greeting *sw_channel_greeting(struct sw_channel *channel) {
@@ -266,7 +293,7 @@ struct sw_greeting *sw_channel_greeting(struct sw_channel *channel) {
 void sw_channel_post_copy(struct sw_channel *channel, const struct sw_copy *copy) {
     sw_channel_lock(channel);
     struct sw_pages unwanted = copy->pages;
-    bool is_asked_again = channel->slots.posted & SW_SLOT_COPY; /* since: this copy may lack what came meanwhile */
+    bool is_asked_again = channel->slots.posted & SW_SLOT_COPY; /* this copy may lack messages sent since */
     bool is_wanted = channel->copy_awaited && !is_asked_again;
     if (is_wanted) {
         unwanted = (struct sw_pages){NULL, NULL};
@@ -294,7 +321,7 @@ bool sw_channel_is_orphaned(struct sw_channel *channel) {
 
 void sw_channel_detach(struct sw_channel *channel) {
     sw_channel_lock(channel);
-    channel->attached = channel->commands != NULL; /* these want an answer first */
+    channel->attached = channel->commands != NULL; /* the loop must first handle the commands */
     sw_channel_unlock(channel);
 }
 
@@ -302,9 +329,9 @@ void sw_channel_post_last(struct sw_channel *channel, const struct sw_report *re
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
     sw_channel_mark_gone(channel);
-    sw_inbox_put_last(&channel->in, report);
-    bool tell = sw_channel_mark_up(channel);
+    sw_inbox_put_final(&channel->in, report);
+    bool must_post = sw_channel_claim_up(channel);
     sw_channel_unlock(channel);
     sw_channel_drop_greeting(channel);
-    notify_host(channel, tell, true); /* a host that waits for the end has nothing to take */
+    notify_host(channel, must_post, true); /* also wakes a host that waits for `gone` */
 }

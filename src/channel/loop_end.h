@@ -1,7 +1,7 @@
-/* The loop thread's end of a channel: what a connection does with it.
+/* The functions of a channel for the loop thread; host_end.h has those for the host thread.
  *
- * The mirror image of host_end.h. The loop takes all that was posted down at once, when the engine hands it the channel;
- * messages it also takes by itself while a connection sends, since a busy host posts many of them for each look.
+ * When the loop takes a channel from the engine's list, it takes all commands and slots at once. It takes messages also
+ * while a connection sends, without waiting for the list, because a busy host posts many messages meanwhile.
  */
 #ifndef SW_CHANNEL_LOOP_END_H
 #define SW_CHANNEL_LOOP_END_H
@@ -13,84 +13,91 @@
 #include "channel/channel.h"
 #include "channel/snapshot.h"
 
-/* --- what came down --- */
+/* --- commands and messages from the host --- */
 
 struct sw_batch {
-    struct sw_command *commands; /* in order; for sw_commands_free */
-    bool attached;               /* the channel is to be looked after */
+    struct sw_command *commands; /* in order; the caller frees them by sw_commands_free */
+    bool attached;               /* the loop must handle this channel */
     struct sw_slots slots;
 };
 
-/* Takes the commands, and the slots with what was posted to them; the next thing that the host posts has the engine list
- * the channel again. */
+/* Takes the commands and the slots. When the host posts again, it puts the channel into the engine's list again. */
 void sw_channel_take_batch(struct sw_channel *channel, struct sw_batch *batch);
 
-/* What the loop is done with. */
+/* The loop's progress with messages to send. */
 struct sw_progress {
-    const struct sw_gauges *gauges; /* how things stand now */
-    size_t released;                /* bytes that count no longer */
-    struct sw_pages
-        *emptied; /* large pages: for the pool, which is open from then on; what it does not keep is freed */
+    const struct sw_gauges *gauges; /* all counters, with their present values */
+    size_t released;                /* bytes that no longer count against queue_limit */
+    struct sw_pages *emptied;       /* empty large pages: they go to the pool, which this opens, or are freed */
 };
 
 struct sw_intake {
+    struct sw_once *once;  /* messages for one connection only: a ring, see once.h */
     struct sw_pages pages; /* messages, if any */
-    uint64_t fence;        /* last id that was accepted before the commands that wait to be taken, one of which may end
-                              the connection; UINT64_MAX: none wait */
+    uint64_t fence;        /* last id accepted before the first waiting command, which may end the connection;
+                              UINT64_MAX: no command waits */
 };
 
-/* Takes the messages, if any. When there are none, the next one has the engine list the channel again. With progress, also
- * does what sw_channel_post_progress does: each time that the lock goes from core to core costs a busy host about as much
- * as a message. */
+/* Takes all messages of the outbox. If there are none, the host's next message puts the channel into the engine's list
+ * again. If progress is not NULL, also does the work of sw_channel_post_progress, to take the lock only once: each
+ * transfer of the lock between cores costs a busy host about as much as a message. */
 struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const struct sw_progress *progress);
 
-/* A reference to the greeting; NULL: none. */
+/* A new reference to the greeting. NULL: there is none. */
 struct sw_greeting *sw_channel_greeting(struct sw_channel *channel);
 
-/* --- what goes up --- */
+/* --- messages, reports and state for the host --- */
 
-/* Posts a state, if `known` is the newest command; *ended as well, if not NULL. */
+/* Sets the client's state, and its last error if `ended` is not NULL. `known` is the number of the newest command that
+ * the loop has taken; if the host has posted a newer one, nothing changes. */
 void sw_channel_post_state(struct sw_channel *channel, uint64_t known, enum sw_state state,
                            const struct sw_error *ended);
 
-/* The same together with the report of it: state and report become visible at once. False: as sw_channel_post_report. */
+/* Does the same and posts a report, so that the host sees both or neither. Returns the same as
+ * sw_channel_post_report. */
 bool sw_channel_post_state_with(struct sw_channel *channel, uint64_t known, enum sw_state state,
                                 const struct sw_error *ended, const struct sw_report *report);
 
-/* Puts `count` whole messages of `bytes` bytes in all. True: the inbox is full now, stop reading. */
+/* Posts pages with `count` whole messages of `bytes` bytes together. True: the inbox is full, and the loop must stop
+ * reading. */
 bool sw_channel_post_messages(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes);
 
-/* False: as sw_inbox_can_report. Nothing is to be begun that could end; the credit slot tells when that is over. */
+/* False: no attempt may be started (sw_inbox_can_report). The host posts the credit slot when one may be started
+ * again. */
 bool sw_channel_can_report(struct sw_channel *channel);
 
-/* Puts a copy of the report. False: there was no memory; the reserved slot has a disconnect or error then, anything
- * else is dropped. */
+/* Posts a copy of the report. False: no memory; a disconnect or error report is then in the reserved slot, any other is
+ * dropped. */
 bool sw_channel_post_report(struct sw_channel *channel, const struct sw_report *report);
 
-/* Reports that messages up to `id` were acknowledged, if a handler listens; takes the place of such a report that is the
- * last and was not taken yet. False: still owed, for the inbox is full, or there was no memory. */
+/* Reports that messages up to `id` were acknowledged, if a handler for that is set. If the newest report is an acked
+ * report that the host has not taken, changes that one. False: the inbox is full or there is no memory; the caller
+ * tries again later. */
 bool sw_channel_post_acked(struct sw_channel *channel, uint64_t id);
 
-/* Posts the gauges, subtracts bytes and gives back pages that are done with, reports a drain that is due, wakes a host that
- * waits. */
+/* Posts the progress. Also reports a drain if one is due, and wakes a host that waits for the gauges. */
 void sw_channel_post_progress(struct sw_channel *channel, const struct sw_progress *progress);
 
-/* Gives the host what it wanted; *copy is the channel's, and dropped if it is not wanted any more. */
+/* Gives the host the copy of unfinished messages. Frees it if the host no longer waits for it. */
 void sw_channel_post_copy(struct sw_channel *channel, const struct sw_copy *copy);
 
-/* Puts the last report ever; the channel is gone for the loop. */
+/* Posts the close report and marks the channel as gone. The loop does not use the channel afterwards. */
 void sw_channel_post_last(struct sw_channel *channel, const struct sw_report *report);
 
 /* --- the page pool --- */
 
-/* Up to `count` pages of the pool. */
+/* Takes up to `count` pages from the pool. */
 struct sw_pages sw_channel_get_pages(struct sw_channel *channel, unsigned count);
 
-/* Puts large pages into the pool, which is open from then on; frees those that it does not keep. */
+/* Opens the pool and puts large pages into it. Frees those for which it has no room. */
 void sw_channel_put_pages(struct sw_channel *channel, struct sw_pages *pages);
 
-/* From time to time: frees the pages that were not needed since the last time; of an idle client all. */
+/* The loop calls this every SW_SWEEP seconds. Frees the pages that were not needed since the last call, or all pages if
+ * the client is idle. */
 void sw_channel_sweep_pool(struct sw_channel *channel, bool is_idle);
+
+/* Connection `number` is open, or none is (0): what comes for another one is refused. */
+void sw_channel_set_connection(struct sw_channel *channel, uint32_t number);
 
 /* --- the channel --- */
 
@@ -100,7 +107,7 @@ bool sw_channel_is_orphaned(struct sw_channel *channel);
 /* The gauges as they were posted last: what an earlier loop counted. */
 void sw_channel_gauges(struct sw_channel *channel, struct sw_gauges *gauges);
 
-/* The loop no longer looks after the channel; a connect command may change that. */
+/* Notes that the loop no longer handles the channel, unless commands wait. A connect command attaches it again. */
 void sw_channel_detach(struct sw_channel *channel);
 
 #endif

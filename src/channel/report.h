@@ -1,8 +1,8 @@
-/* What the loop tells about one client beside its messages: one report per event, plain data.
+/* Reports from the loop to the host about one client: one for each event except received messages. They are plain data.
  *
- * Made by the loop thread, put into the client's inbox, taken by the host thread, which turns it into handler arguments
- * and texts and frees it. `after` says behind which message it belongs, so that messages and reports can be read
- * together in order, or each without the other.
+ * The loop thread makes a report and puts it into the client's inbox. The host thread takes it, turns it into handler
+ * arguments and texts, and frees it. The field `after` gives its place among the messages. So the host can deliver
+ * messages and reports together in order, or either kind alone.
  */
 #ifndef SW_CHANNEL_REPORT_H
 #define SW_CHANNEL_REPORT_H
@@ -15,8 +15,8 @@
 #include "base/error.h"
 #include "base/retain.h"
 
-/* In the order of the contract's table; SW_EVENT_MESSAGE and SW_EVENT_LOST have no report of their own: messages lie in
- * pages, losses are told by the report of the end that caused them. */
+/* All events, in the order of README's table. Two of them have no reports: messages are in pages, and lost messages are
+ * in the report of the end that caused the loss. */
 #define SW_EVENT_TABLE(X)       \
     X(CONNECT, "connect")       \
     X(MESSAGE, "message")       \
@@ -36,7 +36,7 @@ enum sw_event {
 };
 enum { SW_EVENTS = SW_EVENT_CLOSE + 1 };
 
-/* What a log report says, in the words of the contract. */
+/* The kinds of log reports. */
 enum sw_log {
     SW_LOG_CONNECTING,
     SW_LOG_CONNECTED,
@@ -47,39 +47,57 @@ enum sw_log {
     SW_LOG_RECONNECTED,
 };
 
+/* What a connection brought of a message that it did not bring to its end. */
+struct sw_partial {
+    size_t size; /* without a length prefix */
+    unsigned char bytes[];
+};
+
 struct sw_report {
     struct sw_report *next;
-    uint64_t after; /* messages put into the inbox before it, over the client's life */
+    uint64_t after; /* number of messages put into the inbox before it, over the client's life */
     enum sw_event event : 8;
-    enum sw_log log : 8;   /* log */
-    bool will_retry : 1;   /* disconnect */
-    bool is_embedded : 1;  /* lies in the inbox: not to be freed */
-    uint16_t port;         /* of the peer in question ... */
-    struct sw_ip address;  /* ... and its address */
-    uint32_t attempt;      /* connect, retry, log: 1 is the first after a success or a command */
-    struct sw_error error; /* disconnect, error, retry, log: why */
-    uint32_t merged;       /* connect, disconnect, error: how many earlier ones it stands for */
+    enum sw_log log : 5;    /* log */
+    bool will_retry : 1;    /* disconnect */
+    bool is_embedded : 1;   /* lies in the inbox: not to be freed */
+    bool lacks_partial : 1; /* disconnect: there was an unfinished message, but no room for it */
+    uint16_t port;          /* of the peer in question ... */
+    struct sw_ip address;   /* ... and its address */
     union {
-        double seconds;  /* connect: how long it took; retry, log: the delay before the attempt */
-        uint64_t acked;  /* acked: newest id */
-        uint64_t unsent; /* disconnect, error: messages not handed to the kernel whole */
+        uint32_t attempt;   /* connect, retry, log: 1 is the first after a success or a command */
+        uint32_t once_lost; /* disconnect: messages for this connection only that were not handed over whole */
+    };
+    union {
+        struct sw_error error; /* disconnect, error, retry, log: why */
+        uint32_t connection;   /* connect: its number */
+    };
+    uint32_t merged;      /* connect, disconnect, error: how many earlier ones it stands for */
+    uint32_t kept_ranges; /* in `kept` */
+    union {
+        double seconds;  /* connect: duration of the attempt; retry, log: delay before the attempt */
+        uint64_t acked;  /* acked: newest acknowledged id */
+        uint64_t unsent; /* disconnect, error: number of messages that the kernel has not taken whole */
     };
     union {
         uint64_t unacked; /* disconnect, error: handed over and not acknowledged */
         uint64_t first;   /* connect: id of the first message that the connection carries */
     };
-    uint32_t partial;     /* disconnect: bytes of an unfinished message from the peer that were dropped */
-    uint32_t kept_ranges; /* in `kept` */
+    struct sw_partial *partial;               /* disconnect: the report's own; NULL: none */
     struct sw_loss lost_unknown, lost_unsent; /* disconnect, error, close: told as `lost` events first ... */
     struct sw_report *kept; /* ... after those of earlier reports that this one stands for: see reports.h */
 };
+
+/* What it counts against inbox_limit. */
+static inline size_t sw_report_cost(const struct sw_report *report) {
+    return sizeof *report + (report->partial != NULL ? report->partial->size : 0);
+}
 
 /* Ranges of lost messages that it tells of, those of the reports that it keeps left aside. */
 static inline unsigned sw_report_own_ranges(const struct sw_report *report) {
     return (report->lost_unknown.first != 0) + (report->lost_unsent.first != 0);
 }
 
-/* With those. */
+/* The number of ranges of lost messages in the report and in its kept reports. */
 static inline unsigned sw_report_ranges(const struct sw_report *report) {
     return report->kept_ranges + sw_report_own_ranges(report);
 }

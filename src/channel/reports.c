@@ -8,7 +8,7 @@
 
 void sw_reports_init(struct sw_reports *list) { *list = (struct sw_reports){.tail = &list->head}; }
 
-/* --- kept reports: a ring, of which `kept` is the last, and its `next` the first --- */
+/* --- kept reports: a ring; `kept` is its last report, whose `next` is the first --- */
 
 struct sw_report *sw_reports_first_kept(const struct sw_report *report) {
     return report->kept != NULL ? report->kept->next : NULL;
@@ -23,8 +23,8 @@ struct sw_report *sw_reports_shift_kept(struct sw_report *report) {
     return first;
 }
 
-/* Of two rings, given by their last, the second behind the first. */
-static struct sw_report *join(struct sw_report *a, struct sw_report *b) {
+/* Appends ring b to ring a; both are given by their last report. Returns the last report of the result. */
+static struct sw_report *join_rings(struct sw_report *a, struct sw_report *b) {
     if (a == NULL || b == NULL) return a != NULL ? a : b;
     struct sw_report *first = a->next;
     a->next = b->next;
@@ -32,11 +32,16 @@ static struct sw_report *join(struct sw_report *a, struct sw_report *b) {
     return b;
 }
 
+void sw_report_free(struct sw_report *report) {
+    free(report->partial);
+    free(report);
+}
+
 void sw_reports_free(struct sw_report *report) {
     while (report != NULL) {
         struct sw_report *next = report->next;
-        while (report->kept != NULL) free(sw_reports_shift_kept(report));
-        free(report);
+        while (report->kept != NULL) sw_report_free(sw_reports_shift_kept(report));
+        sw_report_free(report);
         report = next;
     }
 }
@@ -54,18 +59,19 @@ static void append(struct sw_reports *list, struct sw_report *report) {
 
 /* --- ranges of lost messages --- */
 
-/* The later range also tells of the earlier one, if it continues it. */
-static void absorb(struct sw_loss *later, struct sw_loss *earlier) {
+/* If the later range continues the earlier one, adds that to it and clears the earlier one. */
+static void extend_range(struct sw_loss *later, struct sw_loss *earlier) {
     if (earlier->first == 0 || later->first != earlier->last + 1) return;
     later->first = earlier->first;
     earlier->first = 0;
 }
 
-/* The later report also tells of what the earlier one does. True: it keeps that for it. */
+/* Adds the lost messages of the earlier report to the later one. True: the later report keeps the earlier one, because
+ * a range does not continue. */
 static bool take_losses(struct sw_report *report, struct sw_report *earlier) {
     if (report->kept == NULL) {
-        absorb(&report->lost_unknown, &earlier->lost_unknown);
-        absorb(&report->lost_unsent, &earlier->lost_unsent);
+        extend_range(&report->lost_unknown, &earlier->lost_unknown);
+        extend_range(&report->lost_unsent, &earlier->lost_unsent);
     }
     bool is_kept = sw_report_own_ranges(earlier) > 0;
     report->kept_ranges += sw_report_ranges(earlier);
@@ -74,59 +80,62 @@ static bool take_losses(struct sw_report *report, struct sw_report *earlier) {
     earlier->kept_ranges = 0;
     if (is_kept) {
         earlier->next = earlier;
-        kept = join(kept, earlier);
+        kept = join_rings(kept, earlier);
     }
-    report->kept = join(kept, report->kept);
+    report->kept = join_rings(kept, report->kept);
     return is_kept;
 }
 
 /* --- adding --- */
 
-/* The report, a disconnect, and the connect before it take the place of the quiet two and the retries behind these. */
-static struct sw_added merge(struct sw_reports *list, struct sw_report *report) {
-    struct sw_report *connect = *list->quiet, *disconnect = connect->next, *retries = disconnect->next;
-    struct sw_report *reconnect = *list->opened;
+/* Adds `report`, a disconnect, and removes the previous connection without messages: its connect, its disconnect and
+ * the retries after that. The connect of `report` stays. */
+static struct sw_add_result merge(struct sw_reports *list, struct sw_report *report) {
+    struct sw_report *connect = *list->silent, *disconnect = connect->next, *retries = disconnect->next;
+    struct sw_report *reconnect = *list->newest_connect;
     assert(disconnect->event == SW_EVENT_DISCONNECT && reconnect->event == SW_EVENT_CONNECT);
-    assert(!disconnect->is_embedded); /* while that slot is in use, no connection begins */
-    *list->opened = NULL;             /* ends the retries, if there are any */
+    assert(!disconnect->is_embedded); /* no connection starts while the reserved slot is in use */
+    *list->newest_connect = NULL;     /* ends the list of retries, if there are any */
     if (retries == reconnect) retries = NULL;
     list->count -= 2;
     for (const struct sw_report *retry = retries; retry != NULL; retry = retry->next) list->count--;
-    reconnect->merged += connect->merged + 1; /* from another list, they may stand for many already */
+    reconnect->merged += connect->merged + 1; /* both may come from another list, where they were merged before */
     report->merged += disconnect->merged + 1;
-    *list->quiet = reconnect;
+    *list->silent = reconnect;
     list->tail = &reconnect->next;
     append(list, report);
     bool is_kept = take_losses(report, disconnect);
     connect->next = is_kept ? retries : disconnect;
     if (!is_kept) disconnect->next = retries;
-    return (struct sw_added){connect, is_kept};
+    return (struct sw_add_result){connect, is_kept};
 }
 
-static struct sw_added add_disconnect(struct sw_reports *list, struct sw_report *report, bool is_long) {
-    struct sw_added added = {NULL, 0};
-    bool is_quiet = list->opened != NULL && (*list->opened)->after == report->after;
-    const struct sw_report *before = list->quiet != NULL ? *list->quiet : NULL; /* the connect of the last quiet one */
-    if (is_quiet && is_long && before != NULL && before->after == report->after &&
+static struct sw_add_result add_disconnect(struct sw_reports *list, struct sw_report *report, bool may_merge) {
+    struct sw_add_result added = {NULL, 0};
+    bool is_silent =
+        list->newest_connect != NULL && (*list->newest_connect)->after == report->after && report->partial == NULL;
+    const struct sw_report *before =
+        list->silent != NULL ? *list->silent : NULL; /* the connect of the last quiet one */
+    if (is_silent && may_merge && before != NULL && before->after == report->after &&
         before->next->will_retry == report->will_retry) {
         added = merge(list, report);
     } else {
         append(list, report);
-        list->quiet = is_quiet ? list->opened : NULL;
+        list->silent = is_silent ? list->newest_connect : NULL;
     }
-    list->opened = NULL;
+    list->newest_connect = NULL;
     return added;
 }
 
-/* Two retries, or two errors that tell of no loss; the later is to be dropped. */
-static bool is_alike(const struct sw_report *newest, const struct sw_report *later) {
+/* True for two retries, and for two errors without lost messages. */
+static bool can_replace(const struct sw_report *newest, const struct sw_report *later) {
     if (later->is_embedded) return false;
     if (newest->event != later->event || sw_report_ranges(newest) + sw_report_ranges(later) > 0) return false;
     return later->event == SW_EVENT_RETRY || later->event == SW_EVENT_ERROR;
 }
 
-/* The newest report tells from now on what the later one does. */
-static void supersede(struct sw_report *newest, const struct sw_report *later) {
+/* Copies the later report over the newest one, which keeps its place in the list. */
+static void replace(struct sw_report *newest, const struct sw_report *later) {
     const struct sw_report before = *newest;
     *newest = *later;
     newest->next = NULL;
@@ -135,27 +144,27 @@ static void supersede(struct sw_report *newest, const struct sw_report *later) {
     newest->merged += before.merged + 1;
 }
 
-struct sw_added sw_reports_add(struct sw_reports *list, struct sw_report *report) {
+struct sw_add_result sw_reports_add(struct sw_reports *list, struct sw_report *report) {
     struct sw_report *newest = sw_reports_newest(list);
-    bool is_long = list->count >= SW_REPORTS_EACH;
+    bool may_merge = list->count >= SW_REPORTS_UNMERGED;
     report->next = NULL;
-    if (report->event == SW_EVENT_DISCONNECT) return add_disconnect(list, report, is_long);
-    if (is_long && report->event == SW_EVENT_DRAIN && list->has_drain) return (struct sw_added){report, 0};
-    if (is_long && is_alike(newest, report)) {
-        supersede(newest, report);
-        return (struct sw_added){report, 0};
+    if (report->event == SW_EVENT_DISCONNECT) return add_disconnect(list, report, may_merge);
+    if (may_merge && report->event == SW_EVENT_DRAIN && list->has_drain) return (struct sw_add_result){report, 0};
+    if (may_merge && can_replace(newest, report)) {
+        replace(newest, report);
+        return (struct sw_add_result){report, 0};
     }
-    list->opened = report->event == SW_EVENT_CONNECT ? list->tail : NULL;
-    if (report->event != SW_EVENT_CONNECT && report->event != SW_EVENT_RETRY) list->quiet = NULL;
+    list->newest_connect = report->event == SW_EVENT_CONNECT ? list->tail : NULL;
+    if (report->event != SW_EVENT_CONNECT && report->event != SW_EVENT_RETRY) list->silent = NULL;
     if (report->event == SW_EVENT_DRAIN) list->has_drain = true;
     append(list, report);
-    return (struct sw_added){NULL, 0};
+    return (struct sw_add_result){NULL, 0};
 }
 
 /* --- taking --- */
 
-/* The link lay in the report that was the first, and lies in the list itself now; or it led to that report. */
-static void move_link(struct sw_reports *list, struct sw_report ***link, struct sw_report *first) {
+/* Corrects *link, a pointer to a `next` field or to the list's head, after `first` was removed. */
+static void correct_link(struct sw_reports *list, struct sw_report ***link, struct sw_report *first) {
     if (*link == &list->head) *link = NULL;
     if (*link == &first->next) *link = &list->head;
 }
@@ -167,8 +176,8 @@ struct sw_report *sw_reports_shift(struct sw_reports *list) {
     list->count--;
     if (list->head == NULL) list->tail = &list->head;
     if (first->event == SW_EVENT_DRAIN) list->has_drain = false;
-    move_link(list, &list->opened, first);
-    move_link(list, &list->quiet, first);
+    correct_link(list, &list->newest_connect, first);
+    correct_link(list, &list->silent, first);
     first->next = NULL;
     return first;
 }

@@ -1,19 +1,21 @@
-/* A list of reports, first in, first out, that stays short however long it is not read.
+/* A first-in, first-out list of reports that stays short even if it is never read.
  *
- * A script may never ask what becomes of its client, which goes on connecting all the same. So once SW_REPORTS_EACH
- * reports wait, the list keeps of what repeats itself only the newest:
+ * A script need not poll, but its client connects again and again, and each connection makes reports. So once
+ * SW_REPORTS_UNMERGED reports wait, adding a report merges these:
  *
  *     retry, retry                            -> the later retry
  *     drain ... drain                         -> the earlier drain
- *     error, error                            -> the later error, which tells how many it stands for (merged)
+ *     error, error                            -> the later error
  *     connect, disconnect, retry ...,
- *     connect, disconnect                     -> the later two, if neither connection brought a message; each tells how
- *                                                many it stands for
+ *     connect, disconnect                     -> the later connect and disconnect, if neither connection
+ *                                                brought a message or a part of one
  *
- * Lost messages are told in any case. What an earlier disconnect tells of them the later one takes over: ranges that
- * continue each other become one; else the later one keeps the earlier one for its ranges.
+ * The field `merged` of the remaining connect, disconnect or error counts the reports that it replaces.
  *
- * A list belongs to one thread at a time. Nothing here allocates or frees but sw_reports_free.
+ * Every lost message is reported. The later disconnect takes over the lost messages of the earlier one: if the ranges
+ * are contiguous, they become one; else the later report keeps the earlier one in its ring `kept`.
+ *
+ * A list belongs to one thread at a time. No function allocates memory, and only sw_reports_free frees it.
  */
 #ifndef SW_CHANNEL_REPORTS_H
 #define SW_CHANNEL_REPORTS_H
@@ -26,38 +28,41 @@
 struct sw_reports {
     struct sw_report *head, **tail;
     unsigned count;
-    bool has_drain;
-    /* Links to reports in the list; NULL: there is none. */
-    struct sw_report **opened; /* to the newest report, if that is a connect */
-    struct sw_report **quiet;  /* to the connect of the newest disconnect, if these may be merged with the next two */
+    bool has_drain; /* the list contains a drain report */
+    /* Each points to the pointer to a report in the list; NULL: there is no such report. */
+    struct sw_report **newest_connect; /* to the newest report, if that is a connect */
+    struct sw_report **silent; /* to the connect of the newest connection that has ended, if it brought no message */
 };
 
 void sw_reports_init(struct sw_reports *list);
 
-/* Frees the reports from this one on, and those that they keep. */
+/* Frees one report, which has no kept reports. */
+void sw_report_free(struct sw_report *report);
+
+/* Frees this report, all that follow it, and their kept reports. */
 void sw_reports_free(struct sw_report *report);
 
-/* Of the reports that a report keeps for their ranges, the oldest: it is to be told first. NULL: it keeps none. */
+/* The oldest of the kept reports, whose lost messages are told first. NULL: there is none. */
 struct sw_report *sw_reports_first_kept(const struct sw_report *report);
 
-/* Takes that out, which there must be; for free(). Its ranges are told: kept_ranges is the caller's. */
+/* Removes the oldest kept report, which must exist. The caller frees it and corrects kept_ranges. */
 struct sw_report *sw_reports_shift_kept(struct sw_report *report);
 
-struct sw_added {
-    struct sw_report *dropped; /* reports that are of no use any more, perhaps the one added: for sw_reports_free */
-    unsigned kept;             /* 1: a report has left the list, but is kept for its ranges of lost messages; else 0 */
+struct sw_add_result {
+    struct sw_report *dropped; /* reports merged away, perhaps the new one; the caller frees them by sw_reports_free */
+    unsigned kept;             /* 1: one report has moved from the list into a ring `kept`; else 0 */
 };
 
-/* Puts a report at the end. Its `after` is set. */
-struct sw_added sw_reports_add(struct sw_reports *list, struct sw_report *report);
+/* Adds a report, whose `after` is set, at the end. */
+struct sw_add_result sw_reports_add(struct sw_reports *list, struct sw_report *report);
 
-/* The last report; NULL: the list is empty. */
+/* The newest report. NULL: the list is empty. */
 struct sw_report *sw_reports_newest(const struct sw_reports *list);
 
-/* Takes the first report out, which there must be. */
+/* Removes the first report, which must exist. */
 struct sw_report *sw_reports_shift(struct sw_reports *list);
 
-/* Takes all of them out. */
+/* Removes all reports and returns the first. */
 struct sw_report *sw_reports_take(struct sw_reports *list);
 
 #endif

@@ -1,7 +1,7 @@
-/* What the loop tells about one client where only the newest value matters: its state, and counters.
+/* The state and the counters of one client, of which only the newest values matter.
  *
- * The loop overwrites the values in the channel, the host looks at them when a script asks: no report is made, and no
- * memory needed. A host that sleeps until one of them changes says so (wake_on); no other host is woken by a change.
+ * The loop overwrites the values in the channel, and the host reads them when a script asks. So they need no report and
+ * no memory. A change wakes the host only if it sleeps until that change (enum sw_wake_on).
  */
 #ifndef SW_CHANNEL_SNAPSHOT_H
 #define SW_CHANNEL_SNAPSHOT_H
@@ -13,50 +13,51 @@
 #include "base/error.h"
 #include "base/state.h"
 
-/* Counters that the loop writes, or sw_channel_close_here where there is no loop, and the host reads. accepted = queued +
- * in_flight + finished + lost, where accepted is the outbox's last_id. */
+/* Counters over the client's life. The loop writes them (without a loop sw_channel_close_without_loop), the host reads
+ * them. Always last_id of the outbox = queued + in_flight + finished + lost_unsent + lost_unknown. */
 struct sw_gauges {
-    uint64_t in_flight;   /* messages handed to the kernel whole, neither finished nor given up */
-    uint64_t finished;    /* acknowledged by the peer's TCP; under SW_RETAIN_UNCONFIRMED: confirmed */
-    uint64_t lost_unsent; /* reported with that fate */
-    uint64_t lost_unknown;
-    uint64_t lost_not_handed; /* of the unknown: the last connection did not give them to the kernel whole */
-    uint64_t handed;  /* newest id handed to the kernel whole, by the last connection that there was, or given up */
-    uint64_t reached; /* newest id that any connection was given, or that was given up */
+    uint64_t in_flight;       /* messages given to the kernel whole, neither finished nor lost */
+    uint64_t finished;        /* messages acknowledged by the peer's TCP; with SW_RETAIN_UNCONFIRMED: confirmed */
+    uint64_t lost_unsent;     /* messages that were reported lost as unsent */
+    uint64_t lost_unknown;    /* messages that were reported lost as unknown */
+    uint64_t lost_not_handed; /* those of lost_unknown that the last connection did not give to the kernel whole */
+    uint64_t handed;          /* newest id that the last connection gave to the kernel whole, or that was lost */
+    uint64_t reached;         /* newest id that any connection has tried to send, or that was lost */
     uint64_t sent_bytes, received_bytes;
-    uint64_t connects; /* connections that were ready */
-    uint64_t failures; /* attempts and connections that failed, in a row */
+    uint64_t connects; /* successful attempts */
+    uint64_t failures; /* consecutive attempts and connections that failed */
 };
 
+/* The number of accepted messages that are not queued any more. */
 static inline uint64_t sw_gauges_not_queued(const struct sw_gauges *gauges) {
     return gauges->in_flight + gauges->finished + gauges->lost_unsent + gauges->lost_unknown;
 }
 
-/* What wakes a host that sleeps, beside what comes into the inbox. Each has a cost: the gauges change twice in a round
- * trip. */
+/* Which changes wake a sleeping host. More changes cost more wake-ups: the gauges change twice in each round trip. */
 enum sw_wake_on {
-    SW_WAKE_ON_ARRIVAL,
-    SW_WAKE_ON_STATE,  /* the state; an inbox that becomes full; a copy that it waits for */
-    SW_WAKE_ON_GAUGES, /* these too */
+    SW_WAKE_ON_ARRIVAL, /* messages and reports */
+    SW_WAKE_ON_STATE,   /* also a new state, an inbox that becomes full, a copy of unfinished messages */
+    SW_WAKE_ON_GAUGES,  /* also changed gauges */
 };
 
-/* All that scripts may ask at any time, as it was at one moment. */
+/* The state and the counters as they were at one moment. */
 struct sw_snapshot {
     enum sw_state state;
-    bool attached;    /* a loop looks after the channel */
-    bool paused;      /* the inbox is full, or its reserved slot is in use: nothing is read */
-    bool held;        /* the same slot, or too many reports: no attempt is made */
-    bool undelivered; /* something lies in the inbox, or was taken and is not delivered */
-    bool gone;        /* closed, and its socket too */
-    uint64_t accepted;
-    size_t queue_bytes;      /* what counts against queue_limit, without SW_MESSAGE_OVERHEAD ... */
-    uint64_t queue_messages; /* ... for each of these */
-    size_t inbox_bytes;
-    struct sw_error ended; /* why the last connection or attempt ended; err = SW_OK: never */
+    uint32_t connection;  /* number of the open connection; 0: none is open */
+    bool attached;        /* a loop handles the channel */
+    bool paused;          /* the loop does not read: the inbox is full, or its reserved slot is in use */
+    bool blocks_attempts; /* the loop starts no attempt: the reserved slot is in use, or there are too many reports */
+    bool undelivered;     /* messages or reports are in the inbox, or the host has taken but not delivered them */
+    bool gone;            /* the client is closed and has no socket */
+    uint64_t accepted;    /* newest accepted message id */
+    size_t queue_bytes;   /* bytes that count against queue_limit, without SW_MESSAGE_OVERHEAD for each message */
+    uint64_t queue_messages; /* messages that count against queue_limit */
+    size_t inbox_bytes;      /* bytes that count against inbox_limit */
+    struct sw_error ended;   /* why the last connection or attempt ended; err = SW_OK: none has ended */
     struct sw_gauges gauges;
 };
 
-/* Queued messages by the equation above. */
+/* The number of messages that were never given to the kernel whole, by the equation above. */
 static inline uint64_t sw_snapshot_queued(const struct sw_snapshot *snapshot) {
     return snapshot->accepted - sw_gauges_not_queued(&snapshot->gauges);
 }

@@ -13,7 +13,7 @@ bool sw_thread_is_ours(void) { return ours; }
 int sw_thread_spawn(pthread_t *thread, bool detached, void *(*thread_main)(void *), void *argument) {
     sigset_t all, before;
     sigfillset(&all);
-    /* Faults belong to the thread that caused them; everything else is for the host's own threads. */
+    /* A fault signal goes to the thread that caused it. All other signals are for the host's own threads. */
     sigdelset(&all, SIGSEGV);
     sigdelset(&all, SIGBUS);
     sigdelset(&all, SIGFPE);
@@ -48,8 +48,8 @@ void sw_fork_hold(void) { pthread_mutex_lock(&fork_lock); }
 
 void sw_fork_release(void) { pthread_mutex_unlock(&fork_lock); }
 
-/* Runs in the child of a fork, where any other lock may be held by a thread that is not there; this one is held by the
- * thread that forked, which is the one that is. */
+/* Runs in the child of a fork. Only the thread that forked exists there. It holds fork_lock, so it can release it;
+ * other locks may be held by threads that do not exist in the child. */
 static void count_fork(void) {
     atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed);
     atomic_store(&helpers, 0);

@@ -1,4 +1,4 @@
-/* Which thread is this? The folder of a function says on which thread it runs; entry points of the rooms assert it.
+/* Checks on which thread a function runs, starts threads, and detects forks.
  */
 #ifndef SW_CHANNEL_THREAD_H
 #define SW_CHANNEL_THREAD_H
@@ -7,31 +7,33 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-/* Marks the calling thread as one of ours (loop or resolver helper) for the rest of its life. */
+/* Marks the calling thread as one of sidewire's (loop or resolver helper). */
 void sw_thread_mark_ours(void);
 
-/* True on a loop thread or a resolver helper. A Lua state may wander between the host's own threads, so "not ours" is
- * all that can be said of the host thread. */
+/* True on a loop thread and on a resolver helper. The host thread is any other thread, because a program may use a Lua
+ * state on several threads, one after the other. */
 bool sw_thread_is_ours(void);
 
 #define SW_ON_LOOP_THREAD() assert(sw_thread_is_ours())
 #define SW_ON_HOST_THREAD() assert(!sw_thread_is_ours())
 
-/* Starts a thread with all signals blocked but those that report its own faults. 0 or an errno. */
+/* Starts a thread on which all signals are blocked, except those for its own faults. Returns 0 or an errno. */
 int sw_thread_spawn(pthread_t *thread, bool detached, void *(*thread_main)(void *), void *argument);
 
-/* Counts the forks this process descends from, so that a child can tell that its parent's threads are not here.
- * sw_fork_watch must have been called once before; it returns 0 or an errno. */
+/* sw_fork_generation counts forks from the first process to this one: if it has changed, this process is a forked child
+ * and lacks the parent's threads. sw_fork_watch must be called before; it returns 0 or an errno. */
 int sw_fork_watch(void);
 unsigned sw_fork_generation(void);
 
-/* Helper threads under way in this process, at most `most` at once: a claim says whether there may be one more. In the
- * child of a fork the count starts anew, since the parent's helpers are not there. */
+/* Helper threads: claims one, unless this process has `most` of them already. True: the caller starts the thread, which
+ * calls sw_thread_end_helper when it has done its work. The count is 0 in a forked child, where the parent's helper
+ * threads do not exist. */
 bool sw_thread_claim_helper(int most);
 void sw_thread_end_helper(void);
 
-/* Between these two no fork happens: a descriptor and the note of it, by which a child closes its copy, stay together,
- * and what a helper holds while no loop runs is free in the child. For a few system calls that do not wait; not nested. */
+/* No fork happens between these two calls. They are used where a descriptor is opened or closed and stored in
+ * sw_channel.fd, so that a forked child can close its copy; and where a helper thread takes a lock that the child may
+ * use. Only system calls that do not wait may run between them. They do not nest. */
 void sw_fork_hold(void);
 void sw_fork_release(void);
 

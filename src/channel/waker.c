@@ -42,12 +42,12 @@ void sw_waker_close(struct sw_waker *waker) {
 }
 
 void sw_waker_signal(const struct sw_waker *waker) {
-    const uint64_t one = 1; /* eventfd(2) wants eight bytes; a pipe does not mind */
+    const uint64_t one = 1; /* eventfd(2) requires eight bytes; a pipe takes any number */
     ssize_t written;
     do {
         written = write(waker->write_fd, &one, sizeof one);
     } while (written < 0 && errno == EINTR);
-    /* EAGAIN: it is readable already, which is all that was wanted. */
+    /* EAGAIN: the descriptor is already readable. */
 }
 
 void sw_waker_clear(const struct sw_waker *waker) {

@@ -3,18 +3,19 @@
 #include <assert.h>
 #include <string.h>
 
-/* --- the delimiter's automaton --- */
+/* --- the search for a delimiter: Knuth, Morris, Pratt (base/framing.h) --- */
 
-/* How many bytes of the delimiter end at `byte`, when `matched` (less than all) ended just before it. */
+/* One step of the search: `matched` bytes of the delimiter (not all) were matched before `byte`; returns how many are
+ * matched with it. */
 static unsigned advance(const struct sw_framing *framing, unsigned matched, unsigned char byte) {
     while (matched > 0 && framing->delimiter[matched] != byte) matched = framing->failure[matched - 1];
     return matched + (framing->delimiter[matched] == byte);
 }
 
-/* Goes over bytes up to the end of the first delimiter; returns how many it used. *matched carries the
- * automaton from one stretch of bytes to the next and is framing->size once the delimiter was found. While
- * nothing is matched, memchr leaps to the next place where something could begin; that is all there is to a
- * one-byte delimiter. */
+/* Searches for the first delimiter, and returns how many bytes it has used: all, or those up to the delimiter's end.
+ * *matched is the state of the search from one call to the next; it is framing->size once the delimiter is found.
+ * While nothing is matched, memchr finds the delimiter's first byte, which is fast, and finds all of a one-byte
+ * delimiter. */
 static size_t scan(const struct sw_framing *framing, unsigned *matched, const unsigned char *bytes, size_t size) {
     size_t used = 0;
     while (used < size && *matched < framing->size) {
@@ -33,7 +34,8 @@ void sw_framing_init(struct sw_framing *framing) {
     assert(framing->kind != SW_FRAMING_FIXED || framing->size > 0);
     if (framing->kind != SW_FRAMING_DELIMITER) return;
     assert(framing->size >= 1 && framing->size <= SW_DELIMITER_MAX);
-    /* The delimiter runs through its own automaton, which is complete as far as it is needed: matched < k. */
+    /* Searches for the delimiter in itself, from its second byte on. Each step needs only table entries that are
+     * filled already, because matched < k. */
     unsigned matched = 0;
     for (unsigned k = 1; k < framing->size; k++) {
         matched = advance(framing, matched, framing->delimiter[k]);
@@ -43,7 +45,7 @@ void sw_framing_init(struct sw_framing *framing) {
 
 /* --- length prefixes --- */
 
-/* How far left the prefix's byte at `index` stands in the length. */
+/* By how many bits the prefix byte at `index` is shifted left in the length. */
 static unsigned shift(enum sw_framing_kind kind, unsigned index) {
     bool little = kind == SW_FRAMING_U16LE || kind == SW_FRAMING_U32LE;
     return 8 * (little ? index : sw_framing_prefix(kind) - 1 - index);
@@ -51,14 +53,14 @@ static unsigned shift(enum sw_framing_kind kind, unsigned index) {
 
 /* --- sending --- */
 
-/* In 64 bits, so that pieces that repeat the same large bytes cannot wrap it. */
+/* In 64 bits: several pieces may be the same large string, so their sum may exceed a size_t of 32 bits. */
 static uint64_t total_size(const struct sw_slice *pieces, size_t count) {
     uint64_t total = 0;
     for (size_t i = 0; i < count; i++) total += pieces[i].size;
     return total;
 }
 
-/* A line must not hold "\n", nor end in "\r", which would be taken for a part of "\r\n". */
+/* A line must not contain "\n", and must not end in "\r": the receiver would take "\r\n" for the line's end. */
 static bool fits_line(const struct sw_slice *pieces, size_t count) {
     unsigned char last = 0;
     for (size_t i = 0; i < count; i++) {
@@ -71,7 +73,7 @@ static bool fits_line(const struct sw_slice *pieces, size_t count) {
     return last != '\r';
 }
 
-/* The first delimiter in message + delimiter must stand at its end. */
+/* In the message followed by the delimiter, the delimiter must not occur earlier than at the end. */
 static bool fits_delimiter(const struct sw_framing *framing, const struct sw_slice *pieces, size_t count) {
     unsigned matched = 0;
     for (size_t i = 0; i < count; i++) {
@@ -81,13 +83,13 @@ static bool fits_delimiter(const struct sw_framing *framing, const struct sw_sli
     return scan(framing, &matched, framing->delimiter, framing->size) == framing->size;
 }
 
-static enum sw_err enclose(struct sw_envelope *envelope, const unsigned char *suffix, size_t size) {
+static enum sw_err set_suffix(struct sw_envelope *envelope, const unsigned char *suffix, size_t size) {
     memcpy(envelope->suffix, suffix, size);
     envelope->suffix_size = size;
     return SW_OK;
 }
 
-static enum sw_err prefix_length(struct sw_envelope *envelope, enum sw_framing_kind kind, uint64_t length) {
+static enum sw_err set_length_prefix(struct sw_envelope *envelope, enum sw_framing_kind kind, uint64_t length) {
     unsigned width = sw_framing_prefix(kind);
     if (length >> (8 * width) != 0) return SW_TOOBIG;
     for (unsigned i = 0; i < width; i++) envelope->prefix[i] = (unsigned char)(length >> shift(kind, i));
@@ -102,32 +104,32 @@ enum sw_err sw_encode(const struct sw_framing *framing, const struct sw_slice *p
     switch (framing->kind) {
     case SW_FRAMING_LINE:
         if (!fits_line(pieces, count)) return SW_FRAME;
-        return enclose(envelope, (const unsigned char *)"\n", 1);
+        return set_suffix(envelope, (const unsigned char *)"\n", 1);
     case SW_FRAMING_DELIMITER:
         if (!fits_delimiter(framing, pieces, count)) return SW_FRAME;
-        return enclose(envelope, framing->delimiter, framing->size);
+        return set_suffix(envelope, framing->delimiter, framing->size);
     case SW_FRAMING_RAW: return total_size(pieces, count) > 0 ? SW_OK : SW_FRAME;
     case SW_FRAMING_FIXED: return total_size(pieces, count) == framing->size ? SW_OK : SW_FRAME;
     case SW_FRAMING_U8:
     case SW_FRAMING_U16BE:
     case SW_FRAMING_U16LE:
     case SW_FRAMING_U32BE:
-    case SW_FRAMING_U32LE: return prefix_length(envelope, framing->kind, total_size(pieces, count));
+    case SW_FRAMING_U32LE: return set_length_prefix(envelope, framing->kind, total_size(pieces, count));
     }
     assert(!"an enum sw_framing_kind that cannot be encoded");
     return SW_FRAME;
 }
 
-void sw_framing_margins(const struct sw_framing *framing, size_t *before, size_t *behind) {
+void sw_framing_margins(const struct sw_framing *framing, size_t *before, size_t *after) {
     *before = sw_framing_prefix(framing->kind);
-    *behind = framing->kind == SW_FRAMING_LINE ? 1 : framing->kind == SW_FRAMING_DELIMITER ? framing->size : 0;
+    *after = framing->kind == SW_FRAMING_LINE ? 1 : framing->kind == SW_FRAMING_DELIMITER ? framing->size : 0;
 }
 
 /* --- receiving --- */
 
 void sw_decoder_init(struct sw_decoder *decoder) { *decoder = (struct sw_decoder){.length = 0}; }
 
-static size_t least(size_t a, uint64_t b) { return a < b ? a : (size_t)b; }
+static size_t minimum(size_t a, uint64_t b) { return a < b ? a : (size_t)b; }
 
 static struct sw_frame bad(void) { return (struct sw_frame){.status = SW_FRAME_BAD}; }
 
@@ -140,10 +142,10 @@ static struct sw_frame whole(struct sw_decoder *decoder, size_t skip, size_t siz
     return (struct sw_frame){.status = SW_FRAME_WHOLE, .skip = skip, .part = size, .trim = trim};
 }
 
-/* Counts `used` bytes of a message that a mark (line end, delimiter) ends; `matched` bytes of the mark end
- * there, all of them when `ended`. Those may not be payload, but length - matched bytes certainly are, and
- * that never shrinks: a message is refused for the first byte that makes it too long, however the input is
- * split. */
+/* Makes the frame for `used` further bytes of a message that a line end or delimiter ends. The bytes seen so far end
+ * with `matched` bytes of that mark, with the whole mark if `ended`. These bytes may not be payload, but the other
+ * length - matched bytes are, and their number never decreases. So a message is refused at the first byte that makes
+ * it too long, however reads split the input. */
 static struct sw_frame make_frame(struct sw_decoder *decoder, const struct sw_framing *framing, size_t used,
                                   unsigned matched, bool ended) {
     decoder->length += used;
@@ -156,9 +158,9 @@ static struct sw_frame decode_line(struct sw_decoder *decoder, const struct sw_f
                                    const unsigned char *bytes, size_t size) {
     const unsigned char *newline = memchr(bytes, '\n', size);
     size_t text = newline != NULL ? (size_t)(newline - bytes) : size;
-    bool carriage = text > 0 ? bytes[text - 1] == '\r' : decoder->match == 1;
+    bool has_return = text > 0 ? bytes[text - 1] == '\r' : decoder->match == 1;
     bool ended = newline != NULL;
-    return make_frame(decoder, framing, text + ended, (unsigned)carriage + ended, ended);
+    return make_frame(decoder, framing, text + ended, (unsigned)has_return + ended, ended);
 }
 
 static struct sw_frame decode_delimiter(struct sw_decoder *decoder, const struct sw_framing *framing,
@@ -168,11 +170,11 @@ static struct sw_frame decode_delimiter(struct sw_decoder *decoder, const struct
     return make_frame(decoder, framing, used, matched, matched == framing->size);
 }
 
-/* Goes on with a message of known length in the bytes behind the `skip` first. */
+/* Continues a message of known length with the bytes after the first `skip`. */
 static struct sw_frame decode_counted(struct sw_decoder *decoder, const struct sw_framing *framing, size_t skip,
                                       size_t size) {
     if (decoder->expect > framing->max) return bad();
-    size_t used = least(size - skip, decoder->expect - decoder->length);
+    size_t used = minimum(size - skip, decoder->expect - decoder->length);
     decoder->length += used;
     return decoder->length == decoder->expect ? whole(decoder, skip, used, 0) : part(skip, used);
 }
@@ -194,7 +196,7 @@ static struct sw_frame decode_prefixed(struct sw_decoder *decoder, const struct 
 
 static struct sw_frame decode_raw(struct sw_decoder *decoder, const struct sw_framing *framing, size_t size) {
     assert(framing->max > 0);
-    return whole(decoder, 0, least(size, framing->max), 0);
+    return whole(decoder, 0, minimum(size, framing->max), 0);
 }
 
 struct sw_frame sw_decode(struct sw_decoder *decoder, const struct sw_framing *framing, const unsigned char *bytes,

@@ -1,10 +1,10 @@
-/* Framing: where one message ends and the next begins.
+/* The codec: how messages are framed in the byte stream, so that the receiver knows where each one ends.
  *
- * Pure functions over bytes: no socket, no memory of their own, no thread. Encoding says which bytes stand
- * before and after a message and whether the framing can carry it exactly; decoding is fed whatever a read
- * gave and tells, one frame at a time, which of these bytes are payload. The decoder buffers nothing: the
- * caller keeps the parts of an unfinished message, and a claimed length is a number, never an allocation.
- * Any split of the same bytes gives the same messages (raw framing apart, whose messages are the splits).
+ * These are pure functions over bytes: they use no socket, no memory of their own, no thread. sw_encode says which
+ * bytes go before and after a message, or that the framing cannot carry it. sw_decode gets the bytes of a read and
+ * finds the payload, one part of a message at a time. It buffers nothing: the caller stores the parts of an
+ * unfinished message. A length that the peer announces causes no allocation here. The messages do not depend on how
+ * reads split the bytes, except with raw framing, where a read makes a message.
  */
 #ifndef SW_CODEC_CODEC_H
 #define SW_CODEC_CODEC_H
@@ -17,45 +17,47 @@
 #include "base/framing.h"
 #include "base/slice.h"
 
-/* Completes a framing whose kind, size, max and delimiter are set: fills the failure table. */
+/* Fills the failure table of a framing whose kind, size, max and delimiter are set. Must be called before it is used.
+ */
 void sw_framing_init(struct sw_framing *framing);
 
 /* --- sending --- */
 
+/* The bytes that go before and after one message. */
 struct sw_envelope {
     size_t prefix_size, suffix_size;
     unsigned char prefix[4];
     unsigned char suffix[SW_DELIMITER_MAX];
 };
 
-/* Says what to put around the message that the pieces form, in *envelope.
- * SW_FRAME: the framing cannot carry the message exactly (it holds the delimiter, or one would be formed across
- * the joint; a line that ends in "\r"; a raw or fixed message of the wrong length). SW_TOOBIG: longer than its
- * length prefix can say. *envelope is undefined then. framing.max bounds received messages only. */
+/* Fills *envelope for the message that the pieces form. SW_FRAME: the framing cannot carry this message, because the
+ * delimiter occurs in it, or earlier than intended in message and delimiter together, because a line ends in "\r", or
+ * because a raw or fixed message has the wrong length. SW_TOOBIG: the length prefix cannot express its length.
+ * *envelope is undefined then. framing.max limits received messages only. */
 enum sw_err sw_encode(const struct sw_framing *framing, const struct sw_slice *pieces, size_t count,
                       struct sw_envelope *envelope);
 
-/* Bytes that the framing puts before and behind every message. */
-void sw_framing_margins(const struct sw_framing *framing, size_t *before, size_t *behind);
+/* How many bytes the framing puts before and after every message. */
+void sw_framing_margins(const struct sw_framing *framing, size_t *before, size_t *after);
 
 /* --- receiving --- */
 
 struct sw_decoder {
-    uint64_t length; /* payload bytes of the current message seen so far, a partly seen delimiter included */
-    uint32_t expect; /* length prefixes and fixed: payload bytes the whole message has, once known */
-    uint8_t header;  /* length prefixes: bytes of the prefix seen so far */
-    uint8_t match;   /* delimiter: bytes of it matched at the end of what was seen; line: 1 after a "\r" */
+    uint64_t length; /* bytes of the current message so far; includes those of its delimiter */
+    uint32_t expect; /* length prefix, fixed: payload bytes of the whole message, once known */
+    uint8_t header;  /* length prefix: bytes of the prefix seen so far */
+    uint8_t match;   /* delimiter: how many bytes of it the input so far ends with; line: 1 after a "\r", else 0 */
 };
 
 enum sw_frame_status {
-    SW_FRAME_PART,  /* all input used, the message goes on (or none has begun) */
+    SW_FRAME_PART,  /* all input is used up, and the message has not ended */
     SW_FRAME_WHOLE, /* the message ends with this part */
-    SW_FRAME_BAD,   /* longer than framing.max, or so announced: the stream is of no more use */
+    SW_FRAME_BAD,   /* the message is longer than framing.max, or is announced to be: nothing more can be decoded */
 };
 
-/* What one call found in the input: `skip` bytes that belong to the framing, then `part` bytes of payload, which
- * the caller appends to the message; when it is whole, the last `trim` bytes of the *message so assembled* (not
- * only of this part) are the delimiter and are to be cut off. skip + part bytes of input are used up. */
+/* What one call found in the input: first `skip` bytes of the length prefix, then `part` bytes that the caller
+ * appends to the message. When the message is whole, its last `trim` bytes are the delimiter, and the caller removes
+ * them; some of them may have come with earlier parts. The call has used skip + part bytes of the input. */
 struct sw_frame {
     enum sw_frame_status status;
     size_t skip;
@@ -63,12 +65,12 @@ struct sw_frame {
     size_t trim;
 };
 
-/* Starts, or restarts for a new connection: all zero. */
+/* Sets all fields to zero: for a new connection. */
 void sw_decoder_init(struct sw_decoder *decoder);
 
-/* Looks at bytes[0 .. size), size > 0, up to the end of the current message. After SW_FRAME_WHOLE the decoder stands at
- * the start of the next; after SW_FRAME_BAD it must not be fed again. A message of length 0 with a length prefix is
- * whole with part = 0. */
+/* Decodes bytes[0 .. size), size > 0, up to the end of the current message. After SW_FRAME_WHOLE, the next call
+ * begins the next message. After SW_FRAME_BAD, the decoder must not be used until sw_decoder_init. An empty message
+ * with a length prefix is whole with part = 0. */
 struct sw_frame sw_decode(struct sw_decoder *decoder, const struct sw_framing *framing, const unsigned char *bytes,
                           size_t size);
 

@@ -5,9 +5,9 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { SHOWN_MAX = 60 }; /* bytes of a string that a message shows */
+enum { SHOWN_MAX = 60 }; /* bytes of a string that an error message shows */
 
-/* A string may hold anything and have any length; a message is a line. */
+/* Pushes the string at index for an error message: shortened, and on one line. */
 static const char *push_shown(lua_State *L, int index) {
     size_t size;
     const char *bytes = lua_tolstring(L, index, &size);
@@ -153,7 +153,7 @@ void sw_push_endpoint(lua_State *L, const struct sw_endpoint *endpoint) {
         lua_pushnil(L);
 }
 
-/* --- tables with a closed key set --- */
+/* --- tables of options --- */
 
 void sw_push_copy(lua_State *L, int index) {
     index = lua_absindex(L, index);
@@ -170,7 +170,7 @@ static const struct sw_option *find(const struct sw_option *options, const char 
     return options->name != NULL ? options : NULL;
 }
 
-static void unknown(lua_State *L, struct sw_spot spot, const struct sw_option *options) {
+static void raise_unknown(lua_State *L, struct sw_spot spot, const struct sw_option *options) {
     const char *name = sw_to_text(L, -2);
     const char *kind = spot.field != NULL ? lua_pushfstring(L, "%s field", spot.field) : "option";
     luaL_Buffer valid;
@@ -183,7 +183,7 @@ static void unknown(lua_State *L, struct sw_spot spot, const struct sw_option *o
     luaL_error(L, "%s: unknown %s '%s' (valid: %s)", spot.where, kind, name, lua_tostring(L, -1));
 }
 
-/* Calls the parser with the value on top, which messages call by its name, or GROUP.NAME. */
+/* Calls the option's parser with the value on top. Error messages name the option NAME or, in a group, GROUP.NAME. */
 static void parse_field(lua_State *L, struct sw_spot spot, const struct sw_option *option, void *out) {
     if (spot.field == NULL) {
         option->parse(L, (struct sw_spot){spot.where, option->name}, out);
@@ -202,7 +202,7 @@ void sw_check_table(lua_State *L, struct sw_spot spot, int index, const struct s
         const char *name = sw_to_word(L, -2);
         const struct sw_option *option = name != NULL ? find(options, name) : NULL;
         if (option == NULL) {
-            unknown(L, spot, options);
+            raise_unknown(L, spot, options);
             return;
         }
         parse_field(L, spot, option, out);

@@ -1,7 +1,5 @@
-/* Misuse: arguments and option fields that cannot be meant. Each check raises a Lua error that names the field, says
- * what was given and what is valid; nothing that passes here can surprise a timer or the network.
- *
- * `where` is the call as the user wrote it ("sidewire.new"), `field` the option or parameter.
+/* Checks arguments and options. A failed check raises a Lua error that names the argument, and says what was given and
+ * what is valid. So other parts need not expect values such as NaN or a negative time.
  */
 #ifndef SW_HOST_CHECK_H
 #define SW_HOST_CHECK_H
@@ -12,21 +10,22 @@
 #include "base/address.h"
 #include "base/backoff.h"
 
+/* Names an argument in error messages. */
 struct sw_spot {
-    const char *where, *field;
+    const char *where; /* the called function: "sidewire.new" */
+    const char *field; /* the option or parameter; NULL: the table of options itself */
 };
 
 /* Raises "where: field must be <valid>, got <the value at index>". */
 int sw_misuse(lua_State *L, struct sw_spot spot, int index, const char *valid);
 
-/* Pushes and returns the value at index as an error message shows it: a long string is cut. */
+/* Pushes and returns the value at index as text for an error message; a long string is shortened. */
 const char *sw_to_text(lua_State *L, int index);
 
-/* A string, or a number, which stands for its text. */
+/* True for a string, and for a number, which Lua converts to one. */
 bool sw_is_text(lua_State *L, int index);
 
-/* The string at index; NULL when there is none, or one with a zero byte, which would pass for what stands before that.
- */
+/* The string at index. NULL: the value is not a string, or it contains a zero byte, at which C would end it. */
 const char *sw_to_word(lua_State *L, int index);
 
 /* A number within [least, most]; `valid` says so. */
@@ -46,27 +45,28 @@ size_t sw_check_word(lua_State *L, struct sw_spot spot, int index, const char *c
 
 bool sw_check_boolean(lua_State *L, struct sw_spot spot, int index);
 
-/* A function, a callable table or userdata, nil or (if may_be_false) false. */
+/* Accepts a function, a callable table or userdata, nil, and false if may_be_false. Else raises. */
 void sw_check_handler(lua_State *L, struct sw_spot spot, int index, bool may_be_false);
 
 void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint);
 void sw_check_port(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint);
 
-/* Pushes host and port, each nil where there is none. */
+/* Pushes host and port; nil for one that is not set. */
 void sw_push_endpoint(lua_State *L, const struct sw_endpoint *endpoint);
 
-/* false | true | seconds | table. The first two turn *last, the policy in force, off and on again. */
+/* Reads a reconnect policy: false, true, seconds or a table. false disables and true enables *last, the present
+ * policy. */
 void sw_check_reconnect(lua_State *L, struct sw_spot spot, int index, const struct sw_reconnect *last,
                         struct sw_reconnect *policy);
 void sw_push_reconnect(lua_State *L, const struct sw_reconnect *policy);
 
-/* Pushes a copy of the table at index, made without metamethods. What a script gives is copied before it is read, so that
- * it is the same when it is checked and when it is used: a finalizer that runs in between may change the table. */
+/* Pushes a copy of the table at index, made without metamethods. A script's table is copied before it is checked,
+ * because a finalizer could change it between the check and the use. */
 void sw_push_copy(lua_State *L, int index);
 
-/* Walks a table of options with a closed key set; an unknown key raises and lists the valid ones. spot.field is the
- * option whose fields these are, or NULL when they are the options. The parser finds its value on top of the stack and
- * leaves the stack as it was. */
+/* Calls the parser of each option in the table at index. An unknown key raises an error that lists the valid ones.
+ * spot.field is the option that the table belongs to; NULL: the table is the one of all options. A parser finds its
+ * value on top of the stack and leaves the stack unchanged. */
 struct sw_option {
     const char *name;
     void (*parse)(lua_State *L, struct sw_spot spot, void *out);

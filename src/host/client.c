@@ -30,8 +30,9 @@
 
 static void set_handlers(lua_State *L, const char *where, int index, struct client *client);
 
-/* A complete client, which belongs to no handle yet. NULL: no memory. */
-static struct client *make(struct context *context, const struct sw_options *options, const struct sw_start *start) {
+/* A complete client without a handle. NULL: no memory. */
+static struct client *make_client(struct context *context, const struct sw_options *options,
+                                  const struct sw_start *start) {
     struct client *client = calloc(1, sizeof *client);
     struct sw_server *server = client != NULL ? sw_server_share(&context->server, &start->server) : NULL;
     struct sw_channel *channel = NULL;
@@ -52,17 +53,17 @@ static struct client *make(struct context *context, const struct sw_options *opt
     return client;
 }
 
-/* The places of sidewire.new. */
+/* Stack indices in sidewire.new. */
 enum { AT_OPTIONS = 1, AT_SAVER, AT_HANDLE, AT_HANDLERS };
 
-/* Puts a copy in the place of the table at index, if it is one. */
+/* Replaces the value at index by a copy, if it is a table. */
 static void copy_table(lua_State *L, int index) {
     if (!lua_istable(L, index)) return;
     sw_push_copy(L, index);
     lua_replace(L, index);
 }
 
-/* Pushes a copy of that option. False: it is not there, and nil was pushed. */
+/* Pushes a copy of the option. False: the option is not given, and nil was pushed. */
 static bool push_option(lua_State *L, const char *name) {
     if (!lua_istable(L, AT_OPTIONS)) return lua_pushnil(L), false;
     lua_getfield(L, AT_OPTIONS, name);
@@ -77,9 +78,9 @@ static bool push_option(lua_State *L, const char *name) {
 /*** Makes a client. Touches no network and starts no thread. Made in the child of a fork, it is the child's.
  * @function new
  * @tparam[opt] table options see the README's table; unknown names and values out of range raise
- * @tparam[opt] function saver for a layer that keeps settings: called with the client, and nil, before new returns it,
- * and with the client and a table of what changed (host, port, reconnect) after its connect, set_server and
- * set_reconnect; it returns true, or nil, message, code, which then are the results of that call
+ * @tparam[opt] function saver for a layer that stores settings. new calls it with the client and nil. connect,
+ * set_server and set_reconnect call it with the client and a table of what has changed (host, port, reconnect). It
+ * returns true, or nil, message, code, which are then the results of that call
  * @treturn[1] client
  * @treturn[2] nil no client was made, or the saver refused it
  * @treturn[2] string message
@@ -95,18 +96,18 @@ int sw_module_new(lua_State *L) {
     copy_table(L, AT_OPTIONS);
     sw_options_read(L, AT_OPTIONS, &context->policy, &options, &start);
     if (sw_context_refuses(L, context) || sw_policy_refuses_options(L, &context->policy, &options)) return 3;
-    sw_receiveq_take_all(L, context); /* else a script that only makes and closes clients would never let them go */
-    /* All that can raise comes first, so that what is refused leaves no client behind. */
+    sw_receiveq_take_all(L, context); /* frees closed clients also for a script that never polls */
+    /* Everything that can raise comes before the client is made, so that an error leaves no client. */
     sw_push_handle(L);
     if (push_option(L, "on")) sw_check_handlers(L, "sidewire.new", AT_HANDLERS);
     push_option(L, "greeting");
     struct sw_greeting *greeting = sw_greeting_read(L, "sidewire.new", &options, -1);
-    /* Asked last: what came before may have run a finalizer that makes a client. */
+    /* This check comes last, because the calls before it may run a finalizer that makes a client. */
     if (sw_engine_count_open(context->engine) >= context->policy.max_clients) {
         sw_greeting_unref(greeting);
         return sw_policy_refuse_client(L, &context->policy);
     }
-    struct client *client = make(context, &options, &start);
+    struct client *client = make_client(context, &options, &start);
     if (client == NULL) {
         sw_greeting_unref(greeting);
         return luaL_error(L, "sidewire.new: not enough memory");
@@ -118,18 +119,19 @@ int sw_module_new(lua_State *L) {
     return sw_save_new(L, AT_HANDLE, client, AT_SAVER);
 }
 
-/*** Checks options as new does, and makes nothing.
+/*** Checks options as new does, but makes no client.
  * @function check_options
  * @tparam[opt] table options
- * @treturn table what a client made with them would begin with: host, port, reconnect (as client:get_reconnect gives it)
- * @raise misuse, in the words of new
+ * @treturn table host, port and reconnect that a client with these options would have; reconnect is as
+ * client:get_reconnect returns it
+ * @raise misuse, with the messages of new
  */
 int sw_module_check_options(lua_State *L) {
     struct sw_options options;
     struct sw_start start;
-    const struct sw_policy open = sw_policy_open();
+    const struct sw_policy unlimited = sw_policy_unlimited();
     lua_settop(L, 1);
-    sw_options_read(L, AT_OPTIONS, &open, &options, &start);
+    sw_options_read(L, AT_OPTIONS, &unlimited, &options, &start);
     lua_createtable(L, 0, 3);
     sw_push_endpoint(L, &start.server);
     lua_setfield(L, -3, "port");
@@ -144,8 +146,8 @@ int sw_module_check_options(lua_State *L) {
 static void post_interest(lua_State *L, struct client *client) {
     const struct sw_interest interest = {
         .messages = !client->discards,
-        .log = sw_client_hears(client, SW_EVENT_LOG),
-        .acked = sw_client_hears(client, SW_EVENT_ACKED),
+        .log = sw_client_has_handler(client, SW_EVENT_LOG),
+        .acked = sw_client_has_handler(client, SW_EVENT_ACKED),
     };
     sw_channel_post_interest(client->channel, interest);
     if (interest.messages) return;
@@ -153,12 +155,12 @@ static void post_interest(lua_State *L, struct client *client) {
     sw_receiveq_drop_messages(client);
 }
 
-/* Pops the handler (what can be called, nil, or false to discard messages) and sets it. */
+/* Pops a checked handler (callable, nil, or false to discard messages) and sets it. */
 static void set_handler(lua_State *L, int index, struct client *client, enum sw_event event) {
     unsigned bit = 1u << event;
     bool is_handler = lua_toboolean(L, -1), is_message = event == SW_EVENT_MESSAGE;
     if (is_message) client->discards = lua_isboolean(L, -1);
-    if (is_message && is_handler) client->is_pulled = false;
+    if (is_message && is_handler) client->uses_receive = false;
     client->handlers = is_handler ? client->handlers | bit : client->handlers & ~bit;
     lua_setiuservalue(L, index, (int)event + 1);
     if (is_message || event == SW_EVENT_LOG || event == SW_EVENT_ACKED) post_interest(L, client);
@@ -166,7 +168,7 @@ static void set_handler(lua_State *L, int index, struct client *client, enum sw_
     sw_client_anchor(L, index, client);
 }
 
-/* Sets the handlers of the table on top, which no script can reach. */
+/* Sets the handlers in the table on top, which is a copy that scripts cannot change. */
 static void set_handlers(lua_State *L, const char *where, int index, struct client *client) {
     int table = lua_gettop(L);
     sw_check_handlers(L, where, table);
@@ -176,7 +178,7 @@ static void set_handlers(lua_State *L, const char *where, int index, struct clie
     }
 }
 
-/*** Sets one handler, or several. nil takes a handler away; false for message discards messages as they come.
+/*** Sets one handler, or several. nil removes a handler; false for message discards received messages.
  * @function client:on
  * @tparam string|table event a name (connect, message, drain, acked, lost, disconnect, retry, error, log, close), or a
  * table of handlers by name
@@ -205,9 +207,9 @@ int sw_method_on(lua_State *L) {
     return 1;
 }
 
-/*** Sets what is sent first on every new connection, before anything that is queued or sent again: a login, a list of
- * subscriptions. It is framed as messages are, takes no ids and is never counted. What the current connection was
- * greeted with stays as it is.
+/*** Sets messages that are sent first on every new connection, before queued and repeated messages: a login, a list of
+ * subscriptions. They have the client's framing, but no ids, and no counter includes them. The current connection is
+ * not affected.
  * @function client:set_greeting
  * @tparam string|table|nil greeting a message, a list of messages, or nil for none
  * @treturn[1] boolean true
@@ -228,13 +230,14 @@ int sw_method_set_greeting(lua_State *L) {
 
 /* --- closing --- */
 
-/*** Closes it for good: no event but lost and close comes any more. Idempotent; also __close and, when collected, __gc.
+/*** Closes the client forever: only lost and close events follow. A second call does nothing. __close and the garbage
+ * collector close a client, too.
  * @function client:close
- * @tparam[opt] number linger seconds that flushing may take, in the background; the option's value if absent
+ * @tparam[opt] number linger seconds that flushing may take, in the background; default: the option linger
  * @treturn[1] boolean true, at once
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EPOLICY (it is closed all the same, with the longest linger that is allowed), EFORKED
+ * @treturn[2] string code: EPOLICY (it is closed nevertheless, with the longest linger that is allowed), EFORKED
  * @raise invalid linger
  */
 int sw_method_close(lua_State *L) {
@@ -251,7 +254,7 @@ int sw_method_close(lua_State *L) {
 }
 
 int sw_method_end_of_scope(lua_State *L) {
-    lua_settop(L, 1); /* the second value is the error, if any */
+    lua_settop(L, 1); /* Lua passes an error, or nil, as the second argument of __close */
     return sw_method_close(L);
 }
 

@@ -1,4 +1,4 @@
-/* Methods that tell the loop what to do. */
+/* The methods connect, disconnect, set_reconnect and set_server, and their getters. */
 #include <errno.h>
 #include <lauxlib.h>
 #include <lua.h>
@@ -27,7 +27,7 @@
 
 /* --- connecting --- */
 
-/* What connect shows until the loop knows better. */
+/* The state that connect sets until the loop posts one. */
 static enum sw_state first_state(const struct sw_server *server) {
     bool numeric = sw_ip_kind(server->hostname, strlen(server->hostname)) != NULL;
     return numeric ? SW_STATE_CONNECTING : SW_STATE_RESOLVING;
@@ -37,7 +37,7 @@ static bool is_busy(enum sw_state state) {
     return state == SW_STATE_RESOLVING || state == SW_STATE_CONNECTING || state == SW_STATE_CONNECTED;
 }
 
-/* Starts the loop if need be, and again if it ended under our hands. */
+/* Posts the command. Starts the loop if it does not run, and once more if it ends meanwhile. */
 static struct sw_error post_connect(struct client *client, struct sw_command *command, enum sw_state state) {
     struct sw_error failed = sw_engine_start(client->context->engine);
     if (failed.err != SW_OK) {
@@ -47,15 +47,16 @@ static struct sw_error post_connect(struct client *client, struct sw_command *co
     if (sw_channel_post_command(client->channel, command, state)) return failed;
     failed = sw_engine_start(client->context->engine);
     if (failed.err == SW_OK && sw_channel_schedule(client->channel)) return failed;
-    sw_channel_withdraw(client->channel);
+    sw_channel_withdraw_commands(client->channel);
     return failed.err != SW_OK ? failed : sw_error_make(SW_CLOSED, SW_STAGE_START);
 }
 
-/* Has the client go to the server, unless it does already; the server is the client's only once that is posted. */
-static struct sw_error go_to(struct client *client, struct sw_server *server) {
+/* Connects the client to the server, unless it is connected or connecting to it already. Sets client->server only if
+ * that succeeds. */
+static struct sw_error connect_to(struct client *client, struct sw_server *server) {
     const struct sw_error none = {.err = SW_OK};
-    bool is_same = !client->is_moved && sw_server_equal(server, client->server);
-    if (is_same && is_busy(sw_client_state(client))) return none;
+    bool is_same = !client->has_new_server && sw_server_equal(server, client->server);
+    if (is_same && !client->is_shut && is_busy(sw_client_state(client))) return none;
     struct sw_command *command = sw_channel_command(client->channel, SW_CONNECT);
     if (command == NULL) return sw_error_system(ENOMEM, SW_STAGE_NONE);
     command->server = sw_server_ref(server);
@@ -63,12 +64,13 @@ static struct sw_error go_to(struct client *client, struct sw_server *server) {
     struct sw_error failed = post_connect(client, command, first_state(server));
     if (failed.err != SW_OK) return failed;
     sw_server_set(&client->server, server);
-    client->is_moved = false;
-    sw_receiveq_pass_end(client); /* an end that receive has not told is of no interest any more */
+    client->has_new_server = client->is_shut = false;
+    sw_receiveq_clear_end(client); /* an end that receive has not told is of no interest any more */
     return none;
 }
 
-/* The client's server or, where one is given, another; NULL: no memory. Raises when there is none. */
+/* A reference to the client's server or, if host or port are given, to a new one. NULL: no memory. Raises if host or
+ * port are unknown. */
 static struct sw_server *read_server(lua_State *L, const struct client *client) {
     struct sw_endpoint endpoint = sw_server_endpoint(client->server);
     if (!lua_isnoneornil(L, 2)) sw_check_host(L, (struct sw_spot){"client:connect", "host"}, 2, &endpoint);
@@ -83,14 +85,14 @@ static struct sw_server *read_server(lua_State *L, const struct client *client) 
  * @module sidewire.core
  */
 
-/*** Connects, and keeps connecting as the reconnect policy says. The result is an event: connect, error or close.
+/*** Connects, and connects again by the reconnect policy. The result is an event: connect, error or close.
  * @function client:connect
- * @tparam[opt] string host where to from now on
- * @tparam[opt] number port
+ * @tparam[opt] string host from now on; default: as before
+ * @tparam[opt] number port from now on; default: as before
  * @treturn[1] boolean true, at once
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ECLOSED, EFORKED, ENOMEM, what the system refused (EMFILE, EAGAIN), or the saver's
+ * @treturn[2] string code: ECLOSED, EFORKED, ENOMEM, a system error (EMFILE, EAGAIN), or the saver's
  * @raise invalid or missing host or port
  */
 int sw_method_connect(lua_State *L) {
@@ -104,7 +106,7 @@ int sw_method_connect(lua_State *L) {
     if (server == NULL)
         failed = sw_error_system(ENOMEM, SW_STAGE_NONE);
     else if (!client->is_closed)
-        failed = go_to(client, server);
+        failed = connect_to(client, server);
     sw_server_unref(server);
     if (client->is_closed) return sw_push_closed(L, client->server);
     if (failed.err != SW_OK) return sw_push_failure(L, &failed, client->server);
@@ -113,7 +115,8 @@ int sw_method_connect(lua_State *L) {
     return sw_save_server(L, 1, client, 2, 3);
 }
 
-/* A command that only matters to a loop that knows the client. False: no memory. */
+/* Posts a copy of the command if a loop handles the client; without a loop, there is nothing to do. False: no
+ * memory. */
 static bool post_if_attached(struct client *client, const struct sw_command *model, enum sw_state state) {
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
@@ -122,18 +125,18 @@ static bool post_if_attached(struct client *client, const struct sw_command *mod
     if (command == NULL) return false;
     command->server = sw_server_ref(model->server);
     command->linger = model->linger;
-    bool heard = sw_channel_post_command(client->channel, command, state);
-    if (!heard) sw_channel_withdraw(client->channel); /* the loop has ended, or let go of the client, meanwhile */
+    bool is_posted = sw_channel_post_command(client->channel, command, state);
+    if (!is_posted) sw_channel_withdraw_commands(client->channel); /* the loop has dropped the client meanwhile */
     return true;
 }
 
-/*** Flushes what was accepted so far, ends the connection and stops reconnecting. connect may be called again.
+/*** Flushes the messages accepted so far, ends the connection and stops reconnecting. connect may be called again.
  * @function client:disconnect
- * @tparam[opt] number linger seconds that flushing may take; the option's value if absent
+ * @tparam[opt] number linger seconds that flushing may take; default: the option linger
  * @treturn[1] boolean true, at once; a disconnect (or error) event follows
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EPOLICY (nothing is done), ECLOSED, EFORKED, ENOMEM
+ * @treturn[2] string code: EPOLICY (the call did nothing), ECLOSED, EFORKED, ENOMEM
  * @raise invalid linger
  */
 int sw_method_disconnect(lua_State *L) {
@@ -149,6 +152,34 @@ int sw_method_disconnect(lua_State *L) {
     const struct sw_command model = {.verb = SW_DISCONNECT, .linger = linger};
     if (sw_client_state(client) != SW_STATE_IDLE && !post_if_attached(client, &model, SW_STATE_CLOSING))
         return sw_push_no_memory(L);
+    lua_pushboolean(L, true);
+    return 1;
+}
+
+/*** Ends sending: after all that was accepted, the other side reads our end (a TCP half-close), and may still answer:
+ * receiving goes on until it ends, too. The disconnect event that follows has will_retry = false. While the client is
+ * connecting, this is done on the connection that comes. send, send_once and write fail with ENOTCONN from now on, until
+ * connect is called.
+ * @function client:shutdown
+ * @treturn[1] boolean true, at once
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: ENOTCONN (neither connected nor connecting), ECLOSED, EFORKED, ENOMEM
+ */
+int sw_method_shutdown(lua_State *L) {
+    struct client *client = sw_check_usable(L, 1);
+    if (client == NULL) return 3;
+    if (client->is_closed) return sw_push_closed(L, client->server);
+    enum sw_state state = sw_client_state(client);
+    if (!is_busy(state) && state != SW_STATE_WAITING) {
+        lua_pushnil(L);
+        lua_pushliteral(L, "not connected: there is nothing to shut down");
+        lua_pushliteral(L, "ENOTCONN");
+        return 3;
+    }
+    const struct sw_command model = {.verb = SW_SHUT_DOWN};
+    if (!client->is_shut && !post_if_attached(client, &model, state)) return sw_push_no_memory(L);
+    client->is_shut = true;
     lua_pushboolean(L, true);
     return 1;
 }
@@ -175,7 +206,7 @@ int sw_method_set_reconnect(lua_State *L) {
     return sw_save_reconnect(L, 1, client);
 }
 
-/*** The policy in force.
+/*** Returns the present reconnect policy.
  * @function client:get_reconnect
  * @treturn[1] boolean|table false, or { delay =, max =, factor =, jitter =, attempts = } (attempts nil: no limit)
  * @treturn[2] nil
@@ -189,14 +220,14 @@ int sw_method_get_reconnect(lua_State *L) {
     return 1;
 }
 
-/*** Sets where the next attempt goes.
+/*** Sets the server of the next attempt.
  * @function client:set_server
  * @tparam string host
  * @tparam number port
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ECLOSED, EFORKED, ENOMEM
+ * @treturn[2] string code: ECLOSED, EFORKED, ENOMEM, or the saver's
  * @raise invalid host or port
  */
 int sw_method_set_server(lua_State *L) {
@@ -213,11 +244,11 @@ int sw_method_set_server(lua_State *L) {
     if (posted) sw_server_set(&client->server, model.server);
     sw_server_unref(model.server);
     if (!posted) return sw_push_no_memory(L);
-    client->is_moved = true;
+    client->has_new_server = true;
     return sw_save_server(L, 1, client, 2, 3);
 }
 
-/*** The server that the next attempt goes to.
+/*** Returns the server of the next attempt.
  * @function client:get_server
  * @treturn[1] string|nil host
  * @treturn[1] number|nil port

@@ -1,17 +1,21 @@
-/* The host side of one Lua state: its clients and what came in for them.
+/* The structs of the host thread: the context of one Lua state, and its clients.
  *
- * Scripts hold a client by a handle, a userdata that is born empty. The client itself is a block of its own, so that
- * Lua's collector never frees what a list here or a method on the C stack still uses. When a handle is collected, or its
- * `__gc` is called by hand, the client is closed and retired: it leaves all lists but that of the retired, and the handle
- * is empty. The handle alone refers to a second userdata, the keeper. When Lua collects the keeper, nothing refers to the
- * handle any more, no stack either, and the keeper's finalizer frees the block. Where Lua frees a userdata without having
- * called its finalizer (it does so when there is no stack for the call), the block stays until the Lua state ends.
+ * A script has a handle for each client, a userdata that points to the client. The client is a block of memory of its
+ * own, so that Lua's collector never frees a client that a list or a method on the C stack still uses. It ends in two
+ * steps:
  *
- * What the loop delivers is taken from channels in poll, receive, wait and events(), and lives here, in the client,
- * until it is delivered: never in a C frame, because a handler may raise, yield, poll again or close the client at any
- * moment. The rule that makes this safe: read the next event, push its values, see that nothing took the event
- * meanwhile (pushing may collect garbage, and a finalizer may poll), consume the event, call the handler. `serial`
- * counts what was consumed and is what "meanwhile" looks at.
+ *     1. The handle is collected, or a script calls its `__gc`. Then the client is closed and retired: it is only in
+ *        the list `retired`, and its handle is empty. The handle now refers to a second userdata, the keeper.
+ *     2. Lua collects the keeper, to which only the handle referred. So nothing refers to the handle any more, not even
+ *        a stack, and the keeper's finalizer frees the client.
+ *
+ * If Lua cannot call a finalizer, because there is no stack for the call, the client stays until the Lua state ends.
+ *
+ * poll, receive, wait and events() take messages and reports from the channels into the client, where they stay until
+ * they are delivered. They are never only in C variables, because a handler may raise, yield, poll again or close the
+ * client. Delivery has five steps: read the next event; push its values; check that nothing has consumed the event
+ * meanwhile; consume it; call the handler. The check is needed because pushing may run the collector, and a finalizer
+ * may poll. It compares `serial`, which counts the consumed events.
  */
 #ifndef SW_HOST_CONTEXT_H
 #define SW_HOST_CONTEXT_H
@@ -29,43 +33,46 @@
 #include "host/policy.h"
 #include "host/userdata.h"
 
-/* The userdata of a client: its handle or, of another kind, its keeper. */
+/* The userdata of a client: its handle or its keeper. */
 struct handle {
     const struct sw_kind *kind;
-    struct client *client; /* NULL: not made yet, or retired (of a keeper: freed) */
+    struct client *client; /* NULL: not yet made, or retired; of a keeper: freed */
 };
 
 struct client {
     struct context *context;
     struct sw_channel *channel;     /* one reference */
-    struct client *previous, *next; /* in host->clients or host->retired */
-    struct clients *list;           /* host->runnable, host->unread, or NULL: there is nothing */
+    struct client *previous, *next; /* in context->clients or context->retired */
+    struct clients *list;           /* context->runnable or context->unread; NULL: there is nothing to deliver */
     struct client *list_previous, *list_next;
-    uint16_t handlers; /* bit 1 << event: a handler is set; without one, messages stay for receive and events */
-    uint8_t holds;     /* bit 1 << enum sw_holding: counted in host->holding */
-    uint8_t turn;      /* events delivered since others had their turn: a few */
-    bool discards;     /* messages are dropped: those that the loop put before it knew */
-    bool is_pulled;    /* receive was called, and no message handler set since */
-    bool has_saver;    /* host/saver.h */
-    bool has_end;      /* neither receive nor poll has told how the connection ended, other than by our close */
-    bool is_closed;    /* close() was called: only losses and close are still delivered */
-    bool is_over;      /* the close event was delivered, or nobody is left to hear it */
-    bool is_moved;     /* set_server came after the last connect: only the loop knows which server it is busy with */
-    uint64_t serial;   /* events consumed */
+    uint16_t handlers;   /* bit 1 << event: a handler is set; without one, messages wait for receive and events() */
+    uint8_t readiness;   /* bit 1 << enum sw_readiness: the client counts in context->ready_counts */
+    uint8_t turn;        /* events delivered since the client was put at the end of its list */
+    bool discards;       /* the script wants no messages: the host drops those that the loop has already put */
+    bool uses_receive;   /* receive was called after a message handler was last set */
+    bool has_saver;      /* host/saver.h */
+    bool has_untold_end; /* a connection ended, not by close(), and neither receive nor poll has reported it */
+    bool is_closed;      /* close() was called: only lost and close events are still delivered */
+    bool is_shut;        /* shutdown() was called after the last connect */
+    bool is_over;        /* the close event was delivered, or the client was retired */
+    bool has_new_server; /* set_server was called after the last connect, so the loop may still use another server */
+    uint64_t serial;     /* number of events consumed */
+    uint32_t seen;       /* number of the connection that send_once uses: the last one that the script knows; 0: none */
+    uint32_t once;       /* messages accepted by send_once */
 
-    struct sw_server *server; /* as the script set it, one reference; the loop has its own */
+    struct sw_server *server; /* as the script has set it, one reference; the loop has its own */
 
-    /* Taken and not delivered. */
+    /* Messages and reports that were taken from the channel and are not delivered. */
     struct sw_cursor messages;
-    uint64_t taken, passed; /* messages taken, messages delivered or dropped: in all */
+    uint64_t taken, consumed; /* messages taken; messages delivered or dropped; over the client's life */
     struct sw_reports reports;
-    unsigned report_count;       /* of the events they stand for: losses are told apart */
-    unsigned heard_count;        /* of the reports for which a handler is set */
-    uint64_t ends_taken;         /* reports of an end */
-    struct sw_credit uncredited; /* what the channel has not been told of */
+    unsigned report_count;       /* events in `reports`: each range of lost messages is an event of its own */
+    unsigned handled_count;      /* reports for which a handler is set */
+    uint64_t ends_taken;         /* reports taken that say that the client has stopped connecting */
+    struct sw_credit uncredited; /* delivered, but not yet posted to the channel */
 };
 
-static inline bool sw_client_hears(const struct client *client, enum sw_event event) {
+static inline bool sw_client_has_handler(const struct client *client, enum sw_event event) {
     return client->handlers & 1u << event;
 }
 
@@ -73,38 +80,39 @@ struct clients {
     struct client *head, *tail;
 };
 
-/* What a client can hold that ends a sidewire.wait, if the script takes it in the way that this is for. */
-enum sw_holding {
-    SW_HOLDS_ANYTHING,  /* events() takes everything */
-    SW_HOLDS_HEARD,     /* poll takes what has a handler */
-    SW_HOLDS_PULLED,    /* receive takes messages and the end of a client that is pulled */
-    SW_HOLDS_UNCLAIMED, /* anything, and receive was never called: while it is not known how the script takes things */
+/* For which function a client has something. sidewire.wait ends when a client has something for a function that the
+ * script uses. */
+enum sw_readiness {
+    SW_READY_FOR_EVENTS,  /* events(): any message or report */
+    SW_READY_FOR_POLL,    /* poll: a message or report with a handler, or many reports without one */
+    SW_READY_FOR_RECEIVE, /* receive: a message or the end of a connection of a client that uses_receive */
+    SW_READY_UNCLAIMED,   /* any message or report of a client without uses_receive */
 };
-enum { SW_HOLDINGS = SW_HOLDS_UNCLAIMED + 1 };
+enum { SW_READINESS_COUNT = SW_READY_UNCLAIMED + 1 };
 
-/* How the script took things last. */
-enum sw_taking { SW_TAKES_UNKNOWN, SW_TAKES_BY_POLL, SW_TAKES_BY_EVENTS };
+/* Which of poll and events() the script called last. */
+enum sw_consumer { SW_CONSUMER_UNKNOWN, SW_CONSUMER_POLL, SW_CONSUMER_EVENTS };
 
 struct context {
     const struct sw_kind *kind;
-    struct sw_engine *engine; /* NULL: the Lua state ends, nothing works any more */
-    bool is_left;             /* the same in the child of a fork, where the engine is the parent's: host/forked.h */
+    struct sw_engine *engine; /* NULL: the Lua state has ended, and every function returns ECLOSED */
+    bool is_left;             /* the same in a forked child that never got an engine of its own (host/forked.h) */
     struct client *clients, *retired;
-    struct sw_unfinished *unfinished; /* what iterators of client:unfinished() have left */
-    struct clients runnable;          /* with something for poll */
-    struct clients unread;            /* with messages that only receive and events() take */
-    unsigned holding[SW_HOLDINGS];    /* how many clients hold such */
-    enum sw_taking taking;
-    unsigned depth; /* polls that are active, or were when an error left them */
+    struct sw_unfinished *unfinished;          /* copies of messages for the iterators of client:unfinished() */
+    struct clients runnable;                   /* clients with events for poll */
+    struct clients unread;                     /* clients with messages, but no event for poll */
+    unsigned ready_counts[SW_READINESS_COUNT]; /* number of clients for each enum sw_readiness */
+    enum sw_consumer consumer;
+    unsigned poll_depth; /* active calls of poll; may include some that an error has ended */
     bool has_on_error;
-    struct client *watched; /* the client that the innermost wait is for, while is_waiting; may be NULL */
-    bool is_waiting;        /* the loop wakes this thread; a wait that an error left has not taken that back */
-    uint64_t waits;         /* counts whenever is_waiting ends */
+    struct client *watched; /* while is_waiting: the client of the innermost wait; NULL: sidewire.wait */
+    bool is_waiting;        /* the loop wakes this thread; stays true if an error ends a wait */
+    uint64_t waits;         /* number of waits that have ended */
     struct sw_policy policy;
-    double max_linger;          /* the longest that any client was ever given */
-    double max_spin;            /* the same; 0: or there is only one processor */
-    struct sw_options *options; /* of the newest client, which the next may share; one reference or NULL */
-    struct sw_server *server;   /* the same */
+    double max_linger;          /* seconds: the longest linger that any client ever had */
+    double max_spin;            /* seconds: the longest spin that any client ever had; 0 with only one processor */
+    struct sw_options *options; /* of the newest client; the next one may share them. One reference, or NULL */
+    struct sw_server *server;   /* of the newest client; the next one may share it. One reference, or NULL */
 };
 
 static inline void sw_context_note_linger(struct context *context, double linger) {
@@ -117,24 +125,24 @@ static inline void sw_context_note_spin(struct context *context, double spin) {
 
 /* User values of the context userdata. */
 enum {
-    CONTEXT_CLIENTS = 1, /* weak: light userdata (struct client *) -> its handle or, once it is retired, its keeper */
-    CONTEXT_ANCHORS,     /* client -> true, while the engine must keep it alive */
-    CONTEXT_ON_ERROR,    /* function */
-    CONTEXT_THREADS,     /* weak: coroutine that polled -> true */
-    CONTEXT_PINS,        /* number -> string that the loop reads: see host/pin.h */
-    CONTEXT_SAVERS,      /* weak: client -> function, see host/saver.h */
+    CONTEXT_CLIENTS = 1, /* weak values: struct client * as light userdata -> its handle or, once retired, its keeper */
+    CONTEXT_ANCHORS,     /* handle -> true, for handles that must not be collected */
+    CONTEXT_ON_ERROR,    /* function, or nil */
+    CONTEXT_THREADS,     /* weak keys: coroutine that has called poll -> true */
+    CONTEXT_PINS,        /* number -> pinned string: see host/pin.h */
+    CONTEXT_SAVERS,      /* weak keys: handle -> function, see host/saver.h */
     CONTEXT_SENTINEL,    /* userdata: see sidewire.c */
-    CONTEXT_CLIENT_META, /* the metatables of handles and keepers; not upvalues, which the debug library can replace */
-    CONTEXT_KEEPER_META,
-    CONTEXT_FUNCTIONS, /* what the module has, out of the reach of scripts */
-    CONTEXT_MODULE,    /* the table that scripts get */
+    CONTEXT_CLIENT_META, /* metatable of handles; an upvalue could be replaced with the debug library */
+    CONTEXT_KEEPER_META, /* metatable of keepers */
+    CONTEXT_FUNCTIONS,   /* the module's functions by name, in a table that scripts cannot reach */
+    CONTEXT_MODULE,      /* the module's table, which scripts get */
     CONTEXT_VALUES = CONTEXT_MODULE,
 };
 
 /* The only upvalue of every function of the module: the context userdata. */
 enum { UPVALUE_CONTEXT = 1 };
 
-/* User values of a handle: the client's handlers, at event + 1, and its keeper. */
+/* User values of a handle: the handler of each event at event + 1, and then the keeper. */
 enum {
     CLIENT_KEEPER = SW_EVENTS + 1,
     CLIENT_VALUES = CLIENT_KEEPER,
@@ -142,7 +150,8 @@ enum {
 
 extern const struct sw_kind sw_client_kind, sw_keeper_kind, sw_context_kind;
 
-/* The context userdata, an upvalue of the running function; raises if the debug library has put something else there. */
+/* The context, from the upvalue of the running function. Raises if a script has replaced the upvalue by the debug
+ * library. */
 int sw_upvalue_replaced(lua_State *L);
 static inline struct context *sw_context(lua_State *L) {
     struct context *context = sw_to_kind(L, lua_upvalueindex(UPVALUE_CONTEXT), &sw_context_kind, sizeof *context);
@@ -150,7 +159,7 @@ static inline struct context *sw_context(lua_State *L) {
     return context;
 }
 
-/* Pushes a user value of it; returns the value's type. */
+/* Pushes a user value of the context userdata. Returns the value's Lua type. */
 int sw_push_context_value(lua_State *L, int value);
 
 #endif

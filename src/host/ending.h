@@ -1,12 +1,12 @@
-/* How a client is closed, whoever asks for it: the script, the collector, or the end of the Lua state. It raises
- * nothing and needs no memory.
+/* Closes a client: for the script, for the collector, and at the end of the Lua state. So it raises no error and needs
+ * no memory.
  */
 #ifndef SW_HOST_ENDING_H
 #define SW_HOST_ENDING_H
 
 #include "host/context.h"
 
-/* Closes it, if it is not; the loop may flush for `linger` seconds. */
+/* Closes the client, unless it is closed. The loop may flush for `linger` seconds. */
 void sw_client_close(struct client *client, double linger);
 
 #endif

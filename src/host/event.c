@@ -52,13 +52,13 @@ void sw_check_handlers(lua_State *L, const char *where, int index) {
 
 /* --- sentences ---
  *
- * Pushing may run finalizers, and these may have the client let go of its server, so what takes several pushes names a
- * copy.
+ * To push a value may run a finalizer, which may change the client's server and so free it. Functions that push several
+ * values therefore use a copy of host and port.
  */
 
-static const struct sw_ip nowhere;
+static const struct sw_ip no_address;
 
-/* Pushes "HOST port PORT", with the address in brackets where a name hides it. */
+/* Pushes "HOST port PORT"; if HOST is a name, followed by the address in parentheses. */
 static const char *push_place(lua_State *L, const struct sw_ip *ip, const struct sw_endpoint *server) {
     char address[SW_IP_TEXT];
     sw_ip_text(ip, address);
@@ -69,7 +69,7 @@ static const char *push_place(lua_State *L, const struct sw_ip *ip, const struct
 
 const char *sw_push_place(lua_State *L, const struct sw_server *server) {
     const struct sw_endpoint copy = sw_server_endpoint(server);
-    return push_place(L, &nowhere, &copy);
+    return push_place(L, &no_address, &copy);
 }
 
 static void push_sentence(lua_State *L, const struct sw_error *error, const struct sw_ip *address,
@@ -92,7 +92,7 @@ static void push_sentence(lua_State *L, const struct sw_error *error, const stru
 int sw_push_failure(lua_State *L, const struct sw_error *error, const struct sw_server *server) {
     const struct sw_endpoint copy = sw_server_endpoint(server);
     lua_pushnil(L);
-    push_sentence(L, error, &nowhere, &copy);
+    push_sentence(L, error, &no_address, &copy);
     lua_pushstring(L, sw_error_code(error));
     return 3;
 }
@@ -118,7 +118,7 @@ int sw_push_no_memory(lua_State *L) {
     return 3;
 }
 
-/* --- arguments --- */
+/* --- arguments of handlers --- */
 
 static void set_integer(lua_State *L, const char *name, uint64_t value) {
     lua_pushinteger(L, (lua_Integer)value);
@@ -140,18 +140,29 @@ static int push_connect(lua_State *L, const struct sw_report *report) {
     return 1;
 }
 
+/* The unfinished message comes first: to push the rest may run a finalizer that polls, and that frees the bytes. */
 static int push_end(lua_State *L, const struct sw_report *report, const struct sw_endpoint *server) {
+    const struct sw_partial *unfinished = report->partial;
+    if (report->lacks_partial)
+        lua_pushnil(L);
+    else
+        lua_pushlstring(L, unfinished != NULL ? (const char *)unfinished->bytes : "",
+                        unfinished != NULL ? unfinished->size : 0);
+    int partial = lua_gettop(L);
     push_sentence(L, &report->error, &report->address, server);
     lua_pushstring(L, sw_error_code(&report->error));
-    lua_createtable(L, 0, 6);
+    lua_createtable(L, 0, 7);
     lua_pushstring(L, sw_stage_name(report->error.stage));
     lua_setfield(L, -2, "stage");
     set_integer(L, "unsent", report->unsent);
     set_integer(L, "unacked", report->unacked);
-    set_integer(L, "partial", report->partial);
+    lua_pushvalue(L, partial);
+    lua_setfield(L, -2, "partial");
+    set_integer(L, "once_lost", report->once_lost);
     set_integer(L, "merged", report->merged);
     lua_pushboolean(L, report->will_retry);
     lua_setfield(L, -2, "will_retry");
+    lua_remove(L, partial);
     return 3;
 }
 

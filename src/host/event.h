@@ -1,4 +1,4 @@
-/* Events as scripts see them: names, handlers, arguments and sentences.
+/* Turns events and errors into what scripts see: names, handler arguments, and sentences.
  */
 #ifndef SW_HOST_EVENT_H
 #define SW_HOST_EVENT_H
@@ -12,14 +12,14 @@
 
 const char *sw_event_name(enum sw_event event);
 
-/* The event with the name at index; an unknown one raises and lists the valid ones. */
+/* The event whose name is at index. Raises for an unknown name, and lists the valid ones. */
 enum sw_event sw_check_event(lua_State *L, const char *where, int index);
 
-/* Checks a table of handlers (`on`). */
+/* Checks the table of handlers at index (the option `on`). */
 void sw_check_handlers(lua_State *L, const char *where, int index);
 
-/* Pushes what a handler gets after the client (and what events() returns); returns how many values. The server is the
- * one the client is set to, to be named in sentences. */
+/* Pushes the handler arguments that follow the client; events() returns the same values. Returns their number. The
+ * server is the client's, which sentences name. */
 int sw_push_report(lua_State *L, const struct sw_report *report, const struct sw_server *server);
 int sw_push_loss(lua_State *L, struct sw_loss loss, const char *fate);
 
@@ -29,10 +29,10 @@ const char *sw_push_place(lua_State *L, const struct sw_server *server);
 /* Pushes nil, a sentence and the code for an error; returns 3. */
 int sw_push_failure(lua_State *L, const struct sw_error *error, const struct sw_server *server);
 
-/* The same for a code of ours, with the sentence given. */
+/* Does the same for a code of sidewire, with the caller's sentence. */
 int sw_push_refusal(lua_State *L, enum sw_err err, const char *sentence);
 
-/* The usual ones. */
+/* The same for a closed client, and for ENOMEM. */
 int sw_push_closed(lua_State *L, const struct sw_server *server);
 int sw_push_no_memory(lua_State *L);
 

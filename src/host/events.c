@@ -1,4 +1,4 @@
-/* sidewire.sw_module_events(): the same queue as poll's, without handlers. */
+/* sidewire.events(): an iterator over the events that poll would deliver to handlers. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>
@@ -13,8 +13,8 @@
 #include "host/usable.h"
 #include "host/waiting.h"
 
-/* Those that have something for poll come first; each list gives each its turn. */
-static struct client *next_with_something(const struct context *context) {
+/* Clients with events for poll come first. sw_receiveq_count_turn rotates each list. */
+static struct client *next_client(const struct context *context) {
     return context->runnable.head != NULL ? context->runnable.head : context->unread.head;
 }
 
@@ -22,17 +22,17 @@ static int next_event(lua_State *L) {
     struct context *context = sw_context(L);
     if (sw_context_refuses(L, context)) return 3;
     lua_settop(L, 0);
-    for (struct client *client; (client = next_with_something(context)) != NULL;) {
+    for (struct client *client; (client = next_client(context)) != NULL;) {
         struct sw_undelivered undelivered;
         lua_settop(L, 0);
-        if (!sw_push_client(L, client) || !sw_undelivered_look(client, true, &undelivered)) continue;
+        if (!sw_push_client(L, client) || !sw_undelivered_peek(client, true, &undelivered)) continue;
         lua_pushstring(L, sw_event_name(undelivered.event));
         int count = sw_undelivered_take(L, client, &undelivered);
-        sw_receiveq_schedule(client); /* it may have nothing more for poll, though something for us */
+        sw_receiveq_schedule(client); /* it may belong into the other list now */
         if (count < 0) continue;
         bool wanted = sw_undelivered_is_wanted(client, undelivered.event);
         sw_receiveq_count_turn(client);
-        if (client->list == NULL) sw_undelivered_leave(L, 1, client);
+        if (client->list == NULL) sw_undelivered_finish(L, 1, client);
         if (wanted) return count + 2;
     }
     return 0;
@@ -42,8 +42,8 @@ static int next_event(lua_State *L) {
  * @module sidewire.core
  */
 
-/*** Iterates over what came in, for all clients, instead of handlers: client, event name, and the handler's arguments.
- * Ends when nothing is left; never waits.
+/*** Iterates over the events of all clients, without handlers: client, event name, and the arguments that a handler
+ * would get. Ends when no event is left; never waits.
  * @function events
  * @treturn[1] function iterator
  * @treturn[2] nil
@@ -53,8 +53,8 @@ static int next_event(lua_State *L) {
 int sw_module_events(lua_State *L) {
     struct context *context = sw_context(L);
     if (sw_context_refuses(L, context)) return 3;
-    context->taking = SW_TAKES_BY_EVENTS;
-    sw_wait_leave(context);
+    context->consumer = SW_CONSUMER_EVENTS;
+    sw_wait_end(context);
     sw_receiveq_take_all(L, context);
     lua_pushvalue(L, lua_upvalueindex(UPVALUE_CONTEXT));
     lua_pushcclosure(L, next_event, 1);

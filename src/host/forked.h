@@ -1,10 +1,10 @@
 /* The child of a fork.
  *
- * The parent's loop thread is not there, and its locks may be held for ever. So what belongs to the parent's engine is left
- * as it is, but for the child's copies of its descriptors: the peer is to see the parent's end when that comes. The Lua
- * state takes a new engine, and with it a context that is new but for what belongs to the script: the policy, on_error
- * and the polls in its stack. The parent's clients keep the old context, a copy of which is made for them, so that no list
- * and no count of the new one ever has them.
+ * The parent's loop thread does not exist in the child, and its locks may be held forever. So the child leaves all memory
+ * of the parent's engine as it is, and only closes its copies of the descriptors: if it kept them open, the peer would
+ * not see when the parent closes the connection. The Lua state gets a new engine, and its context is reset except for
+ * what belongs to the script: the policy, on_error and the polls on its stack. The parent's clients get a copy of the old
+ * context, so that no list and no count of the new one includes them.
  */
 #ifndef SW_HOST_FORKED_H
 #define SW_HOST_FORKED_H
@@ -15,14 +15,14 @@
 #include "channel/channel.h"
 #include "host/context.h"
 
-/* Gives the context, an upvalue of the running function, a new engine if it has its parent's. False: there is no memory,
- * and all is as before; a later call may try again. */
+/* Gives the context a new engine if it has the parent's; it must be the running function's upvalue. False: there was not
+ * enough memory, and nothing has changed; a later call can try again. */
 bool sw_forked_renew(lua_State *L, struct context *context);
 
-/* Closes the copies of a parent's client's sockets, and touches nothing else. */
+/* Closes the child's copies of the sockets of a client of the parent, and touches nothing else. */
 void sw_forked_close(struct sw_channel *channel);
 
-/* The Lua state ends in a child that has its parent's engine still. */
+/* The Lua state ends in a child whose context still has the parent's engine. */
 void sw_forked_leave(struct context *context);
 
 #endif

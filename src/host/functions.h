@@ -1,5 +1,5 @@
-/* Every function and method that scripts call, and the file in which it is. src/sidewire.c has them in its tables, which
- * go into the module and into the metatables of its userdata.
+/* All functions and methods that scripts call, with the files that define them. src/sidewire.c puts them into the
+ * module and into the metatables.
  */
 #ifndef SW_HOST_FUNCTIONS_H
 #define SW_HOST_FUNCTIONS_H
@@ -38,12 +38,14 @@ int sw_method_close(lua_State *L);
 /* connecting.c */
 int sw_method_connect(lua_State *L);
 int sw_method_disconnect(lua_State *L);
+int sw_method_shutdown(lua_State *L);
 int sw_method_set_reconnect(lua_State *L);
 int sw_method_get_reconnect(lua_State *L);
 int sw_method_set_server(lua_State *L);
 int sw_method_get_server(lua_State *L);
 /* send.c */
 int sw_method_send(lua_State *L);
+int sw_method_send_once(lua_State *L);
 int sw_method_write(lua_State *L);
 int sw_method_confirm(lua_State *L);
 /* getters.c */

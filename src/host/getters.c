@@ -1,4 +1,4 @@
-/* Methods that only look: at any time, in any state, one consistent look each. */
+/* Methods that only read. Each takes one consistent snapshot, and works in every state. */
 #include "host/getters.h"
 
 #include <lauxlib.h>
@@ -24,7 +24,7 @@ enum sw_state sw_client_state(const struct client *client) {
  * @module sidewire.core
  */
 
-/*** The state at this moment: idle, resolving, connecting, connected, waiting, closing, closed.
+/*** Returns the state at this moment: idle, resolving, connecting, connected, waiting, closing, closed.
  * @function client:state
  * @treturn[1] string
  * @treturn[2] nil
@@ -38,7 +38,7 @@ int sw_method_state(lua_State *L) {
     return 1;
 }
 
-/*** Is it connected at this moment?
+/*** Tells whether the client is connected at this moment.
  * @function client:is_connected
  * @treturn[1] boolean
  * @treturn[2] nil
@@ -52,8 +52,8 @@ int sw_method_is_connected(lua_State *L) {
     return 1;
 }
 
-/*** What counts against queue_limit: accepted and not yet handed to the kernel; with retain = "unacked", not yet
- * acknowledged; with "unconfirmed", not yet confirmed.
+/*** Returns what counts against queue_limit: accepted messages that the kernel has not taken; with retain = "unacked",
+ * that the peer's TCP has not acknowledged; with "unconfirmed", that the script has not confirmed.
  * @function client:pending
  * @treturn[1] integer bytes, framing included
  * @treturn[1] integer messages
@@ -76,11 +76,11 @@ static void set_count(lua_State *L, const char *name, uint64_t count) {
     lua_setfield(L, -2, name);
 }
 
-/*** Counters and gauges, in one consistent look: accepted = queued + in_flight + finished + lost, in messages.
+/*** Returns counters and gauges of one moment. In messages, accepted = queued + in_flight + finished + lost.
  * @function client:stats
  * @treturn[1] table state; accepted, queued, in_flight, finished, lost (of which lost_unsent, lost_unknown);
- * queue_bytes, inbox_bytes, sent_bytes, received_bytes, received (messages delivered), connects, failures (in a row),
- * paused (reading waits for poll)
+ * once (accepted by send_once, in none of these groups); queue_bytes, inbox_bytes, sent_bytes, received_bytes, received (messages delivered), connects, failures (in a row),
+ * paused (true: reading waits until events are delivered)
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED
@@ -91,7 +91,7 @@ int sw_method_stats(lua_State *L) {
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
     const struct sw_gauges *gauges = &snapshot.gauges;
-    lua_createtable(L, 0, 16);
+    lua_createtable(L, 0, 17);
     lua_pushstring(L, sw_state_name(snapshot.state));
     lua_setfield(L, -2, "state");
     set_count(L, "accepted", snapshot.accepted);
@@ -101,11 +101,12 @@ int sw_method_stats(lua_State *L) {
     set_count(L, "lost", gauges->lost_unsent + gauges->lost_unknown);
     set_count(L, "lost_unsent", gauges->lost_unsent);
     set_count(L, "lost_unknown", gauges->lost_unknown);
+    set_count(L, "once", client->once);
     set_count(L, "queue_bytes", snapshot.queue_bytes);
     set_count(L, "inbox_bytes", snapshot.inbox_bytes);
     set_count(L, "sent_bytes", gauges->sent_bytes);
     set_count(L, "received_bytes", gauges->received_bytes);
-    set_count(L, "received", client->passed);
+    set_count(L, "received", client->consumed);
     set_count(L, "connects", gauges->connects);
     set_count(L, "failures", gauges->failures);
     lua_pushboolean(L, snapshot.paused);

@@ -1,4 +1,4 @@
-/* A look at the state of a client, for other methods that depend on it. */
+/* The state of a client, for other methods that depend on it. */
 #ifndef SW_HOST_GETTERS_H
 #define SW_HOST_GETTERS_H
 

@@ -17,10 +17,10 @@
 #include "host/userdata.h"
 #include "host/waiting.h"
 
-/* --- finding --- */
+/* --- finding the handle of a client --- */
 
-/* The userdata that stands for the client, or what takes its place in the weak table: nil, when it is being collected. */
-static void *push_noted(lua_State *L, const struct client *client) {
+/* Pushes the client's handle or keeper. NULL: Lua is collecting it, and nil was pushed. */
+static void *push_registered(lua_State *L, const struct client *client) {
     sw_push_context_value(L, CONTEXT_CLIENTS);
     lua_rawgetp(L, -1, client);
     lua_remove(L, -2);
@@ -28,7 +28,7 @@ static void *push_noted(lua_State *L, const struct client *client) {
 }
 
 bool sw_push_client(lua_State *L, struct client *client) {
-    if (push_noted(L, client) != NULL) return true;
+    if (push_registered(L, client) != NULL) return true;
     lua_pop(L, 1);
     sw_receiveq_drop(client);
     return false;
@@ -55,7 +55,8 @@ static void unlink_from(struct client **list, struct client *client) {
 
 static bool must_live(const struct client *client) {
     if (client->is_over) return false;
-    if (client->handlers == 0 && !client->discards) return sw_receiveq_messages(client) > 0 || client->report_count > 0;
+    if (client->handlers == 0 && !client->discards)
+        return sw_receiveq_count_messages(client) > 0 || client->report_count > 0;
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
     return snapshot.state != SW_STATE_IDLE || snapshot.undelivered || client->report_count > 0;
@@ -73,7 +74,7 @@ void sw_client_anchor(lua_State *L, int index, const struct client *client) {
     lua_pop(L, 1);
 }
 
-/* --- birth --- */
+/* --- making --- */
 
 static struct handle *push_handle(lua_State *L, const struct sw_kind *kind, int values, int meta) {
     struct handle *handle = lua_newuserdatauv(L, sizeof *handle, values);
@@ -87,8 +88,8 @@ struct handle *sw_push_handle(lua_State *L) {
     return push_handle(L, &sw_client_kind, CLIENT_VALUES, CONTEXT_CLIENT_META);
 }
 
-/* Notes in the host that the userdata at index stands for the client. */
-static void note_handle(lua_State *L, int index, const struct client *client) {
+/* Registers the userdata at index as the handle or keeper of the client. */
+static void register_handle(lua_State *L, int index, const struct client *client) {
     index = lua_absindex(L, index);
     sw_push_context_value(L, CONTEXT_CLIENTS);
     lua_pushvalue(L, index);
@@ -100,15 +101,15 @@ void sw_handle_fill(lua_State *L, int index, struct client *client) {
     struct handle *handle = lua_touserdata(L, index);
     link_into(&client->context->clients, client);
     handle->client = client;
-    note_handle(L, index, client);
+    register_handle(L, index, client);
 }
 
-/* --- death --- */
+/* --- ending --- */
 
-/* Of a retired client, which stands in no list any more. */
+/* Frees a retired client, which is in no list any more. */
 static void free_client(struct client *client) {
     struct context *context = client->context;
-    if (context->watched == client) sw_wait_leave(context);
+    if (context->watched == client) sw_wait_end(context);
     sw_receiveq_drop(client);
     client->channel->owner = NULL;
     sw_server_set(&client->server, NULL);
@@ -116,7 +117,7 @@ static void free_client(struct client *client) {
     free(client);
 }
 
-/* Nothing can come for it any more, and nothing keeps it alive. */
+/* Closes the client, drops all that was received for it, and moves it to the list of retired clients. */
 static void retire(struct client *client) {
     sw_channel_orphan(client->channel);
     sw_client_close(client, client->channel->options->linger);
@@ -127,11 +128,11 @@ static void retire(struct client *client) {
     client->is_over = true;
 }
 
-/* Where there is no memory for a keeper, the client's block stays until the Lua state ends. */
+/* Sets the keeper of the handle at index. If there is no memory for it, the client stays until the Lua state ends. */
 static void give_keeper(lua_State *L, int index, struct client *client) {
     index = lua_absindex(L, index);
     struct handle *keeper = push_handle(L, &sw_keeper_kind, 0, CONTEXT_KEEPER_META);
-    note_handle(L, -1, client);
+    register_handle(L, -1, client);
     keeper->client = client;
     lua_setiuservalue(L, index, CLIENT_KEEPER);
 }
@@ -150,27 +151,29 @@ void sw_client_retire(lua_State *L, int index) {
     sw_client_anchor(L, index, client);
 }
 
-/* __gc of handles; scripts with the debug library may call it with anything, at any moment. */
+/* __gc of handles. Scripts with the debug library can call it at any time, with any argument. */
 static int collect(lua_State *L) {
     sw_check_handle(L, 1);
     sw_client_retire(L, 1);
     return 0;
 }
 
-/* __gc of keepers. Called by hand it does nothing: Lua clears the weak table's entry before it calls a finalizer. (Not
- * while the state closes, but then the sentinel's finalizer comes, and frees all.) */
+/* __gc of keepers. If a script calls it, it does nothing, because the client is still registered: Lua removes the entry
+ * from the weak table before it calls a finalizer. While the Lua state closes, Lua does not remove it; then the
+ * sentinel's finalizer frees all clients. */
 static int collect_keeper(lua_State *L) {
     struct handle *keeper = sw_to_kind(L, 1, &sw_keeper_kind, sizeof *keeper);
     struct client *client = keeper != NULL ? keeper->client : NULL;
-    if (client == NULL || sw_client_is_forked(client) || push_noted(L, client) == keeper) return 0;
+    if (client == NULL || sw_client_is_forked(client) || push_registered(L, client) == keeper) return 0;
     keeper->client = NULL;
     unlink_from(&client->context->retired, client);
     free_client(client);
     return 0;
 }
 
-/* A handle or keeper that still stands for the client while the state ends: one that a finalizer made, for Lua runs none
- * for it then, or one that the debug library took its finalizer from. It may have been freed; the weak table knows. */
+/* Empties the client's handle or keeper at the end of the Lua state, if it still exists in the weak table. One can
+ * remain there: a finalizer has made it, and Lua runs no finalizer for it any more; or a script has removed its
+ * metatable. */
 static void empty_handle(lua_State *L, int clients, const struct client *client) {
     struct handle *handle = lua_rawgetp(L, clients, client) == LUA_TUSERDATA ? lua_touserdata(L, -1) : NULL;
     if (handle != NULL) handle->client = NULL;

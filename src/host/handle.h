@@ -1,8 +1,7 @@
-/* From a script's userdata to the client, and the end of both.
+/* Handles: how scripts refer to clients, and how clients end.
  *
- * The collector may run at any allocation, and with it finalizers, which may call whatever they like: so a method can
- * find, between two of its lines, that its own client was closed, or retired by a `__gc` that was called by hand. What it
- * never finds is freed memory, and it need do nothing for that: host.h says why.
+ * Any allocation by Lua may run finalizers, which may call any function. So a client can be closed, or retired by a
+ * call of its `__gc`, while one of its methods runs. Its memory stays valid all the time: host/context.h explains why.
  */
 #ifndef SW_HOST_HANDLE_H
 #define SW_HOST_HANDLE_H
@@ -12,31 +11,31 @@
 
 #include "host/context.h"
 
-/* The client whose handle stands at index; NULL: it is retired, or there is none yet. Nothing is checked. */
+/* The client of the handle at index, which must be a handle. NULL: the client is retired, or not yet made. */
 static inline struct client *sw_client_at(lua_State *L, int index) {
     const struct handle *handle = lua_touserdata(L, index);
     return handle->client;
 }
 
-/* Pushes the client's handle; the context userdata is an upvalue. False: it is being collected, and only its finalizer has
- * not run yet (that of another object has); nobody can be told what came in for it, so that is dropped, and nothing is
- * pushed. */
+/* Pushes the client's handle. False: Lua is collecting the handle, but has not yet called its finalizer; nothing was
+ * pushed, and what was received for the client is dropped. */
 bool sw_push_client(lua_State *L, struct client *client);
 
-/* Keeps the handle at index alive for as long as the contract says of its client, and no longer. */
+/* Protects the handle at index from the collector while its client can still have events for a handler, or has
+ * undelivered ones; else ends that protection. */
 void sw_client_anchor(lua_State *L, int index, const struct client *client);
 
 /* Pushes an empty handle. */
 struct handle *sw_push_handle(lua_State *L);
 
-/* Has the handle at index stand for a complete client, which the host is responsible for from now on. */
+/* Sets the client of the empty handle at index. The context owns the client from now on. */
 void sw_handle_fill(lua_State *L, int index, struct client *client);
 
-/* Closes the client whose handle stands at index, if there is one still, and retires it, unheard. Of a parent's client
- * only the child's copies of its sockets are closed. */
+/* Closes and retires the client of the handle at index, if it has one. No events follow. In a forked child, for a client
+ * of the parent, this only closes the child's copies of its sockets. */
 void sw_client_retire(lua_State *L, int index);
 
-/* Frees all clients while the Lua state ends; the context userdata stands at index. */
+/* Frees all clients at the end of the Lua state. The context userdata is at index. */
 void sw_clients_free(lua_State *L, int index, struct context *context);
 
 #endif

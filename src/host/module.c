@@ -26,42 +26,42 @@
 #include "host/usable.h"
 #include "host/waiting.h"
 
-/*** The module without its Lua layer: complete but for settings files, for hosts that refuse Lua glue. `sidewire` has
- * the same functions.
+/*** The module without its Lua layer. `sidewire` has the same functions, and adds settings files; a program that needs
+ * no settings files can use this C module alone.
  *
- * Times are seconds as numbers. Misuse (a wrong type, an unknown option, a value out of range) raises an error that
- * says what is valid; what can fail at run time returns nil, message, code. In a finalizer that runs while the Lua state
- * closes, code is "ECLOSED". errors.md has all messages.
+ * Times are numbers of seconds. Misuse (a wrong type, an unknown option, a value out of range) raises an error that
+ * says what is valid. A failure at run time returns nil, message, code. In a finalizer that runs while the Lua state
+ * closes, the code is "ECLOSED". errors.md lists all messages.
  *
- * In the child of a fork the module begins anew: the functions know only clients that were made there, so that, before the
- * first of them, poll goes through no event, events gives none, stop has nothing to stop, and wait has nothing to wait
- * for. The policy and on_error stay. Every method of the parent's clients returns nil, message, "EFORKED". Where there is
- * no memory to begin anew, the functions of the child return nil, message, "ENOMEM".
+ * In the child of a fork the module starts anew, and its functions use only clients that were made in the child. Before
+ * the first of them, poll returns 0, events gives no event, stop returns true, and wait returns ECLOSED. The policy and
+ * on_error stay. Every method of the parent's clients returns nil, message, "EFORKED". If there is not enough memory to
+ * start anew, the functions return nil, message, "ENOMEM".
  * @module sidewire.core
  */
 
-/* Closes all clients, waits for the loop thread for `timeout` seconds (< 0: the longest linger and a margin). False: it
- * has not ended. */
-static bool stop_host(struct context *context, double timeout) {
+/* Closes all clients and waits `timeout` seconds for the loop thread (< 0: the longest linger and a margin). False: the
+ * thread has not ended. */
+static bool stop_engine(struct context *context, double timeout) {
     for (struct client *client = context->clients; client != NULL; client = client->next) {
         double linger = client->channel->options->linger;
         sw_client_close(client, timeout >= 0 && timeout < linger ? timeout : linger);
     }
     if (timeout < 0) timeout = fmin(context->max_linger, context->policy.max_linger) + SW_STOP_MARGIN;
-    sw_wait_leave(context);
+    sw_wait_end(context);
     return sw_engine_stop(context->engine, false, sw_clock() + timeout) ||
            sw_engine_stop(context->engine, true, sw_clock() + SW_STOP_MARGIN);
 }
 
-/*** Closes all clients, waits until their sockets are gone, joins the thread of this Lua state. The next connect of a
- * new client starts it again. Events that are still queued can be polled afterwards.
+/*** Closes all clients, waits until their sockets are closed, and joins the loop thread of this Lua state. The next
+ * connect of a new client starts the thread again. Undelivered events can still be polled afterwards.
  * @function stop
- * @tparam[opt] number timeout seconds; the largest linger + 0.5 if absent. What is not flushed then is lost, and told
- * so.
+ * @tparam[opt] number timeout seconds; default: the longest linger + 0.5. Messages that are not flushed in this time
+ * are reported lost.
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ETIMEDOUT (the thread ends by itself), EPOLICY (nothing is done), ECLOSED (the Lua state is
+ * @treturn[2] string code: ETIMEDOUT (the thread ends later), EPOLICY (the call did nothing), ECLOSED (the Lua state is
  * closing), ENOMEM (in the child of a fork)
  * @raise invalid timeout
  */
@@ -71,7 +71,7 @@ int sw_module_stop(lua_State *L) {
     double timeout = -1;
     if (!lua_isnoneornil(L, 1)) timeout = sw_check_seconds(L, (struct sw_spot){"sidewire.stop", "timeout"}, 1);
     if (sw_policy_refuses_linger(L, &context->policy, "sidewire.stop: timeout", timeout)) return 3;
-    if (stop_host(context, timeout)) return lua_pushboolean(L, true), 1;
+    if (stop_engine(context, timeout)) return lua_pushboolean(L, true), 1;
     lua_pushnil(L);
     lua_pushliteral(L, "the loop thread did not end in time; it ends by itself");
     lua_pushliteral(L, "ETIMEDOUT");
@@ -82,22 +82,23 @@ void sw_host_close(lua_State *L, int index, struct context *context) {
     if (context->engine == NULL) return;
     if (sw_engine_forked(context->engine)) {
         sw_forked_leave(context);
-        return;
+        return; /* other memory may be locked by threads of the parent */
     }
     sw_clients_free(L, index, context);
     sw_unfinished_free(context);
     double deadline = sw_clock() + context->max_linger + SW_STOP_MARGIN / 2;
     if (!sw_engine_stop(context->engine, false, deadline))
         sw_engine_stop(context->engine, true, sw_clock() + SW_STOP_MARGIN / 2);
-    sw_receiveq_take_last(context); /* nobody is left to be told: drops the references */
-    sw_engine_leave(context->engine);
+    sw_receiveq_take_last(context); /* drops the references of the engine's list to channels */
+    sw_engine_detach(context->engine);
     context->engine = NULL;
     sw_options_unref(context->options);
     context->options = NULL;
     sw_server_set(&context->server, NULL);
 }
 
-/*** Is it a numeric address? Strict: four decimal parts for IPv4, RFC 4291 text for IPv6.
+/*** Tells whether a value is a numeric address: four decimal parts without leading zeros (IPv4), or RFC 4291 text
+ * (IPv6).
  * @function is_ip
  * @param s anything
  * @treturn string|nil "ipv4", "ipv6" or nil
@@ -109,11 +110,10 @@ int sw_module_is_ip(lua_State *L) {
     return 1;
 }
 
-/*** Is it a TCP port, a whole number 1..65535? All ports by default; registered_only: neither the system's (below 1024)
- * nor the ephemeral ones (above 32767).
+/*** Tells whether a value is a TCP port: a whole number 1..65535.
  * @function is_port
  * @param n anything
- * @tparam[opt=false] boolean registered_only 1024..32767
+ * @tparam[opt=false] boolean registered_only true: only 1024..32767, without system ports and ephemeral ports
  * @treturn boolean
  */
 int sw_module_is_port(lua_State *L) {
@@ -124,14 +124,14 @@ int sw_module_is_port(lua_State *L) {
     return 1;
 }
 
-/*** Sets what scripts of this Lua state may ask for. For a host that runs scripts which are not its own; see
- * docs/embedding.md. Replaces the policy as a whole: what the table does not name is not limited. A default of
- * `sidewire.new` that exceeds a limit becomes the limit; a value that a script asks for is refused with EPOLICY. Clients
- * that were made before keep what they have.
+/*** Sets limits for the scripts of this Lua state, for a program that runs scripts of others; see docs/embedding.md. It
+ * replaces the whole policy: a rule that the table does not name becomes unlimited. A default of `sidewire.new` that
+ * exceeds a limit becomes the limit; a script's value that exceeds a limit is refused with EPOLICY. Existing clients
+ * keep their values.
  * @function set_policy
- * @tparam table rules max_clients (0 or more; a client counts until it is closed and its socket gone), max_queue (bytes;
+ * @tparam table rules max_clients (0 or more; a client counts until it is closed and has no socket), max_queue (bytes;
  * bounds queue_limit), max_inbox (bytes; bounds inbox_limit and max_message), max_linger (seconds; bounds every linger
- * and the time-out of sw_module_stop), files (false: no function opens a file)
+ * and the time-out of stop), files (false: no function opens a file)
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
@@ -150,8 +150,8 @@ int sw_module_set_policy(lua_State *L) {
     return 1;
 }
 
-/*** Keeps the policy as it is for as long as the Lua state lives, also when the module is loaded again, and in the child
- * of a fork.
+/*** Makes the policy unchangeable until the Lua state ends, also if the module is loaded again, and in the child of a
+ * fork.
  * @function lock_policy
  * @treturn[1] boolean true
  * @treturn[2] nil
@@ -166,7 +166,7 @@ int sw_module_lock_policy(lua_State *L) {
     return 1;
 }
 
-/*** May a file with that name be opened? For layers that open files, which ask right before they do.
+/*** Tells whether the policy allows to open a file. Lua layers call this right before they open one.
  * @function check_file
  * @tparam string path
  * @treturn[1] boolean true

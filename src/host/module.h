@@ -1,4 +1,4 @@
-/* What src/sidewire.c calls when the Lua state ends: its sentinel knows the moment, this room what there is to end. */
+/* The end of a Lua state: src/sidewire.c calls this from the finalizer of its sentinel. */
 #ifndef SW_HOST_MODULE_H
 #define SW_HOST_MODULE_H
 
@@ -6,8 +6,7 @@
 
 #include "host/context.h"
 
-/* The Lua state ends: stops the loop, lets the engine and whatever clients there still are go. The context userdata stands
- * at index. */
+/* Frees all clients, stops the loop thread and detaches the engine. The context userdata is at index. */
 void sw_host_close(lua_State *L, int index, struct context *context);
 
 #endif

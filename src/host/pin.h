@@ -1,7 +1,8 @@
-/* Strings that the loop reads where they lie.
+/* Pinned strings: strings of Lua that the loop reads without a copy.
  *
- * A large message is not copied into the send queue: its string is kept in a table of the context userdata, under a number
- * that travels with its pages, until the loop is done with it and gives the pages back. Lua never moves a string.
+ * A large string is not copied into the send queue. A table of the context userdata refers to it, so Lua does not free
+ * it; Lua never moves a string. Its key, a number, is stored in the page that refers to the string. The pin ends when
+ * the loop has returned the page.
  */
 #ifndef SW_HOST_PIN_H
 #define SW_HOST_PIN_H
@@ -12,10 +13,10 @@
 #include "base/tunables.h"
 #include "buffer/page.h"
 
-/* Keeps the string at index; its number. Raises where there is no memory. */
+/* Pins the string at index. Returns the pin's number. Raises if there is no memory. */
 int sw_pin_make(lua_State *L, int index);
 
-/* It need be kept no more. */
+/* Ends the pin. */
 void sw_pin_end(lua_State *L, int pin);
 
 /* Pushes the table of the pinned strings. Raises where a script has damaged the calling function; so it comes before pages

@@ -7,7 +7,7 @@
 #include "host/check.h"
 #include "host/event.h"
 
-struct sw_policy sw_policy_open(void) {
+struct sw_policy sw_policy_unlimited(void) {
     return (struct sw_policy){SW_POLICY_RULES(SW_OPTION_DEFAULT)};
 }
 
@@ -54,7 +54,7 @@ SW_POLICY_RULES(PARSER)
 static const struct sw_option rules[] = {SW_POLICY_RULES(SW_OPTION_ENTRY){NULL, NULL}};
 
 struct sw_policy sw_policy_read(lua_State *L, const char *where, int index) {
-    struct sw_policy policy = sw_policy_open();
+    struct sw_policy policy = sw_policy_unlimited();
     if (!lua_istable(L, index))
         sw_misuse(L, (struct sw_spot){where, "rules"}, index, "a table { max_clients =, max_queue =, ... }");
     sw_check_table(L, (struct sw_spot){where, NULL}, index, rules, &policy);

@@ -1,8 +1,8 @@
-/* What an embedding host allows the scripts of one Lua state, which may not be its own.
+/* The policy: limits that a program sets for the scripts of one Lua state, which may come from others.
  *
- * The host sets the policy through the same Lua interface that scripts see, then locks it: there is no way back from Lua.
- * A default of the module that exceeds a limit becomes the limit. A value that a script asks for and that exceeds one is
- * refused, in words that name the rule: nothing is clamped in silence. Clients that were made before keep what they have.
+ * The program sets the policy by the Lua functions that scripts also see, and then locks it; Lua code cannot unlock it.
+ * A default of the module that exceeds a limit becomes the limit. A script's value that exceeds a limit is refused with
+ * a message that names the rule, never reduced silently. Existing clients keep their values.
  */
 #ifndef SW_HOST_POLICY_H
 #define SW_HOST_POLICY_H
@@ -28,18 +28,19 @@ struct sw_policy {
     bool is_locked;
 };
 
-/* Allows everything. */
-struct sw_policy sw_policy_open(void);
+/* A policy without limits. */
+struct sw_policy sw_policy_unlimited(void);
 
-/* True, with nil, message, "EPOLICY" pushed, where a rule refuses these options, or that many seconds. `what` names the
- * call and what it was given: "client:close: linger". */
+/* Check options, or a time in seconds, against the rules. True: a rule refuses it, and nil, message, "EPOLICY" were
+ * pushed. `what` names the function and the argument in the message: "client:close: linger". */
 bool sw_policy_refuses_options(lua_State *L, const struct sw_policy *policy, const struct sw_options *options);
 bool sw_policy_refuses_linger(lua_State *L, const struct sw_policy *policy, const char *what, double seconds);
 
-/* Pushes the refusal of one client more than max_clients: 3 values. */
+/* Pushes nil, message, "EPOLICY" for a client beyond max_clients. Returns 3. */
 int sw_policy_refuse_client(lua_State *L, const struct sw_policy *policy);
 
-/* Reads the rules in the table at index; what it does not name is not limited. Raises on misuse, naming `where`. */
+/* Reads the rules in the table at index; a rule that is not in it is unlimited. Raises on misuse; `where` names the
+ * function in the message. */
 struct sw_policy sw_policy_read(lua_State *L, const char *where, int index);
 
 #endif

@@ -18,28 +18,28 @@
 #include "host/usable.h"
 #include "host/waiting.h"
 
-/* What a poll must not forget when a handler yields stands in its Lua stack, at these places. */
+/* Stack indices of a poll. Its state is on the Lua stack, where it survives when a handler yields. */
 enum {
-    AT_LEFT = 1,  /* events that may still be gone through */
-    AT_DELIVERED, /* handlers called */
-    AT_MAX,       /* handlers that may be called in all */
-    AT_DEADLINE,  /* sw_clock, or nil */
-    AT_ENGINE,    /* of the process that began it: light userdata */
-    AT_ONLY,      /* the one client, or nil for all */
+    AT_LEFT = 1,  /* number of events that this poll may still consume */
+    AT_DELIVERED, /* number of handlers called */
+    AT_MAX,       /* number of handlers that may be called in all */
+    AT_DEADLINE,  /* time of sw_clock, or nil */
+    AT_ENGINE,    /* light userdata: the context's engine when the poll began */
+    AT_ONLY,      /* handle of the only client to poll, or nil for all clients */
     AT_TOP = AT_ONLY,
-    /* While a handler runs: */
-    AT_CLIENT = AT_TOP + 1, /* stays for the next event, which often is the same client's */
-    AT_EVENT,               /* its number, when there is on_error */
-    AT_TRACEBACK,           /* the message handler, when there is on_error */
+    AT_CLIENT = AT_TOP + 1, /* handle of the event's client; often the next event is of the same client */
+    AT_EVENT,               /* number of the event; only with on_error */
+    AT_TRACEBACK,           /* message handler of lua_pcallk; only with on_error */
 };
 
+/* The state of a poll in C, while no handler runs. */
 struct round {
-    lua_Integer events, delivered, max;
-    double deadline;
-    const struct sw_engine *engine; /* another one than the context's: a handler forked, and this is the child */
-    bool is_for_one;
-    struct client *only; /* that one; NULL: it was collected by hand meanwhile */
-    bool may_yield;
+    lua_Integer events, delivered, max; /* as at AT_LEFT, AT_DELIVERED, AT_MAX */
+    double deadline;                    /* time of sw_clock; INFINITY: none */
+    const struct sw_engine *engine;     /* if the context has another one, a handler has forked: this is the child */
+    bool is_for_one;                    /* client:poll */
+    struct client *only;                /* for client:poll; NULL: a handler has retired the client by its __gc */
+    bool may_yield;                     /* handlers can yield */
 };
 
 static void load(lua_State *L, struct round *round) {
@@ -53,7 +53,7 @@ static void load(lua_State *L, struct round *round) {
     round->may_yield = lua_isyieldable(L);
 }
 
-/* For a handler that yields; where none can, the C stack keeps it. */
+/* Stores the counts on the Lua stack if a handler can yield. Else struct round stays on the C stack. */
 static void save(lua_State *L, const struct round *round) {
     if (!round->may_yield) return;
     lua_pushinteger(L, round->events);
@@ -64,7 +64,8 @@ static void save(lua_State *L, const struct round *round) {
 
 static bool is_over(const struct round *round) {
     if (round->events <= 0 || round->delivered >= round->max) return true;
-    /* A handler may take any time, so each is followed by a look; but a poll gets on, however short its time. */
+    /* The deadline is checked after each handler, because a handler can take any time. One handler always runs, so that
+     * a script with very short times makes progress. */
     return round->deadline < INFINITY && round->delivered > 0 && sw_clock() >= round->deadline;
 }
 
@@ -80,11 +81,11 @@ static int add_traceback(lua_State *L) {
     return 1;
 }
 
-static int go_on(lua_State *L, int status, lua_KContext subject);
+static int continue_poll(lua_State *L, int status, lua_KContext subject);
 
-/* The handler raised: its traceback is on top. An error in on_error leaves poll, and so does this one if the handler
- * took on_error away. */
-static void tell_error(lua_State *L) {
+/* Calls on_error for a handler that has raised; the traceback is on top. If the handler has removed on_error, raises
+ * the traceback from poll. An error in on_error also leaves poll. */
+static void call_on_error(lua_State *L) {
     if (sw_push_context_value(L, CONTEXT_ON_ERROR) == LUA_TNIL) {
         lua_pop(L, 1);
         lua_error(L);
@@ -92,52 +93,53 @@ static void tell_error(lua_State *L) {
     lua_insert(L, -2);
     lua_pushvalue(L, AT_CLIENT);
     lua_pushstring(L, sw_event_name((enum sw_event)lua_tointeger(L, AT_EVENT)));
-    lua_callk(L, 3, 0, 0, go_on);
+    lua_callk(L, 3, 0, 0, continue_poll);
 }
 
-/* Has the client stand at AT_CLIENT, the top. */
+/* Puts the client's handle at AT_CLIENT, which is then the top. False: Lua is collecting it. */
 static bool push_client(lua_State *L, struct client *client) {
     if (lua_gettop(L) >= AT_CLIENT && sw_client_at(L, AT_CLIENT) == client) return true;
     lua_settop(L, AT_TOP);
     return sw_push_client(L, client);
 }
 
-/* What an error in the handler of that event needs, below the handler. */
-static void push_guard(lua_State *L, enum sw_event event) {
+/* Pushes what call_on_error needs, below the handler. */
+static void push_error_state(lua_State *L, enum sw_event event) {
     lua_pushinteger(L, event);
     lua_pushcfunction(L, add_traceback);
 }
 
-/* Calls the handler that stands, with its arguments, on top; then AT_CLIENT is the top. Everything that poll needs
- * afterwards is in its Lua stack. */
-static void call(lua_State *L, bool is_guarded, int arguments) {
-    if (!is_guarded) {
-        lua_callk(L, arguments, 0, 0, go_on);
+/* Calls the handler, which is on top with its arguments. Afterwards AT_CLIENT is the top. If the handler yields, this
+ * does not return: Lua calls continue_poll. */
+static void call_handler(lua_State *L, bool is_protected, int arguments) {
+    if (!is_protected) {
+        lua_callk(L, arguments, 0, 0, continue_poll);
         return;
     }
-    if (lua_pcallk(L, arguments, 0, AT_TRACEBACK, 0, go_on) != LUA_OK) tell_error(L);
+    if (lua_pcallk(L, arguments, 0, AT_TRACEBACK, 0, continue_poll) != LUA_OK) call_on_error(L);
     lua_settop(L, AT_CLIENT);
 }
 
-/* Goes through one event of the client, whose turn it is. */
+/* Consumes one event of the client, and calls its handler if there is one. */
 static void deliver_one(lua_State *L, const struct context *context, struct client *client, struct round *round) {
     struct sw_undelivered undelivered;
-    bool is_guarded = context->has_on_error; /* a finalizer may change it */
+    bool is_protected = context->has_on_error; /* a finalizer may change has_on_error meanwhile */
     if (!push_client(L, client)) return;
     round->events--;
-    if (!sw_undelivered_look(client, sw_client_hears(client, SW_EVENT_MESSAGE), &undelivered)) return;
-    if (is_guarded) push_guard(L, undelivered.event);
-    /* The handler in force now: a finalizer that takes it away while the event is pushed does so for the next. */
+    if (!sw_undelivered_peek(client, sw_client_has_handler(client, SW_EVENT_MESSAGE), &undelivered)) return;
+    if (is_protected) push_error_state(L, undelivered.event);
+    /* The handler is read before the arguments are pushed. If a finalizer removes it meanwhile, it is still called
+     * once. */
     bool has_handler = lua_getiuservalue(L, AT_CLIENT, (int)undelivered.event + 1) != LUA_TNIL;
     lua_pushvalue(L, AT_CLIENT);
     int count = sw_undelivered_take(L, client, &undelivered);
-    /* Before the handler runs, which may not come back. */
-    if (sw_receiveq_work(client) == 0) sw_undelivered_leave(L, AT_CLIENT, client);
+    /* This comes before the handler, which may raise or never return from a yield. */
+    if (sw_receiveq_count_events(client) == 0) sw_undelivered_finish(L, AT_CLIENT, client);
     if (has_handler && count >= 0 && sw_undelivered_is_wanted(client, undelivered.event)) {
         round->delivered++;
         save(L, round);
         sw_receiveq_count_turn(client);
-        call(L, is_guarded, count + 1);
+        call_handler(L, is_protected, count + 1);
     } else {
         lua_settop(L, AT_CLIENT);
     }
@@ -146,52 +148,53 @@ static void deliver_one(lua_State *L, const struct context *context, struct clie
 static int finish(lua_State *L, struct context *context, const struct round *round) {
     for (struct client *client = context->runnable.head; client != NULL; client = client->list_next)
         sw_receiveq_post_credit(client);
-    sw_receiveq_take_all(L, context); /* what came meanwhile can be delivered now, though not by this poll */
-    context->depth--;
+    sw_receiveq_take_all(L, context); /* so that the second result includes what has come meanwhile */
+    context->poll_depth--;
     lua_pushinteger(L, round->delivered);
     lua_pushboolean(L, next_client(round, context) != NULL);
     return 2;
 }
 
-/* In the child the poll ends with the handler that forked: what it had still to deliver is the parent's. */
+/* If a handler forks, the poll ends in the child after this handler: the other events are the parent's. */
 static int deliver(lua_State *L, struct context *context) {
     struct round round;
-    unsigned depth = context->depth;
+    unsigned depth = context->poll_depth;
     load(L, &round);
     while (context->engine == round.engine && !is_over(&round)) {
         struct client *client = next_client(&round, context);
         if (client == NULL) break;
         deliver_one(L, context, client, &round);
-        context->depth = depth; /* polls that an error in a coroutine of the handler's left */
+        context->poll_depth = depth; /* drops polls that an error in one of the handler's coroutines has ended */
         if (sw_context_refuses(L, context)) return 3;
     }
     int values = finish(L, context, &round);
     return round.is_for_one && context->engine != round.engine ? sw_push_forked(L) : values;
 }
 
-/* A handler, or on_error, comes back after a yield. */
-static int go_on(lua_State *L, int status, lua_KContext subject) {
+/* Lua calls this when a handler or on_error returns or raises after a yield. */
+static int continue_poll(lua_State *L, int status, lua_KContext subject) {
     (void)subject;
     struct context *context = sw_context(L);
     if (sw_context_refuses(L, context)) return 3;
-    if (status != LUA_YIELD && status != LUA_OK) tell_error(L);
+    if (status != LUA_YIELD && status != LUA_OK) call_on_error(L);
     lua_settop(L, AT_TOP);
     return deliver(L, context);
 }
 
-static lua_Integer count_work(lua_State *L, const struct context *context) {
-    uint64_t work = 0;
+/* The number of events that this poll may consume: those that are there when it begins. */
+static lua_Integer count_events(lua_State *L, const struct context *context) {
+    uint64_t events = 0;
     if (!lua_isnil(L, AT_ONLY)) {
-        work = sw_receiveq_work(sw_client_at(L, AT_ONLY));
+        events = sw_receiveq_count_events(sw_client_at(L, AT_ONLY));
     } else {
         for (const struct client *client = context->runnable.head; client != NULL; client = client->list_next)
-            work += sw_receiveq_work(client);
+            events += sw_receiveq_count_events(client);
     }
-    return work < LUA_MAXINTEGER ? (lua_Integer)work : LUA_MAXINTEGER;
+    return events < LUA_MAXINTEGER ? (lua_Integer)events : LUA_MAXINTEGER;
 }
 
-/* How many polls stand in the stack of that thread, which may be the running one. */
-static unsigned count_in(lua_State *thread) {
+/* The number of polls on the call stack of the coroutine. */
+static unsigned count_polls_of(lua_State *thread) {
     lua_Debug frame;
     unsigned polls = 0;
     if (!lua_checkstack(thread, 1)) return 0;
@@ -204,20 +207,21 @@ static unsigned count_in(lua_State *thread) {
     return polls;
 }
 
-/* How many polls are really active below this one: those that an error or a yield left have not counted down. Of the
- * threads that ever polled, these are running or have resumed another; the others yielded, failed or ended. */
+/* The true number of active polls, without this one. poll_depth may be too large, because a poll that an error or a
+ * yield has left does not decrease it. Counts the polls of the coroutines with status LUA_OK, which run or have resumed
+ * another one; the others have yielded, failed or ended. */
 static unsigned count_polls(lua_State *L) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-    unsigned polls = count_in(lua_tothread(L, -1));
+    unsigned polls = count_polls_of(lua_tothread(L, -1));
     sw_push_context_value(L, CONTEXT_THREADS);
     for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1))
-        if (lua_status(lua_tothread(L, -2)) == LUA_OK) polls += count_in(lua_tothread(L, -2));
+        if (lua_status(lua_tothread(L, -2)) == LUA_OK) polls += count_polls_of(lua_tothread(L, -2));
     lua_pop(L, 2);
     return polls - 1; /* this one */
 }
 
-/* So that count_polls knows it. */
-static void note_thread(lua_State *L) {
+/* Registers the running coroutine for count_polls. */
+static void register_thread(lua_State *L) {
     if (lua_pushthread(L) == 0) {
         sw_push_context_value(L, CONTEXT_THREADS);
         lua_insert(L, -2);
@@ -227,19 +231,20 @@ static void note_thread(lua_State *L) {
     lua_pop(L, 1);
 }
 
-/* A poll that did nothing instead would be called again and again, in vain. */
+/* Raises if too many polls are active. To return without a delivery would be worse: a handler that polls until an
+ * answer comes would then never end. */
 static void check_depth(lua_State *L, struct context *context, const char *where) {
-    if (context->depth < SW_DEPTH_MAX) return;
-    note_thread(L);
-    context->depth = count_polls(L);
-    if (context->depth < SW_DEPTH_MAX) return;
+    if (context->poll_depth < SW_POLL_DEPTH_MAX) return;
+    register_thread(L);
+    context->poll_depth = count_polls(L);
+    if (context->poll_depth < SW_POLL_DEPTH_MAX) return;
     luaL_error(L,
                "%s: too many polls within handlers of polls, %d at most: a handler that waits for an answer should "
                "return, and another handler take it",
-               where, SW_DEPTH_MAX);
+               where, SW_POLL_DEPTH_MAX);
 }
 
-/* The arguments stand at first and first + 1. */
+/* Reads max_events at index `first`, and max_seconds at the next one. *deadline is -1 if there is none. */
 static void read_limits(lua_State *L, const char *where, int first, lua_Integer *max, double *deadline) {
     *max = LUA_MAXINTEGER;
     *deadline = -1;
@@ -250,8 +255,8 @@ static void read_limits(lua_State *L, const char *where, int first, lua_Integer 
         *deadline = sw_clock() + sw_check_seconds(L, (struct sw_spot){where, "max_seconds"}, first + 1);
 }
 
-/* Makes the stack what the places AT_... say; the events are still to be counted. */
-static void lay_out(lua_State *L, const struct context *context, lua_Integer max, double deadline, int only) {
+/* Sets up the stack indices AT_LEFT to AT_ONLY; the caller sets AT_LEFT afterwards. */
+static void set_up_stack(lua_State *L, const struct context *context, lua_Integer max, double deadline, int only) {
     if (only != 0)
         lua_pushvalue(L, only);
     else
@@ -269,22 +274,22 @@ static void lay_out(lua_State *L, const struct context *context, lua_Integer max
     lua_rotate(L, 1, -1); /* the client, or nil, to AT_ONLY */
 }
 
-/* only: index of the client, or 0 for all. */
+/* only: index of the client's handle, or 0 for all clients. */
 static int poll(lua_State *L, struct context *context, lua_Integer max, double deadline, int only) {
-    bool has_work = context->runnable.head != NULL;
-    context->taking = SW_TAKES_BY_POLL;
-    sw_wait_leave(context); /* an error left it, or this runs in a finalizer within it */
+    bool has_events = context->runnable.head != NULL;
+    context->consumer = SW_CONSUMER_POLL;
+    sw_wait_end(context); /* an error has left a wait, or a finalizer within a wait polls */
     check_depth(L, context, only != 0 ? "client:poll" : "sidewire.poll");
-    if (!has_work) {
+    if (!has_events) {
         lua_pushinteger(L, 0);
         lua_pushboolean(L, false);
         return 2;
     }
-    note_thread(L);
-    lay_out(L, context, max, deadline, only);
-    lua_pushinteger(L, count_work(L, context));
+    register_thread(L);
+    set_up_stack(L, context, max, deadline, only);
+    lua_pushinteger(L, count_events(L, context));
     lua_replace(L, AT_LEFT);
-    context->depth++;
+    context->poll_depth++;
     return deliver(L, context);
 }
 
@@ -292,19 +297,21 @@ static int poll(lua_State *L, struct context *context, lua_Integer max, double d
  * @module sidewire.core
  */
 
-/*** Runs the handlers of what came in, for all clients; never waits. Delivers what was there when it began, clients
- * taking turns, or less if a limit says so. An error in a handler leaves poll, unless on_error is set; nothing is lost
- * by it. When a handler forks, poll ends with it in the child, and goes on in the parent.
+/*** Calls the handlers for the events of all clients; never waits. Delivers the events that were there when it began,
+ * the clients in turns, or fewer if a limit is given. An error in a handler leaves poll, unless on_error is set; the
+ * other events then stay for the next poll. If a handler forks, poll ends in the child after this handler, and continues
+ * in the parent.
  * @function poll
  * @tparam[opt] integer max_events handlers to call at most
- * @tparam[opt] number max_seconds time after which no further handler is called (one is, if there is anything)
+ * @tparam[opt] number max_seconds seconds after which no further handler is called; if there is an event, one handler
+ * is called in any case
  * @treturn[1] integer handlers called
  * @treturn[1] boolean true if more can be delivered now
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: ECLOSED (the Lua state is closing), ENOMEM (in the child of a fork)
- * @raise invalid max_events or max_seconds; what a handler raises, unless on_error is set; more than 16 polls, each
- * within a handler that another one runs
+ * @raise invalid max_events or max_seconds; what a handler raises, unless on_error is set; more than 16 nested polls,
+ * each in a handler of another one
  */
 int sw_module_poll(lua_State *L) {
     struct context *context = sw_context(L);
@@ -319,7 +326,7 @@ int sw_module_poll(lua_State *L) {
 /*** Like sidewire.poll, for this client only.
  * @function client:poll
  * @tparam[opt] integer max_events handlers to call at most
- * @tparam[opt] number max_seconds time after which no further handler is called
+ * @tparam[opt] number max_seconds seconds after which no further handler is called
  * @treturn[1] integer handlers called
  * @treturn[1] boolean true if more can be delivered now
  * @treturn[2] nil
@@ -337,16 +344,16 @@ int sw_method_poll(lua_State *L) {
     return poll(L, client->context, max, deadline, 1);
 }
 
-/*** Sets what is called when a handler raises: polling goes on then.
+/*** Sets a function that is called when a handler raises an error. poll then continues with the next event.
  * @function on_error
- * @tparam function|nil fn gets traceback, client, event name; an error in it leaves poll
- * @raise fn cannot be called
+ * @tparam function|nil fn called with traceback, client, event name; an error in it leaves poll. nil: errors leave poll
+ * @raise fn is not callable
  */
 int sw_module_on_error(lua_State *L) {
     struct context *context = sw_context(L);
     lua_settop(L, 1);
     sw_check_handler(L, (struct sw_spot){"sidewire.on_error", "fn"}, 1, false);
     context->has_on_error = !lua_isnil(L, 1);
-    lua_setiuservalue(L, lua_upvalueindex(UPVALUE_CONTEXT), CONTEXT_ON_ERROR); /* checked by sw_host */
+    lua_setiuservalue(L, lua_upvalueindex(UPVALUE_CONTEXT), CONTEXT_ON_ERROR); /* sw_context has checked it */
     return 0;
 }

@@ -14,14 +14,14 @@
 enum {
     MESSAGE_MAX_MARKED = 64 * 1024,         /* default max_message for line, delimiter, raw */
     MESSAGE_MAX_COUNTED = 16 * 1024 * 1024, /* default max_message for length prefixes */
-    MESSAGE_MAX = 1024 * 1024 * 1024,       /* what max_message, and a fixed size, may be at most */
+    MESSAGE_MAX = 1024 * 1024 * 1024,       /* largest valid max_message and framing.fixed */
 };
 
-/* What is needed until the table has been read whole. */
+/* What the parsers of the options fill in. */
 struct reading {
     struct sw_options *options;
     struct sw_start *start;
-    lua_Integer max_message; /* 0 = not given */
+    lua_Integer max_message; /* bytes; 0 = not given */
 };
 
 static void parse_host(lua_State *L, struct sw_spot spot, void *out) {
@@ -137,7 +137,7 @@ static void parse_keepalive(lua_State *L, struct sw_spot spot, void *out) {
         sw_misuse(L, spot, -1, "false or a table { idle =, interval =, count = }");
 }
 
-/* They are read once there is a client: the greeting needs its framing (host/set_greeting.h), `on` its handle (client.c). */
+/* sidewire.new (client.c) reads these options itself: the greeting needs the framing, `on` needs the handle. */
 static void pass_over(lua_State *L, struct sw_spot spot, void *out) { (void)L, (void)spot, (void)out; }
 #define parse_greeting pass_over
 #define parse_on pass_over

@@ -1,4 +1,4 @@
-/* The option table of sidewire.new: read, checked, completed with the defaults of the contract. */
+/* Reads and checks the options of sidewire.new, and sets the defaults of those that are not given. */
 #ifndef SW_HOST_READ_OPTIONS_H
 #define SW_HOST_READ_OPTIONS_H
 
@@ -9,14 +9,14 @@
 #include "base/options.h"
 #include "host/policy.h"
 
-/* What the client starts with and may change. */
+/* The options that a client may change later. */
 struct sw_start {
     struct sw_endpoint server;
     struct sw_reconnect reconnect;
 };
 
-/* Reads the table at index, but for `on` and `greeting`, which stay in it. Defaults do not exceed the policy; what the
- * table says may, for sw_policy_refuses_options to see. Raises on misuse. */
+/* Reads the table at index, except `on` and `greeting`, which the caller reads. Defaults stay within the policy. Given
+ * values may exceed it: the caller checks them by sw_policy_refuses_options. Raises on misuse. */
 void sw_options_read(lua_State *L, int index, const struct sw_policy *policy, struct sw_options *options,
                      struct sw_start *start);
 

@@ -15,7 +15,7 @@
 
 /* --- lists --- */
 
-static void take_out(struct client *client) {
+static void remove_from_list(struct client *client) {
     struct clients *list = client->list;
     if (list == NULL) return;
     if (client->list_previous != NULL)
@@ -29,7 +29,7 @@ static void take_out(struct client *client) {
     client->list = NULL;
 }
 
-static void put_last(struct clients *list, struct client *client) {
+static void append(struct clients *list, struct client *client) {
     client->list_previous = list->tail;
     client->list_next = NULL;
     if (list->tail != NULL)
@@ -42,86 +42,91 @@ static void put_last(struct clients *list, struct client *client) {
 }
 
 static struct clients *choose_list(const struct client *client) {
-    if (sw_receiveq_work(client) > 0) return &client->context->runnable;
-    return sw_receiveq_messages(client) > 0 ? &client->context->unread : NULL;
+    if (sw_receiveq_count_events(client) > 0) return &client->context->runnable;
+    return sw_receiveq_count_messages(client) > 0 ? &client->context->unread : NULL;
 }
 
-static bool has_heard(const struct client *client) {
-    if (client->heard_count > 0) return true;
-    if (sw_client_hears(client, SW_EVENT_MESSAGE) && sw_receiveq_messages(client) > 0) return true;
-    uint64_t unheard = client->report_count * sizeof(struct sw_report);
-    return unheard > 0 && unheard >= client->channel->options->inbox_limit / SW_UNHEARD_SHARE;
+/* True: poll has something to deliver to a handler, or so many reports have no handler that poll should drop them. */
+static bool has_handled(const struct client *client) {
+    if (client->handled_count > 0) return true;
+    if (sw_client_has_handler(client, SW_EVENT_MESSAGE) && sw_receiveq_count_messages(client) > 0) return true;
+    uint64_t unhandled = client->report_count * sizeof(struct sw_report);
+    return unhandled > 0 && unhandled >= client->channel->options->inbox_limit / SW_UNHANDLED_SHARE;
 }
 
-static unsigned find_holdings(const struct client *client) {
-    bool has_messages = sw_receiveq_messages(client) > 0, has_anything = has_messages || client->report_count > 0;
-    bool has_pulled = client->is_pulled && (has_messages || client->has_end);
-    return (unsigned)has_anything << SW_HOLDS_ANYTHING | (unsigned)has_heard(client) << SW_HOLDS_HEARD |
-           (unsigned)has_pulled << SW_HOLDS_PULLED |
-           (unsigned)(has_anything && !client->is_pulled) << SW_HOLDS_UNCLAIMED;
+static unsigned find_readiness(const struct client *client) {
+    bool has_messages = sw_receiveq_count_messages(client) > 0, has_anything = has_messages || client->report_count > 0;
+    bool has_pulled = client->uses_receive && (has_messages || client->has_untold_end);
+    return (unsigned)has_anything << SW_READY_FOR_EVENTS | (unsigned)has_handled(client) << SW_READY_FOR_POLL |
+           (unsigned)has_pulled << SW_READY_FOR_RECEIVE |
+           (unsigned)(has_anything && !client->uses_receive) << SW_READY_UNCLAIMED;
 }
 
-static void count_holdings(struct client *client) {
-    unsigned now = find_holdings(client), changed = now ^ client->holds;
+static void count_readiness(struct client *client) {
+    unsigned now = find_readiness(client), changed = now ^ client->readiness;
     if (changed == 0) return;
-    for (int holding = 0; holding < SW_HOLDINGS; holding++) {
-        unsigned bit = 1u << holding, *count = &client->context->holding[holding];
+    for (int holding = 0; holding < SW_READINESS_COUNT; holding++) {
+        unsigned bit = 1u << holding, *count = &client->context->ready_counts[holding];
         if ((changed & bit) != 0) *count = (now & bit) != 0 ? *count + 1 : *count - 1;
     }
-    client->holds = now;
+    client->readiness = now;
 }
 
 void sw_receiveq_schedule(struct client *client) {
     struct clients *list = choose_list(client);
     if (client->list != list) {
-        take_out(client);
-        if (list != NULL) put_last(list, client);
+        remove_from_list(client);
+        if (list != NULL) append(list, client);
     }
-    count_holdings(client);
+    count_readiness(client);
 }
 
 void sw_receiveq_count_turn(struct client *client) {
     struct clients *list = client->list;
-    if (++client->turn < SW_TURN || list == NULL) return;
-    take_out(client);
-    put_last(list, client);
+    if (++client->turn < SW_EVENTS_PER_TURN || list == NULL) return;
+    remove_from_list(client);
+    append(list, client);
 }
 
-uint64_t sw_receiveq_work(const struct client *client) {
-    return client->report_count + (sw_client_hears(client, SW_EVENT_MESSAGE) ? sw_receiveq_messages(client) : 0);
+uint64_t sw_receiveq_count_events(const struct client *client) {
+    return client->report_count +
+           (sw_client_has_handler(client, SW_EVENT_MESSAGE) ? sw_receiveq_count_messages(client) : 0);
 }
 
-bool sw_receiveq_ends_wait(const struct context *context) {
-    switch (context->taking) {
-    case SW_TAKES_UNKNOWN: return context->holding[SW_HOLDS_UNCLAIMED] > 0 || context->holding[SW_HOLDS_PULLED] > 0;
-    case SW_TAKES_BY_POLL: return context->holding[SW_HOLDS_HEARD] > 0 || context->holding[SW_HOLDS_PULLED] > 0;
-    case SW_TAKES_BY_EVENTS: return context->holding[SW_HOLDS_ANYTHING] > 0;
+bool sw_receiveq_has_wanted(const struct context *context) {
+    switch (context->consumer) {
+    case SW_CONSUMER_UNKNOWN:
+        return context->ready_counts[SW_READY_UNCLAIMED] > 0 || context->ready_counts[SW_READY_FOR_RECEIVE] > 0;
+    case SW_CONSUMER_POLL:
+        return context->ready_counts[SW_READY_FOR_POLL] > 0 || context->ready_counts[SW_READY_FOR_RECEIVE] > 0;
+    case SW_CONSUMER_EVENTS: return context->ready_counts[SW_READY_FOR_EVENTS] > 0;
     }
     return false;
 }
 
 /* --- taking --- */
 
-/* What lies in the reserved slot keeps the loop from going on until it is delivered, so it always counts. */
-static bool is_heard(const struct client *client, const struct sw_report *report) {
-    return report == &client->channel->in.reserve || sw_client_hears(client, report->event) ||
-           (sw_report_ranges(report) > 0 && sw_client_hears(client, SW_EVENT_LOST));
+/* True: a handler is set for the report or for its lost messages. A report in the reserved slot always counts, because
+ * the loop waits until it is delivered. */
+static bool is_handled(const struct client *client, const struct sw_report *report) {
+    return report == &client->channel->in.reserve || sw_client_has_handler(client, report->event) ||
+           (sw_report_ranges(report) > 0 && sw_client_has_handler(client, SW_EVENT_LOST));
 }
 
-/* No connection follows by itself. */
+/* True: after this report, the client makes no further attempt without a new connect. */
 static bool is_end(const struct sw_report *report) {
     return (report->event == SW_EVENT_DISCONNECT && !report->will_retry) || report->event == SW_EVENT_ERROR ||
            report->event == SW_EVENT_CLOSE;
 }
 
-/* Events that it stands for: losses are told apart. */
+/* The number of events in the report: each range of lost messages is an event of its own. */
 static unsigned count_events(const struct sw_report *report) { return 1 + sw_report_ranges(report); }
 
 static void count_reports(struct client *client) {
-    client->report_count = client->heard_count = 0;
+    client->report_count = client->handled_count = 0;
     for (const struct sw_report *report = client->reports.head; report != NULL; report = report->next) {
         client->report_count += count_events(report);
-        client->heard_count += is_heard(client, report);
+        client->handled_count += is_handled(client, report);
     }
 }
 
@@ -130,24 +135,24 @@ void sw_receiveq_recount(struct client *client) {
     sw_receiveq_schedule(client);
 }
 
-/* Reports that merge with others count for the inbox no longer. The counts of the client are to be made anew. */
-static void drop_reports(struct client *client, const struct sw_added *added) {
+/* Frees reports that were merged away, and credits them to the inbox. The caller must then call count_reports. */
+static void drop_reports(struct client *client, const struct sw_add_result *added) {
     size_t count = added->kept;
     for (const struct sw_report *report = added->dropped; report != NULL; report = report->next) count++;
     client->uncredited.bytes += count * sizeof(struct sw_report);
     client->uncredited.reports += (unsigned)count;
-    client->uncredited.told -= (ptrdiff_t)added->kept;
-    client->serial++; /* what is at the head may be another one */
+    client->uncredited.kept_reports -= (ptrdiff_t)added->kept;
+    client->serial++; /* the first report may have changed */
     sw_reports_free(added->dropped);
 }
 
-/* True: count_reports must follow. */
+/* Adds a report that was taken. True: the caller must call count_reports. */
 static bool add_report(struct client *client, struct sw_report *report) {
     client->report_count += count_events(report);
-    client->heard_count += is_heard(client, report);
+    client->handled_count += is_handled(client, report);
     if (is_end(report)) client->ends_taken++;
-    client->has_end = client->has_end || (is_end(report) && !client->is_closed);
-    const struct sw_added added = sw_reports_add(&client->reports, report);
+    client->has_untold_end = client->has_untold_end || (is_end(report) && !client->is_closed);
+    const struct sw_add_result added = sw_reports_add(&client->reports, report);
     if (added.dropped != NULL) drop_reports(client, &added);
     return added.dropped != NULL;
 }
@@ -155,7 +160,7 @@ static bool add_report(struct client *client, struct sw_report *report) {
 static void take(struct client *client) {
     struct sw_delivery delivery;
     sw_channel_take(client->channel, &delivery);
-    sw_pages_join_merged(&client->messages.pages, &delivery.pages);
+    sw_pages_join_compact(&client->messages.pages, &delivery.pages);
     client->taken = delivery.messages;
     bool has_dropped = false;
     for (struct sw_report *report = delivery.reports, *next; report != NULL; report = next) {
@@ -163,14 +168,14 @@ static void take(struct client *client) {
         has_dropped = add_report(client, report) || has_dropped;
     }
     if (delivery.reserve != NULL) has_dropped = add_report(client, delivery.reserve) || has_dropped;
-    if (delivery.final != NULL) add_report(client, delivery.final); /* which takes the place of none */
+    if (delivery.final != NULL) add_report(client, delivery.final); /* a close report is never merged */
     if (has_dropped) count_reports(client);
     if (client->is_closed || client->discards) sw_receiveq_drop_messages(client);
     sw_receiveq_schedule(client);
 }
 
-/* Returns the pages of pins. */
-static struct sw_pages collect(struct context *context) {
+/* Takes messages and reports of all channels in the engine's list. Returns pages of pinned strings. */
+static struct sw_pages take_arrivals(struct context *context) {
     struct sw_arrivals arrivals = sw_engine_take_arrivals(context->engine);
     for (struct sw_link *link = arrivals.channels, *next; link != NULL; link = next) {
         struct sw_channel *channel = sw_channel_of_up(link);
@@ -184,12 +189,12 @@ static struct sw_pages collect(struct context *context) {
 void sw_receiveq_take_all(lua_State *L, struct context *context) {
     if (!sw_engine_has_arrivals(context->engine)) return;
     sw_pins_push(L);
-    struct sw_pages completions = collect(context);
+    struct sw_pages completions = take_arrivals(context);
     sw_pins_end(L, &completions);
 }
 
 void sw_receiveq_take_last(struct context *context) {
-    struct sw_pages completions = collect(context);
+    struct sw_pages completions = take_arrivals(context);
     sw_pages_free(&completions);
 }
 
@@ -197,61 +202,61 @@ void sw_receiveq_take_last(struct context *context) {
 
 struct sw_report *sw_receiveq_report(const struct client *client, bool in_order) {
     struct sw_report *report = client->reports.head;
-    if (report == NULL || (in_order && report->after > client->passed)) return NULL;
+    if (report == NULL || (in_order && report->after > client->consumed)) return NULL;
     return report;
 }
 
-/* Takes the first of its ranges off a report that tells a loss. */
-static void take_range(struct sw_report *report) {
+/* Removes the first range of lost messages from the report, which has one. */
+static void remove_range(struct sw_report *report) {
     struct sw_loss *loss = report->lost_unknown.first != 0 ? &report->lost_unknown : &report->lost_unsent;
     loss->first = 0;
 }
 
-void sw_receiveq_pass_loss(struct client *client) {
+void sw_receiveq_consume_loss(struct client *client) {
     struct sw_report *report = client->reports.head, *kept = sw_reports_first_kept(report);
-    client->heard_count -= is_heard(client, report);
+    client->handled_count -= is_handled(client, report);
     client->report_count--;
-    take_range(kept != NULL ? kept : report);
+    remove_range(kept != NULL ? kept : report);
     if (kept != NULL) report->kept_ranges--;
     if (kept != NULL && sw_report_own_ranges(kept) == 0) {
-        free(sw_reports_shift_kept(report));
-        client->uncredited.told++;
+        sw_report_free(sw_reports_shift_kept(report));
+        client->uncredited.kept_reports++;
     }
-    client->heard_count += is_heard(client, report);
+    client->handled_count += is_handled(client, report);
     client->serial++;
 }
 
-/* Whoever was told this end may have to be told a later one. */
+/* True: another end is among the reports that are not yet delivered. */
 static bool has_later_end(const struct client *client) {
     const struct sw_report *report = client->reports.head;
     while (report != NULL && !is_end(report)) report = report->next;
     return report != NULL;
 }
 
-void sw_receiveq_pass_report(struct client *client) {
-    client->heard_count -= is_heard(client, client->reports.head);
+void sw_receiveq_consume_report(struct client *client) {
+    client->handled_count -= is_handled(client, client->reports.head);
     struct sw_report *report = sw_reports_shift(&client->reports);
     client->report_count -= count_events(report);
     client->serial++;
-    if (client->has_end && is_end(report)) client->has_end = has_later_end(client);
-    for (; report->kept != NULL; client->uncredited.told++) free(sw_reports_shift_kept(report));
+    if (client->has_untold_end && is_end(report)) client->has_untold_end = has_later_end(client);
+    for (; report->kept != NULL; client->uncredited.kept_reports++) sw_report_free(sw_reports_shift_kept(report));
     report->kept_ranges = 0;
     struct sw_inbox *in = &client->channel->in;
     if (report == &in->reserve) sw_channel_post_reserve_free(client->channel);
     if (report == &in->reserve || report == &in->final) return;
-    client->uncredited.bytes += sizeof *report;
+    client->uncredited.bytes += sw_report_cost(report);
     client->uncredited.reports++;
-    free(report);
+    sw_report_free(report);
 }
 
-void sw_receiveq_pass_end(struct client *client) {
-    client->has_end = false;
-    count_holdings(client);
+void sw_receiveq_clear_end(struct client *client) {
+    client->has_untold_end = false;
+    count_readiness(client);
 }
 
 /* --- messages --- */
 
-/* False: a finalizer that ran meanwhile took the message, and what was pushed is not it. */
+/* Pushes the next message. False: a finalizer has consumed it meanwhile, and the pushed string is not valid. */
 static bool push_message(lua_State *L, struct client *client) {
     uint64_t serial = client->serial;
     struct sw_message message = sw_cursor_message(&client->messages);
@@ -266,16 +271,16 @@ static bool push_message(lua_State *L, struct client *client) {
     return client->serial == serial;
 }
 
-static void pass_message(struct client *client) {
+static void consume_message(struct client *client) {
     client->uncredited.bytes += sw_cursor_pass(&client->messages) + SW_MESSAGE_OVERHEAD;
-    client->passed++;
+    client->consumed++;
     client->serial++;
-    if (client->uncredited.bytes >= SW_CREDIT_LUMP) sw_receiveq_post_credit(client);
+    if (client->uncredited.bytes >= SW_CREDIT_BATCH) sw_receiveq_post_credit(client);
 }
 
 bool sw_receiveq_take_message(lua_State *L, struct client *client) {
     if (push_message(L, client)) {
-        pass_message(client);
+        consume_message(client);
         return true;
     }
     lua_pop(L, 1);
@@ -284,22 +289,22 @@ bool sw_receiveq_take_message(lua_State *L, struct client *client) {
 
 void sw_receiveq_post_credit(struct client *client) {
     const struct sw_credit credit = client->uncredited;
-    if (credit.bytes == 0 && credit.told == 0) return;
+    if (credit.bytes == 0 && credit.kept_reports == 0) return;
     client->uncredited = (struct sw_credit){0, 0, 0};
     sw_channel_post_credit(client->channel, &credit, &client->messages.emptied);
 }
 
 void sw_receiveq_drop_messages(struct client *client) {
-    while (client->passed < client->taken) pass_message(client);
+    while (client->consumed < client->taken) consume_message(client);
     sw_receiveq_post_credit(client);
 }
 
 void sw_receiveq_drop(struct client *client) {
     sw_cursor_drop(&client->messages);
-    client->has_end = false;
-    while (client->reports.head != NULL) sw_receiveq_pass_report(client);
-    client->passed = client->taken;
-    client->report_count = client->heard_count = 0;
+    client->has_untold_end = false;
+    while (client->reports.head != NULL) sw_receiveq_consume_report(client);
+    client->consumed = client->taken;
+    client->report_count = client->handled_count = 0;
     client->serial++;
     sw_receiveq_schedule(client);
 }

@@ -1,6 +1,6 @@
-/* What came in for clients, from the moment it is taken from their channels until it is delivered or dropped. The host
- * side keeps it in the client (host/context.h says why), which stands on a list while it has something, so that poll and
- * events() find it.
+/* The receive queue: messages and reports that the host has taken from the channels, until they are delivered or
+ * dropped. They are in struct client (host/context.h explains why). A client is in a list while it has some, so that
+ * poll and events() find it.
  */
 #ifndef SW_HOST_RECEIVEQ_H
 #define SW_HOST_RECEIVEQ_H
@@ -12,48 +12,51 @@
 #include "channel/report.h"
 #include "host/context.h"
 
-/* Takes what the loop left for all clients of the host, and ends the pins that came back. There is no such thing for
- * one client: its channel would stay in the engine's list, and be put there once more. */
+/* Takes messages and reports for all clients, and ends pins that the loop has returned. It cannot be done for one
+ * client only, because the engine's list is always taken as a whole. */
 void sw_receiveq_take_all(lua_State *L, struct context *context);
 
-/* The same while the Lua state closes, which ends all pins. */
+/* Does the same at the end of the Lua state, where pins need not be ended. */
 void sw_receiveq_take_last(struct context *context);
 
-/* Messages that can be read now. */
-static inline uint64_t sw_receiveq_messages(const struct client *client) { return client->taken - client->passed; }
+/* The number of messages that can be delivered now. */
+static inline uint64_t sw_receiveq_count_messages(const struct client *client) {
+    return client->taken - client->consumed;
+}
 
-/* Events that poll would go through for this client. */
-uint64_t sw_receiveq_work(const struct client *client);
+/* The number of events that poll would consume for this client. */
+uint64_t sw_receiveq_count_events(const struct client *client);
 
-/* The next report, if its turn has come among the messages or the order does not matter; else NULL. */
+/* The first report. NULL: there is none; or, with in_order, messages that came before it are not yet delivered. */
 struct sw_report *sw_receiveq_report(const struct client *client, bool in_order);
 
-/* Pushes the next message, which must be there, and consumes it. False, with nothing pushed: a finalizer took it
- * meanwhile. */
+/* Pushes the next message, which must exist, and consumes it. False: a finalizer has consumed it meanwhile, and nothing
+ * was pushed. */
 bool sw_receiveq_take_message(lua_State *L, struct client *client);
 
-/* Consumes the next report, or one of the losses that it tells first. */
-void sw_receiveq_pass_report(struct client *client);
-void sw_receiveq_pass_loss(struct client *client);
+/* Consumes the first report, or its first range of lost messages. */
+void sw_receiveq_consume_report(struct client *client);
+void sw_receiveq_consume_loss(struct client *client);
 
-/* Receive has told how the connection ended, or found another one since. */
-void sw_receiveq_pass_end(struct client *client);
+/* Notes that receive need not report an end any more: it has done so, or the client has connected since. */
+void sw_receiveq_clear_end(struct client *client);
 
-/* Tells the channel what was delivered. */
+/* Posts the credit for what was delivered to the channel. */
 void sw_receiveq_post_credit(struct client *client);
 
-/* Drops everything. */
+/* Drop all messages, or all messages and reports. */
 void sw_receiveq_drop_messages(struct client *client);
 void sw_receiveq_drop(struct client *client);
 
-/* Looks what the client has now, or hears now: puts it on the right list, and has its host know what it holds. */
+/* Puts the client into the right list, and updates its readiness, after its messages or reports have changed. recount
+ * is for changed handlers. */
 void sw_receiveq_schedule(struct client *client);
 void sw_receiveq_recount(struct client *client);
 
-/* An event of the client was delivered: after 32 in a row it moves to the end of its list. */
+/* Counts a delivered event: after SW_EVENTS_PER_TURN of them, moves the client to the end of its list. */
 void sw_receiveq_count_turn(struct client *client);
 
-/* Is there anything that the script's way of taking things takes? */
-bool sw_receiveq_ends_wait(const struct context *context);
+/* True: a client has something for the functions that the script uses (enum sw_readiness). */
+bool sw_receiveq_has_wanted(const struct context *context);
 
 #endif

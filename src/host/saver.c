@@ -22,9 +22,9 @@ static void set_saver(lua_State *L, int index, struct client *client, int saver)
     client->has_saver = true;
 }
 
-/* Calls the function on top with the client and the table below it, which may be nil. Leaves true, or nil, message, code;
- * or the error, and returns -1. */
-static int call(lua_State *L, int index) {
+/* Calls the saver, which is on top, with the handle at index and the table (or nil) below the saver. Returns 1 with
+ * true pushed, 3 with nil, message, code pushed, or -1 with the error pushed. */
+static int call_saver(lua_State *L, int index) {
     lua_pushvalue(L, index);
     lua_pushvalue(L, -3);
     if (lua_pcall(L, 2, 3, 0) != LUA_OK) return -1;
@@ -42,21 +42,21 @@ int sw_save_new(lua_State *L, int index, struct client *client, int saver) {
         set_saver(L, index, client, saver);
         lua_pushnil(L);
         lua_pushvalue(L, saver);
-        results = call(L, index);
+        results = call_saver(L, index);
     }
     if (results == 1) return lua_pushvalue(L, index), 1;
     sw_client_retire(L, index);
     return results > 0 ? results : lua_error(L);
 }
 
-/* Has the function save the table on top. */
+/* Calls the client's saver, if it has one, with the table on top. */
 static int save(lua_State *L, int index, const struct client *client) {
     if (!client->has_saver) return lua_pushboolean(L, true), 1;
     sw_push_context_value(L, CONTEXT_SAVERS);
     lua_pushvalue(L, index);
     lua_rawget(L, -2);
     lua_remove(L, -2);
-    int results = call(L, index);
+    int results = call_saver(L, index);
     return results > 0 ? results : lua_error(L);
 }
 

@@ -1,7 +1,8 @@
-/* Settings that a client keeps: the core has no files, so a layer above it gives `new` a function that saves.
+/* Savers: functions that store the settings of a client. The core opens no files, so a Lua layer passes a saver to
+ * `new`.
  *
- * The function belongs to that one client, and it is the only way in which anything can be put around the client's methods.
- * It gets the client and a table of what changed, or nil when the client is new, and returns true, or nil, message, code.
+ * A saver belongs to one client. It is called with the client and a table of the changed settings (nil for a new
+ * client), and returns true, or nil, message, code. There is no other way to extend a client's methods.
  */
 #ifndef SW_HOST_SAVER_H
 #define SW_HOST_SAVER_H
@@ -10,16 +11,16 @@
 
 #include "host/context.h"
 
-/* Checks that a function, or nothing, stands at index. */
+/* Raises unless a function, nil or nothing is at index. */
 void sw_check_saver(lua_State *L, int index);
 
-/* Gives the client, whose handle stands at index, the function at `saver` (or nil), and has it say yes to the client.
- * Returns how many results it pushed: the handle; or nil, message, code, and the client is retired, as it is when the
- * function raises. */
+/* Sets the saver of the client with the handle at `index` to the function at index `saver`, and calls it. Without a
+ * saver, or if the saver agrees, pushes the handle and returns 1. If the saver fails, retires the client, pushes nil,
+ * message, code and returns 3. If it raises, retires the client and raises the error. */
 int sw_save_new(lua_State *L, int index, struct client *client, int saver);
 
-/* Has the function, if there is one, save the server of which host and port (nil: as it was) stand at these places, or
- * the reconnect policy. Return how many results they pushed: true, or nil, message, code. */
+/* Call the saver, if there is one, with a changed server (host and port are at the given indices; nil: unchanged), or
+ * with the reconnect policy. Push true, or nil, message, code, and return the number of values. */
 int sw_save_server(lua_State *L, int index, const struct client *client, int hostname, int port);
 int sw_save_reconnect(lua_State *L, int index, const struct client *client);
 

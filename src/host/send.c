@@ -1,4 +1,4 @@
-/* Methods that accept messages. */
+/* The methods send, write and confirm. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>
@@ -15,6 +15,7 @@
 #include "channel/channel.h"
 #include "channel/engine.h"
 #include "channel/host_end.h"
+#include "channel/once.h"
 #include "codec/codec.h"
 #include "host/check.h"
 #include "host/context.h"
@@ -24,13 +25,14 @@
 #include "host/unfit.h"
 #include "host/usable.h"
 
-/* Its framing, if it has a length prefix, could carry it. */
-static bool exceeds_limit(const struct sw_framing *framing, size_t size) {
+/* True: the length prefix can carry a message of this size, or the framing has none. So it was queue_limit that refused
+ * it. */
+static bool fits_prefix(const struct sw_framing *framing, size_t size) {
     unsigned width = sw_framing_prefix(framing->kind);
     return width == 0 || size < UINT64_C(1) << 8 * width;
 }
 
-/* size: of the message, without framing. */
+/* Pushes nil, message, code for a message that was not accepted. size: bytes of the message, without framing. */
 static int refuse_message(lua_State *L, const struct client *client, enum sw_err err, size_t size) {
     const struct sw_options *options = client->channel->options;
     LUAI_UACINT limit = (LUAI_UACINT)options->queue_limit;
@@ -38,7 +40,7 @@ static int refuse_message(lua_State *L, const struct client *client, enum sw_err
     if (err == SW_CLOSED) return sw_push_closed(L, client->server);
     if (err == SW_FULL)
         sentence = lua_pushfstring(L, "queue full: queue_limit is %I bytes; send again after the drain event", limit);
-    else if (err == SW_TOOBIG && exceeds_limit(&options->framing, size))
+    else if (err == SW_TOOBIG && fits_prefix(&options->framing, size))
         sentence =
             lua_pushfstring(L, "message too big: it has %I bytes, which with its framing exceeds queue_limit (%I)",
                             (LUAI_UACINT)size, limit);
@@ -54,16 +56,24 @@ static int push_id(lua_State *L, uint64_t id) {
     return 1;
 }
 
+static int refuse_shut(lua_State *L, const struct client *client) {
+    if (client->is_closed) return sw_push_closed(L, client->server);
+    lua_pushnil(L);
+    lua_pushliteral(L, "client:shutdown has ended sending: call client:connect first");
+    lua_pushliteral(L, "ENOTCONN");
+    return 3;
+}
+
 /* Pieces stand from index 2 on. */
-static void refuse_piece(lua_State *L, int index) {
+static void refuse_piece(lua_State *L, const char *where, int index) {
     const char *field = lua_gettop(L) > 2 ? lua_pushfstring(L, "piece %d of the message", index - 1) : "a message";
-    sw_misuse(L, (struct sw_spot){"client:send", field}, index, "a string or a number");
+    sw_misuse(L, (struct sw_spot){where, field}, index, "a string or a number");
 }
 
 enum { DIGITS = 20 }; /* of the longest integer, -9223372036854775808 */
 
-/* The integer's text, as tostring has it, at the end of the buffer: ids and counts are sent often, and lua_tolstring
- * would make a string of each, at some ten times the price. */
+/* Writes the integer, as tostring does, at the end of the buffer. Ids and counts are sent often; lua_tolstring would
+ * make a Lua string of each, which takes about ten times as long. */
 static struct sw_slice write_integer(lua_Integer integer, char buffer[DIGITS]) {
     char *first = buffer + DIGITS;
     lua_Unsigned rest = integer < 0 ? -(lua_Unsigned)integer : (lua_Unsigned)integer;
@@ -74,32 +84,70 @@ static struct sw_slice write_integer(lua_Integer integer, char buffer[DIGITS]) {
 }
 
 /* A piece that is an integer is written into the buffer. */
-static struct sw_slice check_piece(lua_State *L, int index, char buffer[DIGITS]) {
+static struct sw_slice check_piece(lua_State *L, const char *where, int index, char buffer[DIGITS]) {
     struct sw_slice piece;
     int type = lua_type(L, index);
     if (type == LUA_TNUMBER && lua_isinteger(L, index)) return write_integer(lua_tointeger(L, index), buffer);
-    if (type != LUA_TSTRING && type != LUA_TNUMBER) refuse_piece(L, index);
+    if (type != LUA_TSTRING && type != LUA_TNUMBER) refuse_piece(L, where, index);
     piece.data = lua_tolstring(L, index, &piece.size);
     return piece;
 }
 
-static size_t total_size(const struct sw_slice *pieces, int count) {
+static size_t total_size(const struct sw_slice *pieces, size_t count) {
     size_t size = 0;
-    for (int i = 0; i < count; i++) size += pieces[i].size;
+    for (size_t i = 0; i < count; i++) size += pieces[i].size;
     return size;
 }
 
 static uint32_t end_flags(const struct client *client) {
-    return client->channel->options->framing.kind == SW_FRAMING_RAW ? SW_END_LOOSE : 0;
+    return client->channel->options->framing.kind == SW_FRAMING_RAW ? SW_END_UNFRAMED : 0;
+}
+
+/* Many pieces become one first: a corner, and rightly the slower one. */
+static void join_pieces(lua_State *L, const char *where) {
+    int last = lua_gettop(L);
+    char buffer[DIGITS];
+    for (int index = 2; index <= last; index++) check_piece(L, where, index, buffer);
+    lua_concat(L, last - 1);
+}
+
+/* A message as the script gave it, with its framing. */
+struct gathered {
+    struct sw_slice pieces[SW_PIECES_MAX + 2]; /* the framing's bytes have a place before and behind */
+    size_t given;                              /* of the script's, from pieces + 1 on */
+    struct sw_slice *first;                    /* with the framing ... */
+    size_t count;                              /* ... so many */
+    struct sw_envelope envelope;
+    char integers[SW_PIECES_MAX][DIGITS];
+};
+
+/* Reads the pieces from index 2 on, and frames them: SW_OK, or why the framing cannot carry them. It points into itself and
+ * to the strings of the Lua stack. */
+static enum sw_err gather(lua_State *L, const char *where, const struct client *client, struct gathered *message) {
+    if (lua_gettop(L) > SW_PIECES_MAX + 1) join_pieces(L, where);
+    int given = lua_gettop(L) - 1;
+    if (given == 0) refuse_piece(L, where, 2);
+    struct sw_slice *pieces = message->pieces + 1;
+    for (int i = 0; i < given; i++) pieces[i] = check_piece(L, where, i + 2, message->integers[i]);
+    message->given = (size_t)given;
+    struct sw_envelope *envelope = &message->envelope;
+    enum sw_err failed = sw_encode(&client->channel->options->framing, pieces, message->given, envelope);
+    if (failed != SW_OK) return failed;
+    struct sw_slice *first = pieces, *end = pieces + given;
+    if (envelope->prefix_size > 0) *--first = (struct sw_slice){envelope->prefix, envelope->prefix_size};
+    if (envelope->suffix_size > 0) *end++ = (struct sw_slice){envelope->suffix, envelope->suffix_size};
+    message->first = first;
+    message->count = (size_t)(end - first);
+    return SW_OK;
 }
 
 /* --- pinning --- */
 
 /* The piece to be read where it lies: the largest of those that are worth it; that a message has a second one is rare,
  * and that is copied. NULL: none. */
-static const struct sw_slice *choose_pinned(const struct sw_slice *pieces, int count) {
+static const struct sw_slice *choose_pinned(const struct sw_slice *pieces, size_t count) {
     const struct sw_slice *chosen = NULL;
-    for (int i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         size_t size = pieces[i].size;
         if (size >= SW_PIN_MIN && size <= SW_PIN_MAX && (chosen == NULL || size > chosen->size)) chosen = &pieces[i];
     }
@@ -111,7 +159,7 @@ static enum sw_err send_pinned(lua_State *L, const struct client *client, struct
                                uint64_t *id) {
     sw_pins_push(L);
     struct sw_pages completions = sw_engine_take_completions(client->context->engine);
-    sw_pins_end(L, &completions); /* so that a script that only sends releases its pinned strings */
+    sw_pins_end(L, &completions); /* ends old pins also for a script that only sends */
     message->pin = sw_pin_make(L, index);
     enum sw_err failed = sw_channel_send(client->channel, message, id);
     if (failed != SW_OK) sw_pin_end(L, message->pin);
@@ -120,52 +168,79 @@ static enum sw_err send_pinned(lua_State *L, const struct client *client, struct
 
 /* --- methods --- */
 
-/* Many pieces become one first: a corner, and rightly the slower one. */
-static void join_pieces(lua_State *L) {
-    int last = lua_gettop(L);
-    char buffer[DIGITS];
-    for (int index = 2; index <= last; index++) check_piece(L, index, buffer);
-    lua_concat(L, last - 1);
-}
-
 /***
  * @module sidewire.core
  */
 
-/*** Queues one message; never waits. Possible at any time before close, also without a connection. Of a large message,
- * the largest piece (of 16 KiB and more) is not copied: the string itself is kept until that is finished or lost.
+/*** Queues one message; never waits. It works at any time before close, also without a connection. The largest piece is
+ * not copied if it has 16 KiB or more: the client refers to the string until the message is finished or lost.
  * @function client:send
- * @tparam string|number ... pieces, which form one message; the framing is added
+ * @tparam string|number ... pieces that together form one message; send adds the framing
  * @treturn[1] integer the message's id
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EFULL (drain follows), ETOOBIG, EFRAME, ECLOSED, EFORKED, ENOMEM; nothing was queued
- * @raise a piece that is no string or number; no piece
+ * @treturn[2] string code: EFULL (a drain event follows), ETOOBIG, EFRAME, ECLOSED, EFORKED, ENOMEM; nothing was
+ * queued
+ * @raise a piece that is neither string nor number; no piece
  */
 int sw_method_send(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    if (lua_gettop(L) > SW_PIECES + 1) join_pieces(L);
-    int count = lua_gettop(L) - 1;
-    if (count == 0) refuse_piece(L, 2);
-    struct sw_slice pieces[SW_PIECES + 2]; /* the framing's bytes have a place before and behind */
-    char integers[SW_PIECES][DIGITS];
-    for (int i = 1; i <= count; i++) pieces[i] = check_piece(L, i + 1, integers[i - 1]);
-    struct sw_envelope envelope;
+    if (client->is_shut) return refuse_shut(L, client);
+    struct gathered message;
     uint64_t id = 0;
-    enum sw_err failed = sw_encode(&client->channel->options->framing, pieces + 1, (size_t)count, &envelope);
+    enum sw_err failed = gather(L, "client:send", client, &message);
     if (failed == SW_OK) {
-        struct sw_slice *first = pieces + 1;
-        if (envelope.prefix_size > 0) *--first = (struct sw_slice){envelope.prefix, envelope.prefix_size};
-        struct sw_slice *end = pieces + 1 + count;
-        if (envelope.suffix_size > 0) *end++ = (struct sw_slice){envelope.suffix, envelope.suffix_size};
-        const struct sw_slice *pinned = choose_pinned(pieces + 1, count);
-        struct sw_outgoing message = {first, (size_t)(end - first), end_flags(client), pinned, 0};
-        failed = pinned == NULL ? sw_channel_send(client->channel, &message, &id)
-                                : send_pinned(L, client, &message, (int)(pinned - pieces) + 1, &id);
+        const struct sw_slice *pinned = choose_pinned(message.pieces + 1, message.given);
+        struct sw_outgoing outgoing = {message.first, message.count, end_flags(client), pinned, 0};
+        failed = pinned == NULL ? sw_channel_send(client->channel, &outgoing, &id)
+                                : send_pinned(L, client, &outgoing, (int)(pinned - message.pieces) + 1, &id);
     }
-    if (failed != SW_OK) return refuse_message(L, client, failed, total_size(pieces + 1, count));
+    if (failed != SW_OK) return refuse_message(L, client, failed, total_size(message.pieces + 1, message.given));
     return push_id(L, id);
+}
+
+static int refuse_once(lua_State *L, const struct client *client) {
+    lua_pushnil(L);
+    lua_pushfstring(L,
+                    "the connection to %s that the message is for has ended: wait for the next connect event, or for "
+                    "client:wait(\"connected\")",
+                    sw_push_place(L, client->server));
+    lua_remove(L, -2);
+    lua_pushliteral(L, "ENOTCONN");
+    return 3;
+}
+
+/*** Queues one message for the present connection only: an answer, an acknowledgement, a ping. It goes out in its place
+ * among those of send, takes no id, is never sent again, and belongs to none of the four groups of stats() (once counts
+ * it). If the connection ends before it is handed to the kernel whole, detail.once_lost of the disconnect event counts it.
+ * The connection is the one whose connect event the script has seen last, or that client:wait("connected") has told of.
+ * @function client:send_once
+ * @tparam string|number ... pieces, which form one message; the framing is added
+ * @treturn[1] boolean true
+ * @treturn[2] nil
+ * @treturn[2] string message
+ * @treturn[2] string code: ENOTCONN (that connection has ended or is to end), EFULL (drain follows), ETOOBIG, EFRAME,
+ * ECLOSED, EFORKED, ENOMEM; nothing was queued
+ * @raise a piece that is no string or number; no piece
+ */
+int sw_method_send_once(lua_State *L) {
+    struct client *client = sw_check_usable(L, 1);
+    if (client == NULL) return 3;
+    struct gathered message;
+    enum sw_err failed = gather(L, "client:send_once", client, &message);
+    size_t size = total_size(message.pieces + 1, message.given);
+    if (failed != SW_OK) return refuse_message(L, client, failed, size);
+    if (client->is_closed) return sw_push_closed(L, client->server);
+    if (client->is_shut) return refuse_shut(L, client);
+    struct sw_once *once = sw_once_new(message.first, message.count, total_size(message.first, message.count));
+    if (once == NULL) return sw_push_no_memory(L);
+    failed = sw_channel_post_once(client->channel, once, client->seen);
+    if (failed == SW_CLOSED) return refuse_once(L, client);
+    if (failed != SW_OK) return refuse_message(L, client, failed, size);
+    client->once++;
+    lua_pushboolean(L, true);
+    return 1;
 }
 
 /*** Queues bytes as they are, without framing. Cut in the middle by a lost connection, they are reported lost,
@@ -175,33 +250,35 @@ int sw_method_send(lua_State *L) {
  * @treturn[1] integer an id, like a message's
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EFULL (drain follows), ETOOBIG, EFRAME (no bytes), ECLOSED, EFORKED, ENOMEM
- * @raise bytes is no string or number
+ * @treturn[2] string code: EFULL (a drain event follows), ETOOBIG, EFRAME (no bytes), ECLOSED, EFORKED, ENOMEM
+ * @raise bytes is neither string nor number
  */
 int sw_method_write(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
+    if (client->is_shut) return refuse_shut(L, client);
     if (!sw_is_text(L, 2)) sw_misuse(L, (struct sw_spot){"client:write", "bytes"}, 2, "a string or a number");
     struct sw_slice bytes;
     bytes.data = lua_tolstring(L, 2, &bytes.size);
     if (bytes.size == 0) return sw_push_refusal(L, SW_FRAME, "bytes must not be empty");
     uint64_t id = 0;
-    struct sw_outgoing message = {&bytes, 1, SW_END_LOOSE, choose_pinned(&bytes, 1), 0};
+    struct sw_outgoing message = {&bytes, 1, SW_END_UNFRAMED, choose_pinned(&bytes, 1), 0};
     enum sw_err failed = message.pinned == NULL ? sw_channel_send(client->channel, &message, &id)
                                                 : send_pinned(L, client, &message, 2, &id);
     if (failed != SW_OK) return refuse_message(L, client, failed, bytes.size);
     return push_id(L, id);
 }
 
-/*** Messages up to id need no replay any more: the peer's program has said that it has them. For retain =
- * "unconfirmed"; to confirm what is confirmed already does nothing.
+/*** Confirms messages up to id: the peer's program has said that it has them, so they are not sent again. For retain =
+ * "unconfirmed". To confirm a message twice does nothing.
  * @function client:confirm
  * @tparam integer|string id
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EINVAL (ids may come from peers: this one was never handed over), ECLOSED, EFORKED
- * @raise id is no whole number; another retain
+ * @treturn[2] string code: EINVAL (no connection was given this message; not misuse, because peers may send ids),
+ * ECLOSED, EFORKED
+ * @raise id is not a whole number; another retain
  */
 int sw_method_confirm(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);

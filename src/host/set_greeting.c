@@ -14,7 +14,8 @@
 
 static const char valid[] = "a string, or a list of strings";
 
-/* Pushes a list of strings: what is at index may change while it is read, this cannot. */
+/* Pushes a new list of strings, made from the value at index. Scripts may change their own table while it is
+ * encoded. */
 static void push_list(lua_State *L, const char *where, int index) {
     struct sw_spot spot = {where, "greeting"};
     lua_newtable(L);
@@ -37,15 +38,15 @@ static void push_list(lua_State *L, const char *where, int index) {
             sw_misuse(L, spot, index, valid);
 }
 
-/* Pushes the next message of the list at index. Not even the debug library, which reaches the list as a value on the stack
- * of a C function, can make it anything but bytes. */
+/* Pushes message i of the list and returns its bytes. The type check is needed, because a script can reach the list on
+ * the stack by the debug library, and change it. */
 static struct sw_slice push_message(lua_State *L, int list, lua_Integer i) {
     struct sw_slice message = {"", 0};
     if (lua_rawgeti(L, list, i) == LUA_TSTRING) message.data = lua_tolstring(L, -1, &message.size);
     return message;
 }
 
-/* What the list takes on the wire; raises for what the framing cannot carry. */
+/* Returns the bytes of all messages with their framing. Raises if the framing cannot carry a message. */
 static size_t measure(lua_State *L, const char *where, const struct sw_framing *framing, int list) {
     size_t size = 0;
     lua_Integer count = (lua_Integer)lua_rawlen(L, list);
@@ -62,7 +63,7 @@ static size_t measure(lua_State *L, const char *where, const struct sw_framing *
     return size;
 }
 
-/* The rest of a greeting's bytes. */
+/* The part of a greeting that is not yet written. */
 struct room {
     unsigned char *next;
     size_t left;
@@ -76,7 +77,7 @@ static bool put(struct room *room, const void *bytes, size_t size) {
     return true;
 }
 
-/* Of the list, which was measured. False: it has changed since. */
+/* Encodes the list into the greeting, which has the measured size. False: the list has changed since then. */
 static bool encode(lua_State *L, const struct sw_framing *framing, int list, struct sw_greeting *greeting) {
     struct room room = {greeting->bytes, greeting->size};
     lua_Integer count = (lua_Integer)lua_rawlen(L, list);

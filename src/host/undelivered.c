@@ -9,21 +9,21 @@
 #include "host/handle.h"
 #include "host/receiveq.h"
 
-bool sw_undelivered_look(const struct client *client, bool in_order, struct sw_undelivered *undelivered) {
+bool sw_undelivered_peek(const struct client *client, bool in_order, struct sw_undelivered *undelivered) {
     const struct sw_report *report = sw_receiveq_report(client, in_order);
     undelivered->serial = client->serial;
     if (report != NULL)
         undelivered->event = sw_report_ranges(report) > 0 ? SW_EVENT_LOST : report->event;
     else
         undelivered->event = SW_EVENT_MESSAGE;
-    return report != NULL || (in_order && sw_receiveq_messages(client) > 0);
+    return report != NULL || (in_order && sw_receiveq_count_messages(client) > 0);
 }
 
 static int push_report(lua_State *L, const struct client *client, enum sw_event event) {
     const struct sw_report *report = client->reports.head;
     const struct sw_report *kept = event == SW_EVENT_LOST ? sw_reports_first_kept(report) : NULL;
     if (kept != NULL) report = kept;
-    const struct sw_report copy = *report; /* pushing may run finalizers, and these may poll */
+    const struct sw_report copy = *report; /* pushing may run a finalizer, which may poll and free the report */
     if (event != SW_EVENT_LOST) return sw_push_report(L, &copy, client->server);
     bool unknown = copy.lost_unknown.first != 0;
     return sw_push_loss(L, unknown ? copy.lost_unknown : copy.lost_unsent, unknown ? "unknown" : "unsent");
@@ -36,10 +36,12 @@ static int take_report(lua_State *L, struct client *client, const struct sw_unde
         return -1;
     }
     if (undelivered->event == SW_EVENT_CLOSE) client->is_over = true;
+    if (undelivered->event == SW_EVENT_CONNECT) client->seen = client->reports.head->connection;
+    if (undelivered->event == SW_EVENT_DISCONNECT) client->seen = 0;
     if (undelivered->event == SW_EVENT_LOST)
-        sw_receiveq_pass_loss(client);
+        sw_receiveq_consume_loss(client);
     else
-        sw_receiveq_pass_report(client);
+        sw_receiveq_consume_report(client);
     return count;
 }
 
@@ -53,7 +55,7 @@ bool sw_undelivered_is_wanted(const struct client *client, enum sw_event event) 
     return !client->is_closed || event == SW_EVENT_LOST || event == SW_EVENT_CLOSE;
 }
 
-void sw_undelivered_leave(lua_State *L, int index, struct client *client) {
+void sw_undelivered_finish(lua_State *L, int index, struct client *client) {
     sw_receiveq_post_credit(client);
     sw_receiveq_schedule(client);
     sw_client_anchor(L, index, client);

@@ -1,4 +1,4 @@
-/* One event of what came in, on its way to a handler or out of events(): push, see, pass (host/context.h has the rule).
+/* The next event of a client, while poll or events() delivers it in the steps of host/context.h.
  */
 #ifndef SW_HOST_UNDELIVERED_H
 #define SW_HOST_UNDELIVERED_H
@@ -12,21 +12,21 @@
 
 struct sw_undelivered {
     enum sw_event event;
-    uint64_t serial; /* the client's when it was looked at: with another one, the event is gone */
+    uint64_t serial; /* client->serial at sw_undelivered_peek; if that differs now, the event was consumed meanwhile */
 };
 
-/* Looks at the client's next event. False: there is none. With in_order, messages and reports come as they came in; else
- * reports only. */
-bool sw_undelivered_look(const struct client *client, bool in_order, struct sw_undelivered *undelivered);
+/* Finds the client's next event without consuming it. False: there is none. With in_order, messages and reports are in
+ * the order in which they came; without it, messages are left out. */
+bool sw_undelivered_peek(const struct client *client, bool in_order, struct sw_undelivered *undelivered);
 
-/* Pushes its values and consumes it. Returns how many, or -1, with nothing pushed, when a finalizer has taken it since
- * the look. */
+/* Pushes the event's values and consumes the event. Returns the number of values. -1: a finalizer has consumed the
+ * event since sw_undelivered_peek, and nothing was pushed. */
 int sw_undelivered_take(lua_State *L, struct client *client, const struct sw_undelivered *undelivered);
 
-/* After close() nothing but losses and the close itself is told. */
+/* False: the script has closed the client, and the event is neither lost nor close. */
 bool sw_undelivered_is_wanted(const struct client *client, enum sw_event event);
 
-/* The client, at index, has nothing more to deliver. */
-void sw_undelivered_leave(lua_State *L, int index, struct client *client);
+/* Updates the client, whose handle is at index, after its last event was consumed. */
+void sw_undelivered_finish(lua_State *L, int index, struct client *client);
 
 #endif

@@ -1,4 +1,4 @@
-/* client:unfinished: a look at what would be sent, or sent again. */
+/* client:unfinished(): an iterator over a copy of the messages that are not finished. */
 #include "host/unfinished.h"
 
 #include <lauxlib.h>
@@ -23,21 +23,20 @@
 
 static const struct sw_kind unfinished_kind = {"sidewire.unfinished"};
 
-/* What is left to iterate over: copies, which the client knows nothing of. The host owns them, since Lua may free the
- * iterator's userdata without having called its finalizer: where there is no stack for that, and when a finalizer made
- * the iterator while the state ends. */
+/* The messages of an iterator. The context owns them, because Lua may free the iterator's userdata without its
+ * finalizer: if there is no stack for the call, or if a finalizer has made the iterator while the Lua state ends. */
 struct sw_unfinished {
-    struct sw_unfinished *previous, *next; /* in host->unfinished */
+    struct sw_unfinished *previous, *next; /* in context->unfinished */
     struct sw_cursor cursor;
-    uint64_t id; /* of the next */
-    size_t before, behind;
-    bool tells_written;
+    uint64_t id;           /* of the next message */
+    size_t before, behind; /* bytes of framing before and behind each message */
+    bool tells_written;    /* false: framing "raw", with which send and write make the same messages */
 };
 
 /* The iterator's state. */
 struct iterator {
     const struct sw_kind *kind;
-    struct sw_unfinished *left; /* NULL: nothing */
+    struct sw_unfinished *left; /* the messages that are left; NULL: none */
 };
 
 static void discard(struct context *context, struct sw_unfinished *left) {
@@ -59,7 +58,7 @@ void sw_unfinished_free(struct context *context) {
     context->unfinished = NULL;
 }
 
-/* What the iterator at index has left; NULL: nothing, or the Lua state is closing and all was freed. */
+/* The messages of the iterator at index. NULL: there are none, or the Lua state has ended and they were freed. */
 static struct sw_unfinished *check(lua_State *L, int index, const struct context *context) {
     const struct iterator *iterator = sw_to_kind(L, index, &unfinished_kind, sizeof *iterator);
     if (iterator == NULL)
@@ -77,7 +76,7 @@ static int collect(lua_State *L) {
     return 0;
 }
 
-/* Pushes a function whose upvalue is the host. */
+/* Pushes a function with the context as its upvalue. */
 static void push_function(lua_State *L, lua_CFunction function) {
     lua_pushvalue(L, lua_upvalueindex(UPVALUE_CONTEXT));
     lua_pushcclosure(L, function, 1);
@@ -86,7 +85,7 @@ static void push_function(lua_State *L, lua_CFunction function) {
 static struct iterator *push_iterator(lua_State *L) {
     struct iterator *iterator = lua_newuserdatauv(L, sizeof *iterator, 0);
     *iterator = (struct iterator){&unfinished_kind, NULL};
-    lua_createtable(L, 0, 3); /* the call is rare */
+    lua_createtable(L, 0, 3); /* a new metatable for each iterator: the call is rare */
     push_function(L, collect);
     lua_setfield(L, -2, "__gc");
     sw_seal_metatable(L, &unfinished_kind);
@@ -94,9 +93,9 @@ static struct iterator *push_iterator(lua_State *L) {
     return iterator;
 }
 
-/* NULL: no memory. */
-static struct sw_unfinished *keep(struct context *context, const struct sw_framing *framing,
-                                  const struct sw_copy *copy) {
+/* Makes the messages of an iterator from the copy, and puts them into the context's list. NULL: no memory. */
+static struct sw_unfinished *make_unfinished(struct context *context, const struct sw_framing *framing,
+                                             const struct sw_copy *copy) {
     struct sw_unfinished *left = calloc(1, sizeof *left);
     if (left == NULL) return NULL;
     left->cursor.pages = copy->pages;
@@ -109,12 +108,13 @@ static struct sw_unfinished *keep(struct context *context, const struct sw_frami
     return left;
 }
 
-/* Is the message with that id the iterator's next one? Pushing may run finalizers, which may iterate, too, or collect. */
+/* True: the message with this id is still the iterator's next one. To push a value may run a finalizer, which may
+ * advance the iterator or free its messages. */
 static bool is_next(const struct iterator *iterator, uint64_t id) {
     return iterator->left != NULL && iterator->left->cursor.pages.head != NULL && iterator->left->id == id;
 }
 
-/* Pushes `size` bytes of the next message; only something of that kind if that is not the next one any more. */
+/* Pushes `size` bytes of the next message. If a finalizer advances the iterator meanwhile, the string is not valid. */
 static void push_bytes(lua_State *L, const struct iterator *iterator, const struct sw_message *message, size_t before,
                        size_t size) {
     if (message->bytes != NULL) {
@@ -128,12 +128,12 @@ static void push_bytes(lua_State *L, const struct iterator *iterator, const stru
     luaL_pushresultsize(&buffer, size);
 }
 
-/* Pushes the values of the next message; there must be one. False: a finalizer took it meanwhile. */
+/* Pushes the values of the next message, which must exist. False: a finalizer has advanced the iterator meanwhile. */
 static bool push_message(lua_State *L, const struct iterator *iterator) {
     const struct sw_unfinished *left = iterator->left;
     uint64_t id = left->id;
     struct sw_message message = sw_cursor_message(&left->cursor);
-    bool is_written = message.loose && left->tells_written;
+    bool is_written = message.is_unframed && left->tells_written;
     size_t before = is_written ? 0 : left->before, behind = is_written ? 0 : left->behind;
     lua_pushinteger(L, (lua_Integer)id);
     push_bytes(L, iterator, &message, before, message.size - before - behind);
@@ -148,34 +148,34 @@ static int next(lua_State *L) {
         lua_settop(L, 1);
         if (!push_message(L, iterator)) continue;
         sw_cursor_pass(&iterator->left->cursor);
-        sw_pages_free(&iterator->left->cursor.emptied); /* nothing fills them again */
+        sw_pages_free(&iterator->left->cursor.emptied); /* they are copies and belong to no pool */
         iterator->left->id++;
         return 3;
     }
     return lua_pushnil(L), 1;
 }
 
-static int look_copy(lua_State *L, struct client *client, void *subject) {
+static int check_copy(lua_State *L, struct client *client, void *subject) {
     if (!sw_channel_take_copy(client->channel, subject)) return 0;
     lua_pushboolean(L, true);
     return 1;
 }
 
-static const struct sw_goal copied = {look_copy, "timed out: no copy of what is unfinished for %s yet",
+static const struct sw_goal copied = {check_copy, "timed out: no copy of what is unfinished for %s yet",
                                       SW_WAKE_ON_STATE};
 
 /***
  * @module sidewire.core
  */
 
-/*** Iterates over a copy of every message that is not finished: not acknowledged by the peer's TCP or, with retain =
- * "unconfirmed", not confirmed. So that a tool can save them and send them after a restart. The loop thread makes the
- * copy, which takes it some milliseconds for a full queue; the call waits for that and runs no handlers.
+/*** Iterates over copies of all messages that are not finished: not acknowledged by the peer's TCP or, with retain =
+ * "unconfirmed", not confirmed. With it a program can save them, and send them after a restart. The loop thread makes
+ * the copies, which takes some milliseconds for a full queue; the call waits for that and calls no handlers.
  *
  *     for id, message, written in assert(client:unfinished()) do ... end
  *
  * @function client:unfinished
- * @treturn[1] function iterator: id, message (without framing), true if it came by client:write
+ * @treturn[1] function iterator: id, message (without framing), true if client:write has queued it
  * @treturn[1] userdata its state
  * @treturn[2] nil
  * @treturn[2] string message
@@ -189,14 +189,14 @@ int sw_method_unfinished(lua_State *L) {
     push_function(L, next);
     struct iterator *iterator = push_iterator(L);
     struct sw_copy copy;
-    sw_channel_post_copy_wanted(client->channel);
+    sw_channel_post_copy_request(client->channel);
     int values = sw_wait_until(L, client->context, client, -1, &copied, &copy);
     if (values != 1) { /* interrupted */
         sw_channel_drop_copy(client->channel);
         return values;
     }
     if (copy.first == 0) return sw_push_no_memory(L);
-    iterator->left = keep(client->context, &client->channel->options->framing, &copy);
+    iterator->left = make_unfinished(client->context, &client->channel->options->framing, &copy);
     if (iterator->left == NULL) {
         sw_pages_free(&copy.pages);
         return sw_push_no_memory(L);

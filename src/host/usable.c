@@ -32,7 +32,7 @@ struct handle *sw_check_handle(lua_State *L, int index) {
     return handle;
 }
 
-struct client *sw_check_unusual(lua_State *L, int index) {
+struct client *sw_check_usable_slowly(lua_State *L, int index) {
     struct client *client = sw_check_handle(L, index)->client;
     if (client != NULL && sw_client_is_forked(client)) return sw_push_forked(L), NULL;
     if (sw_context_refuses(L, client != NULL ? client->context : sw_context(L))) return NULL;

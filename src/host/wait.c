@@ -19,7 +19,7 @@
 #include "host/usable.h"
 #include "host/waiting.h"
 
-/* The time-out at index, as a deadline; -1: none. */
+/* The deadline for the time-out at index. -1: there is none. */
 static double read_deadline(lua_State *L, const char *where, int index) {
     if (lua_isnoneornil(L, index)) return -1;
     return sw_clock() + sw_check_seconds(L, (struct sw_spot){where, "timeout"}, index);
@@ -46,43 +46,43 @@ static int push_end(lua_State *L, const struct client *client, const struct sw_s
 
 /* --- wait --- */
 
-static int look_connected(lua_State *L, struct client *client, void *subject) {
+static int check_connected(lua_State *L, struct client *client, void *subject) {
     (void)subject;
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
     switch (snapshot.state) {
-    case SW_STATE_CONNECTED: return push_true(L);
+    case SW_STATE_CONNECTED: client->seen = snapshot.connection; return push_true(L);
     case SW_STATE_IDLE:
     case SW_STATE_CLOSED: return push_end(L, client, &snapshot);
     case SW_STATE_RESOLVING:
     case SW_STATE_CONNECTING:
     case SW_STATE_WAITING:
-    case SW_STATE_CLOSING: return snapshot.held ? inbox_full(L) : 0;
+    case SW_STATE_CLOSING: return snapshot.blocks_attempts ? inbox_full(L) : 0;
     }
     return 0;
 }
 
-static const struct sw_goal connected = {look_connected, "timed out: no connection to %s yet", SW_WAKE_ON_STATE};
+static const struct sw_goal connected = {check_connected, "timed out: no connection to %s yet", SW_WAKE_ON_STATE};
 
-static int look_disconnected(lua_State *L, struct client *client, void *subject) {
+static int check_disconnected(lua_State *L, struct client *client, void *subject) {
     (void)subject;
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
     if (snapshot.state == SW_STATE_IDLE || snapshot.gone) return push_true(L);
-    /* Our own end does not need the inbox; the peer's is not seen while reading is paused. */
+    /* While reading is paused, the loop does not see the peer's end. The client's own end needs no reading. */
     bool ending = snapshot.state == SW_STATE_CLOSING || snapshot.state == SW_STATE_CLOSED;
     return snapshot.paused && !ending ? inbox_full(L) : 0;
 }
 
-static const struct sw_goal disconnected = {look_disconnected, "timed out: the connection to %s has not ended yet",
+static const struct sw_goal disconnected = {check_disconnected, "timed out: the connection to %s has not ended yet",
                                             SW_WAKE_ON_STATE};
 
 /***
  * @module sidewire.core
  */
 
-/*** Waits for a state, running no handlers. "connected" goes on through retries and fails at once when there will be no
- * further attempt; "disconnected" is idle, or closed with the socket gone.
+/*** Waits for a state; calls no handlers. With "connected", waits through retries, and fails when no further attempt
+ * will be made. "disconnected" means idle, or closed without a socket.
  * @function client:wait
  * @tparam string state "connected" or "disconnected"
  * @tparam[opt] number timeout seconds; none: no limit
@@ -113,28 +113,28 @@ int sw_method_wait(lua_State *L) {
 
 struct flush {
     uint64_t fence;       /* newest id accepted before the call */
-    uint64_t lost_before; /* messages lost before the call that were not handed over whole */
+    uint64_t lost_before; /* number of messages lost before the call that the kernel has not taken whole */
 };
 
-static uint64_t lost_of(const struct sw_snapshot *snapshot) {
+static uint64_t count_lost(const struct sw_snapshot *snapshot) {
     return snapshot->gauges.lost_unsent + snapshot->gauges.lost_not_handed;
 }
 
-static int look_flushed(lua_State *L, struct client *client, void *subject) {
+static int check_flushed(lua_State *L, struct client *client, void *subject) {
     const struct flush *flush = subject;
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
-    bool lost = lost_of(&snapshot) > flush->lost_before;
+    bool lost = count_lost(&snapshot) > flush->lost_before;
     if (snapshot.gauges.handed >= flush->fence && !lost) return push_true(L);
     if (lost || snapshot.state == SW_STATE_IDLE || snapshot.gone) return push_end(L, client, &snapshot);
-    return snapshot.paused ? inbox_full(L) : 0; /* a peer that waits for us to read may not read itself */
+    return snapshot.paused ? inbox_full(L) : 0; /* a peer whose own sends are blocked may not read */
 }
 
-static const struct sw_goal flushed = {look_flushed, "timed out: not all of the queue is sent to %s yet",
+static const struct sw_goal flushed = {check_flushed, "timed out: not all of the queue is sent to %s yet",
                                        SW_WAKE_ON_GAUGES};
 
-/*** Waits until all that was accepted before the call is handed to the kernel, running no handlers. A time-out harms
- * nothing: the next flush goes on.
+/*** Waits until the kernel has taken all messages that were accepted before the call; calls no handlers. After a
+ * time-out the client goes on sending, and flush can be called again.
  * @function client:flush
  * @tparam[opt] number timeout seconds; none: no limit
  * @treturn[1] boolean true
@@ -150,19 +150,20 @@ int sw_method_flush(lua_State *L) {
     double deadline = read_deadline(L, "client:flush", 2);
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
-    struct flush flush = {snapshot.accepted, lost_of(&snapshot)};
+    struct flush flush = {snapshot.accepted, count_lost(&snapshot)};
     return sw_wait_until(L, client->context, client, deadline, &flushed, &flush);
 }
 
 /* --- receive --- */
 
-/* What the host has taken already, without a look at the channel. False: nothing. */
+/* Pushes a message that the host has already taken from the channel. False: there is none. */
 static bool take_message(lua_State *L, struct client *client) {
-    /* Anchoring may need memory: now, when an error loses no message yet. Below it then needs none. */
-    if (sw_receiveq_messages(client) == 1) sw_client_anchor(L, 1, client);
-    while (sw_receiveq_messages(client) > 0) {
+    /* sw_client_anchor may raise for lack of memory. This call, before the message is consumed, loses no message then.
+     * The call below needs no memory after it. */
+    if (sw_receiveq_count_messages(client) == 1) sw_client_anchor(L, 1, client);
+    while (sw_receiveq_count_messages(client) > 0) {
         if (!sw_receiveq_take_message(L, client)) continue;
-        if (sw_receiveq_messages(client) == 0) {
+        if (sw_receiveq_count_messages(client) == 0) {
             sw_receiveq_post_credit(client);
             sw_receiveq_schedule(client);
             sw_client_anchor(L, 1, client);
@@ -172,33 +173,34 @@ static bool take_message(lua_State *L, struct client *client) {
     return false;
 }
 
-static int look_message(lua_State *L, struct client *client, void *subject) {
+static int check_message(lua_State *L, struct client *client, void *subject) {
     (void)subject;
     struct sw_snapshot snapshot;
     uint64_t ends = client->ends_taken;
-    sw_channel_snapshot(client->channel, &snapshot); /* first: what came before an end is there once the end is seen */
+    /* The snapshot comes first: if it shows an end, all messages from before the end are taken next. */
+    sw_channel_snapshot(client->channel, &snapshot);
     sw_receiveq_take_all(L, client->context);
     if (take_message(L, client)) return 1;
     bool has_ended = snapshot.state == SW_STATE_IDLE || snapshot.state == SW_STATE_CLOSED;
-    if (has_ended || client->ends_taken == ends) sw_receiveq_pass_end(client); /* what ended, began again since */
+    if (has_ended || client->ends_taken == ends) sw_receiveq_clear_end(client); /* or it has connected again */
     if (has_ended) return push_end(L, client, &snapshot);
     sw_receiveq_post_credit(client);
     sw_channel_snapshot(client->channel, &snapshot);
-    return snapshot.paused && sw_receiveq_messages(client) == 0 ? inbox_full(L)
-                                                                : 0; /* reports fill it: nothing is read */
+    /* Paused without messages: reports fill the inbox, so only a poll can continue the reading. */
+    return snapshot.paused && sw_receiveq_count_messages(client) == 0 ? inbox_full(L) : 0;
 }
 
-static const struct sw_goal message = {look_message, "no message from %s yet", SW_WAKE_ON_STATE};
+static const struct sw_goal message = {check_message, "no message from %s yet", SW_WAKE_ON_STATE};
 
-/*** The next message, pulled; runs no handlers. For clients without a message handler; state events stay for poll.
+/*** Returns the next message; calls no handlers. For clients without a message handler. Other events stay for poll.
  * @function client:receive
- * @tparam[opt] number timeout seconds to wait for one; none: do not wait
+ * @tparam[opt] number timeout seconds to wait for a message; default: do not wait
  * @treturn[1] string message
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ETIMEDOUT (none there), EINTR, EFULL (unread events stop the reading: poll first), ENOTCONN,
- * ECLOSED, EFORKED, or how the connection ended
- * @raise a message handler is set, invalid timeout
+ * @treturn[2] string code: ETIMEDOUT (no message), EINTR, EFULL (unread events pause the reading: poll first),
+ * ENOTCONN, ECLOSED, EFORKED, or how the connection ended
+ * @raise a message handler is set; invalid timeout
  */
 int sw_method_receive(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
@@ -209,8 +211,8 @@ int sw_method_receive(lua_State *L) {
             L, "client:receive: messages go to the message handler; take it away with client:on(\"message\", nil)");
     double deadline = lua_isnoneornil(L, 2) ? sw_clock() : read_deadline(L, "client:receive", 2);
     lua_settop(L, 2);
-    if (!client->is_pulled) {
-        client->is_pulled = true;
+    if (!client->uses_receive) {
+        client->uses_receive = true;
         sw_receiveq_schedule(client);
     }
     if (take_message(L, client)) return 1;
@@ -219,25 +221,26 @@ int sw_method_receive(lua_State *L) {
 
 /* --- the module --- */
 
-static int look_work(lua_State *L, struct client *client, void *subject) {
+static int check_work(lua_State *L, struct client *client, void *subject) {
     (void)client;
     struct context *context = subject;
     sw_receiveq_take_all(L, context);
-    return sw_receiveq_ends_wait(context) ? push_true(L) : 0;
+    return sw_receiveq_has_wanted(context) ? push_true(L) : 0;
 }
 
-static const struct sw_goal work = {look_work, "timed out: nothing came", SW_WAKE_ON_STATE};
+static const struct sw_goal work = {check_work, "timed out: nothing came", SW_WAKE_ON_STATE};
 
-/*** Waits until there is something to take, running no handlers. For a script that polls, that is what has a handler;
- * for one that took things by events() last, everything; of a client whose messages it receives, these and the end of
- * the connection. Before the first poll or events(), and before a client's first receive, it is all that came.
+/*** Waits until there is something to take; calls no handlers. If the script called poll last, this is an event with a
+ * handler; if it called events() last, any event. For a client on which the script calls receive, it is also a message
+ * or the end of the connection. Before the first poll or events(), and before a client's first receive, it is any
+ * event.
  * @function wait
  * @tparam[opt] number timeout seconds; none: no limit
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ETIMEDOUT, EINTR, ECLOSED (no client was ever connected, or none since the fork in its child, so
- * nothing can come), ENOMEM (in the child of a fork)
+ * @treturn[2] string code: ETIMEDOUT, EINTR, ECLOSED (no client was ever connected, so nothing can come; in the child of
+ * a fork, no client that was made there), ENOMEM (in the child of a fork)
  * @raise invalid timeout
  */
 int sw_module_wait(lua_State *L) {

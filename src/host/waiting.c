@@ -21,7 +21,7 @@ static int interrupted(lua_State *L) {
     return 3;
 }
 
-/* poll(2) itself failed: what the process may have is used up. */
+/* poll(2) has failed with another error than EINTR: the system or the process has run out of a resource. */
 static int cannot_wait(lua_State *L, int failed) {
     const struct sw_error error = sw_error_system(failed, SW_STAGE_NONE);
     char text[160];
@@ -34,17 +34,17 @@ static int cannot_wait(lua_State *L, int failed) {
 static int timed_out(lua_State *L, const struct client *client, const struct sw_goal *goal) {
     lua_pushnil(L);
     if (client != NULL)
-        lua_pushfstring(L, goal->late, sw_push_place(L, client->server));
+        lua_pushfstring(L, goal->timeout_text, sw_push_place(L, client->server));
     else
-        lua_pushstring(L, goal->late);
+        lua_pushstring(L, goal->timeout_text);
     lua_pushliteral(L, "ETIMEDOUT");
     if (client != NULL) lua_remove(L, -3);
     return 3;
 }
 
-void sw_wait_leave(struct context *context) {
+void sw_wait_end(struct context *context) {
     if (!context->is_waiting) return;
-    if (context->watched != NULL) sw_channel_wake_on(context->watched->channel, SW_WAKE_ON_ARRIVAL);
+    if (context->watched != NULL) sw_channel_set_wake_on(context->watched->channel, SW_WAKE_ON_ARRIVAL);
     context->watched = NULL;
     sw_engine_set_waiting(context->engine, false);
     context->is_waiting = false;
@@ -52,14 +52,14 @@ void sw_wait_leave(struct context *context) {
 }
 
 static void enter(struct context *context, struct client *client, enum sw_wake_on wake_on) {
-    sw_wait_leave(context);
-    if (client != NULL) sw_channel_wake_on(client->channel, wake_on);
+    sw_wait_end(context);
+    if (client != NULL) sw_channel_set_wake_on(client->channel, wake_on);
     context->watched = client;
     sw_engine_set_waiting(context->engine, context->engine->running);
     context->is_waiting = true;
 }
 
-/* EDEADLK: nothing can come. */
+/* Returns 0 or an errno. EDEADLK: no loop runs and there is no deadline, so the sleep would never end. */
 static int sleep_until(struct context *context, double deadline) {
     struct sw_engine *engine = context->engine;
     return engine->running || deadline >= 0 ? sw_engine_sleep(engine, deadline) : EDEADLK;
@@ -76,18 +76,18 @@ static int fail(lua_State *L, const struct client *client, const struct sw_goal 
     }
 }
 
-/* The option spin: an answer often comes sooner than a thread that sleeps could be woken. Looks again and again for so
- * long; returns what the last look did. */
-static int look_out(lua_State *L, const struct context *context, struct client *client, double deadline,
-                    const struct sw_goal *goal, void *subject) {
+/* Busy polling for the option spin: an answer often comes in less time than it takes to wake a thread. Checks the goal
+ * again and again for that time. Returns the result of the last check. */
+static int spin(lua_State *L, const struct context *context, struct client *client, double deadline,
+                const struct sw_goal *goal, void *subject) {
     double seconds = client != NULL ? client->channel->options->spin : context->max_spin;
     int values = 0;
     if (seconds == 0 || context->max_spin == 0 || !context->engine->running) return 0;
     double until = sw_clock() + seconds;
     if (deadline >= 0 && deadline < until) until = deadline;
     while (values == 0 && sw_clock() < until) {
-        sched_yield(); /* others may need this processor, the loop among them */
-        values = goal->look(L, client, subject);
+        sched_yield(); /* other threads, also the loop, may need this processor */
+        values = goal->check(L, client, subject);
     }
     return values;
 }
@@ -95,15 +95,16 @@ static int look_out(lua_State *L, const struct context *context, struct client *
 int sw_wait_until(lua_State *L, struct context *context, struct client *client, double deadline,
                   const struct sw_goal *goal, void *subject) {
     int values, failed = 0;
-    /* A script that only asks is not to be woken: that would cost the loop a system call for each answer. */
+    /* With a deadline that has passed, checks once without entering a wait. In a wait, each answer would cost the loop
+     * a system call to wake the host. */
     if (deadline >= 0 && sw_clock() >= deadline) {
-        values = goal->look(L, client, subject);
+        values = goal->check(L, client, subject);
         return values > 0 ? values : timed_out(L, client, goal);
     }
-    values = look_out(L, context, client, deadline, goal, subject);
+    values = spin(L, context, client, deadline, goal, subject);
     if (values > 0) return values;
     enter(context, client, goal->wake_on);
-    for (uint64_t waits = context->waits; (values = goal->look(L, client, subject)) == 0 && failed == 0;) {
+    for (uint64_t waits = context->waits; (values = goal->check(L, client, subject)) == 0 && failed == 0;) {
         if (context->waits == waits) {
             failed = sleep_until(context, deadline);
         } else {
@@ -111,6 +112,6 @@ int sw_wait_until(lua_State *L, struct context *context, struct client *client, 
             waits = context->waits;
         }
     }
-    sw_wait_leave(context);
+    sw_wait_end(context);
     return values > 0 ? values : fail(L, client, goal, failed);
 }

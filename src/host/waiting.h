@@ -1,7 +1,7 @@
-/* Sleeping on the host thread until the loop has done something, whatever it is that is waited for.
+/* Waits on the host thread until a goal is reached, for all functions that wait (wait.c, unfinished.c).
  *
- * An error leaves a wait without a word, and a finalizer may do anything within one. So poll, events(), stop and the
- * end of a client end a wait as well, and this stands below them; the methods that wait stand above, in wait.c.
+ * A Lua error can leave a wait without ending it, and a finalizer can call any function within a wait. So poll,
+ * events(), stop and the end of a client also end a wait that is entered.
  */
 #ifndef SW_HOST_WAITING_H
 #define SW_HOST_WAITING_H
@@ -11,22 +11,22 @@
 #include "channel/channel.h"
 #include "host/context.h"
 
-/* What is waited for. */
+/* What a wait waits for. */
 struct sw_goal {
-    /* Looks whether the wait is over. 0: not yet; else the number of values it has pushed. */
-    int (*look)(lua_State *L, struct client *client, void *subject);
-    const char *late; /* the message when time is out; %s is the server */
-    enum sw_wake_on wake_on;
+    /* Checks whether the wait is over. Returns 0: not yet; else the number of values that it has pushed. */
+    int (*check)(lua_State *L, struct client *client, void *subject);
+    const char *timeout_text; /* message after a time-out; %s is the server */
+    enum sw_wake_on wake_on;  /* which changes must wake the host */
 };
 
-/* Sleeps until the goal's look says so, the deadline (sw_clock, < 0: none) passes or a signal comes. Runs no handlers.
- * The client may be NULL. Returns the look's values, or nil, message, code. */
+/* Waits until the goal's check pushes values, the deadline (sw_clock, < 0: none) passes or a signal comes. Calls no
+ * handlers. The client may be NULL. `subject` is passed to the check. Returns the number of values pushed: those of the
+ * check, or nil, message, code. */
 int sw_wait_until(lua_State *L, struct context *context, struct client *client, double deadline,
                   const struct sw_goal *goal, void *subject);
 
-/* The host does not wait (any more): the loop need not wake it. Waits nest, because a look can run a finalizer that waits
- * as well, and an error leaves a wait without a word; so each looks again, before it sleeps, when another one has ended
- * meanwhile. */
-void sw_wait_leave(struct context *context);
+/* Ends the present wait, if there is one: the loop no longer wakes the host. Waits can nest, because a check may run a
+ * finalizer that waits. So an outer wait compares context->waits, and enters again if an inner one has ended it. */
+void sw_wait_end(struct context *context);
 
 #endif

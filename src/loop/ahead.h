@@ -1,10 +1,11 @@
-/* How far the system's send buffer may be ahead of the wire (TCP_NOTSENT_LOWAT, tcp(7)).
+/* Chooses how many unsent bytes the system may hold for a connection (TCP_NOTSENT_LOWAT, tcp(7)).
  *
- * When a connection is stuck, what the system has taken and not sent is lost to the script: retain = "unsent" does not
- * send it again. So the system should take little. But a fast connection whose system has little waits for the loop again
- * and again, which costs up to 40 % of its speed. So the limit follows the rate: it is what the connection carries in two
- * milliseconds, from SW_AHEAD_MIN to SW_AHEAD_MAX, and SW_AHEAD_MIN when acknowledgements stop. With SW_AHEAD_MIN a stuck
- * connection swallows 0.27 MB; without any limit it swallows 4.3 MB (measured on Linux 6).
+ * Bytes that the system has taken and not sent are lost when the connection breaks: retain = "unsent" does not send
+ * them again. So the limit should be low. But if it is too low, a fast connection often waits for the loop, and loses
+ * up to 40 % of its speed. So the limit follows the rate: it is what the connection carries in two milliseconds, at
+ * least SW_AHEAD_MIN and at most SW_AHEAD_MAX. When acknowledgements stop, it is SW_AHEAD_MIN. With SW_AHEAD_MIN, the
+ * system takes 0.27 MB for a connection that makes no progress; without a limit it takes 4.3 MB (measured on Linux
+ * 6).
  */
 #ifndef SW_LOOP_AHEAD_H
 #define SW_LOOP_AHEAD_H
@@ -13,14 +14,15 @@
 
 #include "base/tunables.h"
 
-/* All zeros: a new connection. Small, for there may be ten thousand. */
+/* All zeros for a new connection. The fields have 32 bits because there may be ten thousand clients. */
 struct sw_ahead {
-    uint32_t since; /* milliseconds: when `from` was measured; they wrap around */
-    uint32_t from;  /* bytes acknowledged then; they wrap around */
-    uint32_t limit; /* bytes, as set last; 0: SW_AHEAD_MIN, which every socket begins with */
+    uint32_t measured_at;    /* time of the last measurement in milliseconds, modulo 2^32 */
+    uint32_t measured_acked; /* bytes acknowledged by then, modulo 2^32 */
+    uint32_t limit;          /* the current limit in bytes; 0: SW_AHEAD_MIN, which every socket begins with */
 };
 
-/* So many bytes were acknowledged at `now`, in milliseconds. Returns the limit to be set; 0: it stays. */
+/* `acked` bytes of the connection are acknowledged at the time `now` (milliseconds). Returns the limit to set in
+ * bytes; 0: it does not change. */
 uint32_t sw_ahead_next(struct sw_ahead *ahead, uint64_t acked, uint64_t now);
 
 #endif

@@ -1,5 +1,7 @@
 #include "loop/assembly.h"
 
+#include <stdlib.h>
+
 #include "channel/inbox.h"
 
 void sw_assembly_reset(struct sw_assembly *assembly) {
@@ -8,8 +10,8 @@ void sw_assembly_reset(struct sw_assembly *assembly) {
     sw_decoder_init(&assembly->decoder);
 }
 
-/* Cuts what follows the first `keep` bytes, which is a delimiter, off a message that came in parts. It may lie across
- * pages, but all of them belong to this message. */
+/* Keeps the first `keep` bytes of a message that came in parts, and cuts off the delimiter after them. All pages
+ * belong to this message; the delimiter may span several. */
 static void cut_tail(struct sw_pages *pages, size_t keep) {
     for (struct sw_page *page = pages->head; page != NULL; page = page->next) {
         if (page->used > keep) page->used = (uint32_t)keep;
@@ -17,8 +19,9 @@ static void cut_tail(struct sw_pages *pages, size_t keep) {
     }
 }
 
-/* Memory failed in mid-message: its bytes must not look like the beginning of the next. */
-static void cut_unended(struct sw_pages *pages) {
+/* Removes the bytes after the last boundary: an allocation failed within a message, and its bytes must not become a
+ * part of the next message. */
+static void cut_unfinished(struct sw_pages *pages) {
     struct sw_page *last = NULL;
     for (struct sw_page *page = pages->head; page != NULL; page = page->next)
         if (page->ends > 0) last = page;
@@ -27,28 +30,30 @@ static void cut_unended(struct sw_pages *pages) {
         page->used = 0;
 }
 
-static void count(struct sw_harvest *whole, size_t size) {
+static void count(struct sw_message_run *whole, size_t size) {
     whole->bytes += size + SW_MESSAGE_OVERHEAD;
     whole->count++;
 }
 
+/* Ends the message in `partial` with the frame's bytes. False: no memory. */
 static bool finish_partial(struct sw_assembly *assembly, const unsigned char *bytes, const struct sw_frame *frame,
-                           const struct sw_source *source, struct sw_harvest *whole) {
+                           const struct sw_page_source *source, struct sw_message_run *whole) {
     if (!sw_pages_append(&assembly->partial, bytes, frame->part, source)) return false;
     size_t length = assembly->partial_bytes + frame->part - frame->trim;
     if (frame->trim > 0) cut_tail(&assembly->partial, length);
-    if (!sw_pages_end(&assembly->partial, source, 0)) return false;
+    if (!sw_pages_end_message(&assembly->partial, source, 0)) return false;
     count(whole, length);
     assembly->partial_bytes = 0;
     sw_pages_join(&whole->pages, &assembly->partial);
     return true;
 }
 
-static bool finish_whole(const unsigned char *bytes, const struct sw_frame *frame, const struct sw_source *source,
-                         struct sw_harvest *whole) {
+/* Adds a message that came as a whole. False: no memory. */
+static bool finish_whole(const unsigned char *bytes, const struct sw_frame *frame, const struct sw_page_source *source,
+                         struct sw_message_run *whole) {
     size_t size = frame->part - frame->trim;
-    if (!sw_pages_append(&whole->pages, bytes, size, source) || !sw_pages_end(&whole->pages, source, 0)) {
-        cut_unended(&whole->pages);
+    if (!sw_pages_append(&whole->pages, bytes, size, source) || !sw_pages_end_message(&whole->pages, source, 0)) {
+        cut_unfinished(&whole->pages);
         return false;
     }
     count(whole, size);
@@ -56,7 +61,7 @@ static bool finish_whole(const unsigned char *bytes, const struct sw_frame *fram
 }
 
 static bool store(struct sw_assembly *assembly, const unsigned char *bytes, const struct sw_frame *frame,
-                  const struct sw_source *source, struct sw_harvest *whole) {
+                  const struct sw_page_source *source, struct sw_message_run *whole) {
     if (frame->status == SW_FRAME_PART) {
         assembly->partial_bytes += frame->part;
         return sw_pages_append(&assembly->partial, bytes, frame->part, source);
@@ -66,11 +71,11 @@ static bool store(struct sw_assembly *assembly, const unsigned char *bytes, cons
 }
 
 enum sw_err sw_assembly_feed(struct sw_assembly *assembly, const struct sw_framing *framing, const unsigned char *bytes,
-                             size_t size, struct sw_pages *empty, struct sw_harvest *whole) {
+                             size_t size, struct sw_pages *empty, struct sw_message_run *whole) {
     while (size > 0) {
         struct sw_frame frame = sw_decode(&assembly->decoder, framing, bytes, size);
         if (frame.status == SW_FRAME_BAD) return SW_FRAME;
-        const struct sw_source source = {sw_assembly_expected(size), empty};
+        const struct sw_page_source source = {sw_assembly_expected(size), empty};
         if (!store(assembly, bytes + frame.skip, &frame, &source, whole)) return SW_SYSTEM;
         bytes += frame.skip + frame.part;
         size -= frame.skip + frame.part;
@@ -78,6 +83,17 @@ enum sw_err sw_assembly_feed(struct sw_assembly *assembly, const struct sw_frami
     return SW_OK;
 }
 
-size_t sw_assembly_partial(const struct sw_assembly *assembly) {
-    return assembly->partial_bytes + assembly->decoder.header;
+/* When memory failed in the middle, the pages may hold less than was counted, or more. */
+struct sw_partial *sw_assembly_copy_partial(const struct sw_assembly *assembly) {
+    size_t room = assembly->partial_bytes;
+    struct sw_partial *copy = malloc(sizeof *copy + room);
+    if (copy == NULL) return NULL;
+    copy->size = 0;
+    for (const struct sw_page *page = assembly->partial.head; page != NULL && room > 0; page = page->next) {
+        size_t size = page->used < room ? page->used : room;
+        memcpy(copy->bytes + copy->size, page->bytes, size);
+        copy->size += size;
+        room -= size;
+    }
+    return copy;
 }

@@ -1,7 +1,7 @@
-/* From the bytes of a read to whole messages in pages.
+/* Turns the bytes of reads into whole messages in pages.
  *
- * Whole messages go into pages that the host will take; what has begun and not ended waits in pages of its own, so that
- * the host never gets a page that still grows. An idle connection holds none.
+ * Whole messages go into pages for the host. An unfinished message is kept in separate pages, so that the host never
+ * gets a page that the loop still writes to. Without an unfinished message, the assembly holds no page.
  */
 #ifndef SW_LOOP_ASSEMBLY_H
 #define SW_LOOP_ASSEMBLY_H
@@ -11,34 +11,37 @@
 #include <stdint.h>
 
 #include "buffer/page.h"
+#include "channel/report.h"
 #include "codec/codec.h"
 
 struct sw_assembly {
     struct sw_decoder decoder;
-    struct sw_pages partial; /* the message that has begun */
-    size_t partial_bytes;
+    struct sw_pages partial; /* the unfinished message */
+    size_t partial_bytes;    /* bytes of it, without its length prefix */
 };
 
-/* Whole messages, as the inbox takes them. All zeros: none. */
-struct sw_harvest {
+/* A run of whole messages, for the inbox. All zeros: none. */
+struct sw_message_run {
     struct sw_pages pages;
-    uint64_t count; /* messages */
-    size_t bytes;   /* that they count against inbox_limit */
+    uint64_t count; /* number of messages */
+    size_t bytes;   /* what they count against inbox_limit, with SW_MESSAGE_OVERHEAD for each */
 };
 
-/* Starts, or starts anew for a new connection; drops what there was. */
+/* Prepares for a new connection; drops an unfinished message. */
 void sw_assembly_reset(struct sw_assembly *assembly);
 
-/* Bytes that a page is made for when a read brings `size` bytes: these, and boundaries. */
+/* How many bytes of pages to expect when a read brings `size` bytes: these bytes and an estimate of their boundaries.
+ */
 static inline size_t sw_assembly_expected(size_t size) { return size + size / 8; }
 
-/* Splits the bytes, and adds the messages that end among them to *whole. Large pages are taken from *empty first.
- * SW_FRAME: the peer broke the framing; SW_SYSTEM: no memory. In both cases the messages before that point are in *whole.
+/* Adds the messages that end in these bytes to *whole. Uses large pages from *empty before it makes new ones.
+ * SW_FRAME: the peer broke the framing; SW_SYSTEM: no memory. In both cases *whole has the messages before that
+ * point.
  */
 enum sw_err sw_assembly_feed(struct sw_assembly *assembly, const struct sw_framing *framing, const unsigned char *bytes,
-                             size_t size, struct sw_pages *empty, struct sw_harvest *whole);
+                             size_t size, struct sw_pages *empty, struct sw_message_run *whole);
 
-/* Bytes received of an unfinished message, its length prefix included. */
-size_t sw_assembly_partial(const struct sw_assembly *assembly);
+/* A copy of the unfinished message, which the caller frees by free(). NULL: no memory. */
+struct sw_partial *sw_assembly_copy_partial(const struct sw_assembly *assembly);
 
 #endif

@@ -1,5 +1,4 @@
-/* The end of a connection that is still open, in two phases: flush what is to go out, then drain: our FIN is out, or the
- * peer's is in, and what is left is to read to the peer's end and to see everything acknowledged.
+/* Decides when a connection that ends may close its socket.
  *
  * close() with unread input sends a reset that destroys what the kernel has not delivered. So the socket is closed only
  * when the peer has ended and has acknowledged everything, or at the deadline: the peer may still work on what it got.
@@ -11,40 +10,44 @@
 #define SW_LOOP_CLOSING_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/tunables.h"
 
 enum closing_phase {
-    CLOSING_NOT,   /* the connection is not to end */
-    CLOSING_FLUSH, /* what is queued goes out first */
-    CLOSING_DRAIN, /* nothing more is sent */
-    CLOSING_OVER,
+    CLOSING_NOT,   /* the connection does not end */
+    CLOSING_FLUSH, /* queued messages are sent */
+    CLOSING_DRAIN, /* no more messages are sent; the loop reads, and waits for acknowledgements */
+    CLOSING_DONE,  /* the socket may be closed */
 };
 
 struct closing {
-    enum closing_phase phase;
-    double began;       /* sw_clock: the drain */
-    double deadline;    /* sw_clock: it is over then, whatever is missing */
-    double acked_since; /* sw_clock: DRAIN: the peer's TCP has everything since then; 0: it has not */
+    enum closing_phase phase : 8;
+    bool half_closes : 1; /* NOT: our FIN is due when all up to the fence is sent, though the connection goes on */
+    bool is_awaited : 1;  /* another connection is to follow as soon as what was sent is acknowledged */
+    uint16_t looks;       /* DRAIN: how often acknowledgements were asked for */
+    uint32_t acked;       /* DRAIN: bytes that the peer's TCP had then: the lower bits */
+    double deadline;      /* sw_clock: it is over then, whatever is missing */
+    double latest;        /* sw_clock: DRAIN: acknowledgements that come may move the deadline, but not beyond this */
+    double acked_since;   /* sw_clock: DRAIN: the peer's TCP has everything since then; 0: it has not */
 };
 
-/* Not closing, for a new connection. */
+/* Sets CLOSING_NOT, for a new connection. */
 void sw_closing_reset(struct closing *closing);
 
 /* Flush, then drain, both until the deadline. */
 void sw_closing_flush(struct closing *closing, double deadline);
 
 /* Drain until the deadline. */
-void sw_closing_drain(struct closing *closing, double now, double deadline);
+void sw_closing_drain(struct closing *closing, double deadline);
 
-/* Over at once. */
+/* Sets CLOSING_DONE. */
 void sw_closing_end(struct closing *closing);
 
 struct closing_facts {
     bool all_sent;   /* what was to be flushed is handed over */
     bool peer_ended; /* the peer's FIN was read */
     bool all_acked;  /* the peer's TCP has everything */
-    bool is_awaited; /* another connection waits for this end: the peer's own end is not waited for */
     bool is_unheard; /* nobody is left to hear of it: the peer's own end is waited for SW_UNHEARD_END at most */
 };
 

@@ -1,5 +1,5 @@
-/* What the parts of one client have in common on the loop thread. It lies in the connection; each part points to it. One
- * pointer in each instead of several: there may be ten thousand clients.
+/* What all parts of one client use on the loop thread. The connection contains it, and each part has a pointer to it.
+ * One pointer for each part instead of several saves memory: there may be ten thousand clients.
  */
 #ifndef SW_LOOP_COMMON_H
 #define SW_LOOP_COMMON_H
@@ -11,7 +11,7 @@
 struct common {
     struct sw_reactor *reactor;
     struct sw_channel *channel; /* one reference */
-    struct sw_turns turns;      /* tx and rx note their traffic in it */
+    struct sw_turns turns;      /* tx and rx report their traffic to it */
 };
 
 #endif

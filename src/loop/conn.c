@@ -16,11 +16,11 @@
 
 /* A disconnect or close command is carried out without a connection: attempts go on. */
 static bool is_delivering(const struct conn *conn) {
-    bool is_ending = conn->goal == GOAL_REST || conn->goal == GOAL_CLOSE;
+    bool is_ending = conn->goal == GOAL_IDLE || conn->goal == GOAL_CLOSE;
     return is_ending && (conn->state == CONN_DIALING || conn->state == CONN_WAITING);
 }
 
-static enum sw_state visible(const struct conn *conn) {
+static enum sw_state shown_state(const struct conn *conn) {
     if (sw_conn_is_closing(conn)) return SW_STATE_CLOSED; /* as it was when close() returned */
     if (is_delivering(conn)) return SW_STATE_CLOSING;
     switch (conn->state) {
@@ -38,43 +38,44 @@ static const struct sw_error *last_cause(const struct conn *conn) {
     return conn->cause.err != SW_OK ? &conn->cause : NULL;
 }
 
-static void show(struct conn *conn) {
-    sw_channel_post_state(conn->common.channel, conn->known, visible(conn), last_cause(conn));
+static void post_state(struct conn *conn) {
+    sw_channel_post_state(conn->common.channel, conn->newest_command, shown_state(conn), last_cause(conn));
 }
 
 /* The timer runs out in so many seconds, or at the deadline of an end without a connection. */
 static void set_timer(struct conn *conn, double seconds) {
-    if (is_delivering(conn)) seconds = fmin(seconds, fmax(conn->deadline - sw_clock(), 0));
+    if (is_delivering(conn)) seconds = fmin(seconds, fmax(sw_stream_deadline(&conn->stream) - sw_clock(), 0));
     if (seconds < INFINITY) sw_reactor_set_timer(conn->common.reactor, &conn->timer, seconds);
 }
 
 /* The only place where the state changes. */
 static void set_state(struct conn *conn, enum conn_state state) {
     ev_timer_stop(conn->common.reactor->ev, &conn->timer);
-    conn->needs_place = false;
+    conn->needs_report_room = false;
     conn->state = state;
     if (state == CONN_DIALING || state == CONN_WAITING) set_timer(conn, INFINITY);
 }
 
-/* These two also show it to the host; the second together with the report of it (false: no memory for that). */
+/* Changes the state and posts it. */
 static void enter(struct conn *conn, enum conn_state state) {
     set_state(conn, state);
-    show(conn);
+    post_state(conn);
 }
 
+/* The same, and posts the report together with the state. False: there was no memory for the report. */
 static bool enter_with(struct conn *conn, enum conn_state state, const struct sw_report *report) {
     set_state(conn, state);
-    return sw_channel_post_state_with(conn->common.channel, conn->known, visible(conn), last_cause(conn), report);
+    return sw_channel_post_state_with(conn->common.channel, conn->newest_command, shown_state(conn), last_cause(conn),
+                                      report);
 }
 
-/* The last event, with what will never be sent; the channel has no connection from here on. */
-static void let_go(struct conn *conn, struct sw_report *last) {
+/* Posts the close event, which also tells which messages are lost. The connection is finished. */
+static void finish(struct conn *conn, struct sw_report *last) {
     last->event = SW_EVENT_CLOSE;
     conn->common.channel->conn = NULL;
     enter(conn, CONN_CLOSED);
-    sw_lingering_orphan(&conn->before);
     sw_channel_post_last(conn->common.channel, last);
-    conn->is_over = true;
+    conn->is_finished = true;
 }
 
 /* --- reports --- */
@@ -102,7 +103,7 @@ static void post_log(struct conn *conn, enum sw_log log, double delay) {
     sw_channel_post_report(conn->common.channel, &report);
 }
 
-/* A connect command came to nothing, for the cause given: its event. */
+/* The error event: a connect command has failed, and conn->cause says why. */
 static struct sw_report error_report(const struct conn *conn) {
     struct sw_report report = make_report(conn, SW_EVENT_ERROR);
     report.unsent = sw_tx_unsent(&conn->stream.tx);
@@ -121,7 +122,7 @@ static void post_superseded(struct conn *conn) {
     for (; conn->superseded > 0; conn->superseded--) post_error(conn);
 }
 
-/* --- what comes next: its steps --- */
+/* --- the steps that sw_next chooses --- */
 
 static void set_failures(struct conn *conn, uint32_t failures) {
     conn->failures = failures;
@@ -131,13 +132,20 @@ static void set_failures(struct conn *conn, uint32_t failures) {
 
 static bool may_retry(const struct conn *conn) { return sw_backoff_allows(&conn->reconnect, conn->failures); }
 
+/* The attempt or connection is to that server. One that is shut down takes nothing more: to connect then is to make
+ * another. */
+static bool is_at(const struct conn *conn, const struct sw_server *server) {
+    bool takes_none = conn->is_shut && conn->state == CONN_OPEN;
+    return !takes_none && sw_server_equal(conn->dialer.server, server);
+}
+
 static struct conn_facts facts(const struct conn *conn, const struct sw_server *server) {
     return (struct conn_facts){
-        .is_same = sw_server_equal(conn->dialer.server, server),
+        .is_same = is_at(conn, server),
         .may_retry = may_retry(conn),
-        .has_place = !is_heard(conn) || sw_channel_can_report(conn->common.channel),
-        .needs_place = conn->needs_place,
-        .may_deliver = sw_clock() < conn->deadline && sw_tx_has_rest(&conn->stream.tx, conn->fence),
+        .has_report_room = !is_heard(conn) || sw_channel_can_report(conn->common.channel),
+        .needs_report_room = conn->needs_report_room,
+        .may_deliver = sw_clock() < sw_stream_deadline(&conn->stream) && sw_tx_has_rest(&conn->stream.tx, conn->fence),
     };
 }
 
@@ -149,34 +157,34 @@ static enum conn_step next_step(const struct conn *conn, enum conn_event event) 
 static void set_end(struct conn *conn, uint64_t fence, double linger) {
     sw_tx_take(&conn->stream.tx); /* to know whether there is something to deliver */
     conn->fence = fence;
-    conn->deadline = sw_clock() + linger;
+    if (!sw_stream_is_open(&conn->stream)) sw_stream_set_deadline(&conn->stream, sw_clock() + linger);
 }
 
-static void look_at_dialer(struct conn *conn);
-static void look_at_stream(struct conn *conn);
+static void check_dialer(struct conn *conn);
+static void check_stream(struct conn *conn);
 
 static void dial(struct conn *conn) {
     sw_dialer_set_server(&conn->dialer, conn->server);
     post_log(conn, conn->failures > 0 ? SW_LOG_RETRYING : SW_LOG_CONNECTING, 0);
     set_state(conn, CONN_DIALING);
     sw_dialer_start(&conn->dialer);
-    look_at_dialer(conn);
+    check_dialer(conn);
 }
 
-/* The end of an attempt would have no place: handle_credit comes back to it. */
-static void await_place(struct conn *conn) {
+/* The inbox has no room for the report of an attempt's end. When it has, handle_credit begins the attempt. */
+static void await_report_room(struct conn *conn) {
     enter(conn, CONN_WAITING);
-    conn->needs_place = true;
+    conn->needs_report_room = true;
 }
 
-/* An attempt is due, from whatever state. None is shown in between: it would be taken for the outcome of the command that
- * is carried out. */
+/* Begins an attempt, or waits until the inbox has room for its report. Does not post WAITING first: the host would
+ * take it for the outcome of the command that is being handled. */
 static void attempt(struct conn *conn) {
     set_state(conn, CONN_WAITING);
-    if (next_step(conn, EVENT_DUE) == STEP_DIAL)
+    if (next_step(conn, EVENT_ATTEMPT_DUE) == STEP_DIAL)
         dial(conn);
     else
-        await_place(conn);
+        await_report_room(conn);
 }
 
 /* While it ends, the linger is what there is: the script's own delays may be longer. */
@@ -189,7 +197,7 @@ static double next_delay(struct conn *conn) {
 
 static void wait_for_next(struct conn *conn) {
     double delay = next_delay(conn);
-    conn->since = sw_clock();
+    conn->state_since = sw_clock();
     struct sw_report report = make_report(conn, SW_EVENT_RETRY);
     report.seconds = delay;
     if (is_heard(conn))
@@ -200,12 +208,12 @@ static void wait_for_next(struct conn *conn) {
     post_log(conn, SW_LOG_WILL_RETRY, delay);
 }
 
-/* No further attempt: the queue waits for the next connect command. */
+/* Makes no further attempt. Queued messages are kept for the next connect command. */
 static void give_up(struct conn *conn, struct sw_error cause) {
     sw_dialer_cancel(&conn->dialer);
     conn->cause = cause;
     set_failures(conn, 0);
-    sw_tx_take(&conn->stream.tx); /* to be counted */
+    sw_tx_take(&conn->stream.tx); /* so that the report counts all unsent messages */
     struct sw_report report = error_report(conn);
     conn->owes_outcome = false;
     enter_with(conn, CONN_IDLE, &report);
@@ -224,20 +232,20 @@ static void supersede(struct conn *conn) {
 
 static void attempt_failed(struct conn *conn, struct sw_error error) {
     sw_dialer_cancel(&conn->dialer);
-    set_state(conn, CONN_DIALING); /* also where the stream could not be opened */
+    set_state(conn, CONN_DIALING); /* it is OPEN if the stream could not be opened */
     conn->cause = error;
     if (!conn->is_extra) set_failures(conn, conn->failures + 1);
     conn->is_extra = false;
     switch (next_step(conn, EVENT_FAILED)) {
     case STEP_WAIT: wait_for_next(conn); break;
-    case STEP_LET_GO: sw_conn_abort(conn); break;
+    case STEP_CLOSE: sw_conn_abort(conn); break;
     default: give_up(conn, error); break;
     }
 }
 
 /* There is a connection at last, on which to deliver what was accepted before the command. */
 static void finish_delivery(struct conn *conn) {
-    double left = conn->deadline - sw_clock();
+    double left = sw_stream_deadline(&conn->stream) - sw_clock();
     set_state(conn, CONN_CLOSING);
     conn->cause = closed();
     sw_stream_flush(&conn->stream, conn->fence, fmax(left, 0), conn->goal == GOAL_CLOSE);
@@ -245,36 +253,41 @@ static void finish_delivery(struct conn *conn) {
 
 static void open_stream(struct conn *conn) {
     struct sw_transport transport;
-    struct stage_yield yield;
-    bool again = sw_progress_count_connect(&conn->stream.progress) > 1;
+    struct stage_result yield;
+    uint32_t number = (uint32_t)sw_progress_count_connect(&conn->stream.progress);
     sw_progress_publish(&conn->stream.progress);
     struct sw_report report = make_report(conn, SW_EVENT_CONNECT);
-    report.seconds = sw_clock() - conn->dialer.began;
+    report.seconds = sw_clock() - conn->dialer.started_at;
     report.first = sw_tx_first(&conn->stream.tx);
+    report.connection = number;
     bool ends = is_delivering(conn);
-    if (!ends) conn->goal = GOAL_RETRY;
+    if (!ends) conn->goal = conn->is_shut ? GOAL_IDLE : GOAL_RETRY;
+    sw_channel_set_connection(conn->common.channel, number);
     if (is_heard(conn) && !enter_with(conn, ends ? CONN_CLOSING : CONN_OPEN, &report)) {
+        sw_tx_give_up_once(&conn->stream.tx);
         attempt_failed(conn, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
         return;
     }
     conn->owes_outcome = conn->is_extra = false;
-    conn->since = sw_clock();
-    post_log(conn, again ? SW_LOG_RECONNECTED : SW_LOG_CONNECTED, 0);
+    conn->state_since = sw_clock();
+    post_log(conn, number > 1 ? SW_LOG_RECONNECTED : SW_LOG_CONNECTED, 0);
     sw_dialer_take(&conn->dialer, &transport, &yield);
-    sw_stream_open(&conn->stream, &transport, yield.head);
+    sw_stream_open(&conn->stream, &transport, yield.preamble);
     if (ends)
         finish_delivery(conn);
+    else if (conn->is_shut)
+        sw_stream_half_close(&conn->stream, conn->fence);
     else
         sw_stream_send(&conn->stream);
-    look_at_stream(conn);
+    check_stream(conn);
 }
 
-/* The dialer may have come to something. */
-static void look_at_dialer(struct conn *conn) {
+/* Acts on the status of the dialer. */
+static void check_dialer(struct conn *conn) {
     switch (conn->dialer.status) {
     case DIALER_IDLE: break;
     case DIALER_RESOLVING:
-    case DIALER_CONNECTING: show(conn); break;
+    case DIALER_CONNECTING: post_state(conn); break;
     case DIALER_READY:
         if (next_step(conn, EVENT_READY) == STEP_OPEN) open_stream(conn);
         break;
@@ -282,13 +295,14 @@ static void look_at_dialer(struct conn *conn) {
     }
 }
 
+/* Counts a failure, unless the connection lasted long enough to be called good. */
 static void count_failure(struct conn *conn) {
-    bool held = sw_clock() - conn->since >= SW_GOOD_AFTER;
-    set_failures(conn, held ? 0 : conn->failures + 1);
+    bool was_good = sw_clock() - conn->state_since >= SW_GOOD_AFTER;
+    set_failures(conn, was_good ? 0 : conn->failures + 1);
 }
 
-/* The connection is over, its disconnect event made. */
-static void go_on(struct conn *conn, enum conn_step step, struct sw_report *report) {
+/* Posts the disconnect event of the connection that has ended, and carries out the step that follows. */
+static void continue_after_end(struct conn *conn, enum conn_step step, struct sw_report *report) {
     report->will_retry = step != STEP_END_IDLE;
     if (step == STEP_END_REDIAL)
         sw_channel_post_report(conn->common.channel, report);
@@ -313,27 +327,26 @@ static void end_stream(struct conn *conn) {
     double deadline = sw_stream_deadline(&conn->stream);
     enter(conn, CONN_CLOSING); /* a host that waits sees the cause before the losses */
     sw_stream_close(&conn->stream, conn->goal == GOAL_CLOSE, &report, &rest);
-    if (sw_transport_is_open(&rest))
-        sw_lingering_start(&conn->before, conn->common.reactor, conn->common.channel, &rest, deadline);
+    if (sw_transport_is_open(&rest)) sw_lingering_start(conn->common.reactor, conn->common.channel, &rest, deadline);
     if (conn->goal == GOAL_RETRY) count_failure(conn);
     enum conn_step step = next_step(conn, EVENT_OVER);
-    if (step == STEP_LET_GO)
-        let_go(conn, &report);
+    if (step == STEP_CLOSE)
+        finish(conn, &report);
     else
-        go_on(conn, step, &report);
+        continue_after_end(conn, step, &report);
 }
 
-/* The stream may have come to something. */
-static void look_at_stream(struct conn *conn) {
+/* Acts on the phase of the stream. */
+static void check_stream(struct conn *conn) {
     enum closing_phase phase = sw_stream_phase(&conn->stream);
     if (!sw_stream_is_open(&conn->stream) || phase == CLOSING_NOT) return;
     bool is_new = conn->state == CONN_OPEN || conn->cause.err != conn->stream.cause.err;
     conn->cause = conn->stream.cause;
-    if (phase == CLOSING_OVER) {
+    if (phase == CLOSING_DONE) {
         end_stream(conn);
         return;
     }
-    if (is_new && next_step(conn, EVENT_ENDING) == STEP_SHOW_END) enter(conn, CONN_CLOSING);
+    if (is_new && next_step(conn, EVENT_ENDING) == STEP_POST_CLOSING) enter(conn, CONN_CLOSING);
     sw_reactor_set_timer(conn->common.reactor, &conn->timer, sw_stream_wait(&conn->stream));
 }
 
@@ -342,18 +355,19 @@ static void look_at_stream(struct conn *conn) {
 /* Begins attempts to the server, which the command gave. */
 static void begin(struct conn *conn, bool is_same) {
     bool is_waiting = conn->state == CONN_WAITING;
-    if (is_waiting && (!is_same || conn->goal == GOAL_REST))
+    if (is_waiting && (!is_same || conn->goal == GOAL_IDLE))
         supersede(conn);
     else if (!is_same)
         set_failures(conn, 0);
-    conn->is_extra = is_waiting && is_same && !conn->needs_place;
+    conn->is_extra = is_waiting && is_same && !conn->needs_report_room;
     conn->goal = GOAL_RETRY;
     conn->owes_outcome = true;
 }
 
 static void handle_connect(struct conn *conn, const struct sw_command *command) {
-    bool is_same = sw_server_equal(conn->dialer.server, command->server);
+    bool is_same = is_at(conn, command->server);
     enum conn_step step = sw_next(conn->state, conn->goal, EVENT_CONNECT, facts(conn, command->server));
+    conn->is_shut = false;
     bool replaces = conn->goal == GOAL_REDIAL && !sw_server_equal(conn->server, command->server);
     sw_server_set(&conn->server, command->server);
     conn->reconnect = command->policy;
@@ -362,9 +376,9 @@ static void handle_connect(struct conn *conn, const struct sw_command *command) 
         begin(conn, is_same);
         dial(conn);
         break;
-    case STEP_AWAIT_PLACE:
+    case STEP_AWAIT_REPORT_ROOM:
         begin(conn, is_same);
-        await_place(conn);
+        await_report_room(conn);
         break;
     case STEP_REDIAL:
         supersede(conn);
@@ -375,17 +389,27 @@ static void handle_connect(struct conn *conn, const struct sw_command *command) 
         conn->goal = GOAL_REDIAL;
         sw_stream_shut_down(&conn->stream, command->fence, conn->common.channel->options->linger);
         sw_stream_await(&conn->stream);
-        look_at_stream(conn);
+        check_stream(conn);
         break;
-    case STEP_AIM_REDIAL:
+    case STEP_SET_GOAL_REDIAL:
         if (replaces) conn->superseded++;
         sw_tx_lower_fence(&conn->stream.tx, command->fence);
         conn->goal = GOAL_REDIAL;
         sw_stream_await(&conn->stream);
-        look_at_stream(conn);
+        check_stream(conn);
         break;
     default: break;
     }
+}
+
+/* Without a connection, the next one is shut down when it is there. */
+static void handle_shut_down(struct conn *conn, const struct sw_command *command) {
+    conn->is_shut = true;
+    conn->fence = command->fence;
+    if (conn->state != CONN_OPEN) return;
+    conn->goal = GOAL_IDLE;
+    sw_stream_half_close(&conn->stream, command->fence);
+    check_stream(conn);
 }
 
 static void deliver(struct conn *conn, enum conn_goal goal) {
@@ -402,19 +426,19 @@ static void handle_disconnect(struct conn *conn, const struct sw_command *comman
     if (conn->goal != GOAL_CLOSE) set_end(conn, command->fence, command->linger);
     switch (next_step(conn, EVENT_DISCONNECT)) {
     case STEP_GIVE_UP: give_up(conn, closed()); break;
-    case STEP_DELIVER: deliver(conn, GOAL_REST); break;
+    case STEP_DELIVER: deliver(conn, GOAL_IDLE); break;
     case STEP_FLUSH:
-        conn->goal = GOAL_REST;
+        conn->goal = GOAL_IDLE;
         conn->cause = closed();
         enter(conn, CONN_CLOSING);
         sw_stream_flush(&conn->stream, command->fence, command->linger, false);
-        look_at_stream(conn);
+        check_stream(conn);
         break;
-    case STEP_AIM_REST:
+    case STEP_SET_GOAL_IDLE:
         if (conn->goal == GOAL_REDIAL) conn->superseded++;
-        conn->goal = GOAL_REST;
+        conn->goal = GOAL_IDLE;
         sw_stream_end_by(&conn->stream, command->fence, command->linger);
-        look_at_stream(conn);
+        check_stream(conn);
         break;
     default: break;
     }
@@ -424,9 +448,10 @@ bool sw_conn_is_closing(const struct conn *conn) {
     return conn->goal == GOAL_CLOSE && conn->state != CONN_IDLE && conn->state != CONN_CLOSED;
 }
 
-/* Whatever is under way ends, and all messages with it: into the report. What the host accepts from now on is not ours.
+/* Ends the attempt or connection and gives up all messages; the report tells which. Messages that the host accepts
+ * from now on are not included.
  */
-static void give_everything_up(struct conn *conn, struct sw_report *report) {
+static void give_up_everything(struct conn *conn, struct sw_report *report) {
     sw_dialer_cancel(&conn->dialer);
     struct sw_transport rest;
     conn->goal = GOAL_CLOSE;
@@ -435,22 +460,22 @@ static void give_everything_up(struct conn *conn, struct sw_report *report) {
 
 void sw_conn_abort(struct conn *conn) {
     struct sw_report last = {.event = SW_EVENT_CLOSE};
-    give_everything_up(conn, &last);
-    let_go(conn, &last);
+    give_up_everything(conn, &last);
+    finish(conn, &last);
 }
 
 void sw_conn_close(struct conn *conn, double linger) {
     set_end(conn, UINT64_MAX, linger);
     switch (next_step(conn, EVENT_CLOSE)) {
-    case STEP_LET_GO: sw_conn_abort(conn); break;
+    case STEP_CLOSE: sw_conn_abort(conn); break;
     case STEP_DELIVER: deliver(conn, GOAL_CLOSE); break;
-    case STEP_FINAL:
+    case STEP_FLUSH_AND_CLOSE:
         conn->goal = GOAL_CLOSE;
         set_state(conn, CONN_CLOSING);
         sw_stream_flush(&conn->stream, UINT64_MAX, linger, true);
         conn->cause = conn->stream.cause;
-        show(conn);
-        look_at_stream(conn);
+        post_state(conn);
+        check_stream(conn);
         break;
     default: break;
     }
@@ -460,23 +485,24 @@ static void handle_reconnect(struct conn *conn, const struct sw_reconnect *recon
     conn->reconnect = *reconnect;
     switch (next_step(conn, EVENT_RECONNECT)) {
     case STEP_GIVE_UP: give_up(conn, conn->cause); break;
-    case STEP_RESCHEDULE: set_timer(conn, conn->since + next_delay(conn) - sw_clock()); break;
+    case STEP_RESCHEDULE: set_timer(conn, conn->state_since + next_delay(conn) - sw_clock()); break;
     default: break;
     }
 }
 
 static void handle_command(struct conn *conn, const struct sw_command *command) {
-    conn->known = command->number;
+    conn->newest_command = command->number;
     switch (command->verb) {
     case SW_CONNECT: handle_connect(conn, command); break;
     case SW_SERVER: sw_server_set(&conn->server, command->server); break;
+    case SW_SHUT_DOWN: handle_shut_down(conn, command); break;
     case SW_DISCONNECT: handle_disconnect(conn, command); break;
     case SW_CLOSE: sw_conn_close(conn, command->linger); break;
     }
-    if (conn->state != CONN_CLOSED) show(conn); /* the host shows its guess until the loop knows the command */
+    if (conn->state != CONN_CLOSED) post_state(conn); /* until this, scripts see the state that the host has assumed */
 }
 
-/* In the order in which the host posted them. */
+/* Handles the commands, and the reconnect options between them, in the order in which the host posted them. */
 static void handle_commands(struct conn *conn, const struct sw_batch *batch) {
     bool is_posted = batch->slots.posted & SW_SLOT_RECONNECT;
     for (const struct sw_command *command = batch->commands; command != NULL; command = command->next) {
@@ -490,7 +516,7 @@ static void handle_commands(struct conn *conn, const struct sw_batch *batch) {
 }
 
 static void handle_interest(struct conn *conn, struct sw_interest interest) {
-    conn->stream.rx.discards = !interest.messages;
+    conn->stream.rx.discards_messages = !interest.messages;
 }
 
 static void handle_confirmed(struct conn *conn, uint64_t id) { sw_tx_confirm(&conn->stream.tx, id); }
@@ -498,7 +524,7 @@ static void handle_confirmed(struct conn *conn, uint64_t id) { sw_tx_confirm(&co
 static void handle_credit(struct conn *conn, const struct sw_slots *slots) {
     sw_rx_set_credit(&conn->stream.rx, slots->has_credit);
     sw_progress_publish(&conn->stream.progress); /* a drain may be due */
-    if (slots->can_report && conn->needs_place) attempt(conn);
+    if (slots->can_report && conn->needs_report_room) attempt(conn);
 }
 
 void sw_conn_handle_batch(struct conn *conn, const struct sw_batch *batch) {
@@ -508,12 +534,13 @@ void sw_conn_handle_batch(struct conn *conn, const struct sw_batch *batch) {
     if (slots->posted & SW_SLOT_INTEREST) handle_interest(conn, slots->interest);
     if (slots->posted & SW_SLOT_CREDIT) handle_credit(conn, slots);
     if (slots->posted & SW_SLOT_CONFIRMED) handle_confirmed(conn, slots->confirmed);
+    if (slots->posted & SW_SLOT_ONCE) sw_tx_take(tx);
     sw_tx_lift_fence(tx);
     handle_commands(conn, batch);
-    bool can_wait = batch->commands == NULL && sw_tx_is_coalescing(tx);
+    bool can_wait = batch->commands == NULL && tx->once == NULL && sw_tx_is_coalescing(tx);
     if (sw_stream_is_open(&conn->stream) && !can_wait) {
         sw_stream_send(&conn->stream);
-        look_at_stream(conn);
+        check_stream(conn);
     }
     if (conn->state == CONN_CLOSED) return;
     if (slots->posted & SW_SLOT_PAGES) sw_tx_prefault(tx, slots->pages);
@@ -530,53 +557,53 @@ void sw_conn_fail(struct conn *conn, struct sw_error fault) {
     bool was_idle = conn->state == CONN_IDLE, was_open = sw_stream_is_open(&conn->stream);
     if (was_open && conn->goal == GOAL_REDIAL) conn->superseded++;
     conn->cause = fault;
-    show(conn); /* a host that waits sees the cause before the losses */
+    post_state(conn); /* first, as in end_stream */
     struct sw_report report = make_report(conn, was_open ? SW_EVENT_DISCONNECT : SW_EVENT_ERROR);
-    give_everything_up(conn, &report);
+    give_up_everything(conn, &report);
     bool loses = report.lost_unsent.first != 0 || report.lost_unknown.first != 0;
     enter(conn, CONN_IDLE);
     if (!was_idle || loses) sw_channel_post_report(conn->common.channel, &report);
     for (; conn->superseded > 0; conn->superseded--) post_error(conn);
     conn->common.channel->conn = NULL;
-    sw_channel_detach(conn->common.channel); /* from here on, close() puts the last event itself */
-    conn->is_over = true;
+    sw_channel_detach(conn->common.channel); /* from now on, the host's close() posts the close event */
+    conn->is_finished = true;
 }
 
 void sw_conn_refuse(struct conn *conn, const struct sw_batch *batch, struct sw_error fault) {
     bool closing = false, connecting = false;
     for (const struct sw_command *command = batch->commands; command != NULL; command = command->next) {
-        conn->known = command->number;
+        conn->newest_command = command->number;
         closing = closing || command->verb == SW_CLOSE;
         connecting = connecting || command->verb == SW_CONNECT;
     }
-    enter(conn, connecting ? CONN_WAITING : CONN_IDLE); /* for what will not come */
+    enter(conn, connecting ? CONN_WAITING : CONN_IDLE); /* WAITING: sw_conn_fail reports the failed connect */
     if (closing)
         sw_conn_abort(conn);
     else
         sw_conn_fail(conn, fault);
 }
 
-/* --- life --- */
+/* --- events; making and freeing --- */
 
 static void notify_owner(struct conn *conn) {
-    if (conn->is_over) conn->on_over(conn);
+    if (conn->is_finished) conn->on_finished(conn);
 }
 
 static void on_dialer(struct dialer *dialer) {
     struct conn *conn = SW_HOLDER(dialer, struct conn, dialer);
-    look_at_dialer(conn);
+    check_dialer(conn);
     notify_owner(conn);
 }
 
 static void on_stream(struct stream *stream) {
     struct conn *conn = SW_HOLDER(stream, struct conn, stream);
-    look_at_stream(conn);
+    check_stream(conn);
     notify_owner(conn);
 }
 
 /* The linger is over, and there is no connection. */
 static void end_late(struct conn *conn) {
-    if (next_step(conn, EVENT_LATE) == STEP_LET_GO)
+    if (next_step(conn, EVENT_LATE) == STEP_CLOSE)
         sw_conn_abort(conn);
     else
         give_up(conn, closed());
@@ -585,7 +612,7 @@ static void end_late(struct conn *conn) {
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     (void)ev, (void)events;
     struct conn *conn = timer->data;
-    if (is_delivering(conn) && sw_clock() >= conn->deadline) {
+    if (is_delivering(conn) && sw_clock() >= sw_stream_deadline(&conn->stream)) {
         end_late(conn);
     } else if (conn->state == CONN_WAITING) {
         attempt(conn);
@@ -593,18 +620,18 @@ static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
         set_timer(conn, INFINITY);
     } else {
         sw_stream_advance(&conn->stream);
-        look_at_stream(conn);
+        check_stream(conn);
     }
     notify_owner(conn);
 }
 
-struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel, void (*on_over)(struct conn *conn),
+struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel, void (*on_finished)(struct conn *conn),
                          void *owner) {
     struct conn *conn = sw_reactor_allocate(sizeof *conn);
     conn->common.reactor = reactor;
     conn->common.channel = sw_channel_ref(channel);
     sw_turns_init(&conn->common.turns);
-    conn->on_over = on_over;
+    conn->on_finished = on_finished;
     conn->owner = owner;
     sw_dialer_init(&conn->dialer, &conn->common, on_dialer);
     sw_stream_init(&conn->stream, &conn->common, on_stream);
@@ -615,7 +642,6 @@ struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel,
 }
 
 void sw_conn_free(struct conn *conn) {
-    sw_lingering_orphan(&conn->before);
     sw_dialer_fini(&conn->dialer);
     sw_stream_fini(&conn->stream);
     sw_server_unref(conn->server);

@@ -1,8 +1,7 @@
-/* A connection: the loop's side of one client, from its first command to its last.
+/* A connection: the loop's side of one client, from the client's first command to its last.
  *
- * It handles the commands, keeps the only state machine (loop/next.h decides, conn.c carries out), and posts states and
- * reports. Below it the dialer makes one attempt, and the stream is one open connection; both say what has become of
- * them, and this says what comes next.
+ * It handles the client's commands, runs the state machine (loop/next.h decides, conn.c carries out), and posts
+ * states and reports to the host. It uses the dialer for attempts to connect, and the stream for an open connection.
  */
 #ifndef SW_LOOP_CONN_H
 #define SW_LOOP_CONN_H
@@ -24,56 +23,58 @@
 #include "loop/stream.h"
 
 struct conn {
-    struct conn *next, **link; /* the loop's: in its list of all, or of those that have ended */
+    struct conn *next, **link; /* for the loop's lists */
     struct common common;
-    void (*on_over)(struct conn *conn); /* after an event, by which it is over */
-    void *owner;                        /* for on_over */
-    bool is_over;                       /* nothing is left to do, and the channel has no connection: to be freed */
-    bool needs_place;                   /* WAITING: for a place in the inbox only */
+    void (*on_finished)(struct conn *conn); /* called when an event has finished the connection */
+    void *owner;                            /* the loop: for on_finished */
+    bool is_finished;                       /* the channel has no connection any more; the loop frees this one */
+    bool needs_report_room;                 /* WAITING: the delay is over, but the inbox has no room for a report */
+    bool is_shut;      /* a shutdown command came: nothing after `fence` is sent until the next connect command */
     bool owes_outcome; /* a connect command has led to no event yet */
-    bool is_extra;     /* DIALING: asked for while another attempt was due: its failure does not lengthen the backoff */
+    bool is_extra; /* DIALING: a connect command asked for this attempt while another one was due; its failure does not
+                      lengthen the delay */
     enum conn_state state;
     enum conn_goal goal;
-    uint32_t failures;        /* attempts and short connections that failed, in a row */
-    uint32_t superseded;      /* connect commands that a later command took the place of: each is owed an error */
-    uint64_t known;           /* number of the newest command handled */
-    struct sw_server *server; /* of the next attempt; one reference; NULL before the first connect command */
+    uint32_t failures;        /* consecutive failures: attempts that failed, and connections that ended soon */
+    uint32_t superseded;      /* connect commands that a later command has replaced; each still needs an error event */
+    uint64_t newest_command;  /* number of the newest command that was handled */
+    struct sw_server *server; /* for the next attempt; one reference; NULL before the first connect command */
     struct sw_reconnect reconnect;
-    struct sw_error cause; /* why the connection, or attempt, ended */
-    double since;          /* sw_clock: OPEN: when it was ready; WAITING: when the last attempt failed */
-    double deadline;       /* sw_clock: when the linger of the last disconnect or close command is over */
-    uint64_t fence;        /* no message after this one is meant for the connection that such a command waits for */
-    ev_timer timer;        /* WAITING: until the next attempt; CLOSING: until the stream is to be looked at; DIALING,
-                              WAITING: until the deadline, where that comes first */
-    struct lingering *before; /* the socket of the connection before, which still ends; NULL: none */
+    struct sw_error cause; /* why the last connection or attempt ended, or the current one ends */
+    double state_since;    /* sw_clock: OPEN: when the connection became ready; WAITING: when the delay began */
+    uint64_t fence; /* a disconnect, close or shutdown command waits for a connection: that one sends nothing after this
+                       message */
+    ev_timer
+        timer; /* WAITING: to the next attempt; CLOSING: to the next sw_stream_advance; DIALING, WAITING: to the end of
+                       the linger, if that comes first */
     struct dialer dialer;
     struct stream stream;
 };
 
-/* A connection for the channel; waits for memory. */
-struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel, void (*on_over)(struct conn *conn),
+/* Makes the connection of a channel. If there is no memory, waits until there is. */
+struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel, void (*on_finished)(struct conn *conn),
                          void *owner);
 void sw_conn_free(struct conn *conn);
 
-/* After each of the following it may be over. */
+/* Each of the following functions may set is_finished. */
 
-/* The host left something on the channel: handles all of it. */
+/* Handles everything that the host has posted. */
 void sw_conn_handle_batch(struct conn *conn, const struct sw_batch *batch);
 
 /* Ends it as the close command does, within `linger` seconds. */
 void sw_conn_close(struct conn *conn, double linger);
 
-/* True while a close command is carried out, which no other command can change. */
+/* True while a close command is carried out. No other command changes that. */
 bool sw_conn_is_closing(const struct conn *conn);
 
-/* Ends it at once, without flushing. */
+/* Ends the connection at once, without flushing, and posts the close event. */
 void sw_conn_abort(struct conn *conn);
 
-/* The loop cannot go on: gives everything up for the reason given; a later connect command may start anew, on another
- * loop. */
+/* The loop thread cannot go on: ends the connection, or the attempt, with `fault` as the cause. A later connect
+ * command may start a new loop thread. */
 void sw_conn_fail(struct conn *conn, struct sw_error fault);
 
-/* The loop is ending: answers the batch's commands with the fault. */
+/* The loop thread is ending: answers the commands of the batch with `fault` as the cause. */
 void sw_conn_refuse(struct conn *conn, const struct sw_batch *batch, struct sw_error fault);
 
 #endif

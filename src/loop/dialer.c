@@ -12,18 +12,18 @@
 #include "loop/plain.h"
 #include "loop/socket.h"
 
-/* In the order in which they are carried out. */
+/* The stages, in the order in which the dialer carries them out. */
 static const struct stage *const stages[] = {&sw_greeting_stage};
 
-/* What is needed only until the outcome is there and taken: most clients are connected most of the time. */
+/* What the dialer needs only during an attempt. */
 struct attempt {
     ev_timer timer;
     ev_io writer;
-    int fd;                        /* CONNECTING: -1: none */
+    int fd;                        /* CONNECTING: the socket; -1: none */
     struct sw_transport transport; /* READY */
-    struct stage_yield yield;      /* READY */
-    unsigned count, next;          /* CONNECTING: so many addresses, and the one to be tried next */
-    struct sw_address addresses[]; /* what the name stands for */
+    struct stage_result result;    /* READY */
+    unsigned count, next;          /* CONNECTING: number of addresses; index of the one to try next */
+    struct sw_address addresses[]; /* the addresses of the name */
 };
 
 static void set_timer(struct dialer *dialer, double seconds) {
@@ -31,7 +31,7 @@ static void set_timer(struct dialer *dialer, double seconds) {
 }
 
 static double time_left(const struct dialer *dialer) {
-    return dialer->began + dialer->common->channel->options->connect_timeout - sw_clock();
+    return dialer->started_at + dialer->common->channel->options->connect_timeout - sw_clock();
 }
 
 /* --- the end of an attempt --- */
@@ -50,14 +50,13 @@ static void free_attempt(struct dialer *dialer) {
     dialer->attempt = NULL;
 }
 
-/* Nothing of it goes on but its lookup. */
 void sw_dialer_cancel(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
     dialer->status = DIALER_IDLE;
     if (attempt == NULL) return;
     close_socket(dialer);
     if (sw_transport_is_open(&attempt->transport)) attempt->transport.table->close(&attempt->transport);
-    sw_greeting_unref(attempt->yield.head);
+    sw_greeting_unref(attempt->result.preamble);
     stop_timer(dialer);
     free_attempt(dialer);
 }
@@ -71,7 +70,7 @@ static void fail(struct dialer *dialer, struct sw_error error) {
 static void make_ready(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
     for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
-        stages[i]->start(dialer->common->channel, &attempt->yield);
+        stages[i]->start(dialer->common->channel, &attempt->result);
     sw_plain_open(&attempt->transport, attempt->fd, &dialer->common->channel->fd);
     attempt->fd = -1;
     ev_io_stop(dialer->common->reactor->ev, &attempt->writer);
@@ -79,20 +78,21 @@ static void make_ready(struct dialer *dialer) {
     dialer->status = DIALER_READY;
 }
 
-void sw_dialer_take(struct dialer *dialer, struct sw_transport *transport, struct stage_yield *yield) {
+void sw_dialer_take(struct dialer *dialer, struct sw_transport *transport, struct stage_result *result) {
     assert(dialer->status == DIALER_READY);
     *transport = dialer->attempt->transport;
-    *yield = dialer->attempt->yield;
+    *result = dialer->attempt->result;
     free_attempt(dialer);
     dialer->status = DIALER_IDLE;
 }
 
-/* --- its beginning --- */
+/* --- the beginning of an attempt --- */
 
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events);
 static void on_writable(struct ev_loop *ev, ev_io *writer, int events);
 
-/* Makes the attempt, anew where a lookup was waited for. False: no memory, so it has failed. */
+/* Allocates the attempt with its addresses, and frees the one that waited for the lookup. False: no memory; the
+ * attempt has failed. */
 static bool make_attempt(struct dialer *dialer, const struct sw_addresses *addresses) {
     size_t size = addresses->count * sizeof addresses->list[0];
     struct attempt *attempt = calloc(1, sizeof *attempt + size);
@@ -121,8 +121,8 @@ static void address_failed(struct dialer *dialer, struct sw_error error) {
     try_next(dialer);
 }
 
-static void look_at_socket(struct dialer *dialer) {
-    int fd = dialer->attempt->fd, failed = sw_socket_outcome(fd);
+static void check_socket(struct dialer *dialer) {
+    int fd = dialer->attempt->fd, failed = sw_socket_connect_result(fd);
     if (failed < 0) return;
     if (failed > 0) {
         address_failed(dialer, sw_error_system(failed, SW_STAGE_CONNECT));
@@ -138,9 +138,9 @@ static void wait_for_socket(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
     ev_io_set(&attempt->writer, attempt->fd, EV_WRITE);
     ev_io_start(dialer->common->reactor->ev, &attempt->writer);
-    sw_reactor_run_again(dialer->common->reactor);
-    /* What is left of the attempt's time is shared among the addresses that are left, so that one black hole does not
-     * take it all. */
+    sw_reactor_skip_sleep(dialer->common->reactor);
+    /* Each address that is left gets an equal share of the time that is left, so that one address that never answers
+     * does not use all of it. */
     size_t left = attempt->count - attempt->next + 1;
     set_timer(dialer, time_left(dialer) / (double)left);
 }
@@ -149,16 +149,16 @@ static void try_next(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
     while (attempt->next < attempt->count) {
         const struct sw_address *address = &attempt->addresses[attempt->next++];
-        bool done;
+        bool connected;
         dialer->address = sw_address_ip(address);
         int failed = sw_socket_connect(address, dialer->common->channel->options, &dialer->common->channel->fd,
-                                       &attempt->fd, &done);
+                                       &attempt->fd, &connected);
         if (failed != 0) {
             dialer->error = sw_error_system(failed, SW_STAGE_CONNECT);
             continue;
         }
         wait_for_socket(dialer);
-        if (done) look_at_socket(dialer);
+        if (connected) check_socket(dialer);
         return;
     }
     fail(dialer, dialer->error);
@@ -176,7 +176,7 @@ static void on_answer(struct sw_lookup *lookup);
 
 static void look_up(struct dialer *dialer) {
     set_timer(dialer, time_left(dialer));
-    if (dialer->lookup != NULL) return; /* of an earlier attempt: what it finds may do for this one */
+    if (dialer->lookup != NULL) return; /* of an earlier attempt, but its answer may be right for this one */
     int failed = sw_resolver_start(dialer->common->channel->engine, dialer->server, on_answer, dialer, &dialer->lookup);
     if (failed == EAGAIN)
         set_timer(dialer, SW_LOOKUP_RETRY);
@@ -226,11 +226,11 @@ static void on_writable(struct ev_loop *ev, ev_io *writer, int events) {
     if (events & EV_ERROR)
         address_failed(dialer, sw_error_system(EIO, SW_STAGE_CONNECT));
     else
-        look_at_socket(dialer);
+        check_socket(dialer);
     if (dialer->status != DIALER_CONNECTING) dialer->on_change(dialer);
 }
 
-/* --- for the owner --- */
+/* --- functions for the owner --- */
 
 void sw_dialer_init(struct dialer *dialer, struct common *common, void (*on_change)(struct dialer *dialer)) {
     memset(dialer, 0, sizeof *dialer);
@@ -252,12 +252,12 @@ void sw_dialer_set_server(struct dialer *dialer, struct sw_server *server) {
 
 void sw_dialer_start(struct dialer *dialer) {
     struct sw_addresses addresses;
-    dialer->began = sw_clock();
+    dialer->started_at = sw_clock();
     if (sw_resolver_numeric(dialer->server, &addresses)) {
         connect_to(dialer, &addresses);
         return;
     }
-    addresses.count = 0; /* yet */
+    addresses.count = 0; /* the lookup finds them */
     if (!make_attempt(dialer, &addresses)) return;
     dialer->status = DIALER_RESOLVING;
     look_up(dialer);

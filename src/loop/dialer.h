@@ -1,13 +1,14 @@
-/* One attempt to connect: the name to its addresses, each address in order, then the stages of the connection that was
- * made. What comes out is a connection that is ready, or the reason why there is none.
+/* The dialer makes one attempt to connect: it looks the name up, tries the addresses in order, then carries out the
+ * stages (loop/stage.h) on the new connection. The result is a connection that is ready, or the reason why there is
+ * none.
  *
  *      start --> RESOLVING --> CONNECTING --> READY --> take
  *                    |              |
  *                    +---> FAILED <-+
  *
- * A numeric address skips RESOLVING. A dialer belongs to one client and makes one attempt after the other. It closes
- * what it has opened and nobody has taken. Of an attempt that is over, it keeps only what may still be asked: there may be
- * ten thousand idle clients, and few that connect at one moment.
+ * A numeric address needs no RESOLVING. A dialer belongs to one client and makes one attempt at a time. It
+ * closes a connection that its owner has not taken. To save memory, it allocates `attempt` only for the time of an
+ * attempt: there may be ten thousand idle clients, and only few connect at the same time.
  */
 #ifndef SW_LOOP_DIALER_H
 #define SW_LOOP_DIALER_H
@@ -24,39 +25,39 @@
 #include "loop/transport.h"
 
 enum dialer_status {
-    DIALER_IDLE,
-    DIALER_RESOLVING,  /* a lookup is under way, or waits for its turn */
-    DIALER_CONNECTING, /* a socket waits to become writable */
-    DIALER_READY,      /* a connection is to be taken */
+    DIALER_IDLE,       /* no attempt is under way */
+    DIALER_RESOLVING,  /* a lookup is under way, or waits until fewer lookups are */
+    DIALER_CONNECTING, /* connect() is under way: the socket is not writable yet */
+    DIALER_READY,      /* the owner can take the connection */
     DIALER_FAILED,     /* `error` says why */
 };
 
 struct dialer {
     struct common *common;
-    void (*on_change)(struct dialer *dialer); /* after an event that changed the status */
-    struct attempt *attempt;                  /* RESOLVING, CONNECTING, READY: what only these need; else NULL */
-    struct sw_lookup *lookup;                 /* under way, perhaps for an attempt that ended before */
-    struct sw_server *server;                 /* of the last attempt; one reference or NULL */
-    double began;                             /* sw_clock: of the last attempt */
+    void (*on_change)(struct dialer *dialer); /* called after an event that has changed the status */
+    struct attempt *attempt;                  /* RESOLVING, CONNECTING, READY; else NULL */
+    struct sw_lookup *lookup;                 /* under way, perhaps since an earlier attempt; NULL: none */
+    struct sw_server *server;                 /* of the current or last attempt; one reference; NULL before the first */
+    double started_at;                        /* sw_clock: when that attempt began */
     enum dialer_status status;
-    struct sw_error error; /* of the last address tried, or of the attempt */
-    struct sw_ip address;  /* tried last */
-    uint16_t port;
+    struct sw_error error; /* why the last address or the attempt failed */
+    struct sw_ip address;  /* the address that was tried last; version 0: none */
+    uint16_t port;         /* of `server` */
 };
 
 void sw_dialer_init(struct dialer *dialer, struct common *common, void (*on_change)(struct dialer *dialer));
 void sw_dialer_fini(struct dialer *dialer);
 
-/* The server of the next attempt; no address is known then. */
+/* Sets the server of the next attempt, and clears `address`. */
 void sw_dialer_set_server(struct dialer *dialer, struct sw_server *server);
 
-/* Begins an attempt, for connect_timeout seconds at most. It may be READY or FAILED at once. */
+/* Begins an attempt, which takes at most connect_timeout seconds. The status may be READY or FAILED at once. */
 void sw_dialer_start(struct dialer *dialer);
 
-/* READY: moves the connection, and what its stages leave, out. */
-void sw_dialer_take(struct dialer *dialer, struct sw_transport *transport, struct stage_yield *yield);
+/* READY: moves the connection and the result of its stages to the caller. */
+void sw_dialer_take(struct dialer *dialer, struct sw_transport *transport, struct stage_result *result);
 
-/* Ends the attempt, whatever it has come to. */
+/* Ends the attempt, if there is one, and frees what it holds. A lookup that is under way goes on. */
 void sw_dialer_cancel(struct dialer *dialer);
 
 #endif

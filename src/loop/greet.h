@@ -1,4 +1,4 @@
-/* The stage that has the client's greeting go out first: see channel/greeting.h for what that is. */
+/* The greeting stage: the client's greeting (channel/greeting.h) goes out before the first message. */
 #ifndef SW_LOOP_GREET_H
 #define SW_LOOP_GREET_H
 

@@ -1,7 +1,7 @@
 #include "loop/lingering.h"
 
-#include <ev.h>
 #include <errno.h>
+#include <ev.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -9,7 +9,6 @@
 
 struct lingering {
     struct lingering *next, **link; /* in the reactor's list */
-    struct lingering **owner;       /* where the client keeps the pointer; NULL: the client is gone */
     struct sw_reactor *reactor;
     struct sw_channel *channel; /* one reference: it has the note of the descriptor */
     struct sw_transport transport;
@@ -23,10 +22,9 @@ static void end(struct lingering *lingering) {
     ev_timer_stop(lingering->reactor->ev, &lingering->timer);
     lingering->transport.table->close(&lingering->transport);
     sw_channel_unref(lingering->channel);
-    if (lingering->owner != NULL) *lingering->owner = NULL;
     *lingering->link = lingering->next;
     if (lingering->next != NULL) lingering->next->link = lingering->link;
-    sw_reactor_run_again(lingering->reactor); /* a loop that is to end looks whether it may */
+    sw_reactor_skip_sleep(lingering->reactor); /* a loop that is to end looks whether it may */
     free(lingering);
 }
 
@@ -50,31 +48,34 @@ static void set_deadline(struct lingering *lingering, double deadline) {
     sw_reactor_set_timer(lingering->reactor, &lingering->timer, deadline - sw_clock());
 }
 
-void sw_lingering_start(struct lingering **owner, struct sw_reactor *reactor, struct sw_channel *channel,
-                        const struct sw_transport *transport, double deadline) {
+static void end_of(const struct sw_reactor *reactor, const struct sw_channel *channel) {
+    struct lingering *lingering = reactor->lingering;
+    while (lingering != NULL && lingering->channel != channel) lingering = lingering->next;
+    if (lingering != NULL) end(lingering);
+}
+
+void sw_lingering_start(struct sw_reactor *reactor, struct sw_channel *channel, const struct sw_transport *transport,
+                        double deadline) {
     struct sw_transport taken = *transport;
-    if (*owner != NULL) end(*owner);
+    end_of(reactor, channel);
     struct lingering *lingering = malloc(sizeof *lingering);
     if (lingering == NULL) {
         taken.table->close(&taken);
         return;
     }
-    taken.noted = sw_socket_note_at(taken.fd, taken.noted, &channel->fd_before);
-    *lingering = (struct lingering){.next = reactor->lingering, .link = &reactor->lingering, .owner = owner,
-                                    .reactor = reactor, .channel = sw_channel_ref(channel), .transport = taken};
+    taken.fork_fd = sw_socket_move_fork_fd(taken.fd, taken.fork_fd, &channel->fd_before);
+    *lingering = (struct lingering){.next = reactor->lingering,
+                                    .link = &reactor->lingering,
+                                    .reactor = reactor,
+                                    .channel = sw_channel_ref(channel),
+                                    .transport = taken};
     if (lingering->next != NULL) lingering->next->link = &lingering->next;
-    reactor->lingering = *owner = lingering;
+    reactor->lingering = lingering;
     ev_io_init(&lingering->reader, on_readable, taken.fd, EV_READ);
     ev_init(&lingering->timer, on_timer);
     lingering->reader.data = lingering->timer.data = lingering;
     ev_io_start(reactor->ev, &lingering->reader);
     set_deadline(lingering, deadline);
-}
-
-void sw_lingering_orphan(struct lingering **owner) {
-    if (*owner == NULL) return;
-    (*owner)->owner = NULL;
-    *owner = NULL;
 }
 
 void sw_lingering_hurry(struct sw_reactor *reactor, double seconds) {

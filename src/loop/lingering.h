@@ -12,15 +12,10 @@
 #include "loop/reactor.h"
 #include "loop/transport.h"
 
-struct lingering;
-
-/* Takes the transport over, until `deadline` (sw_clock) at most. *owner, where the pointer is kept, becomes NULL when the
- * socket is closed. Without memory, or in the second one of a client, the socket is closed at once. */
-void sw_lingering_start(struct lingering **owner, struct sw_reactor *reactor, struct sw_channel *channel,
-                        const struct sw_transport *transport, double deadline);
-
-/* *owner goes away: it lingers without. Takes a pointer to NULL. */
-void sw_lingering_orphan(struct lingering **owner);
+/* Takes over the transport of the channel's client, until `deadline` (sw_clock) at most. Of the same client, one that
+ * lingers already is closed at once; so is this one, where there is no memory for it. */
+void sw_lingering_start(struct sw_reactor *reactor, struct sw_channel *channel, const struct sw_transport *transport,
+                        double deadline);
 
 /* The loop is to end: none lingers longer than `seconds` from now. 0: all are closed at once. */
 void sw_lingering_hurry(struct sw_reactor *reactor, double seconds);

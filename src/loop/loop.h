@@ -1,14 +1,15 @@
-/* The loop thread: rounds over one libev loop, its connections, and the way in for work.
+/* The loop thread: runs one libev loop with all connections of an engine, and takes the work that other threads post.
  *
- * Work arrives on the engine's lists. The loop takes it before it would sleep (ev_prepare), says that it sleeps under
- * the engine's lock, and is woken by a descriptor that only a thread that saw it asleep writes to; so a busy loop costs
- * its senders no system call. Every round has a budget; what is left keeps the loop awake by an idle watcher. The option
- * spin keeps it awake for a while, too.
+ * Work waits in the engine's lists. The loop takes it just before it would sleep (ev_prepare). If there is none, it
+ * sets a flag under the engine's lock that says that it sleeps. A thread that posts work and sees the flag wakes the
+ * loop through a descriptor; while the loop is busy, posting needs no system call. Each round of work has a limit. If
+ * work is left, an idle watcher keeps the loop from sleeping. It also does so while the loop busy-waits (option spin,
+ * loop/turns.h).
  */
 #ifndef SW_LOOP_LOOP_H
 #define SW_LOOP_LOOP_H
 
-/* The thread's main function; the argument is the engine, with a reference for the thread. */
+/* The thread's main function. The argument is the engine; the thread takes over one reference to it. */
 void *sw_loop_main(void *argument);
 
 #endif

@@ -12,7 +12,9 @@ static ptrdiff_t plain_receive(struct sw_transport *transport, void *buffer, siz
     return sw_socket_receive(transport->fd, buffer, size);
 }
 
-static void plain_shut_down(struct sw_transport *transport) { transport->fin = sw_socket_shut_down(transport->fd); }
+static void plain_shut_down(struct sw_transport *transport) {
+    transport->fin = sw_socket_shut_down(transport->fd) || transport->fin;
+}
 
 static uint64_t plain_acked(struct sw_transport *transport) {
     return sw_socket_acked(transport->fd, transport->written, transport->fin);
@@ -26,7 +28,7 @@ static void plain_tune(struct sw_transport *transport, enum sw_tune what, double
 }
 
 static void plain_close(struct sw_transport *transport) {
-    sw_socket_close(transport->fd, transport->noted);
+    sw_socket_close(transport->fd, transport->fork_fd);
     transport->table = NULL;
 }
 
@@ -39,6 +41,6 @@ static const struct sw_transport_table plain = {
     .close = plain_close,
 };
 
-void sw_plain_open(struct sw_transport *transport, int fd, atomic_int *noted) {
-    *transport = (struct sw_transport){.table = &plain, .fd = fd, .noted = noted};
+void sw_plain_open(struct sw_transport *transport, int fd, atomic_int *fork_fd) {
+    *transport = (struct sw_transport){.table = &plain, .fd = fd, .fork_fd = fork_fd};
 }

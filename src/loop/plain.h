@@ -1,4 +1,4 @@
-/* The plain transport: the bytes that it is given are those of the wire. */
+/* The plain transport: sends the bytes as they are. */
 #ifndef SW_LOOP_PLAIN_H
 #define SW_LOOP_PLAIN_H
 
@@ -6,7 +6,7 @@
 
 #include "loop/transport.h"
 
-/* Over a socket that is connected; `noted`: see sw_socket_connect. */
-void sw_plain_open(struct sw_transport *transport, int fd, atomic_int *noted);
+/* Makes the transport of a connected socket, which it owns from now on. `fork_fd`: see sw_socket_connect. */
+void sw_plain_open(struct sw_transport *transport, int fd, atomic_int *fork_fd);
 
 #endif

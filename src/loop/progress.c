@@ -29,6 +29,7 @@ void sw_progress_fini(struct progress *progress) {
     sw_channel_sweep_pool(progress->common->channel, true);
 }
 
+/* Returns the pinned strings that are no longer needed to the host. */
 static void post_completions(struct progress *progress) {
     struct sw_pages pinned = sw_sendq_take_completed(progress->queue);
     sw_engine_free_pages(progress->common->channel->engine, &pinned);
@@ -51,10 +52,10 @@ static struct sw_gauges read_gauges(const struct progress *progress) {
     };
 }
 
-struct sw_progress sw_progress_now(struct progress *progress, struct sw_gauges *gauges) {
+struct sw_progress sw_progress_collect(struct progress *progress, struct sw_gauges *gauges) {
     struct sw_sendq *queue = progress->queue;
     *gauges = read_gauges(progress);
-    /* The four groups, each counted on its own, make up what was taken in. */
+    /* Every message is in one of four groups: queued, in flight, finished, lost. Each is counted separately. */
     assert(queue->last_id - queue->handed.id + sw_gauges_not_queued(gauges) == queue->last_id);
     uint64_t before = progress->released;
     progress->released = sw_sendq_released(queue);
@@ -65,14 +66,14 @@ struct sw_progress sw_progress_now(struct progress *progress, struct sw_gauges *
 
 void sw_progress_publish(struct progress *progress) {
     struct sw_gauges gauges;
-    const struct sw_progress now = sw_progress_now(progress, &gauges);
+    const struct sw_progress now = sw_progress_collect(progress, &gauges);
     sw_channel_post_progress(progress->common->channel, &now);
 }
 
-static uint64_t size_of(struct sw_loss loss) { return loss.first == 0 ? 0 : loss.last - loss.first + 1; }
+static uint64_t count_messages(struct sw_loss loss) { return loss.first == 0 ? 0 : loss.last - loss.first + 1; }
 
 void sw_progress_count_losses(struct progress *progress, const struct sw_loss_summary *losses) {
-    progress->lost_unknown += size_of(losses->unknown);
-    progress->lost_unsent += size_of(losses->unsent);
+    progress->lost_unknown += count_messages(losses->unknown);
+    progress->lost_unsent += count_messages(losses->unsent);
     progress->lost_not_handed += losses->not_handed;
 }

@@ -37,18 +37,18 @@ static void *reallocate(void *block, long size) {
         free(block);
         return NULL;
     }
-    if (!sw_thread_is_ours()) return realloc(block, (size_t)size); /* NULL: libev does what it always does */
+    if (!sw_thread_is_ours()) return realloc(block, (size_t)size); /* after NULL, libev aborts, as in any host */
     void *moved;
     while ((moved = realloc(block, (size_t)size)) == NULL) wait_for_memory(); /* libev would abort the host */
     return moved;
 }
 
 static void system_failed(const char *text) EV_NOEXCEPT {
-    if (this_reactor != NULL) { /* ev_break has no effect here: the loop looks at the fault before it sleeps */
+    if (this_reactor != NULL) { /* before_sleep (loop.c) sees it and stops; ev_break has no effect here */
         this_reactor->fault = sw_error_system(errno, SW_STAGE_START);
         return;
     }
-    perror(text); /* libev's own behaviour for the host's own loops */
+    perror(text); /* a loop of the host: what libev does without this hook */
     abort();
 }
 
@@ -63,66 +63,66 @@ const char *sw_reactor_check_library(void) {
            "embedded, or against the host's libev";
 }
 
-/* --- "soon" --- */
+/* --- short timers --- */
 
-void sw_reactor_cancel_soon(struct sw_soon *soon) {
-    if (soon->link == NULL) return;
-    *soon->link = soon->next;
-    if (soon->next != NULL) soon->next->link = soon->link;
-    soon->link = NULL;
+void sw_reactor_cancel_short_timer(struct sw_short_timer *timer) {
+    if (timer->link == NULL) return;
+    *timer->link = timer->next;
+    if (timer->next != NULL) timer->next->link = timer->link;
+    timer->link = NULL;
 }
 
 static void set_alarm(struct sw_reactor *reactor, double seconds);
 
-/* Runs what waited when the time was over; what these ask for anew waits for the next alarm. Setting the alarm, or
- * taking it back, also makes the descriptor unreadable (timerfd_settime(2)). */
-static void run_all(struct sw_reactor *reactor) {
-    struct sw_soon *due = reactor->soon;
+/* Runs all started timers. A timer that is started meanwhile waits for the next alarm. To set or to stop the alarm
+ * also makes the descriptor unreadable again (timerfd_settime(2)). */
+static void run_expired(struct sw_reactor *reactor) {
+    struct sw_short_timer *due = reactor->short_timers;
     if (due != NULL) due->link = &due;
-    reactor->soon = NULL;
-    reactor->runs_soon = true;
+    reactor->short_timers = NULL;
+    reactor->runs_short_timers = true;
     while (due != NULL) {
-        struct sw_soon *soon = due;
-        sw_reactor_cancel_soon(soon);
-        soon->run(soon);
+        struct sw_short_timer *timer = due;
+        sw_reactor_cancel_short_timer(timer);
+        timer->run(timer);
     }
-    reactor->runs_soon = false;
-    set_alarm(reactor, reactor->soon != NULL ? SW_SOON : 0);
+    reactor->runs_short_timers = false;
+    set_alarm(reactor, reactor->short_timers != NULL ? SW_SOON : 0);
 }
 
-static void on_soon_timer(struct ev_loop *ev, ev_timer *timer, int events) {
+static void on_coarse_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     (void)ev, (void)events;
-    run_all(timer->data);
+    run_expired(timer->data);
 }
 
 #ifdef __linux__
 
-/* epoll_wait counts milliseconds, so a finer time needs a descriptor of its own. */
-static void on_soon_fd(struct ev_loop *ev, ev_io *watcher, int events) {
+/* epoll_wait counts milliseconds; a timerfd is finer. */
+static void on_short_timer_fd(struct ev_loop *ev, ev_io *watcher, int events) {
     (void)ev;
     struct sw_reactor *reactor = watcher->data;
     if (events & EV_ERROR) { /* epoll_ctl failed: ENOSPC, ENOMEM */
         close(watcher->fd);
         watcher->fd = -1;
-        reactor->is_coarse = true;
+        reactor->timerfd_failed = true;
     }
-    run_all(reactor);
+    run_expired(reactor);
 }
 
 static bool open_alarm(struct sw_reactor *reactor) {
-    if (reactor->soon_fd.fd >= 0 || reactor->is_coarse) return !reactor->is_coarse;
+    if (reactor->short_timer_fd.fd >= 0 || reactor->timerfd_failed) return !reactor->timerfd_failed;
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (fd < 0) return false; /* of descriptors there may be some the next time */
-    ev_io_init(&reactor->soon_fd, on_soon_fd, fd, EV_READ);
-    reactor->soon_fd.data = reactor;
-    ev_io_start(reactor->ev, &reactor->soon_fd);
-    sw_reactor_run_again(reactor);
+    if (fd < 0) return false; /* perhaps out of descriptors: the next call tries again */
+    ev_io_init(&reactor->short_timer_fd, on_short_timer_fd, fd, EV_READ);
+    reactor->short_timer_fd.data = reactor;
+    ev_io_start(reactor->ev, &reactor->short_timer_fd);
+    sw_reactor_skip_sleep(reactor);
     return true;
 }
 
 static bool set_alarm_fd(struct sw_reactor *reactor, double seconds) {
     const struct itimerspec when = {.it_value = {.tv_nsec = (long)(seconds * 1e9)}};
-    return open_alarm(reactor) && timerfd_settime(reactor->soon_fd.fd, 0, &when, NULL) == 0;
+    return open_alarm(reactor) && timerfd_settime(reactor->short_timer_fd.fd, 0, &when, NULL) == 0;
 }
 
 #else
@@ -134,19 +134,19 @@ static bool set_alarm_fd(struct sw_reactor *reactor, double seconds) {
 
 #endif
 
-/* 0: none is needed. */
+/* Sets the alarm for all short timers; 0 stops it. */
 static void set_alarm(struct sw_reactor *reactor, double seconds) {
     if (set_alarm_fd(reactor, seconds)) return;
-    if (seconds > 0) sw_reactor_set_timer(reactor, &reactor->soon_timer, seconds);
+    if (seconds > 0) sw_reactor_set_timer(reactor, &reactor->coarse_timer, seconds);
 }
 
-void sw_reactor_run_soon(struct sw_reactor *reactor, struct sw_soon *soon) {
-    if (soon->link != NULL) return;
-    if (reactor->soon == NULL && !reactor->runs_soon) set_alarm(reactor, SW_SOON);
-    soon->next = reactor->soon;
-    soon->link = &reactor->soon;
-    if (soon->next != NULL) soon->next->link = &soon->next;
-    reactor->soon = soon;
+void sw_reactor_start_short_timer(struct sw_reactor *reactor, struct sw_short_timer *timer) {
+    if (timer->link != NULL) return;
+    if (reactor->short_timers == NULL && !reactor->runs_short_timers) set_alarm(reactor, SW_SOON);
+    timer->next = reactor->short_timers;
+    timer->link = &reactor->short_timers;
+    if (timer->next != NULL) timer->next->link = &timer->next;
+    reactor->short_timers = timer;
 }
 
 /* --- sweeps --- */
@@ -181,7 +181,7 @@ static void on_sweep_timer(struct ev_loop *ev, ev_timer *timer, int events) {
 
 /* --- the rest --- */
 
-void sw_reactor_run_again(struct sw_reactor *reactor) { reactor->run_again = true; }
+void sw_reactor_skip_sleep(struct sw_reactor *reactor) { reactor->skip_sleep = true; }
 
 void sw_reactor_stay_awake(struct sw_reactor *reactor, double until) {
     if (reactor->may_stay_awake && reactor->awake_until < until) reactor->awake_until = until;
@@ -217,19 +217,19 @@ struct sw_reactor *sw_reactor_new(void) {
     this_reactor = reactor;
     reactor->seed = fresh_seed(reactor);
     reactor->may_stay_awake = sw_processors() > 1;
-    reactor->soon_fd.fd = -1;
-    ev_init(&reactor->soon_timer, on_soon_timer);
+    reactor->short_timer_fd.fd = -1;
+    ev_init(&reactor->coarse_timer, on_coarse_timer);
     ev_init(&reactor->sweep_timer, on_sweep_timer);
-    reactor->soon_timer.data = reactor->sweep_timer.data = reactor;
+    reactor->coarse_timer.data = reactor->sweep_timer.data = reactor;
     reactor->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
     if (reactor->ev == NULL) reactor->fault = sw_error_system(errno != 0 ? errno : EIO, SW_STAGE_START);
     return reactor;
 }
 
 void sw_reactor_free(struct sw_reactor *reactor) {
-    if (reactor->soon_fd.fd >= 0) {
-        ev_io_stop(reactor->ev, &reactor->soon_fd);
-        close(reactor->soon_fd.fd);
+    if (reactor->short_timer_fd.fd >= 0) {
+        ev_io_stop(reactor->ev, &reactor->short_timer_fd);
+        close(reactor->short_timer_fd.fd);
     }
     if (reactor->ev != NULL) ev_loop_destroy(reactor->ev);
     this_reactor = NULL;

@@ -1,14 +1,14 @@
-/* What every part of the loop room needs of libev: the loop itself, timers, "run again soon". At the bottom of the room.
+/* The reactor of a loop thread: what all parts of this folder need from libev, and a buffer and random numbers for
+ * all.
  *
- * One reactor belongs to one loop thread. It also holds what the parts share for the length of one event: the buffer for
- * reading, the random numbers of the backoff.
+ * libev aborts the process when epoll_wait fails or when there is no memory. On the threads of this library, hooks
+ * prevent that: after a failure of epoll_wait they set `fault`, which ends the loop in an orderly way; without memory
+ * they wait until there is some.
  *
- * Parts of this room keep one rule: a public function returns its outcome, or leaves it in its part's status, and never
- * calls back. Only what handles an event (libev's, or the answer to a lookup) calls the function that its part was made
- * with, as its last act. So no caller finds its own struct changed behind its back.
- *
- * libev aborts the process when epoll_wait or memory fails. On our threads hooks turn the first into `fault`, which ends
- * the loop in an orderly way, and the second into waiting for memory.
+ * A rule for all parts of this folder: a public function returns its outcome, or leaves it in the status of its part.
+ * It never calls back. Only the handler of an event (of libev, or the answer to a lookup) calls the function that the
+ * part was made with, as its last act. So a function that calls another part can rely on its own struct not changing
+ * meanwhile.
  */
 #ifndef SW_LOOP_REACTOR_H
 #define SW_LOOP_REACTOR_H
@@ -21,16 +21,17 @@
 #include "base/error.h"
 #include "base/tunables.h"
 
-/* Something to be run about a tenth of a millisecond from now; embedded in the part that asks for it. */
-struct sw_soon {
-    struct sw_soon *next, **link; /* link is NULL while it does not wait */
-    void (*run)(struct sw_soon *soon);
+/* A timer of SW_SOON seconds. libev's own timers are too coarse: they count milliseconds (epoll_wait(2)). The part
+ * that uses it embeds it. */
+struct sw_short_timer {
+    struct sw_short_timer *next, **link; /* the list of started timers; link is NULL if not started */
+    void (*run)(struct sw_short_timer *timer);
 };
 
-/* Something to be run each second until its client has been idle for that long; embedded in the part that asks for it. */
+/* A timer that runs each SW_SWEEP seconds until its client was idle for that long. The part that uses it embeds it. */
 struct sw_sweep {
-    struct sw_sweep *next, **link; /* link is NULL while it does not wait */
-    bool is_touched;               /* since the last sweep */
+    struct sw_sweep *next, **link; /* the list of started sweeps; link is NULL if not started */
+    bool is_touched;               /* the client was busy since the last run */
     void (*run)(struct sw_sweep *sweep, bool is_idle);
 };
 
@@ -38,51 +39,53 @@ struct lingering;
 
 struct sw_reactor {
     struct ev_loop *ev;
-    struct sw_error fault;                /* why libev cannot go on; SW_OK: it can */
-    struct sw_soon *soon;                 /* all that wait; linked by next */
-    ev_io soon_fd;                        /* of a timerfd, made at the first use; fd < 0: none */
-    ev_timer soon_timer;                  /* where there is no timerfd */
-    bool runs_soon;                       /* is running what waited: sets the alarm when that is done */
-    bool is_coarse;                       /* libev refused it: "soon" may take a millisecond (epoll_wait(2)) */
-    struct lingering *lingering;          /* all, see loop/lingering.h: they keep the loop from ending */
-    struct sw_sweep *sweeps;              /* all that wait; linked by next */
-    ev_timer sweep_timer;                 /* runs while one waits */
-    bool may_stay_awake;                  /* there is more than one processor */
-    double awake_until;                   /* sw_clock; 0: the loop may sleep */
-    bool run_again;                       /* the next sleep must not last */
-    uint64_t seed;                        /* of sw_reactor_random */
-    unsigned char buffer[SW_READ_BUFFER]; /* for one read at a time */
+    struct sw_error fault;               /* why libev cannot go on; SW_OK: no fault */
+    struct sw_short_timer *short_timers; /* those that are started */
+    ev_io short_timer_fd;                /* watches a timerfd, which is opened at the first use; fd < 0: none */
+    ev_timer coarse_timer;               /* used instead where there is no timerfd */
+    bool runs_short_timers;              /* expired timers are being run; the alarm is set afterwards */
+    bool timerfd_failed;                 /* libev could not watch the timerfd: coarse_timer is used from now on */
+    struct lingering *lingering; /* all sockets that linger (loop/lingering.h); the loop ends after the last one */
+    struct sw_sweep *sweeps;     /* those that are started */
+    ev_timer sweep_timer;        /* active while a sweep is started */
+    bool may_stay_awake;         /* true with more than one processor */
+    double awake_until;          /* sw_clock; 0: the loop may sleep */
+    bool skip_sleep;             /* the next call of epoll_wait must not wait */
+    uint64_t seed;               /* of sw_reactor_random */
+    unsigned char buffer[SW_READ_BUFFER]; /* for one read at a time, of any connection */
 };
 
-/* NULL when the libev that this process brings is the one this was built for; else a sentence that says what to do. */
+/* NULL if this process has a libev of the version that sidewire was built with; else a sentence that says what to do.
+ */
 const char *sw_reactor_check_library(void);
 
-/* A new reactor for the calling thread. On failure `fault` says why; it is to be freed all the same. */
+/* Makes the reactor of the calling thread. On failure, `fault` says why, and the reactor must still be freed. */
 struct sw_reactor *sw_reactor_new(void);
 void sw_reactor_free(struct sw_reactor *reactor);
 
-/* Zeroed memory for what the loop cannot do without: waits for it, as libev's allocator does on our threads. */
+/* Allocates zeroed memory for something that the loop needs to go on. If there is no memory, waits until there is. */
 void *sw_reactor_allocate(size_t size);
 
-/* The next sleep does not last. libev tells that the system refused a watcher only after its next sleep. */
-void sw_reactor_run_again(struct sw_reactor *reactor);
+/* Makes the loop's next sleep end at once. Needed after a watcher is started: if the system refuses the watcher,
+ * libev calls its handler only after the next sleep. */
+void sw_reactor_skip_sleep(struct sw_reactor *reactor);
 
-/* The loop does not sleep before that time (sw_clock): to wake a sleeping thread takes longer than to let it look again and
- * again. With one processor, it sleeps all the same. */
+/* Makes the loop busy-wait until that time (sw_clock), because to wake a sleeping thread takes long. With only one
+ * processor this has no effect. */
 void sw_reactor_stay_awake(struct sw_reactor *reactor, double until);
+/* True while the loop must busy-wait. */
 bool sw_reactor_stays_awake(struct sw_reactor *reactor);
 
-/* Starts a timer that was stopped, or starts it anew: its callback runs once, in `seconds`. */
+/* Starts or restarts a timer: its callback runs once, after `seconds`. */
 void sw_reactor_set_timer(struct sw_reactor *reactor, ev_timer *timer, double seconds);
 
-/* Runs `soon` in SW_SOON seconds, unless it waits already; the loop sleeps or works for others meanwhile. */
-#define SW_SOON 1e-4
-void sw_reactor_run_soon(struct sw_reactor *reactor, struct sw_soon *soon);
-void sw_reactor_cancel_soon(struct sw_soon *soon);
+/* Starts a timer, unless it is started already: timer->run is called once, after SW_SOON seconds. */
+void sw_reactor_start_short_timer(struct sw_reactor *reactor, struct sw_short_timer *timer);
+void sw_reactor_cancel_short_timer(struct sw_short_timer *timer);
 
-/* The client is busy now. `sweep` runs within a second, and then each second, for the last time (is_idle) when this was
- * not called in between. Cheap. */
-#define SW_SWEEP 1.0
+/* Notes that the client is busy, and starts the sweep if it is not started. sweep->run is called within SW_SWEEP
+ * seconds and then each SW_SWEEP seconds. When this function was not called since the last run, the client is idle:
+ * `run` is called with is_idle set, and the sweep stops. This function is cheap. */
 void sw_reactor_add_sweep(struct sw_reactor *reactor, struct sw_sweep *sweep);
 static inline void sw_reactor_touch(struct sw_reactor *reactor, struct sw_sweep *sweep) {
     sweep->is_touched = true;
@@ -90,7 +93,7 @@ static inline void sw_reactor_touch(struct sw_reactor *reactor, struct sw_sweep 
 }
 void sw_reactor_cancel_sweep(struct sw_sweep *sweep);
 
-/* Uniform in [0, 1); not for secrets. */
+/* A random number, uniform in [0, 1); not for secrets. */
 double sw_reactor_random(struct sw_reactor *reactor);
 
 #endif

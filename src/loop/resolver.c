@@ -11,7 +11,8 @@
 #include "base/tunables.h"
 #include "channel/thread.h"
 
-static int ask(const struct sw_server *server, int flags, struct sw_addresses *addresses) {
+/* Calls getaddrinfo. Returns 0 or its error code (EAI_...). */
+static int resolve(const struct sw_server *server, int flags, struct sw_addresses *addresses) {
     char port[8];
     (void)snprintf(port, sizeof port, "%u", (unsigned)server->port);
     struct addrinfo hints = {.ai_flags = flags | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *found = NULL;
@@ -32,10 +33,11 @@ static int ask(const struct sw_server *server, int flags, struct sw_addresses *a
 
 bool sw_resolver_numeric(const struct sw_server *server, struct sw_addresses *addresses) {
     if (sw_ip_kind(server->hostname, strlen(server->hostname)) == NULL) return false;
-    return ask(server, AI_NUMERICHOST, addresses) == 0;
+    return resolve(server, AI_NUMERICHOST, addresses) == 0;
 }
 
-static struct sw_error explain(int failed, int sys) {
+/* `failed` is what getaddrinfo returned; sys is errno, for EAI_SYSTEM. */
+static struct sw_error to_error(int failed, int sys) {
     switch (failed) {
     case 0: return sw_error_make(SW_OK, SW_STAGE_RESOLVE);
     case EAI_NONAME:
@@ -66,10 +68,10 @@ static void drop_answer(struct sw_post *post) { free_lookup(SW_HOLDER(post, stru
 static void *run(void *argument) {
     struct sw_lookup *lookup = argument;
     sw_thread_mark_ours();
-    int failed = ask(lookup->server, AI_ADDRCONFIG, &lookup->addresses);
-    lookup->error = explain(failed, errno);
+    int failed = resolve(lookup->server, AI_ADDRCONFIG, &lookup->addresses);
+    lookup->error = to_error(failed, errno);
     sw_thread_end_helper();
-    struct sw_engine *engine = sw_engine_ref(lookup->engine); /* once posted, the job is the loop's */
+    struct sw_engine *engine = sw_engine_ref(lookup->engine); /* after the post, the loop may free the lookup */
     if (!sw_engine_post(engine, &lookup->post)) free_lookup(lookup);
     sw_engine_unref(engine);
     return NULL;

@@ -1,10 +1,10 @@
-/* Names to addresses, on a helper thread.
+/* Resolves host names to addresses on a helper thread.
  *
- * getaddrinfo honours the system's own configuration (hosts file, mDNS, search list) and blocks for as long as a silent
- * name server makes it, so it runs on a detached thread that owns its job and is never joined. The job comes back to
- * the loop as a post; if there is no loop any more, it is freed. A dialer that loses interest leaves the job alone until
- * it comes back: at most one lookup in flight per client, and at most four per process, so that a dead name server
- * cannot pile up threads.
+ * getaddrinfo follows the system's configuration (hosts file, mDNS, search list), but blocks for as long as a name
+ * server does not answer. So it runs on a detached thread, which is never joined. The lookup is a post: the helper
+ * gives it to the loop when it is done, or frees it if the loop has ended. A dialer cannot stop its lookup, and
+ * starts no second one: so each client has at most one. A process has at most SW_LOOKUPS_MAX, so that a dead name
+ * server does not cause many threads.
  */
 #ifndef SW_LOOP_RESOLVER_H
 #define SW_LOOP_RESOLVER_H
@@ -24,21 +24,22 @@ struct sw_addresses {
     struct sw_address list[SW_ADDRESSES_MAX];
 };
 
+/* One lookup. It belongs to the helper thread until that posts it, then to the loop thread. */
 struct sw_lookup {
-    struct sw_post post; /* by which the loop gets it back */
+    struct sw_post post; /* how the loop gets the lookup back */
     void (*on_answer)(struct sw_lookup *lookup);
-    void *owner;              /* loop thread only: for on_answer; NULL: nobody waits */
+    void *owner;              /* loop thread only: the dialer, for on_answer; NULL: it was freed */
     struct sw_engine *engine; /* one reference */
     struct sw_server *server; /* one reference */
-    struct sw_error error;    /* the helper writes before the post */
+    struct sw_error error;    /* the outcome, as are the addresses: the helper thread writes both */
     struct sw_addresses addresses;
 };
 
-/* Fills *addresses from a numeric host, without a lookup. False: it is a name. */
+/* Fills *addresses if the host is a numeric address. False: it is a name, which needs a lookup. */
 bool sw_resolver_numeric(const struct sw_server *server, struct sw_addresses *addresses);
 
-/* Starts a lookup: on_answer gets it, on the loop thread, unless the owner is NULL by then; it is freed after that. 0,
- * EAGAIN (too many under way in this process: try again soon) or an errno. */
+/* Starts a lookup. When it is done, calls on_answer on the loop thread, unless lookup->owner is NULL, and frees the
+ * lookup. Returns 0, EAGAIN (this process has too many lookups: try again soon) or an errno. */
 int sw_resolver_start(struct sw_engine *engine, struct sw_server *server, void (*on_answer)(struct sw_lookup *lookup),
                       void *owner, struct sw_lookup **lookup);
 

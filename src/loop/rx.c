@@ -9,57 +9,58 @@
 
 void sw_rx_set_credit(struct rx *rx, bool has_credit) {
     rx->is_paused = !has_credit;
-    if (rx->status != RX_OPEN || rx->is_closed) return;
+    if (rx->status != RX_OPEN || rx->drops_input) return;
     if (has_credit)
         ev_io_start(rx->common->reactor->ev, &rx->reader);
     else
         ev_io_stop(rx->common->reactor->ev, &rx->reader);
 }
 
-void sw_rx_drop(struct rx *rx) {
-    rx->is_closed = true;
+void sw_rx_drop_input(struct rx *rx) {
+    rx->drops_input = true;
     if (rx->status == RX_OPEN) ev_io_start(rx->common->reactor->ev, &rx->reader);
 }
 
-static void end(struct rx *rx, enum rx_status status, struct sw_error error) {
+static void stop_reading(struct rx *rx, enum rx_status status, struct sw_error error) {
     rx->status = status;
     rx->error = error;
     ev_io_stop(rx->common->reactor->ev, &rx->reader);
 }
 
-static void put_messages(struct rx *rx, struct sw_harvest *whole) {
-    if (rx->discards || whole->count == 0)
+static void post_messages(struct rx *rx, struct sw_message_run *whole) {
+    if (rx->discards_messages || whole->count == 0)
         sw_pages_free(&whole->pages);
     else if (sw_channel_post_messages(rx->common->channel, &whole->pages, whole->count, whole->bytes))
         sw_rx_set_credit(rx, false);
 }
 
-/* Splits the bytes in the reactor's buffer, into pages of the pool if they are many. */
-static enum sw_err assemble(struct rx *rx, size_t size, struct sw_harvest *whole) {
+/* Decodes the bytes in the reactor's buffer. If there are many, uses pages of the pool. */
+static enum sw_err assemble(struct rx *rx, size_t size, struct sw_message_run *whole) {
     unsigned large = sw_pages_count_large(sw_assembly_expected(size));
     struct sw_pages empty = {NULL, NULL};
     if (large > 0) empty = sw_channel_get_pages(rx->common->channel, large);
-    enum sw_err failed = sw_assembly_feed(&rx->in, &rx->common->channel->options->framing, rx->common->reactor->buffer,
-                                          size, &empty, whole);
+    enum sw_err failed = sw_assembly_feed(&rx->assembly, &rx->common->channel->options->framing,
+                                          rx->common->reactor->buffer, size, &empty, whole);
     if (empty.head != NULL) sw_channel_put_pages(rx->common->channel, &empty);
     return failed;
 }
 
-static void digest(struct rx *rx, size_t size) {
+static void handle_bytes(struct rx *rx, size_t size) {
     sw_progress_count_received(rx->progress, size);
     sw_turns_note(&rx->common->turns, rx->common->reactor, false, rx->common->channel->options->spin);
-    if (rx->is_closed) return;
-    struct sw_harvest whole = {.count = 0};
+    if (rx->drops_input) return;
+    struct sw_message_run whole = {.count = 0};
     enum sw_err failed = assemble(rx, size, &whole);
-    put_messages(rx, &whole);
-    sw_progress_publish(rx->progress); /* after the messages: a script that sees the bytes counted can read them */
-    if (failed == SW_FRAME) end(rx, RX_BROKEN, sw_error_make(SW_FRAME, SW_STAGE_RECEIVE));
-    if (failed == SW_SYSTEM) end(rx, RX_BROKEN, sw_error_system(ENOMEM, SW_STAGE_RECEIVE));
+    post_messages(rx, &whole);
+    /* After the messages: a script that sees the bytes in the counters can take the messages. */
+    sw_progress_publish(rx->progress);
+    if (failed == SW_FRAME) stop_reading(rx, RX_BROKEN, sw_error_make(SW_FRAME, SW_STAGE_RECEIVE));
+    if (failed == SW_SYSTEM) stop_reading(rx, RX_BROKEN, sw_error_system(ENOMEM, SW_STAGE_RECEIVE));
 }
 
-/* Bytes to read at once. What one read brings is taken in, full as the inbox may be by then. Its messages, empty ones of
- * a byte each at worst, take four times as much memory (their boundaries): that is to stay within a quarter of
- * inbox_limit and one message of the largest size. */
+/* The size of one read in bytes. All messages of a read go into the inbox, even when it becomes full. The boundaries
+ * of messages may take four times as much memory as the bytes: empty messages of one byte each. That memory must stay
+ * within a quarter of inbox_limit plus one message of the largest size. */
 static size_t read_size(const struct rx *rx) {
     const struct sw_options *options = rx->common->channel->options;
     size_t most = options->inbox_limit / 16 + options->framing.max / 4;
@@ -67,25 +68,25 @@ static size_t read_size(const struct rx *rx) {
     return most < SW_READ_BUFFER ? most : SW_READ_BUFFER;
 }
 
-/* False: that was all for now, or for good. */
+/* Reads once. False: there is no more to read now, or the status has changed. */
 static bool receive_some(struct rx *rx) {
     size_t size = read_size(rx);
     ptrdiff_t got = rx->transport->table->receive(rx->transport, rx->common->reactor->buffer, size);
     if (got == -EAGAIN || got == -EWOULDBLOCK) return false;
     if (got > 0)
-        digest(rx, (size_t)got);
+        handle_bytes(rx, (size_t)got);
     else if (got == 0)
-        end(rx, RX_ENDED, sw_error_make(SW_PEER, SW_STAGE_RECEIVE));
+        stop_reading(rx, RX_ENDED, sw_error_make(SW_PEER, SW_STAGE_RECEIVE));
     else
-        end(rx, RX_BROKEN, sw_error_system((int)-got, SW_STAGE_RECEIVE));
+        stop_reading(rx, RX_BROKEN, sw_error_system((int)-got, SW_STAGE_RECEIVE));
     return got == (ptrdiff_t)size && ev_is_active(&rx->reader);
 }
 
 static void on_readable(struct ev_loop *ev, ev_io *reader, int events) {
     (void)ev;
     struct rx *rx = reader->data;
-    if (events & EV_ERROR) { /* libev gave the watcher up: epoll_ctl failed (ENOSPC, ENOMEM) */
-        end(rx, RX_BROKEN, sw_error_system(EIO, SW_STAGE_START));
+    if (events & EV_ERROR) { /* epoll_ctl failed (ENOSPC, ENOMEM), and libev has stopped the watcher */
+        stop_reading(rx, RX_BROKEN, sw_error_system(EIO, SW_STAGE_START));
     } else {
         for (int round = 0; round < SW_READ_ROUNDS; round++)
             if (!receive_some(rx)) break;
@@ -105,17 +106,19 @@ void sw_rx_init(struct rx *rx, struct common *common, struct progress *progress,
 void sw_rx_start(struct rx *rx, struct sw_transport *transport) {
     rx->status = RX_OPEN;
     rx->transport = transport;
-    rx->is_closed = false;
-    sw_assembly_reset(&rx->in);
+    rx->drops_input = false;
+    sw_assembly_reset(&rx->assembly);
     ev_io_set(&rx->reader, transport->fd, EV_READ);
     if (!rx->is_paused) ev_io_start(rx->common->reactor->ev, &rx->reader);
 }
 
-size_t sw_rx_stop(struct rx *rx) {
-    size_t partial = sw_assembly_partial(&rx->in);
+struct sw_partial *sw_rx_stop(struct rx *rx, bool is_wanted, bool *lacks_partial) {
+    bool copies = is_wanted && !rx->drops_input && !rx->discards_messages && rx->assembly.partial_bytes > 0;
+    struct sw_partial *partial = copies ? sw_assembly_copy_partial(&rx->assembly) : NULL;
+    *lacks_partial = copies && partial == NULL;
     rx->status = RX_IDLE;
     rx->transport = NULL;
     ev_io_stop(rx->common->reactor->ev, &rx->reader);
-    sw_assembly_reset(&rx->in);
+    sw_assembly_reset(&rx->assembly);
     return partial;
 }

@@ -1,8 +1,7 @@
-/* The receiving half of one client: from readable bytes to messages in the channel's inbox.
+/* The receiving half of one client: reads the socket and puts messages into the channel's inbox.
  *
- * Reads into the reactor's buffer, lets the codec find the messages (loop/assembly.h), and puts the whole ones into the
- * inbox. When that is full it stops reading, so that the peer's TCP is held back, and goes on when the host has taken
- * enough.
+ * It reads into the reactor's buffer, and the assembly (loop/assembly.h) finds the messages. When the inbox is full,
+ * rx stops reading, so that TCP's flow control stops the peer. It continues when the host has taken enough messages.
  */
 #ifndef SW_LOOP_RX_H
 #define SW_LOOP_RX_H
@@ -18,41 +17,42 @@
 #include "loop/transport.h"
 
 enum rx_status {
-    RX_IDLE,   /* no connection */
-    RX_OPEN,   /* more may come */
-    RX_ENDED,  /* the peer's end was read */
-    RX_BROKEN, /* nothing more can be read: `error` says why */
+    RX_IDLE,   /* no connection is open */
+    RX_OPEN,   /* the peer may send more */
+    RX_ENDED,  /* the peer's FIN was read */
+    RX_BROKEN, /* no more bytes can be read, or they cannot be decoded; `error` says why */
 };
 
 struct rx {
     struct common *common;
     struct progress *progress;
-    void (*on_change)(struct rx *rx); /* after an event: look at the status */
-    bool is_paused;                   /* the inbox is full */
-    bool discards;                    /* the script wants no messages */
+    void (*on_change)(struct rx *rx); /* called after each event; the status may have changed */
+    bool is_paused;                   /* the inbox is full: no bytes are read */
+    bool discards_messages;           /* the script has set its message handler to false: messages are dropped */
 
-    /* Of the connection. */
-    bool is_closed; /* the client is: bytes are read only so that the peer can end, and dropped */
+    /* The fields below belong to the current connection. */
+    bool drops_input; /* the client is closed: bytes are read so that the peer's FIN can come, and dropped */
     enum rx_status status;
     struct sw_error error;
     struct sw_transport *transport; /* NULL: none is open */
-    struct sw_assembly in;
+    struct sw_assembly assembly;
     ev_io reader;
 };
 
 void sw_rx_init(struct rx *rx, struct common *common, struct progress *progress, void (*on_change)(struct rx *rx));
 
-/* A connection is open: reads from the transport from now on. */
+/* Begins to read from the transport of a new connection. */
 void sw_rx_start(struct rx *rx, struct sw_transport *transport);
 
-/* The connection is over. Returns the bytes of an unfinished message, which are dropped. */
-size_t sw_rx_stop(struct rx *rx);
+/* Ends reading from the connection. Returns a copy of an unfinished message, which the caller frees by free(). NULL: there
+ * is none, it is not wanted, or there is no memory for it; then *lacks_partial is set. */
+struct sw_partial *sw_rx_stop(struct rx *rx, bool is_wanted, bool *lacks_partial);
 
-/* The inbox has room again, or has none. */
+/* Stops reading if the inbox is full (has_credit is false); continues if it has room. */
 void sw_rx_set_credit(struct rx *rx, bool has_credit);
 
-/* Reads on, and drops what comes, however full the inbox is: unread input would turn our close into a reset, and may
- * keep the peer from reading. */
-void sw_rx_drop(struct rx *rx);
+/* Reads even if the inbox is full, and drops what it reads. A client that closes needs this: close() with unread
+ * input would send a reset, and a peer that cannot send may not read either. */
+void sw_rx_drop_input(struct rx *rx);
 
 #endif

@@ -4,7 +4,7 @@ void sw_sendq_init(struct sw_sendq *queue, enum sw_retain mode, uint64_t last_id
     memset(queue, 0, sizeof *queue);
     queue->mode = mode;
     queue->kept.id = queue->acked.id = queue->handed.id = queue->last_id = last_id;
-    queue->first_id = queue->confirmed = queue->reached = last_id;
+    queue->base_id = queue->confirmed = queue->reached = last_id;
     queue->finished = finished;
 }
 
@@ -16,7 +16,7 @@ void sw_sendq_fini(struct sw_sendq *queue) {
 
 /* --- places --- */
 
-/* Number of messages in the page that end at or before offset, of which at least `from` are known to. */
+/* How many messages of the page end at or before the offset. The first `from` are known to. A binary search. */
 static uint32_t count_ends(const struct sw_page *page, uint32_t from, uint32_t offset) {
     uint32_t low = from, high = page->ends;
     while (low < high) {
@@ -29,8 +29,8 @@ static uint32_t count_ends(const struct sw_page *page, uint32_t from, uint32_t o
     return low;
 }
 
-/* The place's index becomes `index`: the messages between have ended. */
-static void pass_ends(struct sw_place *place, uint32_t index) {
+/* Sets the place's index, and counts the messages that end between the old one and this. */
+static void count_passed(struct sw_place *place, uint32_t index) {
     if (index == place->index) return;
     place->start = place->byte - place->offset + sw_page_end_at(place->page, index - 1);
     place->id += index - place->index;
@@ -40,7 +40,7 @@ static void pass_ends(struct sw_place *place, uint32_t index) {
 static void move_in_page(struct sw_place *place, uint32_t offset) {
     place->byte += offset - place->offset;
     place->offset = offset;
-    pass_ends(place, count_ends(place->page, place->index, offset));
+    count_passed(place, count_ends(place->page, place->index, offset));
 }
 
 static void enter_page(struct sw_place *place, struct sw_page *page) {
@@ -48,6 +48,7 @@ static void enter_page(struct sw_place *place, struct sw_page *page) {
     place->offset = place->index = 0;
 }
 
+/* Moves the place forward. With 0 bytes, only leaves the end of a page (see struct sw_place). */
 static void advance(struct sw_place *place, uint64_t bytes) {
     while (place->page != NULL) {
         uint32_t left = place->page->used - place->offset;
@@ -62,7 +63,7 @@ static void advance(struct sw_place *place, uint64_t bytes) {
     }
 }
 
-/* Moves to the end of message `id`, which is in the queue. */
+/* Moves the place forward to the end of message `id`, which must be in the queue. */
 static void advance_to_id(struct sw_place *place, uint64_t id) {
     while (place->id < id) {
         assert(place->page != NULL);
@@ -79,10 +80,11 @@ static void advance_to_id(struct sw_place *place, uint64_t id) {
 
 /* --- the queue --- */
 
+/* Puts a page that is not needed any more into `completed` or `emptied`, or frees it. */
 static void drop_page(struct sw_sendq *queue, struct sw_page *page) {
     if (page->pin != 0) {
         sw_pages_add(&queue->completed, page);
-        queue->pins--;
+        queue->pinned_pages--;
         return;
     }
     if (!sw_page_is_large(page)) {
@@ -103,7 +105,7 @@ static void drop_pages_before(struct sw_sendq *queue, const struct sw_page *page
     while (queue->pages.head != page) drop_page(queue, sw_pages_shift(&queue->pages));
 }
 
-/* After `kept` has moved. */
+/* Frees the pages before `kept`; if the queue is empty, all. */
 static void free_pages(struct sw_sendq *queue) {
     if (queue->kept.byte != queue->end) {
         drop_pages_before(queue, queue->kept.page);
@@ -115,8 +117,8 @@ static void free_pages(struct sw_sendq *queue) {
     enter_page(&queue->handed, NULL);
 }
 
-/* The last page would stay so until the script confirms, and could take much more. Less than a quarter is not worth moving
- * bytes for: limits allow for that. */
+/* True if more than a quarter of the last page is free, and stays so until the script confirms. Then it is worth
+ * moving messages there. A smaller free part is not: the limits allow for it. */
 static bool stays_partly_empty(const struct sw_sendq *queue) {
     const struct sw_page *tail = queue->pages.tail;
     return queue->mode == SW_RETAIN_UNCONFIRMED && tail != NULL && sw_page_room(tail) > tail->size / 4;
@@ -126,14 +128,15 @@ void sw_sendq_put(struct sw_sendq *queue, struct sw_pages *pages) {
     for (const struct sw_page *page = pages->head; page != NULL; page = page->next) {
         queue->end += page->used;
         queue->last_id += page->ends;
-        queue->pins += page->pin != 0;
+        queue->pinned_pages += page->pin != 0;
     }
-    /* A slow sender's messages arrive one to a page, and may stay here for long: they share one. */
+    /* If the host sends slowly, each message comes in a page of its own, and may stay here for long: puts several
+     * into one page. */
     if (queue->pages.tail != NULL && pages->head != NULL && sw_page_absorb(queue->pages.tail, pages->head))
         drop_page(queue, sw_pages_shift(pages));
     if (stays_partly_empty(queue) && pages->head != NULL) sw_page_move_messages(queue->pages.tail, pages->head);
     sw_pages_join(&queue->pages, pages);
-    if (queue->kept.page == NULL) { /* it was empty */
+    if (queue->kept.page == NULL) { /* the queue was empty */
         enter_page(&queue->kept, queue->pages.head);
         enter_page(&queue->acked, queue->pages.head);
         enter_page(&queue->handed, queue->pages.head);
@@ -152,7 +155,7 @@ size_t sw_sendq_fill(const struct sw_sendq *queue, uint64_t fence, size_t limit,
         bool last = fence <= ended + (page->ends - index);
         if (last) stop = fence > ended ? sw_page_end_at(page, index + (uint32_t)(fence - ended) - 1) : offset;
         if (stop - offset > limit - bytes)
-            stop = offset + (uint32_t)(limit - bytes); /* a pinned page may be of any size */
+            stop = offset + (uint32_t)(limit - bytes); /* pinned bytes may exceed any limit */
         if (stop > offset) {
             iov[count++] = (struct iovec){(void *)(uintptr_t)(page->bytes + offset), stop - offset};
             bytes += stop - offset;
@@ -164,28 +167,29 @@ size_t sw_sendq_fill(const struct sw_sendq *queue, uint64_t fence, size_t limit,
     return count;
 }
 
-/* Messages up to the place are finished. */
+/* Counts messages up to the place as finished, and frees their pages. */
 static void finish_up_to(struct sw_sendq *queue, struct sw_place place) {
     queue->finished += place.id - queue->kept.id;
     queue->kept = place;
     free_pages(queue);
 }
 
-/* Messages up to `id` are finished, sent or not. */
+/* Counts messages up to `id` as finished, whether they were sent or not. */
 static void skip_up_to(struct sw_sendq *queue, uint64_t id) {
     if (id <= queue->kept.id) return;
     struct sw_place place = queue->kept;
     advance_to_id(&place, id);
     if (queue->acked.byte < place.byte) queue->acked = place;
     if (queue->handed.byte < place.byte) {
-        queue->connected += place.byte - queue->handed.byte;
+        queue->connection_start += place.byte - queue->handed.byte;
         queue->handed = place;
     }
     finish_up_to(queue, place);
 }
 
-static void carry_out_confirmed(struct sw_sendq *queue) {
-    bool wait = sw_sendq_is_cut(queue) && queue->confirmed > queue->handed.id;
+/* Skips the confirmed messages. If one of them is partly sent, skips only those before it. */
+static void skip_confirmed(struct sw_sendq *queue) {
+    bool wait = sw_sendq_is_mid_message(queue) && queue->confirmed > queue->handed.id;
     skip_up_to(queue, wait ? queue->handed.id : queue->confirmed);
 }
 
@@ -193,17 +197,17 @@ void sw_sendq_confirm(struct sw_sendq *queue, uint64_t id) {
     assert(id <= queue->reached);
     if (id <= queue->confirmed) return;
     queue->confirmed = id;
-    carry_out_confirmed(queue);
+    skip_confirmed(queue);
 }
 
 void sw_sendq_handed(struct sw_sendq *queue, size_t bytes) {
     advance(&queue->handed, bytes);
     if (queue->reached < queue->handed.id) queue->reached = queue->handed.id;
-    carry_out_confirmed(queue);
+    skip_confirmed(queue);
 }
 
 void sw_sendq_acked(struct sw_sendq *queue, uint64_t bytes) {
-    uint64_t acked = queue->connected + bytes;
+    uint64_t acked = queue->connection_start + bytes;
     if (acked > queue->handed.byte) acked = queue->handed.byte;
     if (acked <= queue->acked.byte) return;
     struct sw_place there = queue->acked;
@@ -213,8 +217,8 @@ void sw_sendq_acked(struct sw_sendq *queue, uint64_t bytes) {
     if (queue->mode != SW_RETAIN_UNCONFIRMED) finish_up_to(queue, queue->acked);
 }
 
-/* Up to here. */
-static const struct sw_place *released(const struct sw_sendq *queue) {
+/* Messages before this place do not count against queue_limit any more. */
+static const struct sw_place *release_place(const struct sw_sendq *queue) {
     switch (queue->mode) {
     case SW_RETAIN_NONE:
     case SW_RETAIN_UNSENT: return &queue->handed;
@@ -225,8 +229,8 @@ static const struct sw_place *released(const struct sw_sendq *queue) {
 }
 
 uint64_t sw_sendq_released(const struct sw_sendq *queue) {
-    const struct sw_place *place = released(queue);
-    return place->start + (place->id - queue->first_id) * SW_MESSAGE_OVERHEAD;
+    const struct sw_place *place = release_place(queue);
+    return place->start + (place->id - queue->base_id) * SW_MESSAGE_OVERHEAD;
 }
 
 bool sw_sendq_copy(const struct sw_sendq *queue, const struct sw_pin_guard *guard, struct sw_pages *copy) {
@@ -235,26 +239,28 @@ bool sw_sendq_copy(const struct sw_sendq *queue, const struct sw_pin_guard *guar
 
 /* --- the end of a connection --- */
 
-static bool is_cut_loose(const struct sw_sendq *queue) {
-    if (!sw_sendq_is_cut(queue)) return false;
+/* True if a message with SW_END_UNFRAMED is handed over in part. */
+static bool is_mid_unframed(const struct sw_sendq *queue) {
+    if (!sw_sendq_is_mid_message(queue)) return false;
     const struct sw_page *page = queue->handed.page;
     uint32_t index = queue->handed.index;
-    assert(page != NULL);         /* the rest of it is there */
+    assert(page != NULL);         /* it has the rest of the message */
     while (index == page->ends) { /* the message ends in a later page */
         page = page->next;
         index = 0;
     }
-    return sw_page_loose_at(page, index);
+    return sw_page_is_unframed_at(page, index);
 }
 
+/* The ids from `first` to `last`, if there are any. */
 static struct sw_loss range(uint64_t first, uint64_t last) {
     return first <= last ? (struct sw_loss){first, last} : (struct sw_loss){0, 0};
 }
 
-/* Gives up all messages before `keep`: those that a kernel had whole, and a loose one that it had in part, may have
- * arrived. */
-static struct sw_loss_summary give_up_before(struct sw_sendq *queue, uint64_t keep, bool cut_loose) {
-    if (cut_loose && queue->reached == queue->handed.id) queue->reached++;
+/* Gives up all messages before `keep`. Those that a kernel was given as a whole may have been received; so may an
+ * unframed one that it was given in part (mid_unframed). */
+static struct sw_loss_summary give_up_before(struct sw_sendq *queue, uint64_t keep, bool mid_unframed) {
+    if (mid_unframed && queue->reached == queue->handed.id) queue->reached++;
     uint64_t last = keep - 1, last_unknown = last < queue->reached ? last : queue->reached;
     struct sw_loss_summary losses = {
         .unknown = range(queue->kept.id + 1, last_unknown),
@@ -266,22 +272,22 @@ static struct sw_loss_summary give_up_before(struct sw_sendq *queue, uint64_t ke
     if (queue->reached < queue->kept.id) queue->reached = queue->kept.id;
     free_pages(queue);
     queue->acked = queue->handed = queue->kept;
-    queue->connected = queue->handed.byte;
+    queue->connection_start = queue->handed.byte;
     return losses;
 }
 
 struct sw_loss_summary sw_sendq_rewind(struct sw_sendq *queue, uint64_t fence) {
-    bool cut_loose = is_cut_loose(queue);
+    bool mid_unframed = is_mid_unframed(queue);
     uint64_t keep = sw_first_to_keep(queue->mode, queue->handed.id, queue->acked.id, queue->kept.id);
-    if (queue->mode == SW_RETAIN_UNSENT && cut_loose) keep++;
+    if (queue->mode == SW_RETAIN_UNSENT && mid_unframed) keep++;
     uint64_t last = fence < queue->last_id ? fence : queue->last_id;
     if (keep > last + 1) keep = last + 1;
-    struct sw_loss_summary losses = give_up_before(queue, keep, cut_loose);
-    carry_out_confirmed(queue); /* nothing is half sent any more */
+    struct sw_loss_summary losses = give_up_before(queue, keep, mid_unframed);
+    skip_confirmed(queue); /* now no message is partly sent */
     return losses;
 }
 
 struct sw_loss_summary sw_sendq_abandon(struct sw_sendq *queue) {
-    skip_up_to(queue, queue->confirmed); /* what is half sent need not be sent to its end */
-    return give_up_before(queue, queue->last_id + 1, is_cut_loose(queue));
+    skip_up_to(queue, queue->confirmed); /* also one that is partly sent: its rest is not sent any more */
+    return give_up_before(queue, queue->last_id + 1, is_mid_unframed(queue));
 }

@@ -18,10 +18,10 @@
 #include "loop/ahead.h"
 
 #ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0 /* where it is missing there is SO_NOSIGPIPE */
+#define MSG_NOSIGNAL 0 /* such systems have SO_NOSIGPIPE */
 #endif
 
-/* Options that a system lacks or refuses are not worth failing for. */
+/* Ignores errors: a connection works without these options. */
 static void set(int fd, int level, int name, int value) { (void)setsockopt(fd, level, name, &value, sizeof value); }
 
 static void set_keepalive(int fd, const struct sw_keepalive *keepalive) {
@@ -79,17 +79,17 @@ static int open_socket(int family) {
 #endif
 }
 
-/* 0, or an errno: the descriptor is closed then. */
-static int start_connect(int fd, const struct sw_address *address, bool *done) {
-    *done = connect(fd, &address->any, address->size) == 0;
-    if (*done || errno == EINPROGRESS || errno == EINTR) return 0;
+/* Returns 0, or an errno after closing the descriptor. */
+static int start_connect(int fd, const struct sw_address *address, bool *connected) {
+    *connected = connect(fd, &address->any, address->size) == 0;
+    if (*connected || errno == EINPROGRESS || errno == EINTR) return 0;
     int failed = errno;
     close(fd);
     return failed;
 }
 
-int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, atomic_int *noted, int *fd,
-                      bool *done) {
+int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, atomic_int *fork_fd, int *fd,
+                      bool *connected) {
     int failed = 0;
     sw_fork_hold();
     *fd = open_socket(address->any.sa_family);
@@ -97,10 +97,10 @@ int sw_socket_connect(const struct sw_address *address, const struct sw_options 
         failed = errno;
     } else {
         set_options(*fd, options);
-        failed = start_connect(*fd, address, done);
+        failed = start_connect(*fd, address, connected);
     }
     if (failed != 0) *fd = -1;
-    atomic_store(noted, *fd);
+    atomic_store(fork_fd, *fd);
     sw_fork_release();
     return failed;
 }
@@ -113,7 +113,7 @@ static ssize_t receive(int fd, void *buffer, size_t size, int flags) {
     return got;
 }
 
-int sw_socket_outcome(int fd) {
+int sw_socket_connect_result(int fd) {
     char byte;
     if (receive(fd, &byte, 1, MSG_PEEK) >= 0) return 0;
     if (errno == ENOTCONN) return -1;
@@ -123,7 +123,7 @@ int sw_socket_outcome(int fd) {
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &size) < 0 ? errno : failed;
 }
 
-static bool same_end(const struct sw_address *a, const struct sw_address *b) {
+static bool is_same_address(const struct sw_address *a, const struct sw_address *b) {
     if (a->any.sa_family != b->any.sa_family) return false;
     if (a->any.sa_family == AF_INET) {
         const struct sockaddr_in *x = &a->in, *y = &b->in;
@@ -136,7 +136,7 @@ static bool same_end(const struct sw_address *a, const struct sw_address *b) {
 bool sw_socket_is_self(int fd) {
     struct sw_address ours = {.size = sizeof ours.in6}, theirs = {.size = sizeof theirs.in6};
     return getsockname(fd, &ours.any, &ours.size) == 0 && getpeername(fd, &theirs.any, &theirs.size) == 0 &&
-           same_end(&ours, &theirs);
+           is_same_address(&ours, &theirs);
 }
 
 ptrdiff_t sw_socket_send(int fd, struct iovec *iov, size_t count) {
@@ -189,7 +189,7 @@ double sw_socket_round_trip(int fd) {
 #endif
 }
 
-atomic_int *sw_socket_note_at(int fd, atomic_int *before, atomic_int *now) {
+atomic_int *sw_socket_move_fork_fd(int fd, atomic_int *before, atomic_int *now) {
     sw_fork_hold();
     atomic_store(now, fd);
     atomic_store(before, -1);
@@ -202,10 +202,10 @@ void sw_socket_set_abort(int fd) {
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
-void sw_socket_close(int fd, atomic_int *noted) {
+void sw_socket_close(int fd, atomic_int *fork_fd) {
     sw_fork_hold();
-    atomic_store(noted, -1);
-    close(fd); /* not again on EINTR: the descriptor is gone (close(2), Linux) */
+    atomic_store(fork_fd, -1);
+    close(fd); /* not repeated on EINTR: Linux has closed the descriptor (close(2)) */
     sw_fork_release();
 }
 

@@ -1,8 +1,8 @@
-/* The socket calls, each once, with what is not portable about them.
+/* All system calls on sockets, one function for each, with the code that differs between systems.
  *
- * Every descriptor is non-blocking and close-on-exec; no call here waits, none raises SIGPIPE (MSG_NOSIGNAL,
- * SO_NOSIGPIPE). Failures are errno values. While a connection is open, a transport (loop/transport.h) stands between
- * these calls and all that sends and receives.
+ * Every descriptor is non-blocking and close-on-exec. No function waits, and none raises SIGPIPE (MSG_NOSIGNAL,
+ * SO_NOSIGPIPE). Functions report a failure as an errno value. While a connection is open, tx and rx call these
+ * functions through a transport (loop/transport.h).
  */
 #ifndef SW_LOOP_SOCKET_H
 #define SW_LOOP_SOCKET_H
@@ -18,8 +18,9 @@
 #include "base/address.h"
 #include "base/options.h"
 
+/* A socket address: IPv4 or IPv6, with the port. */
 struct sw_address {
-    socklen_t size;
+    socklen_t size; /* of the member in use */
     union {
         struct sockaddr any;
         struct sockaddr_in in;
@@ -27,52 +28,58 @@ struct sw_address {
     };
 };
 
-/* A socket set up for the address and the options, connecting. *fd is -1 on failure, and *noted what *fd is: there a
- * forked child finds the descriptor to close. 0 (*done: connected at once, else wait until it is writable) or an errno. */
-int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, atomic_int *noted, int *fd,
-                      bool *done);
+/* Opens a socket, sets its options and begins to connect it. Returns 0 or an errno. *fd is the socket, or -1 on
+ * failure. *connected: the socket is connected already; else wait until it is writable. *fork_fd gets a copy of *fd,
+ * in which a forked child finds the descriptor that it must close. */
+int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, atomic_int *fork_fd, int *fd,
+                      bool *connected);
 
-/* The outcome of a connect whose socket has become writable: 0, an errno, or -1 for "not yet". Looks for data first:
- * after a reset the kernel still has what came before it, and SO_ERROR would throw that away. */
-int sw_socket_outcome(int fd);
+/* The result of connecting, when the socket has become writable: 0, an errno, or -1 if it is not connected yet. If
+ * data can be read, the socket is connected, and SO_ERROR is not asked: after a reset, that would discard data that
+ * came before it. */
+int sw_socket_connect_result(int fd);
 
-/* True when both ends are the same: a loopback connect to an ephemeral port that chose that very port as its own. */
+/* True if the socket is connected to itself. On the loopback, the system may choose as the local port the
+ * very port that it connects to (RFC 9293, 3.5: simultaneous open). */
 bool sw_socket_is_self(int fd);
 
-/* Bytes taken (> 0) or -errno. */
+/* Returns how many bytes the kernel has taken (> 0), or -errno. */
 ptrdiff_t sw_socket_send(int fd, struct iovec *iov, size_t count);
 
-/* Bytes read, 0 at the peer's end, or -errno. */
+/* Returns how many bytes were read, 0 after the peer's FIN, or -errno. */
 ptrdiff_t sw_socket_receive(int fd, void *buffer, size_t size);
 
-/* Our FIN: after all that was sent. True when the kernel accepted it. */
+/* Sends our FIN after all bytes sent before. True if the kernel has accepted it. */
 bool sw_socket_shut_down(int fd);
 
-/* Of `written` bytes that the kernel took, those that the peer's TCP has acknowledged; `fin` tells that
- * sw_socket_shut_down succeeded, since an unacknowledged FIN counts as one byte. Also right after a reset, until the
- * close. */
+/* Returns how many of the `written` bytes that the kernel has taken the peer's TCP has acknowledged; 0 if the kernel
+ * cannot tell. `fin`: sw_socket_shut_down has succeeded; an unacknowledged FIN counts as one byte. After a reset, the
+ * number stays correct until the socket is closed. */
 uint64_t sw_socket_acked(int fd, uint64_t written, bool fin);
 
-/* How long the peer's TCP may acknowledge nothing, a connection attempt included, where the system can tell; 0: its own
- * limit. Not to be left on for long while nothing is under way: Linux then waits for this time, and no longer for the
- * number of keepalive probes, to give up an idle connection (measured on Linux 6). */
+/* Sets for how long the peer's TCP may acknowledge nothing, also while connecting, before the system ends the
+ * connection (TCP_USER_TIMEOUT, where it exists); 0: the system's own limit. It should be set only while bytes are in
+ * flight: on an idle connection, Linux lets keepalive wait for this time instead of the set number of probes
+ * (measured on Linux 6). */
 void sw_socket_set_stall(int fd, double seconds);
 
-/* Bytes that it takes before it has sent them, where the system can tell; SW_AHEAD_MIN at first (loop/ahead.h). */
+/* Sets how many unsent bytes the system may hold (TCP_NOTSENT_LOWAT, where it exists; see loop/ahead.h). It is
+ * SW_AHEAD_MIN at first. */
 void sw_socket_set_ahead(int fd, int bytes);
 
 /* Seconds of a round trip, as the system has measured them lately; 0 where it cannot tell. */
 double sw_socket_round_trip(int fd);
 
-/* The descriptor is noted elsewhere from now on; returns that place. */
-atomic_int *sw_socket_note_at(int fd, atomic_int *before, atomic_int *now);
+/* Notes the descriptor in `now` instead of `before`, for a forked child (see sw_socket_connect). Returns `now`. */
+atomic_int *sw_socket_move_fork_fd(int fd, atomic_int *before, atomic_int *now);
 
-/* Makes the close a reset: nothing lingers in the kernel, no TIME-WAIT. */
+/* Makes sw_socket_close send a reset, without TIME-WAIT. */
 void sw_socket_set_abort(int fd);
 
-/* The one place where a socket is closed; takes the note back. */
-void sw_socket_close(int fd, atomic_int *noted);
+/* Closes a connected or connecting socket, and sets *fork_fd to -1. No other function closes one. */
+void sw_socket_close(int fd, atomic_int *fork_fd);
 
+/* The address without the port. */
 struct sw_ip sw_address_ip(const struct sw_address *address);
 
 #endif

@@ -1,11 +1,11 @@
-/* A stage: what must succeed between the TCP connection and the first message.
+/* A stage: something that must succeed after the TCP connection is made and before the first message is sent.
  *
- * The dialer carries the stages out in the order of its table, on each connection that it makes; when the last is done,
- * the connection is ready. A new stage is one file with one struct stage, and a row in the dialer's table.
+ * The dialer carries out the stages of its table, in order, on each new connection. After the last one, the
+ * connection is ready. A new stage is one file that defines a struct stage, and a row in the dialer's table.
  *
- * Today there is one, the greeting, which only has bytes to send and waits for no answer. A stage that does will need
- * the other half here: bytes that came are fed to it, until it is done (and says how many of them it has used: the rest
- * belongs to what comes next) or has failed.
+ * The only stage today, the greeting, has bytes to send and waits for no answer. A stage that waits needs a second
+ * function here: it gets received bytes, and says how many it has used, and whether it is done or has failed. The
+ * other bytes belong to the next stage or to the messages.
  */
 #ifndef SW_LOOP_STAGE_H
 #define SW_LOOP_STAGE_H
@@ -13,14 +13,14 @@
 #include "channel/channel.h"
 #include "channel/greeting.h"
 
-/* What the stages of one connection leave to the stream. */
-struct stage_yield {
-    struct sw_greeting *head; /* bytes that go out before the first message; one reference; NULL: none */
+/* The result of the stages of one connection, for the stream. */
+struct stage_result {
+    struct sw_greeting *preamble; /* bytes to send before the first message; one reference; NULL: none */
 };
 
 struct stage {
-    /* Begins on a connection that was just made. */
-    void (*start)(struct sw_channel *channel, struct stage_yield *yield);
+    /* Begins the stage on a new connection. */
+    void (*start)(struct sw_channel *channel, struct stage_result *result);
 };
 
 #endif

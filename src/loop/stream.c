@@ -8,47 +8,65 @@
 #include "channel/loop_end.h"
 #include "loop/socket.h"
 
-/* --- how it ends --- */
+/* --- the end of a connection --- */
+
+/* Seconds for acknowledgements that are under way. */
+static double ack_wait(const struct stream *stream) {
+    return SW_ACK_WAIT + 2 * sw_socket_round_trip(stream->transport.fd);
+}
+
+/* The kernel may hold more than one round trip carries: as long as acknowledgements come, more are waited for. */
+static void look_at_acks(struct stream *stream) {
+    struct closing *closing = &stream->closing;
+    sw_tx_sample(&stream->tx);
+    if ((uint32_t)stream->tx.acked == closing->acked) return;
+    closing->acked = (uint32_t)stream->tx.acked;
+    closing->deadline = fmax(closing->deadline, fmin(sw_clock() + ack_wait(stream), closing->latest));
+}
 
 /* While it drains, the kernel is asked for them. */
 static struct closing_facts gather_facts(struct stream *stream) {
     bool drains = sw_stream_phase(stream) == CLOSING_DRAIN;
-    if (drains) sw_tx_sample(&stream->tx);
+    if (drains) look_at_acks(stream);
     return (struct closing_facts){
         .all_sent = stream->tx.status == TX_SENT,
         .peer_ended = stream->rx.status == RX_ENDED,
         .all_acked = sw_tx_is_acked(&stream->tx),
-        .is_awaited = stream->is_awaited,
         .is_unheard = drains && sw_channel_is_orphaned(stream->tx.common->channel),
     };
 }
 
-/* Our FIN. The reader goes on by itself. */
+/* Sends our FIN. rx continues to read. */
 static void shut_down(struct stream *stream) {
     sw_tx_shut_down(&stream->tx);
     stream->transport.table->shut_down(&stream->transport);
 }
 
-/* Within the linger, also for the end that was not ours: seconds for acknowledgements that are under way. */
-static double ack_wait(const struct stream *stream) {
-    double seconds = SW_ACK_WAIT + 2 * sw_socket_round_trip(stream->transport.fd);
-    return fmin(seconds, stream->tx.common->channel->options->linger);
-}
-
-/* The kernel refuses our bytes, or the peer has ended: what it sent before is still to be read. */
+/* The kernel refuses our bytes, or the peer has ended: what it sent before is still to be read. All of it within the
+ * linger, also where the end was not ours. */
 static void begin_drain(struct stream *stream, struct sw_error cause) {
-    double now = sw_clock(), deadline = now + ack_wait(stream);
-    if (sw_stream_phase(stream) != CLOSING_NOT) deadline = fmin(deadline, stream->closing.deadline);
+    double now = sw_clock(), latest = now + stream->tx.common->channel->options->linger;
+    if (sw_stream_phase(stream) != CLOSING_NOT) latest = fmin(latest, stream->closing.deadline);
     stream->cause = cause;
-    sw_closing_drain(&stream->closing, now, deadline);
+    stream->closing.acked = (uint32_t)stream->tx.acked;
+    sw_closing_drain(&stream->closing, latest);
+    stream->closing.deadline = fmin(now + ack_wait(stream), latest);
     shut_down(stream);
 }
 
-/* What tx and rx have come to. */
-static void look(struct stream *stream) {
+/* What was to be sent is sent: our FIN. The connection goes on in the other direction. */
+static void half_close(struct stream *stream) {
+    if (!stream->closing.half_closes || stream->tx.status != TX_SENT) return;
+    stream->closing.half_closes = false;
+    shut_down(stream);
+}
+
+/* Acts on the status of tx and rx. */
+static void check_halves(struct stream *stream) {
     enum closing_phase phase = sw_stream_phase(stream);
+    if (phase == CLOSING_NOT) half_close(stream);
     if (stream->rx.status == RX_BROKEN) {
-        if (phase != CLOSING_DRAIN) stream->cause = stream->rx.error; /* while draining, the first cause counts */
+        if (phase != CLOSING_DRAIN) stream->cause = stream->rx.error; /* while draining, the first cause stays */
         sw_closing_end(&stream->closing);
     } else if (stream->tx.status == TX_BROKEN) {
         begin_drain(stream, stream->tx.error);
@@ -58,8 +76,8 @@ static void look(struct stream *stream) {
 }
 
 void sw_stream_advance(struct stream *stream) {
-    if (sw_stream_phase(stream) == CLOSING_OVER) return;
-    look(stream);
+    if (sw_stream_phase(stream) == CLOSING_DONE) return;
+    check_halves(stream);
     for (enum closing_phase phase = sw_stream_phase(stream), next; phase == CLOSING_FLUSH || phase == CLOSING_DRAIN;
          phase = next) {
         next = sw_closing_next(&stream->closing, gather_facts(stream), sw_clock());
@@ -80,7 +98,7 @@ static void on_tx(struct tx *tx) { handle_event(SW_HOLDER(tx, struct stream, tx)
 
 static void on_rx(struct rx *rx) { handle_event(SW_HOLDER(rx, struct stream, rx)); }
 
-/* --- for the owner --- */
+/* --- functions for the owner --- */
 
 void sw_stream_init(struct stream *stream, struct common *common, void (*on_change)(struct stream *stream)) {
     struct sw_gauges before;
@@ -99,12 +117,11 @@ void sw_stream_fini(struct stream *stream) {
     sw_progress_fini(&stream->progress);
 }
 
-void sw_stream_open(struct stream *stream, const struct sw_transport *transport, struct sw_greeting *head) {
+void sw_stream_open(struct stream *stream, const struct sw_transport *transport, struct sw_greeting *preamble) {
     stream->transport = *transport;
-    stream->is_awaited = false;
     sw_closing_reset(&stream->closing);
     sw_rx_start(&stream->rx, &stream->transport);
-    sw_tx_start(&stream->tx, &stream->transport, head);
+    sw_tx_start(&stream->tx, &stream->transport, preamble);
 }
 
 void sw_stream_send(struct stream *stream) {
@@ -116,16 +133,20 @@ static struct sw_error closed(void) { return sw_error_make(SW_CLOSED, SW_STAGE_C
 
 /* The newest command's linger counts, but a connection that ends by itself is not kept for it. */
 static void set_deadline(struct stream *stream, double deadline) {
+    struct closing *closing = &stream->closing;
     bool is_ours = stream->cause.err == SW_CLOSED;
-    stream->closing.deadline = is_ours ? deadline : fmin(deadline, stream->closing.deadline);
+    closing->latest = is_ours ? deadline : fmin(deadline, closing->latest);
+    closing->deadline = is_ours ? deadline : fmin(deadline, closing->deadline);
 }
 
 void sw_stream_flush(struct stream *stream, uint64_t fence, double linger, bool is_final) {
     enum closing_phase phase = sw_stream_phase(stream);
     double deadline = sw_clock() + linger;
-    stream->is_awaited = false;
-    if (is_final) sw_rx_drop(&stream->rx);
-    if (phase == CLOSING_NOT || phase == CLOSING_FLUSH) {
+    stream->closing.is_awaited = false;
+    if (is_final) sw_rx_drop_input(&stream->rx);
+    if (phase == CLOSING_NOT && stream->tx.status == TX_IDLE) {
+        sw_stream_shut_down(stream, fence, linger);
+    } else if (phase == CLOSING_NOT || phase == CLOSING_FLUSH) {
         stream->cause = closed();
         sw_tx_flush(&stream->tx, fence, is_final);
         sw_closing_flush(&stream->closing, deadline);
@@ -137,30 +158,35 @@ void sw_stream_flush(struct stream *stream, uint64_t fence, double linger, bool 
 }
 
 void sw_stream_shut_down(struct stream *stream, uint64_t fence, double linger) {
-    double now = sw_clock();
     stream->cause = closed();
     sw_tx_lower_fence(&stream->tx, fence);
-    sw_closing_drain(&stream->closing, now, now + linger);
+    sw_closing_drain(&stream->closing, sw_clock() + linger);
     shut_down(stream);
     sw_stream_advance(stream);
 }
 
+void sw_stream_half_close(struct stream *stream, uint64_t fence) {
+    sw_tx_flush(&stream->tx, fence, false);
+    stream->closing.half_closes = true;
+    sw_stream_send(stream);
+}
+
 void sw_stream_end_by(struct stream *stream, uint64_t fence, double linger) {
-    stream->is_awaited = false;
+    stream->closing.is_awaited = false;
     sw_tx_lower_fence(&stream->tx, fence);
     set_deadline(stream, sw_clock() + linger);
     sw_stream_advance(stream);
 }
 
 void sw_stream_await(struct stream *stream) {
-    stream->is_awaited = true;
+    stream->closing.is_awaited = true;
     sw_stream_advance(stream);
 }
 
 /* Another connection follows, and the peer has not ended. */
 static bool may_linger(const struct stream *stream) {
-    return sw_stream_is_open(stream) && stream->is_awaited && stream->rx.status == RX_OPEN &&
-           sw_stream_phase(stream) == CLOSING_OVER && sw_tx_is_acked(&stream->tx) &&
+    return sw_stream_is_open(stream) && stream->closing.is_awaited && stream->rx.status == RX_OPEN &&
+           sw_stream_phase(stream) == CLOSING_DONE && sw_tx_is_acked(&stream->tx) &&
            sw_clock() < stream->closing.deadline;
 }
 
@@ -171,7 +197,10 @@ void sw_stream_close(struct stream *stream, bool is_final, struct sw_report *rep
     report->unacked = end.losses.in_flight;
     report->lost_unknown = end.losses.unknown;
     report->lost_unsent = end.losses.unsent;
-    report->partial = (uint32_t)sw_rx_stop(&stream->rx);
+    report->once_lost = end.once_lost;
+    bool lacks_partial;
+    report->partial = sw_rx_stop(&stream->rx, !is_final, &lacks_partial);
+    report->lacks_partial = lacks_partial;
     rest->table = NULL;
     if (lingers) {
         *rest = stream->transport;

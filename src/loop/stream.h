@@ -1,9 +1,9 @@
-/* One open connection of a client: what sends (tx), what receives (rx), how it ends (closing), over one transport.
+/* A stream is one open connection of a client: sending (tx), receiving (rx) and closing, over one transport.
  *
- * A stream exists as long as its client, and is opened and closed once for each connection: the send queue (in tx) and
- * what is known of the inbox (in rx) outlive connections. Its owner uses tx and rx directly for these two. Of the
- * connection it tells the stream only how to end it, and looks at sw_stream_phase after each call of a function that may
- * change it, and when it is told by on_change. While the connection ends, time matters, too, and the timer is the owner's:
+ * The stream's struct exists as long as the client, because the send queue (in tx) and the credit of the inbox (in
+ * rx) outlive connections. It is opened and closed once for each connection. The owner uses tx and rx directly for
+ * the queue and the credit. It can tell the stream how to end the connection. It reads sw_stream_phase after each
+ * call that may change it, and when on_change is called. While the connection ends, the owner runs a timer:
  * sw_stream_wait says when to call sw_stream_advance.
  */
 #ifndef SW_LOOP_STREAM_H
@@ -24,14 +24,13 @@
 #include "loop/tx.h"
 
 struct stream {
-    void (*on_change)(struct stream *stream); /* after an event that changed the phase */
+    void (*on_change)(struct stream *stream); /* called after an event that has changed the phase */
     struct sw_transport transport;
     struct progress progress;
     struct tx tx;
     struct rx rx;
     struct closing closing;
-    bool is_awaited; /* another connection is to follow as soon as what was sent is acknowledged */
-    struct sw_error cause; /* why the connection ends, or has ended */
+    struct sw_error cause; /* why the connection ends, or the last one has ended */
 };
 
 void sw_stream_init(struct stream *stream, struct common *common, void (*on_change)(struct stream *stream));
@@ -44,17 +43,16 @@ void sw_stream_open(struct stream *stream, const struct sw_transport *transport,
 
 static inline bool sw_stream_is_open(const struct stream *stream) { return sw_transport_is_open(&stream->transport); }
 
-/* How far its end has come. CLOSING_OVER: it is to be closed. */
+/* How far the end of the connection has come. At CLOSING_DONE, the owner calls sw_stream_close. */
 static inline enum closing_phase sw_stream_phase(const struct stream *stream) { return stream->closing.phase; }
 
-/* Its end goes on as far as it can, and in so many seconds at most it is to be asked to go on again; < 0: it does not end.
- */
+/* Enters the next phase, or phases, if that is possible now. */
 void sw_stream_advance(struct stream *stream);
 static inline double sw_stream_wait(const struct stream *stream) {
     return sw_closing_wait(&stream->closing, sw_clock());
 }
 
-/* The host has accepted messages. */
+/* Sends the messages that the host has accepted. */
 void sw_stream_send(struct stream *stream);
 
 /* We end it: flushes up to message `fence`, then drains, both for at most `linger` seconds from now; the newest linger
@@ -62,8 +60,12 @@ void sw_stream_send(struct stream *stream);
  * change. */
 void sw_stream_flush(struct stream *stream, uint64_t fence, double linger, bool is_final);
 
-/* We end it and send no more: drains for at most `linger` seconds. Messages after `fence` are not meant for it. */
+/* Ends the connection without sending more: drains for at most `linger` seconds. Messages after `fence` are kept for
+ * the next connection. */
 void sw_stream_shut_down(struct stream *stream, uint64_t fence, double linger);
+
+/* Sends up to message `fence`, then our FIN; receiving goes on until the peer ends. */
+void sw_stream_half_close(struct stream *stream, uint64_t fence);
 
 /* While it ends: it has `linger` seconds from now on, and messages after `fence` are not meant for it. */
 void sw_stream_end_by(struct stream *stream, uint64_t fence, double linger);
@@ -76,7 +78,10 @@ void sw_stream_await(struct stream *stream);
  * socket is closed, and rest->table NULL. */
 void sw_stream_close(struct stream *stream, bool is_final, struct sw_report *report, struct sw_transport *rest);
 
-/* sw_clock: until when it may linger then. */
+/* sw_clock: when its end is over, at the latest. Without a connection, for the owner: when the linger is over. */
 static inline double sw_stream_deadline(const struct stream *stream) { return stream->closing.deadline; }
+static inline void sw_stream_set_deadline(struct stream *stream, double deadline) {
+    stream->closing.deadline = deadline;
+}
 
 #endif

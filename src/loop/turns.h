@@ -1,9 +1,10 @@
-/* Does it pay to look out for more after traffic, instead of sleeping at once?
+/* Decides for how long the loop busy-waits after traffic before it sleeps.
  *
- * To wake a thread takes longer than an answer from a server near by. So the loop stays awake for a while after traffic of
- * a client with the option spin. It also does so where the two sides of a connection take turns, and have been quick for
- * a while: messages out, an answer in, messages out. Then it waits for the next turn for twice as long as one usually
- * takes, which is less than SW_TURNS_NEAR twice. Other traffic costs a look at the clock.
+ * To wake a sleeping thread takes longer than the answer of a server on the same machine. So after traffic of a
+ * client with the option spin, the loop stays awake for that time. It also stays awake where the two sides of a
+ * connection take turns quickly: messages sent, an answer received, messages sent, and so on. Then it waits twice the
+ * average time of a turn, which is less than 2 * SW_TURNS_NEAR. For other traffic, the only cost is to read the
+ * clock.
  */
 #ifndef SW_LOOP_TURNS_H
 #define SW_LOOP_TURNS_H
@@ -14,17 +15,17 @@
 #include "loop/reactor.h"
 
 struct sw_turns {
-    double last; /* sw_clock: the last traffic */
-    float usual; /* seconds that a turn takes, on an average; a second: they do not take turns */
-    bool is_out; /* the last traffic was messages sent */
+    double last;   /* sw_clock: time of the last traffic */
+    float average; /* seconds that a turn takes on average; SW_TURNS_FAR: the sides do not take turns */
+    bool was_sent; /* the last traffic was sent; else it was received */
 };
 
 void sw_turns_init(struct sw_turns *turns);
 
-/* There was traffic at the time given, out or in. Returns for how many seconds to stay awake; 0: not at all. */
-double sw_turns_next(struct sw_turns *turns, bool is_out, double now);
+/* Notes traffic at the time `now` (sw_clock). Returns for how many seconds the loop should stay awake. */
+double sw_turns_next(struct sw_turns *turns, bool was_sent, double now);
 
-/* The same, now; and the loop does so, or for `spin` seconds, if that is longer. */
-void sw_turns_note(struct sw_turns *turns, struct sw_reactor *reactor, bool is_out, double spin);
+/* The same for the current time. Keeps the loop awake for the result, or for `spin` seconds if that is longer. */
+void sw_turns_note(struct sw_turns *turns, struct sw_reactor *reactor, bool was_sent, double spin);
 
 #endif

@@ -1,12 +1,13 @@
-/* The sending half of one client: its send queue, which outlives connections, and what moves it to the socket.
+/* The sending half of one client: its send queue, and what moves it to the socket.
  *
- * Messages come from the channel, wait in the queue, go to the transport while a connection is open, and stay until the
- * peer's TCP has acknowledged them. There is no event for that, so a timer asks the kernel while something is under way.
+ * tx takes messages from the channel into the queue, and hands them over to the transport while a connection is open.
+ * A message stays in the queue until the peer's TCP has acknowledged it. No event tells that, so a timer asks the
+ * kernel while bytes are not acknowledged. The queue outlives connections.
  *
- * Coalescing: a host in the middle of a thousand sends has a few more messages whenever the loop looks, and to be looked
- * at costs it more than a send: both threads want the same lock and the same memory. So such a client waits a tenth of a
- * millisecond ("soon"), and one sendmsg takes what has come together. Messages now and then, and the first ones of many,
- * go at once. Only this client waits; the loop works for others meanwhile.
+ * Coalescing: while a host sends many messages in a row, the loop would find only a few new ones each time. To take
+ * them costs the host more than a send, because both threads need the same lock and the same memory. So for such a
+ * client the loop waits a tenth of a millisecond, and one sendmsg sends all messages that have come meanwhile. Single
+ * messages, and the first ones of many, are sent at once. Only this client waits; the loop works for the others.
  */
 #ifndef SW_LOOP_TX_H
 #define SW_LOOP_TX_H
@@ -17,6 +18,7 @@
 
 #include "base/error.h"
 #include "channel/greeting.h"
+#include "channel/once.h"
 #include "loop/ahead.h"
 #include "loop/common.h"
 #include "loop/progress.h"
@@ -26,104 +28,111 @@
 #include "loop/written.h"
 
 enum tx_status {
-    TX_IDLE,   /* no connection, or nothing more is to be sent on it */
-    TX_OPEN,   /* sends what there is */
-    TX_SENT,   /* all up to the fence is handed over; more may come */
-    TX_BROKEN, /* the socket takes nothing any more: `error` says why */
+    TX_IDLE,   /* no connection is open, or no more is sent on it */
+    TX_OPEN,   /* there may be messages to send */
+    TX_SENT,   /* all messages up to the fence are handed over; more may come */
+    TX_BROKEN, /* the socket takes no more bytes; `error` says why */
 };
 
 struct tx {
     struct common *common;
     struct progress *progress;
-    void (*on_change)(struct tx *tx); /* after an event: look at the status */
+    void (*on_change)(struct tx *tx); /* called after each event; the status may have changed */
 
     struct sw_sendq queue;
-    uint64_t acked_told; /* newest message that an `acked` report told of ... */
-    uint64_t acked_due;  /* ... and that one is to tell of */
+    uint64_t acked_reported;  /* newest message that was in an `acked` report */
+    uint64_t acked_to_report; /* newest message that should be in one */
 
-    /* Of the connection. */
+    /* The fields below belong to the current connection. */
     enum tx_status status;
     struct sw_error error;
-    bool is_fenced;  /* the connection is to end: the fence stays, and nothing is waited for to come together */
-    bool is_final;   /* the client is closed: no command can change the fence any more */
-    bool is_resting; /* ack_timer only waits to see whether more is sent */
+    bool is_ending; /* a command ends the connection: the fence is final, and messages do not coalesce */
+    bool is_final;  /* the client is closed: no command can lower the fence */
+    bool is_quiet;  /* all is acknowledged, and ack_timer waits SW_ACK_REST for more traffic before it stops */
     struct sw_transport *transport; /* NULL: none is open */
-    struct sw_greeting *head;       /* goes out before the first message; one reference, until it is handed over */
-    size_t head_sent;               /* bytes of it */
-    struct sw_written written;
-    uint64_t acked; /* bytes written that the peer's TCP has, when last asked */
-    struct sw_ahead ahead;
-    uint64_t fence; /* no message after this one is sent; lowered also as a precaution, while commands wait that may end
-                        the connection; UINT64_MAX: no limit */
-    uint64_t in_a_row; /* messages taken since the host had none for us */
-    ev_io writer;
-    ev_timer ack_timer; /* runs while something is not acknowledged, and a while longer */
-    struct sw_soon soon;
+    struct sw_greeting *preamble;   /* sent before the first message; one reference; NULL: none, or handed over */
+    size_t preamble_sent;           /* bytes of it that were handed over */
+    struct sw_once *once;           /* messages of send_once: the last one of their ring (channel/once.h) */
+    struct sw_written written;      /* which bytes of the queue the written bytes carried */
+    uint64_t acked;                 /* how many written bytes were acknowledged at the last sample */
+    struct sw_ahead ahead;          /* the limit of unsent bytes in the system */
+    uint64_t fence;    /* id of the last message that this connection may send; UINT64_MAX: no limit. Also lowered while
+                        commands wait that may end the connection */
+    uint64_t in_a_row; /* messages taken since the outbox was last empty */
+    ev_io writer;      /* active while the socket must become writable */
+    ev_timer ack_timer;                   /* active while bytes are not acknowledged, and for SW_ACK_REST longer */
+    struct sw_short_timer coalesce_timer; /* started while messages coalesce */
 };
 
-/* Its send queue goes on from what an earlier loop has published, `before`. */
+/* The send queue continues the ids and counters of `before`, which an earlier loop thread has published. */
 void sw_tx_init(struct tx *tx, struct common *common, struct progress *progress, const struct sw_gauges *before,
                 void (*on_change)(struct tx *tx));
 void sw_tx_fini(struct tx *tx);
 
-/* A connection is open: the head (one reference, taken; NULL: none), then messages, go to the transport from now on, by
- * sw_tx_send. */
-void sw_tx_start(struct tx *tx, struct sw_transport *transport, struct sw_greeting *head);
+/* Prepares to send on a new connection: first the preamble, then messages. Takes over the reference to the preamble
+ * (NULL: none). Sends nothing: sw_tx_send does. */
+void sw_tx_start(struct tx *tx, struct sw_transport *transport, struct sw_greeting *preamble);
 
-/* Hands over what there is, as far as the kernel takes it now; watchers do the rest. */
+/* Hands over messages as far as the kernel takes them now. Watchers send the rest later. */
 void sw_tx_send(struct tx *tx);
 
-/* It lets messages come together, and will send by itself. */
-static inline bool sw_tx_is_coalescing(const struct tx *tx) { return tx->soon.link != NULL; }
+/* When the connection ends: drops the messages of send_once that were not handed over whole, and returns their number. */
+uint32_t sw_tx_give_up_once(struct tx *tx);
 
-/* All commands that waited are handled: takes the precaution back, unless the connection is to end. */
+/* True while messages coalesce: they are sent when coalesce_timer runs. */
+static inline bool sw_tx_is_coalescing(const struct tx *tx) { return tx->coalesce_timer.link != NULL; }
+
+/* Removes the fence, unless a command ends the connection (is_ending). Called when no command waits
+ * any more. */
 void sw_tx_lift_fence(struct tx *tx);
 
-/* No message after `fence` is meant for this connection. */
+/* This connection sends no message after `fence`, unless its fence is lower already. */
 void sw_tx_lower_fence(struct tx *tx, uint64_t fence);
 
-/* Sends up to `fence`, and nothing behind it; is_final: no command comes that could change that. */
+/* Sets the fence of a connection that a command ends; is_final: the client is closed. */
 void sw_tx_flush(struct tx *tx, uint64_t fence, bool is_final);
 
-/* Nothing more is to be sent on this connection; acknowledgements still count. */
+/* Sends no more on this connection. Acknowledgements still count. */
 void sw_tx_shut_down(struct tx *tx);
 
-/* Asks the kernel how far the peer's TCP is, and publishes it. A connection must be open. */
+/* Asks the kernel what the peer's TCP has acknowledged, and publishes it. A connection must be open. */
 void sw_tx_sample(struct tx *tx);
 
-/* The last sample found every byte acknowledged. */
+/* True if every written byte was acknowledged at the last sample. */
 static inline bool sw_tx_is_acked(const struct tx *tx) { return tx->acked == tx->transport->written; }
 
+/* What the end of a connection means for the messages. */
 struct tx_end {
     struct sw_loss_summary losses;
-    uint64_t unsent; /* messages that were not handed over whole */
+    uint64_t unsent;    /* messages that were not handed over whole */
+    uint32_t once_lost; /* messages of send_once that were not handed over whole */
 };
 
-/* The connection, if one is open, is over: what that means for the messages. is_final: no other follows. What remains is
- * what the next connection sends. */
+/* Ends sending on the connection, if one is open, and gives up messages by the retain mode. The queue keeps those
+ * that the next connection sends. is_final: no connection follows, and all messages are given up. */
 struct tx_end sw_tx_stop(struct tx *tx, bool is_final);
 
-/* Messages accepted and not handed over whole. */
+/* How many messages were taken into the queue and not handed over as a whole. */
 static inline uint64_t sw_tx_unsent(const struct tx *tx) { return tx->queue.last_id - tx->queue.handed.id; }
 
-/* Up to message `fence`, of what was taken in, something is left for the next connection to send. */
+/* True if the next connection has messages to send, up to message `fence`. Counts those that sw_tx_take has taken. */
 static inline bool sw_tx_has_rest(const struct tx *tx, uint64_t fence) {
     return tx->queue.handed.id < tx->queue.last_id && tx->queue.handed.id < fence;
 }
 
-/* The first message that a connection which begins now carries; perhaps one that is not accepted yet. */
+/* Id of the first message that a connection would carry if it began now. */
 static inline uint64_t sw_tx_first(const struct tx *tx) { return tx->queue.handed.id + 1; }
 
-/* Moves what the host has accepted into the send queue, so that it is counted. */
+/* Takes the messages that the host has accepted into the send queue. */
 void sw_tx_take(struct tx *tx);
 
-/* The script needs no replay of messages up to `id`. */
+/* The script has confirmed messages up to `id`. */
 void sw_tx_confirm(struct tx *tx, uint64_t id);
 
-/* The host wants pages to fill: prefaults `count` of them where the queue will go on growing. */
+/* Prefaults `count` pages for the host, if the queue grows because the connection cannot send now. */
 void sw_tx_prefault(struct tx *tx, unsigned count);
 
-/* Gives the host copies of all unfinished messages. */
+/* Gives the host a copy of all unfinished messages. */
 void sw_tx_copy(struct tx *tx);
 
 #endif

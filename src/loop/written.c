@@ -5,19 +5,19 @@
 #include <string.h>
 
 void sw_written_init(struct sw_written *list) {
-    list->list = &list->own;
+    list->list = &list->embedded;
     list->count = 0;
     list->capacity = 1;
-    list->gone_written = list->gone_carried = 0;
+    list->acked_written = list->acked_carried = 0;
 }
 
 void sw_written_fini(struct sw_written *list) {
-    if (list->list != &list->own) free(list->list);
+    if (list->list != &list->embedded) free(list->list);
     sw_written_init(list);
 }
 
-/* Two stretches that are one: nothing is lost when only the sum is kept. */
-static bool is_alike(const struct sw_stretch *a, const struct sw_stretch *b) {
+/* True if the sum of two entries says as much as both of them: each byte carries a byte, or none carries any. */
+static bool can_merge(const struct sw_run *a, const struct sw_run *b) {
     bool as_they_are = a->written == a->carried && b->written == b->carried;
     return as_they_are || (a->carried == 0 && b->carried == 0);
 }
@@ -25,21 +25,22 @@ static bool is_alike(const struct sw_stretch *a, const struct sw_stretch *b) {
 static bool make_room(struct sw_written *list) {
     if (list->count < list->capacity) return true;
     unsigned capacity = list->capacity * 2;
-    struct sw_stretch *block = malloc(capacity * sizeof *block);
+    struct sw_run *block = malloc(capacity * sizeof *block);
     if (block == NULL) return false;
     memcpy(block, list->list, list->count * sizeof *block);
-    if (list->list != &list->own) free(list->list);
+    if (list->list != &list->embedded) free(list->list);
     list->list = block;
     list->capacity = capacity;
     return true;
 }
 
 void sw_written_add(struct sw_written *list, uint64_t written, uint64_t carried) {
-    const struct sw_stretch next = {written, carried};
+    const struct sw_run next = {written, carried};
     if (list->count > 0) {
-        struct sw_stretch *last = &list->list[list->count - 1];
-        /* Without memory the last two become one record, which counts only as a whole: late, never too early. */
-        if (is_alike(last, &next) || !make_room(list)) {
+        struct sw_run *last = &list->list[list->count - 1];
+        /* Without memory, the last two become one entry that counts only as a whole: later than it could, never too
+         * early. */
+        if (can_merge(last, &next) || !make_room(list)) {
             last->written += written;
             last->carried += carried;
             return;
@@ -50,15 +51,15 @@ void sw_written_add(struct sw_written *list, uint64_t written, uint64_t carried)
 
 uint64_t sw_written_acked(struct sw_written *list, uint64_t written) {
     unsigned whole = 0;
-    if (written < list->gone_written) return list->gone_carried; /* the kernel did not say */
+    if (written < list->acked_written) return list->acked_carried; /* the kernel could not tell: see sw_socket_acked */
     for (; whole < list->count; whole++) {
-        const struct sw_stretch *stretch = &list->list[whole];
-        if (written - list->gone_written < stretch->written) break;
-        list->gone_written += stretch->written;
-        list->gone_carried += stretch->carried;
+        const struct sw_run *run = &list->list[whole];
+        if (written - list->acked_written < run->written) break;
+        list->acked_written += run->written;
+        list->acked_carried += run->carried;
     }
     list->count -= whole;
     memmove(list->list, list->list + whole, list->count * sizeof *list->list);
-    if (list->count == 0 || list->list->written != list->list->carried) return list->gone_carried;
-    return list->gone_carried + (written - list->gone_written);
+    if (list->count == 0 || list->list->written != list->list->carried) return list->acked_carried;
+    return list->acked_carried + (written - list->acked_written);
 }

@@ -1,14 +1,14 @@
-/* What was written to the socket of one connection, and which bytes of the send queue it carried.
+/* Which bytes of the send queue each written byte of a connection carried.
  *
- * The kernel tells how many bytes of the connection the peer's TCP has acknowledged; this list turns that into bytes of
- * the queue, so that `acked` is right for every transport and for everything else that is written (a greeting, the
- * records of an encrypting transport). Each entry is a stretch of written bytes:
+ * The kernel tells how many bytes of the connection the peer's TCP has acknowledged. This list converts that number
+ * to bytes of the send queue. The two differ where other bytes are written too: a greeting, the records of an
+ * encrypting transport. Each entry is a run of written bytes:
  *
  *      written | carried
  *     ---------+---------
  *          120 |       0   a greeting: carries no message
- *        40000 |   40000   messages as they are: each byte carries a byte
- *        16413 |   16384   a record: carries its bytes when the last of it has arrived
+ *        40000 |   40000   messages as they are: each written byte carries one byte
+ *        16413 |   16384   a record: counts only when its last byte is acknowledged
  */
 #ifndef SW_LOOP_WRITTEN_H
 #define SW_LOOP_WRITTEN_H
@@ -16,25 +16,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct sw_stretch {
-    uint64_t written, carried; /* bytes */
+/* One entry: bytes written to the socket, and bytes of the queue that they carried. */
+struct sw_run {
+    uint64_t written, carried;
 };
 
 struct sw_written {
-    struct sw_stretch own;   /* messages: all that a plain connection without a greeting needs */
-    struct sw_stretch *list; /* oldest first: `own`, or a larger block */
+    struct sw_run embedded; /* one entry without an allocation: enough for a plain connection without a greeting */
+    struct sw_run *list;    /* the entries, oldest first: in `embedded` or in an allocated block */
     unsigned count, capacity;
-    uint64_t gone_written, gone_carried; /* of the stretches that are acknowledged whole, and no more in the list */
+    uint64_t acked_written, acked_carried; /* sums of the entries that were acknowledged and removed */
 };
 
-/* Empty, for a new connection. */
+/* An empty list, for a new connection. */
 void sw_written_init(struct sw_written *list);
 void sw_written_fini(struct sw_written *list);
 
-/* So many bytes were written next, which carry so many of the queue. */
+/* Adds the next `written` bytes, which carry the next `carried` bytes of the queue. */
 void sw_written_add(struct sw_written *list, uint64_t written, uint64_t carried);
 
-/* The first `written` bytes of the connection are acknowledged: how many bytes of the queue that is. */
+/* Returns how many bytes of the queue are acknowledged when the first `written` bytes of the connection are. Removes
+ * the entries that are acknowledged whole. */
 uint64_t sw_written_acked(struct sw_written *list, uint64_t written);
 
 #endif

@@ -16,7 +16,7 @@ local function hook()
   World.counts.hooks = World.counts.hooks + 1
   World.act()
   if chance(0.02) then
-    debug.sethook() -- so that the error reaches somebody who is not hooked, too
+    debug.sethook() -- so that the error reaches code that is not hooked, too
     World.raise()
   end
 end
@@ -33,7 +33,7 @@ end)
 
 -- --- coroutines ---
 
--- What is done to a coroutine does not count for the depth of who does it.
+-- What is done to a coroutine does not count for the depth of what does it.
 local function resume(thread, ...)
   local depth = World.depth
   World.trace("resume", thread)

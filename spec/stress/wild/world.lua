@@ -22,7 +22,7 @@ local World = {
   peers = {},
   violations = 0,
   is_bent = false, -- something is replaced that results depend on: what comes out is not judged
-  is_closing = false, -- the Lua state is about to close, so there is nobody left to count violations
+  is_closing = false, -- the Lua state is about to close, so nothing is left to count violations
 }
 
 local DEPTH = 7
@@ -52,7 +52,7 @@ function World.violate(sentence, ...)
   if World.is_closing then os.exit(1, false) end
 end
 
---- Says what is about to be done, for who looks for the reason of a crash; see the option `trace`.
+--- Says what is about to be done, to find the reason of a crash; see the option `trace`.
 function World.trace(...)
   if not World.traces then return end
   local words = {}
@@ -199,7 +199,7 @@ local function trouble(peer)
   end
 end
 
---- Troubles a peer; between two steps only. One that does not come back, as when somebody else has its port, is
+--- Troubles a peer; between two steps only. One that does not come back, as when another program has its port, is
 --- replaced.
 function World.trouble_peer()
   local place = random(#KINDS)

@@ -1,0 +1,97 @@
+-- The examples, run as a user would.
+
+local build = require "spec.support.build"
+local files = require "spec.support.files"
+
+local Peer = require "spec.support.peer"
+local Program = require "spec.support.program"
+local Server = require "spec.support.server"
+local shell = require "spec.support.shell"
+local util = require "spec.support.util"
+
+describe("examples/", function()
+  before_each(util.begin)
+  after_each(function()
+    Program.stop_all()
+    Server.stop_all()
+    util.finish()
+  end)
+
+  it("echo.lua sends back every line, until the server ends", function()
+    local dir = Peer.tempdir()
+    local peer = Peer.start { record = dir }
+    local program = Program.start("examples/echo.lua", peer.host, peer.port)
+    assert(peer:wait_connections(1, util.DEADLINE))
+    peer:command "send-line one"
+    peer:command "send-line two"
+    assert(peer:wait_bytes(#"one\ntwo\n", util.DEADLINE))
+    peer:command "finish"
+    local output, status = program:finish()
+    assert.same({ 0, 1 }, { status, #files.lines_of(output) }, output)
+    assert.equal("one\ntwo\n", Peer.streams(dir)[1].data)
+    Peer.remove(dir)
+  end)
+
+  it("echo.lua says why there is no server", function()
+    local peer = Peer.start()
+    peer:stop()
+    local output = Program.run("examples/echo.lua", peer.host, peer.port)
+    assert(output:find("refused", 1, true), output)
+  end)
+
+  it("frame_loop.lua prints a line a second and ends by itself", function()
+    local peer = Peer.start { mode = "lines" }
+    local output, status = Program.run("examples/frame_loop.lua", peer.host, peer.port, 2)
+    assert.equal(0, status, output)
+    local lines = files.lines_of(output)
+    assert.equal(2, #lines, output)
+    assert(lines[2]:find "^2 s  connected   received %d+  worst frame %d+%.%d%d ms$", output)
+    assert.equal(120, peer:stats().lines) -- one message a frame, all of them sent before it ended
+  end)
+
+  it("frame_loop.lua goes on without a server", function()
+    local peer = Peer.start()
+    peer:stop()
+    local output, status = Program.run("examples/frame_loop.lua", peer.host, peer.port, 1)
+    assert.equal(0, status, output)
+    assert(output:find "received 0 ", output)
+  end)
+
+  -- Runs a file of spec/examples/scripts in examples/embed.c, for so many frames; returns what it printed, and its exit
+  -- status.
+  local function embed(name, peer, frames)
+    local program = ("timeout 60 tools/run %s %s/examples/embed"):format(build.KIND, build.PATH)
+    return shell.run(("%s spec/examples/scripts/%s.lua %s %d %d"):format(program, name, peer.host, peer.port, frames))
+  end
+
+  it("embed.c runs a script, frame by frame, and ends with what it queued delivered", function()
+    local peer = Peer.start { mode = "echo" }
+    local said, status = embed("answers", peer, 30)
+    assert.same({ 0, "got hello" }, { status, said:match "[^\n]*" }, said)
+    assert(peer:wait_bytes(#"hello\nlast\n", util.DEADLINE))
+  end)
+
+  it("embed.c lets no script do what it does not allow [F60]", function()
+    local peer = Peer.start { mode = "echo" }
+    local said, status = embed("forbidden", peer, 30)
+    assert.equal(0, status, said)
+    assert.same({ "nil\tnil\tnil\tnil\tnil\tnil\tnil", "EPOLICY\tEPOLICY", "8\tEPOLICY" },
+      { table.unpack(files.lines_of(said), 1, 3) })
+    assert.matches("\nscript: [^\n]*on purpose\n", said)
+  end)
+
+  if not Server.find "redis-server" then
+    pending "request_reply.lua: redis-server is not installed, `make setup` does it"
+    return
+  end
+
+  it("request_reply.lua gets a reply to each command, in order", function()
+    local server = Server.new("redis-server", function(server)
+      return ("--port %d --bind 127.0.0.1 --save ''"):format(server.port)
+    end)
+    server:start()
+    server:wait_until_listening()
+    local output, status = Program.run("examples/request_reply.lua", server.host, server.port)
+    assert.same({ 0, "PING\tPONG\nSET\tOK\nGET\thello\nINCR\t1000\n" }, { status, (output:gsub("[^\n]*\n$", "")) })
+  end)
+end)

@@ -1,0 +1,119 @@
+-- What spec/life/state_spec.lua runs in `embed`: mostly, what a script leaves to lua_close.
+
+local session = require "spec.support.session"
+local sidewire = require "sidewire.core"
+
+local finally, new, connected, stuck = session.finally, session.new, session.connected, session.stuck
+local poll_until, be_busy = session.poll_until, session.be_busy
+
+local scripts = {}
+
+function scripts.is_busy_and_stuck()
+  be_busy()
+  stuck { linger = 0.7 }
+  local stalled_ending = connected { port = session.silent, linger = 0.7 }
+  stalled_ending:send "x"
+  stalled_ending:disconnect()
+end
+
+function scripts.is_busy_and_closes_all()
+  local clients = be_busy()
+  poll_until(function() return clients[1]:stats().finished == 33 end)
+  for _, client in pairs(clients) do client:close() end
+end
+
+function scripts.has_messages_queued()
+  local client = connected { framing = "raw", linger = 10 }
+  for _ = 1, 50 do assert(client:send(("x"):rep(65536))) end
+end
+
+function scripts.connects_in_late_finalizer()
+  local client = connected {}
+  finally(function() print("late", select(3, client:connect())) end)
+end
+
+function scripts.calls_everything_in_late_finalizer()
+  local client = connected { on = { message = function() end } }
+  finally(function()
+    for name, call in pairs(sidewire) do
+      if type(call) == "function" then print(name, pcall(call)) end
+    end
+    for name, method in pairs(debug.getmetatable(client).__index) do print(name, pcall(method, client)) end
+    print(pcall(tostring, client))
+    print "survived"
+  end)
+end
+
+function scripts.polls_in_finalizer()
+  for _, poll in ipairs { sidewire.poll, function() for _ in sidewire.events() do end end } do
+    connected {}
+    local polled
+    setmetatable({}, { __gc = function() poll() polled = true end }) -- finalized before the client
+    collectgarbage()
+    assert(polled)
+  end
+end
+
+function scripts.connects_in_finalizers()
+  local client = connected {}
+  setmetatable({}, {
+    __gc = function()
+      client = new { on = { connect = print } }
+      assert(client:connect())
+      client:send "x"
+    end,
+  })
+  finally(function() assert(select(3, client:connect()) == "ECLOSED") end)
+end
+
+function scripts.is_busy_and_hears()
+  local clients = be_busy()
+  poll_until(function() return clients[1]:stats().received > 10 end)
+end
+
+function scripts.ends_some_and_goes_on()
+  local clients, got = be_busy(), 0
+  local client = connected { on = { message = function(_, message)
+    got = got + 1
+    assert(message == "message " .. got)
+  end } }
+  for i = 1, 200 do client:send("message " .. i) end
+  poll_until(function() return got == 200 end)
+  clients[2]:close()
+  if got % 2 == 0 then assert(sidewire.stop()) end
+  connected {}
+end
+
+function scripts.does_nothing() end
+
+function scripts.sends_without_connecting()
+  new({ on = { close = print } }):send "never sent"
+end
+
+function scripts.is_busy()
+  be_busy()
+end
+
+function scripts.has_a_linger()
+  stuck { linger = 1.5 }
+end
+
+function scripts.closes_with_linger()
+  stuck():close(1.5)
+end
+
+function scripts.lingers_under_policy()
+  assert(sidewire.set_policy { max_linger = 0.1 })
+  assert(sidewire.new { linger = 1.5 } == nil)
+  stuck():close(1.5)
+end
+
+-- For spec/life/process_spec.lua.
+function scripts.keeps_the_loop_busy()
+  be_busy()
+  local flood = connected { on = { message = function(client, message) client:send(message) end } }
+  flood:send "x"
+  poll_until(function() return flood:stats().received > 10 end)
+end
+
+return scripts

@@ -1,0 +1,59 @@
+-- What it costs to wake the script's thread: one system call for each time that it slept, however many clients have
+-- something for it. Counted by strace in a process of its own.
+
+local socket = require "socket"
+local build = require "spec.support.build"
+local files = require "spec.support.files"
+local Peer = require "spec.support.peer"
+local shell = require "spec.support.shell"
+local util = require "spec.support.util"
+
+local CLIENTS = 1000
+local LIMIT = 100 -- seconds, for what hangs
+
+-- Runs spec/stress/sleeper.lua, sends all of its clients something once they are connected and it sleeps, and returns
+-- its trace. Each poll(2) takes 20 ms longer than it would: a thread that gets no core at once, while the loop goes on.
+local function trace_sleeper(dir, peer)
+  local calls = "-e 'trace=write,?poll,ppoll' -e 'inject=?poll,ppoll:delay_exit=20000'"
+  local command = ("ulimit -n %d && exec timeout -k 5 %d strace -f -qq -o %s/trace %s "
+    .. "%s spec/stress/sleeper.lua %d %s %d"):format(CLIENTS + 100, LIMIT, dir, calls, build.LUA, CLIENTS, peer.host,
+    peer.port)
+  local pipe = shell.start(command)
+  local said = pipe:read "l"
+  if said == "asleep" then
+    assert(peer:wait_accepted(CLIENTS, util.DEADLINE))
+    socket.sleep(0.1) -- until it is
+    peer:command "send-line wake up"
+  end
+  said = (said or "") .. pipe:read "a"
+  local ok, how, code = pipe:close()
+  assert.is_true(ok and said == "asleep", ("%s %s: %s"):format(how, code, said))
+  return files.read(dir .. "/trace")
+end
+
+-- Sleeps of the script's thread, and writes to the descriptor that it sleeps on.
+local function count_wake_ups(trace)
+  local fd = assert(trace:match "poll%(%[{fd=(%d+), events=POLLIN}%], 1", "no sleep in the trace")
+  local _, sleeps = trace:gsub(("poll%%(%%[{fd=%s, events=POLLIN}%%], 1"):format(fd), "")
+  local _, writes = trace:gsub(("write%%(%s, "):format(fd), "")
+  return sleeps, writes
+end
+
+describe("a thread that sleeps in sidewire.wait", function()
+  local dir, peer
+  before_each(function()
+    assert(os.execute "command -v strace >/dev/null", "strace is missing: run tools/setup test")
+    util.begin()
+    dir, peer = Peer.tempdir(), Peer.start { mode = "sink" }
+  end)
+  after_each(function()
+    Peer.remove(dir)
+    util.finish()
+  end)
+
+  it(("is woken once for each sleep, though %d clients have something for it"):format(CLIENTS), function()
+    local sleeps, writes = count_wake_ups(trace_sleeper(dir, peer))
+    assert.is_true(writes > 0)
+    assert.is_true(writes <= sleeps, ("%d writes for %d sleeps"):format(writes, sleeps))
+  end)
+end)

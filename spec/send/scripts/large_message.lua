@@ -1,0 +1,20 @@
+-- What spec/send/large_message_spec.lua runs in `frail`.
+
+local build = require "spec.support.build"
+local session = require "spec.support.session"
+local sidewire = require "sidewire.core"
+
+local scripts = {}
+
+function scripts.sends_to_the_end(port)
+  local client = session.new {
+    port = math.tointeger(port), framing = "raw", queue_limit = 2^28, linger = 0.1,
+  }
+  assert(client:connect() and client:wait("connected", build.DEADLINE))
+  for _ = 1, 1000 do assert(client:send(("m"):rep(2^16))) end
+  repeat sidewire.wait(0.001) until client:stats().sent_bytes > 0
+  frail.hold()
+  repeat client:send "m" until frail.is_held()
+end
+
+return scripts
