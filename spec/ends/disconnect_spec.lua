@@ -29,8 +29,9 @@ describe("disconnect", function()
     assert.equal("idle", client:state())
     local disconnect = assert(events:wait "disconnect")
     assert.equal("ECLOSED", disconnect[3])
-    assert.same({ stage = "close", unsent = 0, unacked = 0, partial = "", once_lost = 0, merged = 0, will_retry = false },
-      disconnect[4])
+    assert.same({
+      stage = "close", unsent = 0, unacked = 0, partial = "", once_lost = 0, merged = 0, will_retry = false
+    }, disconnect[4])
     assert(peer:wait_bytes(100000))
     assert.equal(1000, account(client).finished)
     client:connect()

@@ -33,8 +33,9 @@ describe("the peer's orderly end", function()
       local disconnect = assert(events:wait("disconnect", round))
       best = math.min(best, socket.gettime() - began)
       assert.equal("EPEER", disconnect[3])
-      assert.same({ stage = "receive", unsent = 0, unacked = 0, partial = "", once_lost = 0, merged = 0, will_retry = true },
-        disconnect[4])
+      assert.same({
+        stage = "receive", unsent = 0, unacked = 0, partial = "", once_lost = 0, merged = 0, will_retry = true
+      }, disconnect[4])
     end
     assert.is_true(best < 0.1)
   end)

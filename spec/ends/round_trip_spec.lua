@@ -49,11 +49,11 @@ describe("on a link", function()
   for _, milliseconds in ipairs { 0, 50, 150, 300 } do
     local trip = ("of %d ms round trip, "):format(milliseconds)
 
-    it(trip .. "disconnect(2) loses nothing, and nothing is sent twice", function()
+    it(trip .. "disconnect(2) loses nothing, and nothing is sent twice [F53]", function()
       run { way = "ours", delay = milliseconds / 2000, ends = 2, linger = util.choose(2, 10) }
     end)
 
-    it(trip .. "a peer that ends in order costs no message and repeats none", function()
+    it(trip .. "a peer that ends in order costs no message and repeats none [F53]", function()
       run { way = "theirs", delay = milliseconds / 2000, ends = 2, linger = util.choose(2, 10) }
     end)
   end

@@ -194,6 +194,18 @@ describe("a script that does not poll", function()
     assert.equal(stats.accepted, stats.lost + stats.finished)
   end)
 
+  it("[F59] goes on connecting while the server is away for long, in bounded memory", function()
+    local peer = start_peer { mode = "sink" }
+    peer:kill()
+    local client = util.client(peer, { reconnect = 0.001 })
+    client:on { retry = function() end, connect = function() end }
+    assert(client:connect())
+    assert(util.wait_until(function() return client:stats().failures > util.choose(1500, 500) end))
+    assert(client:stats().inbox_bytes < 2 ^ 16, client:stats().inbox_bytes)
+    peer:start_again()
+    assert(client:wait("connected", util.DEADLINE))
+  end)
+
   it("gets a message larger than inbox_limit, whole", function()
     local size = 3 * KIB * KIB
     local peer = start_peer { mode = "echo", framing = "u32be" }

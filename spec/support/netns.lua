@@ -14,9 +14,9 @@
 --     netns.mend()
 --     netns.execute "ip netns exec far ..."     -- anything else
 --
--- Network namespaces joined by veth, or by spec/support/delay.c, which delays. They are private to the processes of one run, and go with the last of these,
--- whatever happens: nothing is to be cleaned up, and the machine's own network never changes. Users other than root
--- need a system that lets them have user namespaces.
+-- Network namespaces joined by veth, or by spec/support/delay.c, which delays. They are private to the processes of
+-- one run, and go with the last of these, whatever happens: nothing is to be cleaned up, and the machine's own network
+-- never changes. Users other than root need a system that lets them have user namespaces.
 
 local Peer = require "spec.support.peer"
 local Server = require "spec.support.server" -- to find programs

@@ -244,8 +244,8 @@ static void attempt_failed(struct conn *conn, struct sw_error error) {
 }
 
 /* There is a connection at last, on which to deliver what was accepted before the command. */
-static void finish_delivery(struct conn *conn) {
-    double left = sw_stream_deadline(&conn->stream) - sw_clock();
+static void finish_delivery(struct conn *conn, double deadline) {
+    double left = deadline - sw_clock();
     set_state(conn, CONN_CLOSING);
     conn->cause = closed();
     sw_stream_flush(&conn->stream, conn->fence, fmax(left, 0), conn->goal == GOAL_CLOSE);
@@ -261,6 +261,7 @@ static void open_stream(struct conn *conn) {
     report.first = sw_tx_first(&conn->stream.tx);
     report.connection = number;
     bool ends = is_delivering(conn);
+    double deadline = sw_stream_deadline(&conn->stream); /* which the new connection resets */
     if (!ends) conn->goal = conn->is_shut ? GOAL_IDLE : GOAL_RETRY;
     sw_channel_set_connection(conn->common.channel, number);
     if (is_heard(conn) && !enter_with(conn, ends ? CONN_CLOSING : CONN_OPEN, &report)) {
@@ -274,7 +275,7 @@ static void open_stream(struct conn *conn) {
     sw_dialer_take(&conn->dialer, &transport, &yield);
     sw_stream_open(&conn->stream, &transport, yield.preamble);
     if (ends)
-        finish_delivery(conn);
+        finish_delivery(conn, deadline);
     else if (conn->is_shut)
         sw_stream_half_close(&conn->stream, conn->fence);
     else

@@ -1,0 +1,119 @@
+-- `send_once`: messages for one connection only.
+
+local Peer = require "spec.support.peer"
+local delivery = require "spec.support.delivery"
+local util = require "spec.support.util"
+
+local function code_of(_, _, code)
+  return code
+end
+
+describe("send_once", function()
+  local peer
+  before_each(function() peer = util.begin_with_peer { mode = "echo" } end)
+  after_each(util.finish)
+
+  it("keeps its place among the messages of send, and takes no id", function()
+    local client = util.connected(peer)
+    local expected = {}
+    for i = 1, 300 do
+      if i % 3 == 0 then
+        assert.is_true(client:send_once("once ", i))
+      else
+        assert.equal(i - i // 3, client:send("message ", i))
+      end
+      expected[i] = (i % 3 == 0 and "once " or "message ") .. i
+    end
+    local got = {}
+    for i = 1, 300 do got[i] = assert(client:receive(util.DEADLINE)) end
+    assert.same(expected, got)
+    local stats = client:stats()
+    assert.same({ 100, 200, 200 }, { stats.once, stats.accepted, stats.queued + stats.in_flight + stats.finished })
+    assert.same({ 0, 0 }, { client:pending() })
+  end)
+
+  it("is for the connection that the script knows, and fails with ENOTCONN before and after it", function()
+    local client = util.client(peer, { reconnect = { delay = 0.01, max = 0.01 } })
+    local events = util.collect(client, "connect", "disconnect", "message")
+    assert.equal("ENOTCONN", code_of(client:send_once "idle"))
+    client:connect()
+    assert(util.wait_until(function() return client:is_connected() end))
+    assert.equal("ENOTCONN", code_of(client:send_once "not heard of yet"))
+    assert(events:wait "connect")
+    assert.is_true(client:send_once "x")
+    assert(events:wait "message")
+    peer:command "reset"
+    assert(util.wait_until(function() return client:stats().connects == 2 end))
+    assert.equal("ENOTCONN", code_of(client:send_once "of the first connection"))
+    assert(events:wait("connect", 2))
+    assert.is_true(client:send_once "of the second")
+    assert(events:wait("message", 2))
+    assert.same({ "x", "of the second" }, events:all "message")
+    client:close()
+    assert.equal("ECLOSED", code_of(client:send_once "x"))
+  end)
+
+  it("is never sent again, and what was not handed over is counted by the disconnect event", function()
+    local silent = Peer.start { mode = "silent" }
+    local client = util.connected(silent, { retain = "unconfirmed", reconnect = false,
+      max_message = 2 ^ 18 })
+    local events = util.collect(client)
+    assert(events:wait "connect")
+    for _ = 1, 60 do assert(client:send(("x"):rep(2 ^ 17))) end -- more than the system takes
+    for _ = 1, 5 do assert.is_true(client:send_once "ping") end
+    silent:command "reset"
+    local _, _, _, detail = table.unpack(assert(events:wait "disconnect"))
+    assert.equal(5, detail.once_lost)
+    assert.equal(0, events:count "lost")
+    client:set_server(peer.host, peer.port)
+    client:connect()
+    assert(events:wait("message", 60))
+    for _, message in ipairs(events:all "message") do assert.equal(2 ^ 17, #message) end
+    client:confirm(60)
+    assert(util.wait_until(function() return client:pending() == 0 end))
+  end)
+
+  it("counts against queue_limit until it is handed over", function()
+    local silent = Peer.start { mode = "silent" }
+    local client = util.connected(silent, { queue_limit = 2 ^ 20 })
+    while client:send(("x"):rep(2 ^ 15)) do end
+    delivery.wait_stuck(client)
+    local bytes, count = client:pending(), 0
+    while client:send_once(("y"):rep(1000)) do count = count + 1 end
+    assert.equal("EFULL", code_of(client:send_once(("y"):rep(1000))))
+    assert.equal("ETOOBIG", code_of(client:send_once(("y"):rep(2 ^ 21))))
+    assert(client:pending() >= bytes + count * 1000 and client:pending() <= 2 ^ 20)
+  end)
+
+  it("wants pieces that its framing can carry, as send does", function()
+    local client = util.connected(peer)
+    assert.equal("EFRAME", code_of(client:send_once "two\nlines"))
+    assert.has_error(function() client:send_once() end)
+    assert.has_error(function() client:send_once {} end)
+  end)
+end)
+
+describe("info.first", function()
+  local peer
+  before_each(function() peer = util.begin_with_peer { mode = "silent" } end)
+  after_each(util.finish)
+
+  it("is the id of the first message that the connection carries", function()
+    local client = util.client(peer, { reconnect = { delay = 0.01, max = 0.01 } })
+    local events = util.collect(client)
+    client:connect()
+    assert(events:wait "connect")
+    assert.equal(1, events:last "connect"[2].first)
+    for _ = 1, 5 do client:send "x" end
+    assert(util.poll_until(function() return client:stats().finished == 5 end))
+    peer:command "reset"
+    assert(events:wait("connect", 2))
+    assert.equal(6, events:last "connect"[2].first)
+    while client:send(("x"):rep(2 ^ 16)) do end
+    peer:command "reset"
+    assert(events:wait("connect", 3))
+    local stats, lost = client:stats(), util.losses(events)
+    assert.equal(stats.finished + stats.lost + 1, events:last "connect"[2].first)
+    assert.equal(lost[#lost][2] + 1, events:last "connect"[2].first)
+  end)
+end)
