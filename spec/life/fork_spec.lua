@@ -1,4 +1,3 @@
-local build = require "spec.support.build"
 local host = require "spec.support.host"
 local util = require "spec.support.util"
 
@@ -19,8 +18,7 @@ describe("a fork", function()
   end)
 
   it("[F42] is harmless before the loop thread was started, and after it was stopped", function()
-    -- ThreadSanitizer cannot start a thread in the child of a process that ever had two.
-    embed("forks_without_thread", build.KIND ~= "tsan")
+    embed "forks_without_thread"
   end)
 
   it("[F42] ends, in the child, a poll that a handler of the parent's left by a yield", function()

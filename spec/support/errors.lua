@@ -566,11 +566,25 @@ errors.sections = {
   {
     title = "Processes and Lua states",
     text = "",
-    { 'client:send "x"', "not usable after fork: make a new Lua state in the child", "EFORKED",
-      "The parent's clients are the parent's. Every function answers so in the child.", when = "in the child of a fork",
+    { 'client:send "x"', "not usable after fork: this client is the parent process's; make one with "
+      .. "sidewire.new here", "EFORKED",
+      "The parent's clients are the parent's; every method of theirs answers so. Make new ones in the child.",
+      when = "in the child of a fork",
       get = function(case)
         return case:run_script("send_in_child", case:serve "silent")
       end, names = "fork" },
+    { "sidewire.wait()", "nothing to wait for: no client was ever connected; call client:connect first", "ECLOSED",
+      "Connect a client in the child: those of the parent do not count.", when = "in the child of a fork",
+      get = function(case)
+        return case:run_apart([[
+          local sidewire = require "sidewire"
+          local client = sidewire.new { host = "127.0.0.1", port = tonumber(...) }
+          client:connect()
+          client:wait "connected"
+          local child = embed.fork()
+          if child == 0 then REPORT(sidewire.wait()) else embed.reap(child) end
+        ]], case:serve "silent")
+      end, names = "client" },
     { "sidewire.new {}", "this Lua state is closing", "ECLOSED", "Do not make clients in finalizers at the end.",
       when = "in a finalizer, while the Lua state closes", get = function(case)
         return case:run_script "new_at_the_end"

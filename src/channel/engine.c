@@ -358,7 +358,10 @@ void sw_engine_free_pages(struct sw_engine *engine, struct sw_pages *pages) {
 
 /* --- helper threads --- */
 
+/* No fork happens meanwhile: after a stop the child uses the engine too, and a helper thread must not hold its lock at
+ * the fork. */
 bool sw_engine_post(struct sw_engine *engine, struct sw_post *post) {
+    sw_fork_hold();
     lock(engine);
     bool is_alive = engine->alive;
     if (is_alive) {
@@ -367,6 +370,7 @@ bool sw_engine_post(struct sw_engine *engine, struct sw_post *post) {
     }
     bool signal = is_alive && sw_waker_claim(&engine->loop_waker);
     unlock(engine);
+    sw_fork_release();
     if (signal) sw_waker_signal(&engine->loop_waker);
     return is_alive;
 }

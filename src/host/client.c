@@ -75,7 +75,7 @@ static bool push_option(lua_State *L, const char *name) {
  * @module sidewire.core
  */
 
-/*** Makes a client. Touches no network and starts no thread.
+/*** Makes a client. Touches no network and starts no thread. Made in the child of a fork, it is the child's.
  * @function new
  * @tparam[opt] table options see the README's table; unknown names and values out of range raise
  * @tparam[opt] function saver for a layer that stores settings. new calls it with the client and nil. connect,
@@ -84,7 +84,7 @@ static bool push_option(lua_State *L, const char *name) {
  * @treturn[1] client
  * @treturn[2] nil no client was made, or the saver refused it
  * @treturn[2] string message
- * @treturn[2] string code: EPOLICY, EFORKED, ECLOSED (the Lua state is closing), or the saver's
+ * @treturn[2] string code: EPOLICY, ECLOSED (the Lua state is closing), ENOMEM (in the child of a fork), or the saver's
  * @raise misuse, not enough memory
  */
 int sw_module_new(lua_State *L) {

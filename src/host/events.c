@@ -48,7 +48,7 @@ static int next_event(lua_State *L) {
  * @treturn[1] function iterator
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EFORKED, ECLOSED (the Lua state is closing)
+ * @treturn[2] string code: ECLOSED (the Lua state is closing), ENOMEM (in the child of a fork)
  */
 int sw_module_events(lua_State *L) {
     struct context *context = sw_context(L);

@@ -1,9 +1,7 @@
 #include "host/handle.h"
 
 #include <lauxlib.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/options.h"
 #include "base/server.h"
@@ -12,6 +10,7 @@
 #include "channel/engine.h"
 #include "channel/host_end.h"
 #include "host/ending.h"
+#include "host/forked.h"
 #include "host/functions.h"
 #include "host/receiveq.h"
 #include "host/usable.h"
@@ -143,31 +142,19 @@ void sw_client_retire(lua_State *L, int index) {
     struct client *client = handle->client;
     if (client == NULL) return;
     handle->client = NULL;
+    if (sw_client_is_forked(client)) {
+        sw_forked_close(client->channel);
+        return;
+    }
     retire(client);
     give_keeper(L, index, client);
     sw_client_anchor(L, index, client);
 }
 
-/* In the child of a fork the parent's threads do not exist, and their locks may be held forever. So this only closes
- * the sockets, without a lock. If the child kept them open, the peer would not see when the parent closes the
- * connection. */
-static void close_inherited_sockets(struct sw_channel *channel) {
-    int fds[] = {atomic_exchange(&channel->fd, -1), atomic_exchange(&channel->fd_before, -1)};
-    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
-        if (fds[i] >= 0) close(fds[i]);
-}
-
 /* __gc of handles. Scripts with the debug library can call it at any time, with any argument. */
 static int collect(lua_State *L) {
-    struct handle *handle = sw_check_handle(L, 1);
-    struct client *client = handle->client;
-    if (client == NULL) return 0;
-    if (!sw_engine_forked(client->context->engine)) {
-        sw_client_retire(L, 1);
-        return 0;
-    }
-    handle->client = NULL;
-    close_inherited_sockets(client->channel);
+    sw_check_handle(L, 1);
+    sw_client_retire(L, 1);
     return 0;
 }
 
@@ -177,7 +164,7 @@ static int collect(lua_State *L) {
 static int collect_keeper(lua_State *L) {
     struct handle *keeper = sw_to_kind(L, 1, &sw_keeper_kind, sizeof *keeper);
     struct client *client = keeper != NULL ? keeper->client : NULL;
-    if (client == NULL || sw_engine_forked(client->context->engine) || push_registered(L, client) == keeper) return 0;
+    if (client == NULL || sw_client_is_forked(client) || push_registered(L, client) == keeper) return 0;
     keeper->client = NULL;
     unlink_from(&client->context->retired, client);
     free_client(client);

@@ -31,7 +31,8 @@ struct handle *sw_push_handle(lua_State *L);
 /* Sets the client of the empty handle at index. The context owns the client from now on. */
 void sw_handle_fill(lua_State *L, int index, struct client *client);
 
-/* Closes and retires the client of the handle at index, if it has one. No events follow. */
+/* Closes and retires the client of the handle at index, if it has one. No events follow. In a forked child, for a client
+ * of the parent, this only closes the child's copies of its sockets. */
 void sw_client_retire(lua_State *L, int index);
 
 /* Frees all clients at the end of the Lua state. The context userdata is at index. */

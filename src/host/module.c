@@ -17,6 +17,7 @@
 #include "host/context.h"
 #include "host/ending.h"
 #include "host/event.h"
+#include "host/forked.h"
 #include "host/functions.h"
 #include "host/handle.h"
 #include "host/policy.h"
@@ -29,9 +30,13 @@
  * no settings files can use this C module alone.
  *
  * Times are numbers of seconds. Misuse (a wrong type, an unknown option, a value out of range) raises an error that
- * says what is valid. A failure at run time returns nil, message, code. In the child of a fork every function and
- * method returns nil, message, "EFORKED"; in a finalizer that runs while the Lua state closes, "ECLOSED". errors.md
- * lists all messages.
+ * says what is valid. A failure at run time returns nil, message, code. In a finalizer that runs while the Lua state
+ * closes, the code is "ECLOSED". errors.md lists all messages.
+ *
+ * In the child of a fork the module starts anew, and its functions use only clients that were made in the child. Before
+ * the first of them, poll returns 0, events gives no event, stop returns true, and wait returns ECLOSED. The policy and
+ * on_error stay. Every method of the parent's clients returns nil, message, "EFORKED". If there is not enough memory to
+ * start anew, the functions return nil, message, "ENOMEM".
  * @module sidewire.core
  */
 
@@ -56,8 +61,8 @@ static bool stop_engine(struct context *context, double timeout) {
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ETIMEDOUT (the thread ends later), EPOLICY (the call did nothing), EFORKED, ECLOSED (the
- * Lua state is closing)
+ * @treturn[2] string code: ETIMEDOUT (the thread ends later), EPOLICY (the call did nothing), ECLOSED (the Lua state is
+ * closing), ENOMEM (in the child of a fork)
  * @raise invalid timeout
  */
 int sw_module_stop(lua_State *L) {
@@ -76,7 +81,7 @@ int sw_module_stop(lua_State *L) {
 void sw_host_close(lua_State *L, int index, struct context *context) {
     if (context->engine == NULL) return;
     if (sw_engine_forked(context->engine)) {
-        sw_engine_abandon(context->engine);
+        sw_forked_leave(context);
         return; /* other memory may be locked by threads of the parent */
     }
     sw_clients_free(L, index, context);
@@ -130,7 +135,7 @@ int sw_module_is_port(lua_State *L) {
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EPOLICY (it is locked), EFORKED, ECLOSED (the Lua state is closing)
+ * @treturn[2] string code: EPOLICY (it is locked), ECLOSED (the Lua state is closing), ENOMEM (in the child of a fork)
  * @raise an unknown rule, an invalid value
  */
 int sw_module_set_policy(lua_State *L) {
@@ -145,12 +150,13 @@ int sw_module_set_policy(lua_State *L) {
     return 1;
 }
 
-/*** Makes the policy unchangeable until the Lua state ends, also if the module is loaded again.
+/*** Makes the policy unchangeable until the Lua state ends, also if the module is loaded again, and in the child of a
+ * fork.
  * @function lock_policy
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EFORKED, ECLOSED (the Lua state is closing)
+ * @treturn[2] string code: ECLOSED (the Lua state is closing), ENOMEM (in the child of a fork)
  */
 int sw_module_lock_policy(lua_State *L) {
     struct context *context = sw_context(L);

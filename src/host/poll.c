@@ -24,6 +24,7 @@ enum {
     AT_DELIVERED, /* number of handlers called */
     AT_MAX,       /* number of handlers that may be called in all */
     AT_DEADLINE,  /* time of sw_clock, or nil */
+    AT_ENGINE,    /* light userdata: the context's engine when the poll began */
     AT_ONLY,      /* handle of the only client to poll, or nil for all clients */
     AT_TOP = AT_ONLY,
     AT_CLIENT = AT_TOP + 1, /* handle of the event's client; often the next event is of the same client */
@@ -35,6 +36,7 @@ enum {
 struct round {
     lua_Integer events, delivered, max; /* as at AT_LEFT, AT_DELIVERED, AT_MAX */
     double deadline;                    /* time of sw_clock; INFINITY: none */
+    const struct sw_engine *engine;     /* if the context has another one, a handler has forked: this is the child */
     bool is_for_one;                    /* client:poll */
     struct client *only;                /* for client:poll; NULL: a handler has retired the client by its __gc */
     bool may_yield;                     /* handlers can yield */
@@ -45,6 +47,7 @@ static void load(lua_State *L, struct round *round) {
     round->delivered = lua_tointeger(L, AT_DELIVERED);
     round->max = lua_tointeger(L, AT_MAX);
     round->deadline = lua_isnil(L, AT_DEADLINE) ? INFINITY : lua_tonumber(L, AT_DEADLINE);
+    round->engine = lua_touserdata(L, AT_ENGINE);
     round->is_for_one = !lua_isnil(L, AT_ONLY);
     round->only = round->is_for_one ? sw_client_at(L, AT_ONLY) : NULL;
     round->may_yield = lua_isyieldable(L);
@@ -152,25 +155,27 @@ static int finish(lua_State *L, struct context *context, const struct round *rou
     return 2;
 }
 
+/* If a handler forks, the poll ends in the child after this handler: the other events are the parent's. */
 static int deliver(lua_State *L, struct context *context) {
     struct round round;
     unsigned depth = context->poll_depth;
     load(L, &round);
-    while (!is_over(&round)) {
+    while (context->engine == round.engine && !is_over(&round)) {
         struct client *client = next_client(&round, context);
         if (client == NULL) break;
         deliver_one(L, context, client, &round);
-        if (sw_context_refuses(L, context)) return 3; /* the handler has forked, and this is the child */
         context->poll_depth = depth; /* drops polls that an error in one of the handler's coroutines has ended */
+        if (sw_context_refuses(L, context)) return 3;
     }
-    return finish(L, context, &round);
+    int values = finish(L, context, &round);
+    return round.is_for_one && context->engine != round.engine ? sw_push_forked(L) : values;
 }
 
 /* Lua calls this when a handler or on_error returns or raises after a yield. */
 static int continue_poll(lua_State *L, int status, lua_KContext subject) {
     (void)subject;
     struct context *context = sw_context(L);
-    if (sw_context_refuses(L, context)) return 3; /* the handler has forked, and this is the child */
+    if (sw_context_refuses(L, context)) return 3;
     if (status != LUA_YIELD && status != LUA_OK) call_on_error(L);
     lua_settop(L, AT_TOP);
     return deliver(L, context);
@@ -251,7 +256,7 @@ static void read_limits(lua_State *L, const char *where, int first, lua_Integer 
 }
 
 /* Sets up the stack indices AT_LEFT to AT_ONLY; the caller sets AT_LEFT afterwards. */
-static void set_up_stack(lua_State *L, lua_Integer max, double deadline, int only) {
+static void set_up_stack(lua_State *L, const struct context *context, lua_Integer max, double deadline, int only) {
     if (only != 0)
         lua_pushvalue(L, only);
     else
@@ -265,6 +270,7 @@ static void set_up_stack(lua_State *L, lua_Integer max, double deadline, int onl
         lua_pushnumber(L, deadline);
     else
         lua_pushnil(L);
+    lua_pushlightuserdata(L, context->engine);
     lua_rotate(L, 1, -1); /* the client, or nil, to AT_ONLY */
 }
 
@@ -280,7 +286,7 @@ static int poll(lua_State *L, struct context *context, lua_Integer max, double d
         return 2;
     }
     register_thread(L);
-    set_up_stack(L, max, deadline, only);
+    set_up_stack(L, context, max, deadline, only);
     lua_pushinteger(L, count_events(L, context));
     lua_replace(L, AT_LEFT);
     context->poll_depth++;
@@ -293,7 +299,8 @@ static int poll(lua_State *L, struct context *context, lua_Integer max, double d
 
 /*** Calls the handlers for the events of all clients; never waits. Delivers the events that were there when it began,
  * the clients in turns, or fewer if a limit is given. An error in a handler leaves poll, unless on_error is set; the
- * other events then stay for the next poll.
+ * other events then stay for the next poll. If a handler forks, poll ends in the child after this handler, and continues
+ * in the parent.
  * @function poll
  * @tparam[opt] integer max_events handlers to call at most
  * @tparam[opt] number max_seconds seconds after which no further handler is called; if there is an event, one handler
@@ -302,7 +309,7 @@ static int poll(lua_State *L, struct context *context, lua_Integer max, double d
  * @treturn[1] boolean true if more can be delivered now
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EFORKED, ECLOSED (the Lua state is closing)
+ * @treturn[2] string code: ECLOSED (the Lua state is closing), ENOMEM (in the child of a fork)
  * @raise invalid max_events or max_seconds; what a handler raises, unless on_error is set; more than 16 nested polls,
  * each in a handler of another one
  */

@@ -4,15 +4,21 @@
 
 #include "base/error.h"
 #include "host/event.h"
+#include "host/forked.h"
 
-bool sw_context_refuses(lua_State *L, const struct context *context) {
-    if (context->engine == NULL)
+bool sw_context_refuses(lua_State *L, struct context *context) {
+    if (context->engine == NULL || context->is_left)
         sw_push_refusal(L, SW_CLOSED, "this Lua state is closing");
-    else if (sw_engine_forked(context->engine))
-        sw_push_refusal(L, SW_FORKED, "not usable after fork: make a new Lua state in the child");
+    else if (!sw_forked_renew(L, context))
+        sw_push_no_memory(L);
     else
         return false;
     return true;
+}
+
+int sw_push_forked(lua_State *L) {
+    return sw_push_refusal(
+        L, SW_FORKED, "not usable after fork: this client is the parent process's; make one with sidewire.new here");
 }
 
 struct handle *sw_check_handle(lua_State *L, int index) {
@@ -28,6 +34,7 @@ struct handle *sw_check_handle(lua_State *L, int index) {
 
 struct client *sw_check_usable_slowly(lua_State *L, int index) {
     struct client *client = sw_check_handle(L, index)->client;
+    if (client != NULL && sw_client_is_forked(client)) return sw_push_forked(L), NULL;
     if (sw_context_refuses(L, client != NULL ? client->context : sw_context(L))) return NULL;
     if (client == NULL) luaL_argerror(L, index, "this client was collected");
     return client;

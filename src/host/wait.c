@@ -274,7 +274,8 @@ static const struct sw_goal work = {check_work, push_work_timeout, SW_WAKE_ON_ST
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ETIMEDOUT, EINTR, EFORKED, ECLOSED (no timeout, and nothing can come)
+ * @treturn[2] string code: ETIMEDOUT, EINTR, ECLOSED (no timeout, and nothing can come), EFORKED; in the child of a fork
+ * also ENOMEM
  * @raise invalid timeout
  */
 int sw_module_wait(lua_State *L) {

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +10,6 @@
 #include "base/list.h"
 #include "base/tunables.h"
 #include "channel/thread.h"
-
-static atomic_int lookups; /* how many this process has under way */
 
 /* Calls getaddrinfo. Returns 0 or its error code (EAI_...). */
 static int resolve(const struct sw_server *server, int flags, struct sw_addresses *addresses) {
@@ -73,7 +70,7 @@ static void *run(void *argument) {
     sw_thread_mark_ours();
     int failed = resolve(lookup->server, AI_ADDRCONFIG, &lookup->addresses);
     lookup->error = to_error(failed, errno);
-    atomic_fetch_sub(&lookups, 1);
+    sw_thread_end_helper();
     struct sw_engine *engine = sw_engine_ref(lookup->engine); /* after the post, the loop may free the lookup */
     if (!sw_engine_post(engine, &lookup->post)) free_lookup(lookup);
     sw_engine_unref(engine);
@@ -81,13 +78,10 @@ static void *run(void *argument) {
 }
 
 static int spawn(struct sw_lookup *lookup) {
-    if (atomic_fetch_add(&lookups, 1) >= SW_LOOKUPS_MAX) {
-        atomic_fetch_sub(&lookups, 1);
-        return EAGAIN;
-    }
+    if (!sw_thread_claim_helper(SW_LOOKUPS_MAX)) return EAGAIN;
     pthread_t thread;
     int failed = sw_thread_spawn(&thread, true, run, lookup);
-    if (failed != 0) atomic_fetch_sub(&lookups, 1);
+    if (failed != 0) sw_thread_end_helper();
     return failed;
 }
 

@@ -1,31 +1,17 @@
 -- What spec/life/fork_spec.lua runs in `embed`.
 
+local forks = require "spec.life.scripts.forks"
 local session = require "spec.support.session"
 local sidewire = require "sidewire.core"
 
 local new, connected, poll_until, be_busy = session.new, session.connected, session.poll_until, session.be_busy
+local succeeded = forks.succeeded
 
 local scripts = {}
 
--- Every method and function that is to refuse, with arguments that would do otherwise.
-local function refused(name, ...)
-  local result, message, code = ...
-  assert(result == nil and message:find "fork" and code == "EFORKED", name .. ": " .. tostring(code or result))
-end
-local arguments = {
-  wait = { "connected", 5 }, send = { "x" }, write = { "x" }, receive = { 5 }, flush = { 5 }, confirm = { 1 },
-  on = { "drain", print }, set_reconnect = { 1 }, set_server = { "127.0.0.1", 1 },
-}
 local function refuses_all(client)
-  local count = 0
-  for name, method in pairs(debug.getmetatable(client).__index) do
-    refused(name, method(client, table.unpack(arguments[name] or {})))
-    count = count + 1
-  end
-  assert(count >= 18)
-  for _, name in ipairs { "poll", "wait", "stop", "new", "events" } do refused(name, sidewire[name]()) end
+  forks.refuses_all(client)
   assert(sidewire.is_ip "127.0.0.1" == "ipv4" and sidewire.is_port(1) == true)
-  assert(tostring(client):find "^sidewire.client: 0x")
 end
 
 function scripts.forks_and_goes_on()
@@ -40,15 +26,14 @@ function scripts.forks_and_goes_on()
     for _, one in pairs(clients) do refuses_all(one) end
     refuses_all(client)
     refuses_all(pulled)
-    refused("iterator", iterate())
+    assert(iterate() == nil)
     clients, pulled = nil, nil -- luacheck: ignore 311
     for _ = 1, 3 do collectgarbage() end
     local scoped <close> = client -- luacheck: ignore 211
     return -- embed closes the state: no socket may be left then
   end
   for i = 101, 200 do client:send("meanwhile " .. i) end
-  local how, status = embed.reap(child)
-  assert(how == "exit" and status == 0, how .. " " .. status)
+  succeeded(child)
   for i = 201, 300 do client:send("after " .. i) end
   poll_until(function() return got == 300 end)
   assert(pulled:send "still here")
@@ -63,13 +48,12 @@ function scripts.forks_and_does_nothing()
   for _ = 1, 5 do
     local child = embed.fork()
     if child == 0 then return end
-    local how, status = embed.reap(child)
-    assert(how == "exit" and status == 0, how .. " " .. status)
+    succeeded(child)
   end
   stuck:close(0)
 end
 
-function scripts.forks_without_thread(has_threads_in_child)
+function scripts.forks_without_thread()
   local function use()
     local client = connected {}
     assert(client:send "hello")
@@ -77,13 +61,9 @@ function scripts.forks_without_thread(has_threads_in_child)
   end
   local function fork_and_use()
     local child = embed.fork()
-    if child == 0 then
-      if has_threads_in_child == "true" then use() end
-      return true
-    end
     use()
-    local how, status = embed.reap(child)
-    assert(how == "exit" and status == 0, how .. " " .. status)
+    if child == 0 then return true end
+    succeeded(child)
   end
   new {}
   if fork_and_use() then return end
@@ -106,12 +86,11 @@ function scripts.forks_with_a_yielded_poll()
   end
   local child = embed.fork()
   if child == 0 then
-    local _, result, _, code = coroutine.resume(poll)
-    assert(result == nil and code == "EFORKED" and handled == 1)
+    local _, result, more = coroutine.resume(poll)
+    assert(result == 1 and more == false and handled == 1)
     return
   end
-  local how, status = embed.reap(child)
-  assert(how == "exit" and status == 0)
+  succeeded(child)
 end
 
 function scripts.starts_a_program()
