@@ -73,9 +73,11 @@ local PLANS = { "place", "place", "moment", "saving" }
 
 -- Ends a ship.lua that would not end by itself.
 local function run_and_end(shipment, signal, place)
-  local name = PLANS[math.random(#PLANS)]
-  local is_due, left = plans[name](shipment), look_at_new(shipment)
+  local name, left = PLANS[math.random(#PLANS)], look_at_new(shipment)
   shipment:start "--follow"
+  -- While a program starts, its first pcall may take the interpreter's "interrupted!" for an error of its own.
+  if signal == "INT" then shipment.ship:wait_for "connected to" end
+  local is_due = plans[name](shipment)
   shipment:wait_for(function() return is_due() or shipment:received_bytes() >= place end)
   shipment:kill(signal)
   local new = look_at_new(shipment)
