@@ -15,7 +15,7 @@ typedef double sw_kind_seconds;
 typedef double sw_kind_microseconds; /* for scripts; kept as seconds */
 typedef double sw_kind_factor;       /* any number */
 typedef size_t sw_kind_size;         /* bytes, or things in memory; SW_SIZE_MAX as the most: no limit */
-typedef uint32_t sw_kind_count;      /* whole numbers */
+typedef uint32_t sw_kind_integer;    /* a whole number, not negative */
 typedef bool sw_kind_flag;           /* the bounds say nothing */
 
 /* More than any process can have. */

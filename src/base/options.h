@@ -14,34 +14,36 @@
 #include "base/option_kinds.h"
 #include "base/retain.h"
 
-/* The options of sidewire.new. OTHER(name): what is more than one value, and has code of its own. The order is that in
- * which a message lists them. */
+/* The options of sidewire.new, in the order in which error messages list them. X: an option with one value of a kind
+ * (option_kinds.h). OTHER: an option that has a parser of its own in host/read_options.c. */
 /* clang-format off */
 #define SW_OPTIONS(X, OTHER)                                                                                           \
     OTHER(host)                                                                                                        \
     OTHER(port)                                                                                                        \
     OTHER(framing)                                                                                                     \
     OTHER(max_message)                                                                                                 \
-    X(connect_timeout, seconds, 10, 0.001, 1e8)            /* for one attempt, the name lookup included */             \
+    X(connect_timeout, seconds, 10, 0.001, 1e8)            /* for one attempt, with its name lookup */                 \
     OTHER(reconnect)                                                                                                   \
-    X(queue_limit, size, (size_t)16 << 20, 1, SW_SIZE_MAX) /* bytes accepted and not finished with, with framing */    \
-    X(inbox_limit, size, (size_t)8 << 20, 1, SW_SIZE_MAX)  /* bytes received and not delivered, with record headers */ \
+    X(queue_limit, size, (size_t)16 << 20, 1, SW_SIZE_MAX) /* bytes of unfinished messages, with framing */            \
+    X(inbox_limit, size, (size_t)8 << 20, 1, SW_SIZE_MAX)  /* bytes of undelivered messages and reports */             \
     OTHER(retain)                                                                                                      \
     OTHER(greeting)                                                                                                    \
-    X(linger, seconds, 1, 0, 1e8)                          /* that closing may spend on sending the rest */            \
+    X(linger, seconds, 1, 0, 1e8)                          /* that closing may spend on sending what is queued */      \
     X(nodelay, flag, true, false, true)                    /* TCP_NODELAY: small messages leave at once */             \
     OTHER(keepalive)                                                                                                   \
-    X(stall_timeout, seconds, 30, 0, 2e6)                  /* without progress, then a busy connection is dead; 0 = off.\
-                                                            * The system counts milliseconds in an int: tcp(7) */      \
-    X(spin, microseconds, 0, 0, 1000000)                   /* awake after traffic and in a wait, before sleeping; the  \
-                                                            * unit is that of SO_BUSY_POLL (socket(7)) */              \
+    X(stall_timeout, seconds, 30, 0, 2e6)                  /* after which a connection ends if the peer acknowledges   \
+                                                            * no byte in flight; 0 = off. The system counts            \
+                                                            * milliseconds in an int: tcp(7) */                        \
+    X(spin, microseconds, 0, 0, 1000000)                   /* for which a thread busy-waits after traffic, and at the  \
+                                                            * start of a wait, before it sleeps; in microseconds, as   \
+                                                            * SO_BUSY_POLL (socket(7)) */                              \
     OTHER(on)
 
 /* Fields of the option keepalive. Linux takes 1..32767 seconds and 1..127 probes (tcp(7)). */
 #define SW_KEEPALIVE_OPTIONS(X)                                                                                        \
-    X(idle, count, 15, 1, 32767)    /* seconds without traffic before the first probe; 0 = no keepalive */             \
-    X(interval, count, 5, 1, 32767) /* seconds between probes */                                                       \
-    X(count, count, 3, 1, 127)      /* unanswered probes after which the peer is dead */
+    X(idle, integer, 15, 1, 32767)    /* seconds without traffic before the first probe; 0 = no keepalive */           \
+    X(interval, integer, 5, 1, 32767) /* seconds between probes */                                                     \
+    X(count, integer, 3, 1, 127)      /* unanswered probes after which the connection ends */
 /* clang-format on */
 
 struct sw_keepalive {
@@ -53,11 +55,11 @@ struct sw_options {
     struct sw_framing framing;
     enum sw_retain retain;
     struct sw_keepalive keepalive;
-    SW_OPTIONS(SW_OPTION_FIELD, SW_OPTION_NONE)
+    SW_OPTIONS(SW_OPTION_FIELD, SW_OPTION_NONE) /* a field for each X */
 };
 
-/* Returns a reference to options equal to `wanted`: to *last, if those are equal; else to a new copy, to which *last
- * then also refers. NULL: no memory. */
+/* Returns a new reference to options that equal `wanted`. If *last equals them, that is *last. Else it is a copy of
+ * `wanted`, and *last becomes a second reference to the copy. NULL: no memory. */
 struct sw_options *sw_options_share(struct sw_options **last, const struct sw_options *wanted);
 
 /* Takes NULL. */

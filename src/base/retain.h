@@ -1,9 +1,9 @@
-/* Which messages the next connection sends again after a connection has ended.
+/* Which messages the next connection sends after a connection has ended.
  *
  * Message ids count 1, 2, 3, ... per client. Three ids describe the progress:
- *     handed     messages up to this id were given to the kernel whole
- *     acked      messages up to this id were acknowledged whole by the peer's TCP, or are already lost or confirmed
- *     confirmed  messages up to this id were confirmed by the script
+ *     handed     the kernel has taken each message up to this id whole
+ *     acked      for each message up to this id: the peer's TCP has acknowledged it whole, or it is lost or confirmed
+ *     confirmed  the script has confirmed each message up to this id
  * Always acked <= handed and confirmed <= handed. When a connection ends, the next one sends the messages from
  * sw_first_to_keep on, each from its first byte. Every message before that is finished (acknowledged or, with
  * SW_RETAIN_UNCONFIRMED, confirmed) or lost.
@@ -13,19 +13,20 @@
 
 #include <stdint.h>
 
+/* The values of the option `retain`: which messages the next connection sends. */
 /* clang-format off */
 #define SW_RETAINS(X)                                                                                                  \
-    X(NONE, "none")               /* replay nothing */                                                                 \
-    X(UNSENT, "unsent")           /* what was not handed over whole */                                                 \
-    X(UNACKED, "unacked")         /* also what the peer's TCP has not acknowledged */                                  \
-    X(UNCONFIRMED, "unconfirmed") /* everything that the script has not confirmed */
+    X(NONE, "none")               /* no message */                                                                     \
+    X(UNSENT, "unsent")           /* messages that the kernel has not taken whole */                                   \
+    X(UNACKED, "unacked")         /* messages that the peer's TCP has not acknowledged whole */                        \
+    X(UNCONFIRMED, "unconfirmed") /* messages that the script has not confirmed */
 /* clang-format on */
 
 #define SW_RETAIN_ENUM(name, word) SW_RETAIN_##name,
 enum sw_retain { SW_RETAINS(SW_RETAIN_ENUM) };
 
-/* A range of lost messages that are all unsent (the peer has certainly not received them whole), or all unknown (the
- * peer may have received them). first = 0: no message. */
+/* The ids of lost messages without a gap: `first` to `last`, or none if `first` is 0. All of them are unsent (the peer
+ * has certainly not received them whole), or all are unknown (the peer may have received them). */
 struct sw_loss {
     uint64_t first, last;
 };
@@ -38,7 +39,7 @@ static inline uint64_t sw_first_to_keep(enum sw_retain mode, uint64_t handed, ui
     case SW_RETAIN_UNACKED: return acked + 1;
     case SW_RETAIN_UNCONFIRMED: return confirmed + 1;
     }
-    return 1;
+    return 1; /* not reached */
 }
 
 #endif

@@ -1,6 +1,7 @@
-/* The server that a client connects to: a host and a port, checked, never changed, and shared by both threads. It is
- * reference-counted, because a name may have 253 bytes and a client refers to up to three servers. Clients that are
- * made for the same server, one after the other, share it.
+/* The server that a client connects to: a host and a port, which src/host has checked. It never changes, so both
+ * threads read it without a lock. It is reference-counted, because a name may take 253 bytes and a client needs the
+ * server in three places: the script's latest choice, the next attempt and the present attempt. Clients for the same
+ * server share it if they are made one after the other.
  */
 #ifndef SW_BASE_SERVER_H
 #define SW_BASE_SERVER_H
@@ -17,14 +18,14 @@ struct sw_server {
     char hostname[]; /* "" = none set */
 };
 
-/* With one reference; NULL: no memory. */
+/* A new server with one reference. NULL: no memory. */
 struct sw_server *sw_server_new(const struct sw_endpoint *endpoint);
 
-/* Returns a reference to a server equal to `wanted`: to *last, if that is equal; else to a new one, to which *last then
- * also refers. NULL: no memory. */
+/* Returns a new reference to a server that equals `wanted`. If *last equals it, that is *last. Else it is a new server,
+ * and *last becomes a second reference to it. NULL: no memory. */
 struct sw_server *sw_server_share(struct sw_server **last, const struct sw_endpoint *wanted);
 
-/* A copy of the host and port, for a caller during which the server may be freed. */
+/* A copy of the host and port, for a caller that needs them after the server may have been freed. */
 struct sw_endpoint sw_server_endpoint(const struct sw_server *server);
 
 /* Both take NULL. */

@@ -5,14 +5,18 @@
 #include "channel/engine.h"
 #include "channel/thread.h"
 
-/* Without the lock. With must_post, puts the channel into the engine's list for the host. With either flag, wakes the
- * host if it sleeps. */
+/* Without the lock: if must_post, puts the channel into the engine's list for the host and wakes the host if it sleeps.
+ * Else, if `wake`, only wakes the host if it sleeps. */
 static void notify_host(struct sw_channel *channel, bool must_post, bool wake) {
     if (must_post)
         sw_channel_post_up(channel);
     else if (wake)
         sw_engine_post_up(channel->engine, NULL);
 }
+
+/* With the lock held. True: the host sleeps until the state changes, the inbox fills or a copy comes, so each of them
+ * must wake it (snapshot.h). */
+static bool waits_for_state(const struct sw_channel *channel) { return channel->wake_on != SW_WAKE_ON_ARRIVAL; }
 
 void sw_channel_take_batch(struct sw_channel *channel, struct sw_batch *batch) {
     SW_ON_LOOP_THREAD();
@@ -31,32 +35,36 @@ void sw_channel_take_batch(struct sw_channel *channel, struct sw_batch *batch) {
     sw_channel_unlock(channel);
 }
 
-/* With the lock held: puts pages into the pool. The caller frees those that remain in `pages`, without the lock. */
+/* With the lock held: opens the pool and moves pages into it. The caller frees those that remain in `pages`, after it
+ * has released the lock. */
 static void put_pages(struct sw_channel *channel, struct sw_pages *pages) {
     sw_pool_open(&channel->pool);
     sw_pool_put(&channel->pool, pages, sw_channel_pool_room(channel));
 }
 
-/* What the host must be told after progress. */
+/* What the loop must do for the host after progress was applied and the lock was released. */
 struct notice {
-    bool drain; /* a drain report is due */
-    bool wake;  /* the host sleeps until the gauges change */
+    bool drain; /* post a drain report */
+    bool wake;  /* wake the host, which sleeps until the gauges change */
 };
 
-/* With the lock held: applies what sw_channel_post_progress posts. */
-static struct notice note_progress(struct sw_channel *channel, const struct sw_progress *progress) {
+/* With the lock held: updates the gauges, the outbox and the pool. */
+static struct notice apply_progress(struct sw_channel *channel, const struct sw_progress *progress) {
     channel->gauges = *progress->gauges;
     bool drain = sw_outbox_release(&channel->out, progress->released, channel->options->queue_limit);
     put_pages(channel, progress->emptied);
     return (struct notice){drain, channel->wake_on == SW_WAKE_ON_GAUGES};
 }
 
-static void notify(struct sw_channel *channel, struct notice notice) {
+/* Without the lock. */
+static void give_notice(struct sw_channel *channel, struct notice notice) {
     notify_host(channel, false, notice.wake);
     if (!notice.drain) return;
     const struct sw_report report = {.event = SW_EVENT_DRAIN};
     if (sw_channel_post_report(channel, &report)) return;
-    sw_channel_lock(channel); /* no memory for the report: the next progress tries again */
+    /* There was no memory for the report. With a refused size, sw_outbox_release says again that a drain report is due,
+     * so later progress tries again. */
+    sw_channel_lock(channel);
     if (channel->out.refused_size == 0) channel->out.refused_size = 1;
     sw_channel_unlock(channel);
 }
@@ -64,17 +72,17 @@ static void notify(struct sw_channel *channel, struct notice notice) {
 void sw_channel_post_progress(struct sw_channel *channel, const struct sw_progress *progress) {
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
-    struct notice notice = note_progress(channel, progress);
+    struct notice notice = apply_progress(channel, progress);
     sw_channel_unlock(channel);
     sw_pages_free(progress->emptied);
-    notify(channel, notice);
+    give_notice(channel, notice);
 }
 
 struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const struct sw_progress *progress) {
     SW_ON_LOOP_THREAD();
     struct notice notice = {false, false};
     sw_channel_lock(channel);
-    if (progress != NULL) notice = note_progress(channel, progress);
+    if (progress != NULL) notice = apply_progress(channel, progress);
     struct sw_intake intake = {
         .pages = channel->out.pages,
         .once = channel->once,
@@ -85,7 +93,7 @@ struct sw_intake sw_channel_take_messages(struct sw_channel *channel, const stru
     if (intake.pages.head == NULL) channel->out.notified = false;
     sw_channel_unlock(channel);
     if (progress != NULL) sw_pages_free(progress->emptied);
-    notify(channel, notice);
+    give_notice(channel, notice);
     return intake;
 }
 
@@ -133,20 +141,21 @@ void sw_channel_post_state(struct sw_channel *channel, uint64_t known, const str
     SW_ON_LOOP_THREAD();
     sw_channel_lock(channel);
     set_state(channel, known, standing);
-    bool wake = channel->wake_on != SW_WAKE_ON_ARRIVAL;
+    bool wake = waits_for_state(channel);
     sw_channel_unlock(channel);
     notify_host(channel, false, wake);
 }
 
-/* With the lock held: pauses reading if the inbox is full. True: it is newly paused, and this must wake the host. */
-static bool note_full(struct sw_channel *channel) {
+/* With the lock held: pauses reading if the inbox is full. True: the host waits for that, and the caller must wake it
+ * after it has released the lock. */
+static bool pause_if_full(struct sw_channel *channel) {
     if (channel->in.paused || channel->in.bytes < channel->options->inbox_limit) return false;
     channel->in.paused = true;
-    return channel->wake_on != SW_WAKE_ON_ARRIVAL;
+    return waits_for_state(channel);
 }
 
-/* Replaces the only page by one of `size` bytes, which has room for further messages. If there is no memory, the page
- * stays. */
+/* The chain has one page. Moves its messages to a new page of `size` bytes, which has room for further messages.
+ * Changes nothing if there is no memory. */
 static void move_to_larger_page(struct sw_pages *pages, size_t size) {
     struct sw_page *larger = sw_page_new(size);
     if (larger == NULL) return;
@@ -161,19 +170,19 @@ static void move_to_larger_page(struct sw_pages *pages, size_t size) {
 bool sw_channel_post_messages(struct sw_channel *channel, struct sw_pages *pages, uint64_t count, size_t bytes) {
     SW_ON_LOOP_THREAD();
     sw_pages_compact(pages);
-    bool is_little = pages->head == pages->tail && sw_page_is_nearly_empty(pages->head);
+    bool is_small = pages->head == pages->tail && sw_page_is_nearly_empty(pages->head);
     sw_channel_lock(channel);
-    bool is_merged = is_little && sw_inbox_merge(&channel->in, pages->head, count, bytes);
-    size_t backlog = channel->in.untaken;
-    /* Small messages that the host does not take would soon need a page each. So they get a page with room for as many
-     * bytes as wait already. */
-    if (is_little && !is_merged && backlog >= pages->head->size) {
+    bool is_merged = is_small && sw_inbox_merge(&channel->in, pages->head, count, bytes);
+    size_t untaken = channel->in.untaken;
+    /* The last page of the inbox has no room. If the host took nothing, many small pages would follow. So the messages
+     * move to a page as large as all that waits, and sw_inbox_merge can add the next ones to that page. */
+    if (is_small && !is_merged && untaken >= pages->head->size) {
         sw_channel_unlock(channel);
-        move_to_larger_page(pages, backlog);
+        move_to_larger_page(pages, untaken);
         sw_channel_lock(channel);
     }
     if (!is_merged) sw_inbox_put(&channel->in, pages, count, bytes);
-    bool must_post = sw_channel_claim_up(channel), wake = note_full(channel);
+    bool must_post = sw_channel_claim_up(channel), wake = pause_if_full(channel);
     bool paused = channel->in.paused;
     struct sw_pages excess = sw_pool_shrink(&channel->pool, sw_channel_pool_room(channel), SIZE_MAX);
     sw_channel_unlock(channel);
@@ -190,7 +199,8 @@ bool sw_channel_can_report(struct sw_channel *channel) {
     return can;
 }
 
-/* Log reports need a handler, and are dropped before they fill the inbox. */
+/* True: a log report may be posted. It is dropped if no handler is set, or if many reports wait, so that log reports
+ * never fill the inbox. */
 static bool wants_log(struct sw_channel *channel) {
     sw_channel_lock(channel);
     bool wanted = channel->slots.interest.log && !channel->in.paused && channel->in.reports.count < SW_REPORTS_UNMERGED;
@@ -214,9 +224,10 @@ static struct sw_partial *cut_partial(const struct sw_channel *channel, struct s
     return partial;
 }
 
-/* With the lock held: adds *copy to the inbox, which then owns it. If *copy is NULL, puts `report` into the reserved
- * slot if it must not be lost, else drops it. The caller frees *copy, which is then what the inbox drops, without the
- * lock. Returns the same as sw_channel_claim_up. */
+/* With the lock held: adds *copy to the inbox, which then owns it. If *copy is NULL (no memory), puts a `report` that
+ * must not be lost into the reserved slot, and drops any other. Afterwards *copy is the list of reports that the inbox
+ * has merged away, or NULL: the caller frees it after it has released the lock. Returns the same as
+ * sw_channel_claim_up. */
 static bool put_report(struct sw_channel *channel, struct sw_report **copy, const struct sw_report *report) {
     bool must_not_be_lost = report->event == SW_EVENT_DISCONNECT || report->event == SW_EVENT_ERROR;
     if (*copy != NULL) {
@@ -240,7 +251,7 @@ bool sw_channel_post_state_with(struct sw_channel *channel, uint64_t known, cons
     struct sw_partial *unwanted = has_memory ? cut_partial(channel, copy) : report->partial;
     set_state(channel, known, standing);
     bool must_post = put_report(channel, &copy, report);
-    bool wake = must_post || channel->wake_on != SW_WAKE_ON_ARRIVAL;
+    bool wake = must_post || waits_for_state(channel);
     sw_channel_unlock(channel);
     sw_reports_free(copy);
     free(unwanted);
@@ -255,7 +266,7 @@ bool sw_channel_post_report(struct sw_channel *channel, const struct sw_report *
     sw_channel_lock(channel);
     struct sw_partial *unwanted = has_memory ? cut_partial(channel, copy) : report->partial;
     bool must_post = put_report(channel, &copy, report);
-    bool wake = !has_memory && channel->wake_on != SW_WAKE_ON_ARRIVAL; /* the reserved slot pauses reading */
+    bool wake = !has_memory && waits_for_state(channel); /* a report in the reserved slot pauses reading */
     sw_channel_unlock(channel);
     sw_reports_free(copy);
     free(unwanted);
@@ -263,7 +274,7 @@ bool sw_channel_post_report(struct sw_channel *channel, const struct sw_report *
     return has_memory;
 }
 
-/* With the lock held: changes the newest report to include message `id`. False: that report is not an acked report. */
+/* With the lock held: if the newest report is an acked report, extends it to message `id`. Else returns false. */
 static bool extend_acked(struct sw_channel *channel, uint64_t id) {
     struct sw_report *newest = sw_reports_newest(&channel->in.reports);
     if (newest == NULL || newest->event != SW_EVENT_ACKED) return false;
@@ -293,14 +304,15 @@ struct sw_greeting *sw_channel_greeting(struct sw_channel *channel) {
 void sw_channel_post_copy(struct sw_channel *channel, const struct sw_copy *copy) {
     sw_channel_lock(channel);
     struct sw_pages unwanted = copy->pages;
-    bool is_asked_again = channel->slots.posted & SW_SLOT_COPY; /* this copy may lack messages sent since */
+    /* The host has asked again and waits for a newer copy. This one may lack messages that it has sent meanwhile. */
+    bool is_asked_again = channel->slots.posted & SW_SLOT_COPY;
     bool is_wanted = channel->copy_awaited && !is_asked_again;
     if (is_wanted) {
         unwanted = (struct sw_pages){NULL, NULL};
         channel->copy = *copy;
         channel->copy_awaited = false;
     }
-    bool wake = is_wanted && channel->wake_on != SW_WAKE_ON_ARRIVAL;
+    bool wake = is_wanted && waits_for_state(channel);
     sw_channel_unlock(channel);
     sw_pages_free(&unwanted);
     notify_host(channel, false, wake);

@@ -1,5 +1,7 @@
 #include "channel/outbox.h"
 
+#include <assert.h>
+
 #include "base/tunables.h"
 
 /* The bytes that count against queue_limit. */
@@ -7,8 +9,8 @@ static size_t counted_bytes(const struct sw_outbox *outbox) {
     return outbox->bytes + outbox->kept_reports * sizeof(struct sw_report);
 }
 
-/* The bytes that may still be added within the limit. */
-static size_t free_space(const struct sw_outbox *outbox, size_t limit) {
+/* How many more bytes queue_limit allows. */
+static size_t free_bytes(const struct sw_outbox *outbox, size_t limit) {
     size_t used = counted_bytes(outbox);
     return used < limit ? limit - used : 0;
 }
@@ -17,7 +19,7 @@ static void count_message(struct sw_outbox *outbox, size_t size) { outbox->bytes
 
 enum sw_err sw_outbox_admit(struct sw_outbox *outbox, size_t size, size_t limit) {
     if (size > limit) return SW_TOOBIG;
-    if (counted_bytes(outbox) == 0 || size + SW_MESSAGE_OVERHEAD <= free_space(outbox, limit)) return SW_OK;
+    if (counted_bytes(outbox) == 0 || size + SW_MESSAGE_OVERHEAD <= free_bytes(outbox, limit)) return SW_OK;
     if (outbox->refused_size < size) outbox->refused_size = size;
     return SW_FULL;
 }
@@ -26,8 +28,8 @@ size_t sw_outbox_room(const struct sw_outbox *outbox) {
     return outbox->pages.tail != NULL ? sw_page_room(outbox->pages.tail) : 0;
 }
 
-/* The queued bytes that predict how much a new page will hold. A pinned message ends the last page, so only the bytes
- * after it count. */
+/* Predicts how many bytes a new page will hold: as many as are queued. A pinned message ends the page before it, so
+ * bytes from before the last pinned message do not count. */
 static size_t backlog(const struct sw_outbox *outbox) {
     return outbox->bytes < outbox->copied_since_pin ? outbox->bytes : outbox->copied_since_pin;
 }
@@ -36,7 +38,7 @@ bool sw_outbox_add_page(struct sw_outbox *outbox, struct sw_pool *pool, size_t s
     if (pool->count == 0 || size > SW_PAGE_ROOM || outbox->copied_since_pin < SW_QUEUE_SMALL_MAX) return false;
     struct sw_page *page = sw_pool_get(pool);
     sw_page_prefetch(page);
-    if (pool->count > 0) sw_prefetch_for_write(pool->free.head);
+    if (pool->count > 0) sw_prefetch_for_write(pool->free.head); /* the next call takes it from the pool */
     sw_pages_add(&outbox->pages, page);
     sw_outbox_want_pages(outbox, pool, limit);
     return true;
@@ -64,9 +66,10 @@ uint64_t sw_outbox_join(struct sw_outbox *outbox, struct sw_pages *chain, size_t
     return ++outbox->last_id;
 }
 
-/* How many free pages the pool should have; never more than queue_limit has room for. */
+/* How many free pages the pool should have: a share of the queued pages, within bounds (tunables.h), and never more
+ * than queue_limit allows. */
 static size_t wanted_free_pages(const struct sw_outbox *outbox, size_t limit) {
-    size_t queued = outbox->bytes / SW_PAGE_MAX, most = free_space(outbox, limit) / SW_PAGE_MAX;
+    size_t queued = outbox->bytes / SW_PAGE_MAX, most = free_bytes(outbox, limit) / SW_PAGE_MAX;
     size_t goal = queued / SW_PREFAULT_SHARE;
     if (goal < SW_PREFAULT_MIN) goal = SW_PREFAULT_MIN;
     if (goal > SW_PREFAULT_MAX) goal = SW_PREFAULT_MAX;
@@ -75,6 +78,7 @@ static size_t wanted_free_pages(const struct sw_outbox *outbox, size_t limit) {
 
 void sw_outbox_want_pages(struct sw_outbox *outbox, const struct sw_pool *pool, size_t limit) {
     if (backlog(outbox) < SW_PAGE_MAX) return;
+    /* Asks only when the pool has less than half of them, so that the loop makes several pages for each request. */
     if (pool->count < (wanted_free_pages(outbox, limit) + 1) / 2) outbox->wants_pages = true;
 }
 
@@ -89,7 +93,7 @@ bool sw_outbox_release(struct sw_outbox *outbox, size_t bytes, size_t limit) {
     assert(bytes <= outbox->bytes);
     outbox->bytes -= bytes;
     if (outbox->refused_size == 0) return false;
-    size_t left = free_space(outbox, limit), needed = outbox->refused_size + SW_MESSAGE_OVERHEAD;
+    size_t left = free_bytes(outbox, limit), needed = outbox->refused_size + SW_MESSAGE_OVERHEAD;
     if (left < limit / 2 || (left < needed && counted_bytes(outbox) > 0)) return false;
     outbox->refused_size = 0;
     return true;

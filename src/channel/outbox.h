@@ -36,7 +36,8 @@ enum sw_err sw_outbox_admit(struct sw_outbox *outbox, size_t size, size_t limit)
 size_t sw_outbox_room(const struct sw_outbox *outbox);
 
 /* Appends a page of the pool for a message of `size` bytes. False: the pool is empty, the message is too large for a
- * page, or too little is queued for a large page. Also calls sw_outbox_want_pages with the limit. */
+ * page, or too few bytes were copied since the last pinned message to fill a large page. Also calls
+ * sw_outbox_want_pages with the limit. */
 bool sw_outbox_add_page(struct sw_outbox *outbox, struct sw_pool *pool, size_t size, size_t limit);
 
 /* The size of a new page for a message of `size` bytes. It grows with the bytes queued since the last pinned message:

@@ -91,7 +91,7 @@ static bool take_losses(struct sw_report *report, struct sw_report *earlier) {
 /* Adds `report`, a disconnect, and removes the previous connection without messages: its connect, its disconnect and
  * the retries after that. The connect of `report` stays. */
 static struct sw_add_result merge(struct sw_reports *list, struct sw_report *report) {
-    struct sw_report *connect = *list->silent, *disconnect = connect->next, *retries = disconnect->next;
+    struct sw_report *connect = *list->silent_connect, *disconnect = connect->next, *retries = disconnect->next;
     struct sw_report *reconnect = *list->newest_connect;
     assert(disconnect->event == SW_EVENT_DISCONNECT && reconnect->event == SW_EVENT_CONNECT);
     assert(!disconnect->is_embedded); /* no connection starts while the reserved slot is in use */
@@ -101,7 +101,7 @@ static struct sw_add_result merge(struct sw_reports *list, struct sw_report *rep
     for (const struct sw_report *retry = retries; retry != NULL; retry = retry->next) list->count--;
     reconnect->merged += connect->merged + 1; /* both may come from another list, where they were merged before */
     report->merged += disconnect->merged + 1;
-    *list->silent = reconnect;
+    *list->silent_connect = reconnect;
     list->tail = &reconnect->next;
     append(list, report);
     bool is_kept = take_losses(report, disconnect);
@@ -114,14 +114,14 @@ static struct sw_add_result add_disconnect(struct sw_reports *list, struct sw_re
     struct sw_add_result added = {NULL, 0};
     bool is_silent =
         list->newest_connect != NULL && (*list->newest_connect)->after == report->after && report->partial == NULL;
-    const struct sw_report *before =
-        list->silent != NULL ? *list->silent : NULL; /* the connect of the last quiet one */
+    /* The connect of the previous connection. */
+    const struct sw_report *before = list->silent_connect != NULL ? *list->silent_connect : NULL;
     if (is_silent && may_merge && before != NULL && before->after == report->after &&
         before->next->will_retry == report->will_retry) {
         added = merge(list, report);
     } else {
         append(list, report);
-        list->silent = is_silent ? list->newest_connect : NULL;
+        list->silent_connect = is_silent ? list->newest_connect : NULL;
     }
     list->newest_connect = NULL;
     return added;
@@ -155,7 +155,7 @@ struct sw_add_result sw_reports_add(struct sw_reports *list, struct sw_report *r
         return (struct sw_add_result){report, 0};
     }
     list->newest_connect = report->event == SW_EVENT_CONNECT ? list->tail : NULL;
-    if (report->event != SW_EVENT_CONNECT && report->event != SW_EVENT_RETRY) list->silent = NULL;
+    if (report->event != SW_EVENT_CONNECT && report->event != SW_EVENT_RETRY) list->silent_connect = NULL;
     if (report->event == SW_EVENT_DRAIN) list->has_drain = true;
     append(list, report);
     return (struct sw_add_result){NULL, 0};
@@ -177,7 +177,7 @@ struct sw_report *sw_reports_shift(struct sw_reports *list) {
     if (list->head == NULL) list->tail = &list->head;
     if (first->event == SW_EVENT_DRAIN) list->has_drain = false;
     correct_link(list, &list->newest_connect, first);
-    correct_link(list, &list->silent, first);
+    correct_link(list, &list->silent_connect, first);
     first->next = NULL;
     return first;
 }

@@ -5,15 +5,16 @@
  *
  *     retry, retry                            -> the later retry
  *     drain ... drain                         -> the earlier drain
- *     error, error                            -> the later error
+ *     error, error                            -> the later error, if neither has lost messages
  *     connect, disconnect, retry ...,
  *     connect, disconnect                     -> the later connect and disconnect, if neither connection
- *                                                brought a message or a part of one
+ *                                                brought a message or a part of one, and an attempt follows both or
+ *                                                neither
  *
  * The field `merged` of the remaining connect, disconnect or error counts the reports that it replaces.
  *
- * Every lost message is reported. The later disconnect takes over the lost messages of the earlier one: if the ranges
- * are contiguous, they become one; else the later report keeps the earlier one in its ring `kept`.
+ * Every lost message is reported. The later disconnect takes over the lost messages of the earlier one: if its ranges
+ * continue those of the earlier one, they are extended; else its ring `kept` keeps the earlier report.
  *
  * A list belongs to one thread at a time. No function allocates memory, and only sw_reports_free frees it.
  */
@@ -29,9 +30,10 @@ struct sw_reports {
     struct sw_report *head, **tail;
     unsigned count;
     bool has_drain; /* the list contains a drain report */
-    /* Each points to the pointer to a report in the list; NULL: there is no such report. */
-    struct sw_report **newest_connect; /* to the newest report, if that is a connect */
-    struct sw_report **silent; /* to the connect of the newest connection that has ended, if it brought no message */
+    /* These two find a connect report, as `tail` finds the end: by the address of the pointer to it, which is `head` or
+     * the `next` of the report before it. NULL: there is no such report. */
+    struct sw_report **newest_connect; /* the newest report, if that is a connect */
+    struct sw_report **silent_connect; /* that of the last connection that has ended, if it brought no message */
 };
 
 void sw_reports_init(struct sw_reports *list);
@@ -42,18 +44,19 @@ void sw_report_free(struct sw_report *report);
 /* Frees this report, all that follow it, and their kept reports. */
 void sw_reports_free(struct sw_report *report);
 
-/* The oldest of the kept reports, whose lost messages are told first. NULL: there is none. */
+/* The oldest of the kept reports, whose lost messages the host reports first. NULL: there is none. */
 struct sw_report *sw_reports_first_kept(const struct sw_report *report);
 
-/* Removes the oldest kept report, which must exist. The caller frees it and corrects kept_ranges. */
+/* Removes the oldest kept report, which must exist. The caller frees it and subtracts its ranges from
+ * report->kept_ranges. */
 struct sw_report *sw_reports_shift_kept(struct sw_report *report);
 
 struct sw_add_result {
-    struct sw_report *dropped; /* reports merged away, perhaps the new one; the caller frees them by sw_reports_free */
-    unsigned kept;             /* 1: one report has moved from the list into a ring `kept`; else 0 */
+    struct sw_report *dropped; /* list of reports merged away, maybe the new one; the caller calls sw_reports_free */
+    unsigned kept;             /* how many reports (0 or 1) have moved from the list into a ring `kept` */
 };
 
-/* Adds a report, whose `after` is set, at the end. */
+/* Adds a report at the end. The caller has set its `after`. */
 struct sw_add_result sw_reports_add(struct sw_reports *list, struct sw_report *report);
 
 /* The newest report. NULL: the list is empty. */

@@ -16,7 +16,8 @@ int sw_waker_open(struct sw_waker *waker) {
 
 #else
 
-static int prepare(int fd) {
+/* Makes a descriptor non-blocking and close-on-exec. Returns 0 or an errno. */
+static int set_flags(int fd) {
     if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return errno;
     int flags = fcntl(fd, F_GETFL);
     return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? errno : 0;
@@ -27,10 +28,10 @@ int sw_waker_open(struct sw_waker *waker) {
     if (pipe(ends) < 0) return errno;
     waker->read_fd = ends[0];
     waker->write_fd = ends[1];
-    int failed = prepare(ends[0]);
-    if (failed == 0) failed = prepare(ends[1]);
-    if (failed != 0) sw_waker_close(waker);
-    return failed;
+    int error = set_flags(ends[0]);
+    if (error == 0) error = set_flags(ends[1]);
+    if (error != 0) sw_waker_close(waker);
+    return error;
 }
 
 #endif
@@ -47,13 +48,15 @@ void sw_waker_signal(const struct sw_waker *waker) {
     do {
         written = write(waker->write_fd, &one, sizeof one);
     } while (written < 0 && errno == EINTR);
-    /* EAGAIN: the descriptor is already readable. */
+    /* EAGAIN needs no handling: the counter or the pipe is full, so the descriptor is readable. */
 }
 
 void sw_waker_clear(const struct sw_waker *waker) {
-    uint64_t counts[32];
+    /* An eventfd is cleared by one read of eight bytes. A pipe has eight bytes for each signal, so this reads until a
+     * read returns less than the buffer holds. */
+    uint64_t signals[32];
     ssize_t got;
     do {
-        got = read(waker->read_fd, counts, sizeof counts);
-    } while ((got < 0 && errno == EINTR) || got == (ssize_t)sizeof counts);
+        got = read(waker->read_fd, signals, sizeof signals);
+    } while ((got < 0 && errno == EINTR) || got == (ssize_t)sizeof signals);
 }

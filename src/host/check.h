@@ -86,7 +86,7 @@ void sw_check_table(lua_State *L, struct sw_spot spot, int index, const struct s
 #define SW_CHECK_factor(L, spot, least, most) sw_check_number(L, spot, -1, least, most, "a number, " #least ".." #most)
 #define SW_CHECK_microseconds(L, spot, least, most) \
     (1e-6 * (double)sw_check_whole(L, spot, -1, least, most, " of microseconds"))
-#define SW_CHECK_count(L, spot, least, most) sw_check_integer(L, spot, -1, least, most)
+#define SW_CHECK_integer(L, spot, least, most) sw_check_integer(L, spot, -1, least, most)
 #define SW_CHECK_size(L, spot, least, most) sw_check_integer(L, spot, -1, least, most)
 #define SW_CHECK_flag(L, spot, least, most) sw_check_boolean(L, spot, -1)
 

@@ -1,9 +1,9 @@
 /* A transport moves the bytes of one open connection: a table of six functions over a socket.
  *
- * tx, rx and closing are the same for every transport. The one in plain.c passes the bytes to the socket as they are.
- * A transport that encrypts would write more bytes to the socket than it was given (records, tags). So two numbers
- * are kept: the caller's bytes that it took (the result of `send`), and the bytes that it wrote to the socket
- * (`written`).
+ * The parts that use it (tx.c, rx.c, closing.c) are the same for every transport. There is one so far: plain.c, which
+ * writes the caller's bytes to the socket unchanged. A transport that encrypts would add bytes (record headers, tags).
+ * So a transport tells two numbers apart: how many of the caller's bytes it has taken (the result of `send`), and how
+ * many bytes it has written to the socket (`written`).
  */
 #ifndef SW_LOOP_TRANSPORT_H
 #define SW_LOOP_TRANSPORT_H
@@ -16,29 +16,30 @@
 
 struct sw_transport;
 
+/* The options that `tune` sets, and what their values mean. */
 enum sw_tune {
-    SW_TUNE_STALL, /* seconds for which the peer's TCP may acknowledge nothing; 0: the system's own limit */
+    SW_TUNE_STALL, /* after how many seconds without an acknowledgement the connection ends; 0: the system's limit */
     SW_TUNE_AHEAD, /* how many unsent bytes the system may hold: see loop/ahead.h */
 };
 
 struct sw_transport_table {
-    /* Sends bytes from the start of iov, and adds what it wrote to the socket to `written`. Returns how many bytes of
-     * iov it took (> 0), or -errno: -EAGAIN (wait until the socket is writable), -ENOBUFS (try again later), or a
-     * permanent error. */
+    /* Takes bytes from the start of iov and sends them. Adds the number of bytes that it wrote to the socket to
+     * `written`. Returns how many bytes of iov it took (> 0), or -errno: -EAGAIN (wait until the socket is writable),
+     * -ENOBUFS (try again later), or a permanent error. */
     ptrdiff_t (*send)(struct sw_transport *transport, struct iovec *iov, size_t count);
 
     /* Returns how many bytes it read, 0 after the peer's FIN, or -errno: -EAGAIN (wait until the socket is readable),
      * or a permanent error. */
     ptrdiff_t (*receive)(struct sw_transport *transport, void *buffer, size_t size);
 
-    /* Sends our FIN after all bytes sent before. */
+    /* Sends our FIN after all bytes sent before, and sets `fin` if the kernel has accepted it. */
     void (*shut_down)(struct sw_transport *transport);
 
-    /* Returns how many bytes of `written` the peer's TCP has acknowledged. The number stays correct after a
-     * reset. */
+    /* Returns how many bytes of `written` the peer's TCP has acknowledged. After a reset, the number stays correct
+     * until `close`. */
     uint64_t (*acked)(struct sw_transport *transport);
 
-    /* Sets an option of the connection, where the system has it. */
+    /* Sets an option of the connection. Does nothing if the system does not have that option. */
     void (*tune)(struct sw_transport *transport, enum sw_tune what, double value);
 
     /* Closes the socket and frees what the transport has allocated. */
@@ -46,10 +47,10 @@ struct sw_transport_table {
 };
 
 struct sw_transport {
-    const struct sw_transport_table *table; /* NULL: none is open */
+    const struct sw_transport_table *table; /* NULL: closed */
     int fd;                                 /* the socket */
     bool fin;                               /* the kernel has accepted our FIN */
-    atomic_int *fork_fd;                    /* for a forked child: see sw_socket_connect */
+    atomic_int *fork_fd;                    /* holds a copy of fd for a forked child: see sw_socket_connect */
     uint64_t written;                       /* bytes written to the socket so far */
 };
 

@@ -76,7 +76,8 @@ function scripts.spins()
     return os.clock() - began
   end
   local asleep, awake = cpu_of(0), cpu_of(1000000)
-  assert(awake > 0.02 and awake > 3 * asleep, asleep .. " " .. awake)
+  -- Where others need the processor, the thread gives way, and takes little itself.
+  assert(awake > 0.001 and awake > 3 * asleep, asleep .. " " .. awake)
 end
 
 function scripts.replaces_functions()
