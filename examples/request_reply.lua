@@ -1,7 +1,7 @@
 -- A redis client that does not wait for one reply before it sends the next command: lua request_reply.lua HOST PORT
 --
 -- It outlasts restarts of the server. Each reply belongs to the oldest command of its connection that has none yet, and
--- info.first says which command a connection begins with: the commands before that one that have no reply will get none.
+-- info.first says which command a connection begins with: those before it that have no reply will get none.
 -- The server may have carried them out, or not; only the program knows whether it may ask again.
 
 local sidewire = require "sidewire"

@@ -125,12 +125,13 @@ struct gathered {
  * to the strings of the Lua stack. */
 static enum sw_err gather(lua_State *L, const char *where, const struct client *client, struct gathered *message) {
     if (lua_gettop(L) > SW_PIECES_MAX + 1) join_pieces(L, where);
-    int given = lua_gettop(L) - 1;
-    if (given == 0) refuse_piece(L, where, 2);
+    if (lua_gettop(L) < 2) refuse_piece(L, where, 2);
+    size_t given = (size_t)lua_gettop(L) - 1;
     struct sw_slice *pieces = message->pieces + 1;
-    for (int i = 0; i < given; i++) pieces[i] = check_piece(L, where, i + 2, message->integers[i]);
-    message->given = (size_t)given;
+    for (size_t i = 0; i < given; i++) pieces[i] = check_piece(L, where, (int)i + 2, message->integers[i]);
+    message->given = given;
     struct sw_envelope *envelope = &message->envelope;
+    envelope->prefix_size = envelope->suffix_size = 0;
     enum sw_err failed = sw_encode(&client->channel->options->framing, pieces, message->given, envelope);
     if (failed != SW_OK) return failed;
     struct sw_slice *first = pieces, *end = pieces + given;

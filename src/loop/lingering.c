@@ -8,7 +8,7 @@
 #include "loop/socket.h"
 
 struct lingering {
-    struct lingering *next, **link; /* in the reactor's list */
+    struct lingering *next; /* in the reactor's list, which is short */
     struct sw_reactor *reactor;
     struct sw_channel *channel; /* one reference: it has the note of the descriptor */
     struct sw_transport transport;
@@ -17,13 +17,18 @@ struct lingering {
     ev_timer timer;
 };
 
+static void take_out(const struct lingering *lingering) {
+    struct lingering **place = &lingering->reactor->lingering;
+    while (*place != lingering) place = &(*place)->next;
+    *place = lingering->next;
+}
+
 static void end(struct lingering *lingering) {
     ev_io_stop(lingering->reactor->ev, &lingering->reader);
     ev_timer_stop(lingering->reactor->ev, &lingering->timer);
     lingering->transport.table->close(&lingering->transport);
     sw_channel_unref(lingering->channel);
-    *lingering->link = lingering->next;
-    if (lingering->next != NULL) lingering->next->link = lingering->link;
+    take_out(lingering);
     sw_reactor_skip_sleep(lingering->reactor); /* a loop that is to end looks whether it may */
     free(lingering);
 }
@@ -64,12 +69,8 @@ void sw_lingering_start(struct sw_reactor *reactor, struct sw_channel *channel, 
         return;
     }
     taken.fork_fd = sw_socket_move_fork_fd(taken.fd, taken.fork_fd, &channel->fd_before);
-    *lingering = (struct lingering){.next = reactor->lingering,
-                                    .link = &reactor->lingering,
-                                    .reactor = reactor,
-                                    .channel = sw_channel_ref(channel),
-                                    .transport = taken};
-    if (lingering->next != NULL) lingering->next->link = &lingering->next;
+    *lingering = (struct lingering){
+        .next = reactor->lingering, .reactor = reactor, .channel = sw_channel_ref(channel), .transport = taken};
     reactor->lingering = lingering;
     ev_io_init(&lingering->reader, on_readable, taken.fd, EV_READ);
     ev_init(&lingering->timer, on_timer);
