@@ -14,7 +14,10 @@ function scripts.sends_to_the_end(port)
   for _ = 1, 1000 do assert(client:send(("m"):rep(2^16))) end
   repeat sidewire.wait(0.001) until client:stats().sent_bytes > 2^23 -- so that the peer has read some of it
   frail.hold()
-  repeat client:send "m" until frail.is_held()
+  repeat
+    client:send "m"
+    sidewire.wait(0.001) -- else a slow loop always has something to do, and never waits
+  until frail.is_held()
 end
 
 return scripts
