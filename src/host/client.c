@@ -233,7 +233,8 @@ int sw_method_set_greeting(lua_State *L) {
 /*** Closes the client forever: only lost and close events follow. A second call does nothing. __close and the garbage
  * collector close a client, too.
  * @function client:close
- * @tparam[opt] number linger seconds that flushing may take, in the background; default: the option linger
+ * @tparam[opt] number linger seconds that all of the end may take, in the background: see client:disconnect; default: the
+ * option linger
  * @treturn[1] boolean true, at once
  * @treturn[2] nil
  * @treturn[2] string message

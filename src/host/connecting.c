@@ -130,9 +130,10 @@ static bool post_if_attached(struct client *client, const struct sw_command *mod
     return true;
 }
 
-/*** Flushes the messages accepted so far, ends the connection and stops reconnecting. connect may be called again.
+/*** Delivers the messages accepted so far, ends the connection and stops reconnecting. connect may be called again.
  * @function client:disconnect
- * @tparam[opt] number linger seconds that flushing may take; default: the option linger
+ * @tparam[opt] number linger seconds that all of the end may take: sending the rest, on a connection that is still to be
+ * made if need be, and the other side's acknowledgement and end; default: the option linger
  * @treturn[1] boolean true, at once; a disconnect (or error) event follows
  * @treturn[2] nil
  * @treturn[2] string message
@@ -171,12 +172,8 @@ int sw_method_shutdown(lua_State *L) {
     if (client == NULL) return 3;
     if (client->is_closed) return sw_push_closed(L, client->server);
     enum sw_state state = sw_client_state(client);
-    if (!is_busy(state) && state != SW_STATE_WAITING) {
-        lua_pushnil(L);
-        lua_pushliteral(L, "not connected: there is nothing to shut down");
-        lua_pushliteral(L, "ENOTCONN");
-        return 3;
-    }
+    if (!is_busy(state) && state != SW_STATE_WAITING)
+        return sw_push_not_connected(L, "not connected: there is nothing to shut down");
     const struct sw_command model = {.verb = SW_SHUT_DOWN};
     if (!client->is_shut && !post_if_attached(client, &model, state)) return sw_push_no_memory(L);
     client->is_shut = true;

@@ -115,6 +115,13 @@ int sw_push_closed(lua_State *L, const struct sw_server *server) {
     return sw_push_refusal(L, SW_CLOSED, lua_tostring(L, -1));
 }
 
+int sw_push_not_connected(lua_State *L, const char *sentence) {
+    lua_pushnil(L);
+    lua_pushstring(L, sentence);
+    lua_pushliteral(L, "ENOTCONN");
+    return 3;
+}
+
 int sw_push_no_memory(lua_State *L) {
     lua_pushnil(L);
     lua_pushliteral(L, "not enough memory");

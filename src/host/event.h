@@ -35,6 +35,9 @@ int sw_push_failure(lua_State *L, const struct sw_error *error, const struct sw_
 /* Does the same for a code of sidewire, with the caller's sentence. */
 int sw_push_refusal(lua_State *L, enum sw_err err, const char *sentence);
 
+/* Pushes nil, the sentence and "ENOTCONN"; returns 3. */
+int sw_push_not_connected(lua_State *L, const char *sentence);
+
 /* The same for a closed client, and for ENOMEM. */
 int sw_push_closed(lua_State *L, const struct sw_server *server);
 int sw_push_no_memory(lua_State *L);

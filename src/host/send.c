@@ -1,4 +1,4 @@
-/* The methods send, write and confirm. */
+/* The methods send, send_once, write and confirm. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>
@@ -58,10 +58,7 @@ static int push_id(lua_State *L, uint64_t id) {
 
 static int refuse_shut(lua_State *L, const struct client *client) {
     if (client->is_closed) return sw_push_closed(L, client->server);
-    lua_pushnil(L);
-    lua_pushliteral(L, "client:shutdown has ended sending: call client:connect first");
-    lua_pushliteral(L, "ENOTCONN");
-    return 3;
+    return sw_push_not_connected(L, "client:shutdown has ended sending: call client:connect first");
 }
 
 /* Pieces stand from index 2 on. */
@@ -202,14 +199,11 @@ int sw_method_send(lua_State *L) {
 }
 
 static int refuse_once(lua_State *L, const struct client *client) {
-    lua_pushnil(L);
     lua_pushfstring(L,
                     "the connection to %s that the message is for has ended: wait for the next connect event, or for "
                     "client:wait(\"connected\")",
                     sw_push_place(L, client->server));
-    lua_remove(L, -2);
-    lua_pushliteral(L, "ENOTCONN");
-    return 3;
+    return sw_push_not_connected(L, lua_tostring(L, -1));
 }
 
 /*** Queues one message for the present connection only: an answer, an acknowledgement, a ping. It goes out in its place

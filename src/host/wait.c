@@ -39,10 +39,7 @@ static int push_end(lua_State *L, const struct client *client, const struct sw_s
     if (snapshot->ended.err == SW_CLOSED)
         return sw_push_refusal(L, SW_CLOSED, "not connected: client:disconnect ended the connection");
     if (snapshot->ended.err != SW_OK) return sw_push_failure(L, &snapshot->ended, client->server);
-    lua_pushnil(L);
-    lua_pushliteral(L, "not connected: call client:connect first");
-    lua_pushliteral(L, "ENOTCONN");
-    return 3;
+    return sw_push_not_connected(L, "not connected: call client:connect first");
 }
 
 /* --- wait --- */
