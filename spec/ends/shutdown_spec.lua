@@ -29,6 +29,7 @@ describe("shutdown", function()
     assert.same({ "EPEER", false }, { code, detail.will_retry })
     assert.same({ "idle", 1000 }, { client:state(), client:stats().finished })
     refuses_to_send(client)
+    assert.is_true(client:shutdown())
   end)
 
   it("is done on the connection that comes, while there is none yet", function()

@@ -160,7 +160,7 @@ int sw_method_disconnect(lua_State *L) {
 /*** Ends sending: after all that was accepted, the other side reads our end (a TCP half-close), and may still answer:
  * receiving goes on until it ends, too. The disconnect event that follows has will_retry = false. While the client is
  * connecting, this is done on the connection that comes. send, send_once and write fail with ENOTCONN from now on, until
- * connect is called.
+ * connect is called. Until then, further calls of shutdown return true, also after the connection has ended.
  * @function client:shutdown
  * @treturn[1] boolean true, at once
  * @treturn[2] nil
@@ -171,12 +171,14 @@ int sw_method_shutdown(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     if (client->is_closed) return sw_push_closed(L, client->server);
-    enum sw_state state = sw_client_state(client);
-    if (!is_busy(state) && state != SW_STATE_WAITING)
-        return sw_push_not_connected(L, "not connected: there is nothing to shut down");
-    const struct sw_command model = {.verb = SW_SHUT_DOWN};
-    if (!client->is_shut && !post_if_attached(client, &model, state)) return sw_push_no_memory(L);
-    client->is_shut = true;
+    if (!client->is_shut) {
+        enum sw_state state = sw_client_state(client);
+        if (!is_busy(state) && state != SW_STATE_WAITING)
+            return sw_push_not_connected(L, "not connected: there is nothing to shut down");
+        const struct sw_command model = {.verb = SW_SHUT_DOWN};
+        if (!post_if_attached(client, &model, state)) return sw_push_no_memory(L);
+        client->is_shut = true;
+    }
     lua_pushboolean(L, true);
     return 1;
 }
