@@ -333,7 +333,7 @@ clang-format:
 	$(Q)clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch] examples/*.c bench/*.c bench/qt/*.cpp bench/qt/*.h)
 
 luacheck:
-	$(Q)luacheck --quiet --no-color $(wildcard lua spec examples bench tools)
+	$(Q)luacheck --quiet --no-color $(wildcard lua library spec examples bench tools)
 
 shellcheck:
 	$(Q)shellcheck .ci/run $$(find tools -type f -exec grep -l '^#!.*sh$$\|^# shellcheck shell' {} +)

@@ -198,7 +198,7 @@ function Client:send_once(...) end
 
 ---Queues bytes as they are, without framing.
 ---Codes: `EFULL` (a drain event follows), `ETOOBIG`, `EFRAME` (no bytes), `ENOTCONN`, `ECLOSED`, `EFORKED`, `ENOMEM`.
----@param bytes string|number
+---@param bytes string
 ---@return integer? id
 ---@return string? message
 ---@return sidewire.Code? code

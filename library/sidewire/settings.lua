@@ -18,7 +18,7 @@ local settings = {}
 function settings.load(path) end
 
 ---Writes values into a settings file, or makes the file; all other bytes of the file stay. A policy is saved as its
----delay if it has a fixed one, else as on. Codes: as `load`; the file is then unchanged.
+---delay if it has a fixed one, else as on. Codes: `ESETTINGS`, an errno name, `EPOLICY`; the file is then unchanged.
 ---@param path string
 ---@param values sidewire.SettingsValues
 ---@return true? saved
