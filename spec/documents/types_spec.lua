@@ -455,7 +455,7 @@ describe("the types for editors", function()
 
   it("load as Lua, of each version that is installed", function()
     local tried = 0
-    for _, name in ipairs { "lua5.1", "lua5.2", "lua5.3", "lua5.4", "luajit" } do
+    for _, name in ipairs { "lua5.1", "lua5.2", "lua5.3", "lua5.4", "lua5.5", "luajit" } do
       if shell.output(("command -v %s || true"):format(name)) ~= "" then
         tried = tried + 1
         for _, path in ipairs(PATHS) do
