@@ -29,16 +29,6 @@ int sw_thread_spawn(pthread_t *thread, bool detached, void *(*thread_main)(void 
     return failed;
 }
 
-static atomic_int helpers;
-
-bool sw_thread_claim_helper(int most) {
-    if (atomic_fetch_add(&helpers, 1) < most) return true;
-    sw_thread_end_helper();
-    return false;
-}
-
-void sw_thread_end_helper(void) { atomic_fetch_sub(&helpers, 1); }
-
 static atomic_uint generation;
 static int watch_failure;
 
@@ -52,7 +42,6 @@ void sw_fork_release(void) { pthread_mutex_unlock(&fork_lock); }
  * other locks may be held by threads that do not exist in the child. */
 static void count_fork(void) {
     atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed);
-    atomic_store(&helpers, 0);
     sw_fork_release();
 }
 

@@ -25,12 +25,6 @@ int sw_thread_spawn(pthread_t *thread, bool detached, void *(*thread_main)(void 
 int sw_fork_watch(void);
 unsigned sw_fork_generation(void);
 
-/* Helper threads: claims one, unless this process has `most` of them already. True: the caller starts the thread, which
- * calls sw_thread_end_helper when it has done its work. The count is 0 in a forked child, where the parent's helper
- * threads do not exist. */
-bool sw_thread_claim_helper(int most);
-void sw_thread_end_helper(void);
-
 /* No fork happens between these two calls. They are used where a descriptor is opened or closed and stored in
  * sw_channel.fd, so that a forked child can close its copy; and where a helper thread takes a lock that the child may
  * use. Only system calls that do not wait may run between them. They do not nest. */

@@ -35,7 +35,9 @@ static enum sw_state shown_state(const struct conn *conn) {
 }
 
 static struct sw_standing make_standing(const struct conn *conn) {
-    return (struct sw_standing){.state = shown_state(conn), .attempt_due = conn->attempt_due, .ended = conn->cause};
+    struct sw_standing standing = {.state = shown_state(conn), .attempt_due = conn->attempt_due, .ended = conn->cause};
+    if (standing.state == SW_STATE_RESOLVING) standing.lookups_ahead = sw_dialer_lookups_ahead(&conn->dialer);
+    return standing;
 }
 
 static void post_state(struct conn *conn) {

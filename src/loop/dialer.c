@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@ static const struct stage *const stages[] = {&sw_greeting_stage};
 struct attempt {
     ev_timer timer;
     ev_io writer;
+    unsigned lookups_ahead;        /* RESOLVING: sw_dialer_lookups_ahead */
     int fd;                        /* CONNECTING: the socket; -1: none */
     struct sw_transport transport; /* READY */
     struct stage_result result;    /* READY */
@@ -31,7 +33,7 @@ static void set_timer(struct dialer *dialer, double seconds) {
 }
 
 static double time_left(const struct dialer *dialer) {
-    return dialer->started_at + dialer->common->channel->options->connect_timeout - sw_clock();
+    return dialer->started_at + dialer->waited + dialer->common->channel->options->connect_timeout - sw_clock();
 }
 
 /* --- the end of an attempt --- */
@@ -53,6 +55,8 @@ static void free_attempt(struct dialer *dialer) {
 void sw_dialer_cancel(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
     dialer->status = DIALER_IDLE;
+    if (dialer->lookup != NULL) sw_lookup_cancel(dialer->lookup);
+    dialer->lookup = NULL;
     if (attempt == NULL) return;
     close_socket(dialer);
     if (sw_transport_is_open(&attempt->transport)) attempt->transport.table->close(&attempt->transport);
@@ -88,6 +92,7 @@ void sw_dialer_take(struct dialer *dialer, struct sw_transport *transport, struc
 
 /* --- the beginning of an attempt --- */
 
+static void on_answer(struct sw_lookup *lookup);
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events);
 static void on_writable(struct ev_loop *ev, ev_io *writer, int events);
 
@@ -172,52 +177,71 @@ static void connect_to(struct dialer *dialer, const struct sw_addresses *address
 
 /* --- resolving --- */
 
-static void on_answer(struct sw_lookup *lookup);
-
-static void look_up(struct dialer *dialer) {
-    set_timer(dialer, time_left(dialer));
-    if (dialer->lookup != NULL) return; /* of an earlier attempt, but its answer may be right for this one */
-    int failed = sw_resolver_start(dialer->common->channel->engine, dialer->server, on_answer, dialer, &dialer->lookup);
-    if (failed == EAGAIN)
-        set_timer(dialer, SW_LOOKUP_RETRY);
-    else if (failed != 0)
-        fail(dialer, sw_error_system(failed, SW_STAGE_RESOLVE));
+static void use_answer(struct dialer *dialer, const struct sw_answer *answer) {
+    if (answer->error.err != SW_OK) {
+        fail(dialer, answer->error);
+        return;
+    }
+    struct sw_addresses addresses = answer->addresses;
+    sw_addresses_set_port(&addresses, dialer->server->port);
+    connect_to(dialer, &addresses);
 }
 
-static void use_answer(struct dialer *dialer, const struct sw_lookup *lookup) {
-    if (!sw_server_equal(lookup->server, dialer->server))
-        look_up(dialer);
-    else if (lookup->error.err != SW_OK)
-        fail(dialer, lookup->error);
+/* The time before the lookup has its turn does not count against connect_timeout. */
+static void note_turn(struct dialer *dialer, const struct sw_turn *turn) {
+    dialer->waited = turn->has_come ? (float)fmax(turn->since - dialer->lookup->asked_at, 0) : 0;
+}
+
+/* The lookup has no answer yet. It may wait for its turn as long as it may then take. */
+static void check_lookup(struct dialer *dialer) {
+    struct sw_turn turn = sw_lookup_turn(dialer->lookup);
+    note_turn(dialer, &turn);
+    double left = time_left(dialer);
+    if (left <= 0) {
+        fail(dialer, turn.has_come ? sw_error_system(ETIMEDOUT, SW_STAGE_RESOLVE) : sw_error_lookups(turn.under_way));
+        return;
+    }
+    dialer->attempt->lookups_ahead = turn.has_come ? 0 : turn.under_way;
+    set_timer(dialer, turn.has_come ? left : fmin(left, SW_TURN_CHECK));
+}
+
+static void look_up(struct dialer *dialer) {
+    dialer->lookup = sw_lookup_start(dialer->common->channel->engine, dialer->server->hostname, on_answer, dialer);
+    if (dialer->lookup == NULL)
+        fail(dialer, sw_error_system(ENOMEM, SW_STAGE_RESOLVE));
     else
-        connect_to(dialer, &lookup->addresses);
+        check_lookup(dialer);
+}
+
+unsigned sw_dialer_lookups_ahead(const struct dialer *dialer) {
+    return dialer->status == DIALER_RESOLVING ? dialer->attempt->lookups_ahead : 0;
 }
 
 /* --- events --- */
 
 static void on_answer(struct sw_lookup *lookup) {
     struct dialer *dialer = lookup->owner;
-    dialer->lookup = NULL;
-    if (dialer->status != DIALER_RESOLVING) return;
-    use_answer(dialer, lookup);
-    if (dialer->status != DIALER_RESOLVING) dialer->on_change(dialer);
+    struct sw_turn turn = sw_lookup_turn(lookup);
+    note_turn(dialer, &turn);
+    dialer->lookup = NULL; /* it is freed after this call */
+    use_answer(dialer, lookup->answer);
+    dialer->on_change(dialer);
 }
 
 static void handle_timeout(struct dialer *dialer) {
     if (dialer->status == DIALER_CONNECTING)
         address_failed(dialer, sw_error_system(ETIMEDOUT, SW_STAGE_CONNECT));
-    else if (time_left(dialer) <= 0)
-        fail(dialer, sw_error_system(ETIMEDOUT, SW_STAGE_RESOLVE));
     else
-        look_up(dialer);
+        check_lookup(dialer);
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     (void)ev, (void)events;
     struct dialer *dialer = timer->data;
     enum dialer_status before = dialer->status;
+    unsigned ahead = sw_dialer_lookups_ahead(dialer);
     handle_timeout(dialer);
-    if (dialer->status != before) dialer->on_change(dialer);
+    if (dialer->status != before || sw_dialer_lookups_ahead(dialer) != ahead) dialer->on_change(dialer);
 }
 
 static void on_writable(struct ev_loop *ev, ev_io *writer, int events) {
@@ -240,7 +264,6 @@ void sw_dialer_init(struct dialer *dialer, struct common *common, void (*on_chan
 
 void sw_dialer_fini(struct dialer *dialer) {
     assert(dialer->attempt == NULL);
-    if (dialer->lookup != NULL) dialer->lookup->owner = NULL;
     sw_server_unref(dialer->server);
 }
 
@@ -252,9 +275,15 @@ void sw_dialer_set_server(struct dialer *dialer, struct sw_server *server) {
 
 void sw_dialer_start(struct dialer *dialer) {
     struct sw_addresses addresses;
+    struct sw_error error;
     dialer->started_at = sw_clock();
-    if (sw_resolver_numeric(dialer->server, &addresses)) {
-        connect_to(dialer, &addresses);
+    dialer->waited = 0;
+    if (sw_resolve_numeric(dialer->server->hostname, &addresses, &error)) {
+        sw_addresses_set_port(&addresses, dialer->server->port);
+        if (error.err == SW_OK)
+            connect_to(dialer, &addresses);
+        else
+            fail(dialer, error);
         return;
     }
     addresses.count = 0; /* the lookup finds them */

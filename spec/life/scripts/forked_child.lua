@@ -350,22 +350,22 @@ end
 function scripts.looks_names_up()
   local clients = {}
   embed.slow_lookups(2)
-  for i = 1, 5 do clients[i] = connect { host = "localhost" } end
-  repeat embed.sleep(0.001) until embed.lookups() == 4
+  for i = 1, 17 do clients[i] = connect { host = ("name-%d.test"):format(i) } end
+  repeat embed.sleep(0.001) until embed.lookups() == 16
   local child = in_child(function()
     embed.slow_lookups(0)
     for _ = 1, 6 do use { host = "localhost" } end
   end)
   embed.slow_lookups(0)
   succeeded(child)
-  for i = 1, 5 do assert(clients[i]:wait("connected", 15)) end
+  for i = 1, 17 do assert(clients[i]:wait("connected", 15)) end
   use { host = "localhost" }
 end
 
 function scripts.goes_on_after_stop()
   embed.slow_lookups(1)
-  for _ = 1, 4 do connect { host = "localhost" } end
-  repeat embed.sleep(0.001) until embed.lookups() == 4
+  for i = 1, 16 do connect { host = ("name-%d.test"):format(i) } end
+  repeat embed.sleep(0.001) until embed.lookups() == 16
   assert(sidewire.stop(0))
   local idle = new() -- of nobody's thread: both sides can use it
   local child = in_child(function()
