@@ -13,11 +13,11 @@ describe("looking names up", function()
   before_each(host.begin)
   after_each(util.finish)
 
-  it("goes on with another name though the first one hangs [F12]", function()
+  it("goes on with another name though the first one hangs [F55]", function()
     embed "goes_to_the_right_name"
   end)
 
-  it("tells the name that it was about, after another name hung [F12]", function()
+  it("tells the name that it was about, after another name hung [F55]", function()
     embed "names_the_right_name"
   end)
 
@@ -25,15 +25,15 @@ describe("looking names up", function()
     embed "shares_a_lookup"
   end)
 
-  it("is not held up by names of closed clients that hang [F13]", function()
+  it("is not held up by names of closed clients that hang [F55]", function()
     embed "goes_on_without_who_asked"
   end)
 
-  it("leaves a turn to other Lua states, and says what it waits for [F13]", function()
+  it("leaves a turn to other Lua states, and says what it waits for [F55]", function()
     embed "leaves_turns_to_others"
   end)
 
-  it("fails with EAI_AGAIN and the number when no turn comes for connect_timeout [F13]", function()
+  it("fails with EAI_AGAIN and the number when no turn comes for connect_timeout [F55]", function()
     embed "fails_without_a_turn"
   end)
 
@@ -41,7 +41,7 @@ describe("looking names up", function()
     embed "has_all_its_time_after_the_wait"
   end)
 
-  it("has at most 32 look-ups at once in the process, 16 of one state [F13]", function()
+  it("has at most 32 look-ups at once in the process, 16 of one state [F55]", function()
     local most = 0
     for count in run("embed threads 4 1", "has_turns_for_all_states"):gmatch "most at once%s+(%d+)" do
       most = math.max(most, tonumber(count))
