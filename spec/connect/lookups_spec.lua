@@ -21,7 +21,7 @@ describe("looking names up", function()
     embed "names_the_right_name"
   end)
 
-  it("asks once for a name that 300 clients want at once", function()
+  it("asks once for a name that 300 clients want at once [F55]", function()
     embed "shares_a_lookup"
   end)
 
