@@ -90,7 +90,8 @@ describe("a system that refuses", function()
     local client = util.client(peer, { host = "localhost", reconnect = 0.1 })
     local events = util.collect(client, "retry")
     client:send "first"
-    local counts = faults.during("pthread_create EAGAIN @2; pthread_create EAGAIN @3", function() -- the first is the loop's
+    -- The first thread is the loop's.
+    local counts = faults.during("pthread_create EAGAIN @2; pthread_create EAGAIN @3", function()
       assert(client:connect())
       works(client)
     end)

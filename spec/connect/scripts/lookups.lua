@@ -1,8 +1,7 @@
--- What spec/connect/lookups_spec.lua runs in `embed`, where each look-up of a name takes embed.slow_lookups seconds, but
--- none of a name that begins with "quick". Names in .test are those of this machine.
+-- What spec/connect/lookups_spec.lua runs in `embed`, where each look-up of a name takes embed.slow_lookups seconds,
+-- except of names that begin with "quick". Names in .test are those of this machine.
 
 local session = require "spec.support.session"
-local sidewire = require "sidewire.core"
 
 local connect = session.connect
 
@@ -12,7 +11,7 @@ local scripts = {}
 
 local function name(i) return ("slow-%d.test"):format(i) end
 
--- So many clients with a name of their own each, whose look-ups are all under way at the end, as far as there are turns.
+-- So many clients, each with a name of its own. Returns when all look-ups that have turns are under way.
 local function hang(count, first)
   local clients, before = {}, embed.lookups()
   for i = 1, count do clients[i] = connect { host = name((first or 0) + i) } end
