@@ -1,6 +1,5 @@
 #include "host/receiveq.h"
 
-#include <lauxlib.h>
 #include <stdlib.h>
 
 #include "base/options.h"
@@ -12,6 +11,7 @@
 #include "channel/host_end.h"
 #include "channel/inbox.h"
 #include "channel/notifier.h"
+#include "host/luacompat.h"
 #include "host/pin.h"
 
 /* --- lists --- */
