@@ -41,7 +41,7 @@ static double time_left(const struct dialer *dialer) {
 static void close_socket(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
     ev_io_stop(dialer->common->reactor->ev, &attempt->writer);
-    if (attempt->fd >= 0) sw_socket_close(attempt->fd, &dialer->common->channel->fd);
+    if (attempt->fd >= 0) sw_socket_close(attempt->fd);
     attempt->fd = -1;
 }
 
@@ -75,7 +75,7 @@ static void make_ready(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
     for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
         stages[i]->start(dialer->common->channel, &attempt->result);
-    sw_plain_open(&attempt->transport, attempt->fd, &dialer->common->channel->fd);
+    sw_plain_open(&attempt->transport, attempt->fd);
     attempt->fd = -1;
     ev_io_stop(dialer->common->reactor->ev, &attempt->writer);
     stop_timer(dialer);
@@ -156,8 +156,7 @@ static void try_next(struct dialer *dialer) {
         const struct sw_address *address = &attempt->addresses[attempt->next++];
         bool connected;
         dialer->address = sw_address_ip(address);
-        int failed = sw_socket_connect(address, dialer->common->channel->options, &dialer->common->channel->fd,
-                                       &attempt->fd, &connected);
+        int failed = sw_socket_connect(address, dialer->common->channel->options, &attempt->fd, &connected);
         if (failed != 0) {
             dialer->error = sw_error_system(failed, SW_STAGE_CONNECT);
             continue;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/tunables.h"
+#include "channel/fork.h"
 #include "channel/thread.h"
 
 /* A name for which somebody has asked, or whose lookup is under way. */

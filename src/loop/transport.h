@@ -8,7 +8,6 @@
 #ifndef SW_LOOP_TRANSPORT_H
 #define SW_LOOP_TRANSPORT_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,7 +49,6 @@ struct sw_transport {
     const struct sw_transport_table *table; /* NULL: closed */
     int fd;                                 /* the socket */
     bool fin;                               /* the kernel has accepted our FIN */
-    atomic_int *fork_fd;                    /* holds a copy of fd for a forked child: see sw_socket_connect */
     uint64_t written;                       /* bytes written to the socket so far */
 };
 
