@@ -313,6 +313,7 @@ static void check_dialer(struct conn *conn) {
 /* Counts a failure, unless the connection lasted long enough to be called good. */
 static void count_failure(struct conn *conn) {
     bool was_good = sw_clock() - conn->state_since >= SW_GOOD_AFTER;
+    conn->dialer.avoids_address = !was_good;
     set_failures(conn, was_good ? 0 : conn->failures + 1);
 }
 

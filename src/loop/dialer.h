@@ -1,4 +1,4 @@
-/* The dialer makes one attempt to connect: it looks the name up, tries the addresses in order, then carries out the
+/* The dialer makes one attempt to connect: it looks the name up, lets its addresses race, then carries out the
  * stages (loop/stage.h) on the new connection. The result is a connection that is ready, or the reason why there is
  * none.
  *
@@ -27,7 +27,7 @@
 enum dialer_status {
     DIALER_IDLE,       /* no attempt is under way */
     DIALER_RESOLVING,  /* a lookup is under way, or waits for its turn */
-    DIALER_CONNECTING, /* connect() is under way: the socket is not writable yet */
+    DIALER_CONNECTING, /* the race is under way */
     DIALER_READY,      /* the owner can take the connection */
     DIALER_FAILED,     /* `error` says why */
 };
@@ -42,15 +42,17 @@ struct dialer {
     double started_at;                        /* sw_clock: when that attempt began */
     float waited;                             /* seconds of that attempt in which its lookup had no turn */
     struct sw_error error;                    /* why the last address or the attempt failed */
-    struct sw_ip address;                     /* the address that was tried last; version 0: none */
+    struct sw_ip address;                     /* of the connection, or of the error; version 0: none */
     uint16_t port;                            /* of `server` */
-    enum dialer_status status : 8;
+    enum dialer_status status : 4;
+    bool
+        avoids_address : 1; /* the server at `address` ended the last connection soon: the next attempt tries it last */
 };
 
 void sw_dialer_init(struct dialer *dialer, struct common *common, void (*on_change)(struct dialer *dialer));
 void sw_dialer_fini(struct dialer *dialer);
 
-/* Sets the server of the next attempt, and clears `address`. */
+/* Sets the server of the next attempt. */
 void sw_dialer_set_server(struct dialer *dialer, struct sw_server *server);
 
 /* RESOLVING: the other lookups because of which this one has no turn yet; 0: it has its turn. */
