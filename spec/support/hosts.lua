@@ -6,6 +6,7 @@
 --     hosts.install("luajit", dir .. "/sidewire")    -- core.so and the Lua files, as a user copies them
 
 local files = require "spec.support.files"
+local Program = require "spec.support.program"
 local shell = require "spec.support.shell"
 
 local hosts = {}
@@ -35,7 +36,8 @@ end
 -- @treturn string the folder in which `sidewire/core.so` is
 function hosts.build(engine)
   -- Several specs may ask at the same time.
-  local said, status = shell.run(CLEAN .. ("flock build/hosts.lock make -s SETUP=no KIND=release LUA=%s"):format(engine))
+  local make = "flock build/hosts.lock make -s SETUP=no KIND=release LUA=" .. engine
+  local said, status = shell.run(CLEAN .. make)
   if status ~= 0 then error(said, 2) end
   return "build/release-" .. engine
 end
@@ -47,8 +49,11 @@ function hosts.install(engine, dir)
     shell.quote(dir)))
 end
 
---- The command for a host: in front of its own words. It sees nothing of the Lua that runs the spec.
-hosts.COMMAND = CLEAN .. "timeout --foreground -k 5 %d "
+--- Starts a host, by its command line; it sees nothing of the build that runs the spec.
+-- @return as Program.start
+function hosts.start(command)
+  return Program.start_command(CLEAN .. command)
+end
 
 --- The lines of a file that a host writes; none as long as there is no file.
 function hosts.lines(path)
