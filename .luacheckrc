@@ -7,3 +7,4 @@ files["spec/*/scripts"].read_globals = { "embed", "neighbour", "frail" }
 files["examples/love"].std = "luajit+love"
 files["examples/love/conf.lua"].ignore = { "131/love" }
 files["spec/hosts/scripts"].std = "luajit+love"
+files["examples/neovim"] = { std = "luajit", globals = { "vim" } }
