@@ -5,6 +5,8 @@ local sidewire = require "sidewire"
 
 local MAX_EVENTS = 1000 -- that are handled at a time, so that the next key is not kept waiting
 
+local LINGER = 5 -- seconds in which an end still sends what is queued
+
 local follow = {}
 local client -- made at the first connect
 local buffer
@@ -65,6 +67,7 @@ end
 
 local function start()
   client = assert(sidewire.new {
+    linger = LINGER,
     on = {
       message = function(_, line) new_lines[#new_lines + 1] = line end,
       connect = show_status, disconnect = show_status, retry = show_status, error = show_status,
@@ -72,7 +75,7 @@ local function start()
   })
   watcher = vim.loop.new_poll(sidewire.notifier():fd())
   watch()
-  -- At :qa Neovim does not close its Lua state. What was sent last is delivered here, as far as a second allows.
+  -- At :qa Neovim does not close its Lua state. What was sent last is delivered here, for LINGER at most.
   vim.api.nvim_create_autocmd("VimLeavePre", { callback = function() sidewire.stop() end })
 end
 
