@@ -62,7 +62,7 @@ describe("a notifier", function()
   before_each(host.begin)
   after_each(util.finish)
 
-  it("is one object with one descriptor, and starts no thread [E40]", function() embed "is_one_object" end)
+  it("is one object with one descriptor, and starts no thread [E45]", function() embed "is_one_object" end)
 
   it("says so when no descriptor is left, and can be had later [F16]", function() embed "lacks_descriptors" end)
 
@@ -85,7 +85,7 @@ describe("a notifier", function()
 
   it("shows what was queued before a fork to both sides [F42]", function() embed "forks_with_a_queue" end)
 
-  it("never gets the descriptors 0, 1 and 2 [E40]", function()
+  it("never gets the descriptors 0, 1 and 2 [E45]", function()
     local dir = Peer.tempdir()
     finally(function() Peer.remove(dir) end)
     local text = "io.open(arg[1], 'w'):write(require 'sidewire.core'.notifier():fd()):close()"
