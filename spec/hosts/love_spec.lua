@@ -4,6 +4,7 @@ local Love = require "spec.support.love"
 local Peer = require "spec.support.peer"
 local Program = require "spec.support.program"
 local files = require "spec.support.files"
+local hosts = require "spec.support.hosts"
 local shell = require "spec.support.shell"
 local util = require "spec.support.util"
 
@@ -58,6 +59,27 @@ describe("LÖVE", function()
     local worst = 0
     for _, frame in ipairs(game:frames()) do worst = math.max(worst, frame.cpu) end
     assert(worst > 0, "the clock stands still")
+  end)
+
+  it("runs the README's program", function()
+    local peer, record = Peer.start_recorded { mode = "echo" }
+    local dir = Love.folder()
+    finally(function() Peer.remove(dir) end)
+    files.write(dir .. "/main.lua", hosts.readme_program("In LÖVE", peer.port) .. [[
+      local draw = love.draw
+      function love.draw()
+        draw()
+        if heard == "nothing yet" then love.keypressed "a" else love.event.quit() end
+      end
+      local quit = love.quit
+      function love.quit()
+        client:send "last words"
+        quit()
+        print(heard)
+      end
+    ]])
+    assert.same({ "key a\n", 0 }, { Love.start(dir):finish() })
+    assert.matches("^key a\n.*last words\n$", Peer.streams(record)[1].data)
   end)
 
   it("has sidewire in several threads at once, each with a Lua state of its own", function()

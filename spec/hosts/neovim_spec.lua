@@ -2,6 +2,7 @@
 
 local Peer = require "spec.support.peer"
 local Program = require "spec.support.program"
+local files = require "spec.support.files"
 local hosts = require "spec.support.hosts"
 local shell = require "spec.support.shell"
 local util = require "spec.support.util"
@@ -37,6 +38,13 @@ describe("Neovim", function()
     if not ok then error(("%s: wanted %q, got %q, %s"):format(expression, wanted, got, why), 2) end
   end
 
+  -- Starts the editor. Its folder is in 'runtimepath'.
+  local function edit(words)
+    local command = "XDG_DATA_HOME=%s/data nvim --clean --headless --listen %s/socket --cmd 'set runtimepath^=%s' %s"
+    editor = hosts.start(command:format(dir, dir, dir, words or ""))
+    assert(util.wait_until(function() return select(2, shell.run("test -S " .. dir .. "/socket")) == 0 end))
+  end
+
   local STATUS = "get(b:, 'follow_status', '')"
   local LINES = "join(getline(1, '$'), '|')"
 
@@ -44,9 +52,6 @@ describe("Neovim", function()
     dir = Peer.tempdir()
     shell.execute(("cp -R examples/neovim/* %s"):format(dir))
     hosts.install("luajit", dir .. "/lua/sidewire")
-    editor = hosts.start(("XDG_DATA_HOME=%s/data nvim --clean --headless --listen %s/socket --cmd %s"):format(dir, dir,
-      shell.quote("set runtimepath^=" .. dir)))
-    assert(util.wait_until(function() return select(2, shell.run("test -S " .. dir .. "/socket")) == 0 end))
   end)
 
   after_each(function()
@@ -56,6 +61,7 @@ describe("Neovim", function()
   end)
 
   it("follows a server's lines in a buffer, also those of a server that is started again", function()
+    edit()
     local peer = Peer.start()
     order(("Follow %s %d"):format(peer.host, peer.port))
     wait_for(STATUS, ("%s:%d  connected"):format(peer.host, peer.port))
@@ -79,6 +85,7 @@ describe("Neovim", function()
   end)
 
   it("takes thousands of lines at once", function()
+    edit()
     local peer = Peer.start { mode = "echo" }
     order(("Follow %s %d"):format(peer.host, peer.port))
     order("call setline(1, range(1, 5000))", "%FollowSend", "%delete")
@@ -86,6 +93,7 @@ describe("Neovim", function()
   end)
 
   it("goes on when its buffer is wiped out", function()
+    edit()
     local peer = Peer.start { mode = "echo" }
     local follow = ("Follow %s %d"):format(peer.host, peer.port)
     order(follow)
@@ -100,7 +108,21 @@ describe("Neovim", function()
     wait_for(LINES, "shown")
   end)
 
+  it("runs the README's program", function()
+    local peer, record = Peer.start_recorded { mode = "echo" }
+    files.write(dir .. "/readme.lua", hosts.readme_program("In Neovim", peer.port) .. [[
+      for number = 1, 99 do client:send(number) end
+      function _G.send(line) client:send(line) end
+    ]])
+    edit("-S " .. dir .. "/readme.lua")
+    wait_for("join(getline(1, 4), '|') .. ' ' .. line('$')", "|1|2|3 100")
+    order("lua send 'last words'", "qa!")
+    assert.same({ "", 0 }, { editor:finish() })
+    assert.matches("\n99\nlast words\n$", Peer.streams(record)[1].data)
+  end)
+
   it("delivers what was sent just before :qa", function()
+    edit()
     local peer, record = Peer.start_recorded()
     order(("Follow %s %d"):format(peer.host, peer.port))
     wait_for(STATUS, "connected")

@@ -55,9 +55,12 @@ function hosts.start(command)
   return Program.start_command(CLEAN .. command)
 end
 
---- The lines of a file that a host writes; none as long as there is no file.
-function hosts.lines(path)
-  return files.lines_of(files.try_read(path) or "")
+--- The first program of a section of the README, for a server on another port.
+function hosts.readme_program(section, port)
+  local program = files.read("README.md"):match("\n## " .. section .. "\n.-\n```lua\n(.-)```")
+  local changed, count = program:gsub("4000", tostring(port))
+  assert(count == 1, section)
+  return changed
 end
 
 return hosts

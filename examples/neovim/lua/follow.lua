@@ -4,11 +4,9 @@
 local sidewire = require "sidewire"
 
 local MAX_EVENTS = 1000 -- that are handled at a time, so that the next key is not kept waiting
-
 local LINGER = 5 -- seconds in which an end still sends what is queued
 
-local follow = {}
-local client -- made at the first connect
+local client = assert(sidewire.new { linger = LINGER })
 local buffer
 local new_lines = {} -- that the buffer does not have yet
 
@@ -45,7 +43,8 @@ end
 
 -- A callback of the loop may not touch buffers; what vim.schedule runs may. Until that runs, which a prompt can delay,
 -- the loop does not look: the descriptor stays readable, and would wake it again and again.
-local watcher
+local watcher = vim.loop.new_poll(sidewire.notifier():fd())
+
 local function watch()
   watcher:start("r", function()
     watcher:stop()
@@ -65,27 +64,23 @@ local function open_buffer()
   vim.wo.statusline = "%{get(b:, 'follow_status', '')}"
 end
 
-local function start()
-  client = assert(sidewire.new {
-    linger = LINGER,
-    on = {
-      message = function(_, line) new_lines[#new_lines + 1] = line end,
-      connect = show_status, disconnect = show_status, retry = show_status, error = show_status,
-    },
-  })
-  watcher = vim.loop.new_poll(sidewire.notifier():fd())
-  watch()
-  -- At :qa Neovim does not close its Lua state. What was sent last is delivered here, for LINGER at most.
-  vim.api.nvim_create_autocmd("VimLeavePre", { callback = function() sidewire.stop() end })
-end
+client:on {
+  message = function(_, line) new_lines[#new_lines + 1] = line end,
+  connect = show_status, disconnect = show_status, retry = show_status, error = show_status,
+}
+watch()
+-- At :qa Neovim does not close its Lua state. What was sent last is delivered here, in LINGER seconds at most.
+vim.api.nvim_create_autocmd("VimLeavePre", { callback = function() sidewire.stop() end })
+
+local follow = {}
 
 function follow.connect(host, port)
-  if not client then start() end
   if not has_buffer() then open_buffer() end
   assert(client:connect(host, tonumber(port)))
   show_status()
 end
 
+--- Sends lines. Those that are sent before the first connect wait for it.
 function follow.send(lines)
   for _, line in ipairs(lines) do
     local id, why = client:send(line)

@@ -2,7 +2,10 @@
 -- :FollowSend TEXT          sends it a line; :'<,'>FollowSend sends lines of the buffer
 -- :FollowStop
 --
--- This folder has to be in 'runtimepath' or below 'packpath', with sidewire's files in lua/sidewire.
+-- This folder has to be in 'runtimepath' or below 'packpath', with sidewire's files in lua/sidewire. To try it, after
+-- `make LUA=luajit`:
+--
+--     tools/run release-luajit nvim --cmd "set runtimepath^=examples/neovim"
 
 local command = vim.api.nvim_create_user_command
 
