@@ -6,7 +6,6 @@ local Program = require "spec.support.program"
 local files = require "spec.support.files"
 local hosts = require "spec.support.hosts"
 local shell = require "spec.support.shell"
-local util = require "spec.support.util"
 
 describe("LÖVE", function()
   local missing = Love.missing()
@@ -52,10 +51,7 @@ describe("LÖVE", function()
     local output, status = game:finish()
     assert.same({ 0, "" }, { status, output })
     assert.equal("quit", game:log():match "([^\n]*)\n$")
-    assert(util.wait_until(function() -- positions follow; the peer may still be reading
-      local streams = Peer.streams(record)
-      return streams[#streams].data:find "\nsay 4 four\n.*\n$"
-    end))
+    assert(hosts.wait_recorded(record, "\nsay 4 four\n.*\n$")) -- positions follow it
     local worst = 0
     for _, frame in ipairs(game:frames()) do worst = math.max(worst, frame.cpu) end
     assert(worst > 0, "the clock stands still")
@@ -79,7 +75,7 @@ describe("LÖVE", function()
       end
     ]])
     assert.same({ "key a\n", 0 }, { Love.start(dir):finish() })
-    assert.matches("^key a\n.*last words\n$", Peer.streams(record)[1].data)
+    assert(hosts.wait_recorded(record, "^key a\n.*last words\n$"))
   end)
 
   it("has sidewire in several threads at once, each with a Lua state of its own", function()

@@ -7,7 +7,9 @@
 
 local files = require "spec.support.files"
 local Program = require "spec.support.program"
+local Peer = require "spec.support.peer"
 local shell = require "spec.support.shell"
+local util = require "spec.support.util"
 
 local hosts = {}
 
@@ -53,6 +55,14 @@ end
 -- @return as Program.start
 function hosts.start(command)
   return Program.start_command(CLEAN .. command)
+end
+
+--- Waits until the newest stream that a peer has recorded matches a pattern: it may still be reading when a host ends.
+function hosts.wait_recorded(dir, pattern)
+  return util.wait_until(function()
+    local streams = Peer.streams(dir)
+    return streams[1] and streams[#streams].data:find(pattern)
+  end)
 end
 
 --- The first program of a section of the README, for a server on another port.
