@@ -8,3 +8,5 @@ files["examples/love"].std = "luajit+love"
 files["examples/love/conf.lua"].ignore = { "131/love" }
 files["spec/hosts/scripts"].std = "luajit+love"
 files["examples/neovim"] = { std = "luajit", globals = { "vim" } }
+-- Declarations for editors, which no program loads.
+files["library"] = { std = "min", unused = false }
