@@ -15,7 +15,7 @@ local seconds, picture = tonumber(arg[1]) or 60, arg[2]
 
 local missing = Love.missing()
 if missing then
-  io.stderr:write("bench/love.lua: ", missing, "\n")
+  io.stderr:write("bench/love.lua ", missing, "\n")
   os.exit(1)
 end
 

@@ -27,10 +27,10 @@ end
 -- @treturn string|nil nil: nothing is missing
 function hosts.missing(engine, ...)
   for _, program in ipairs { ... } do
-    if not is_there(program) then return ("%s is not installed, `make setup-hosts` does it"):format(program) end
+    if not is_there(program) then return ("needs %s, which is not installed: `make setup-hosts` does it"):format(program) end
   end
   if select(2, shell.run("tools/engine headers " .. engine)) ~= 0 then
-    return ("the C headers of %s are not installed, `make setup-hosts` does it"):format(engine)
+    return ("needs the C headers of %s, which are not installed: `make setup-hosts` does it"):format(engine)
   end
 end
 
