@@ -27,7 +27,9 @@ end
 -- @treturn string|nil nil: nothing is missing
 function hosts.missing(engine, ...)
   for _, program in ipairs { ... } do
-    if not is_there(program) then return ("needs %s, which is not installed: `make setup-hosts` does it"):format(program) end
+    if not is_there(program) then
+      return ("needs %s, which is not installed: `make setup-hosts` does it"):format(program)
+    end
   end
   if select(2, shell.run("tools/engine headers " .. engine)) ~= 0 then
     return ("needs the C headers of %s, which are not installed: `make setup-hosts` does it"):format(engine)
