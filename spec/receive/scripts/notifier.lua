@@ -96,8 +96,8 @@ end
 
 function scripts.shows_what_raising_handlers_leave()
   begin()
-  local client, raising = nil, true
-  client = counting { on = { message = function(_, message) if raising then error(message, 0) end end } }
+  local raising = true
+  local client = counting { on = { message = function(_, message) if raising then error(message, 0) end end } }
   for i = 1, 3 do client:send(i) end
   local raised = 0
   while raised < 3 do
@@ -297,10 +297,10 @@ end
 function scripts.serves_many()
   begin()
   local CLIENTS, ROUNDS = 40, 50
-  local clients, left = {}, CLIENTS
-  for i = 1, CLIENTS do
+  local left = CLIENTS
+  for _ = 1, CLIENTS do
     local rounds = 0
-    clients[i] = session.connect { on = {
+    session.connect { on = {
       connect = function(client) client:send "x" end,
       message = function(client)
         rounds = rounds + 1
