@@ -36,7 +36,8 @@
 # V=1 shows each command. KIND is release, debug, asan, tsan or valgrind, each
 # built in build/KIND. FAULTS=1 builds it in build/KIND-faults, so that tests can
 # make system calls and allocations fail (spec/injector/rules.h). Only setup,
-# setup-hosts, demo and test install anything; with SETUP=no nothing is looked for or installed.
+# setup-hosts, demo and test install anything; with SETUP=no nothing is looked for
+# or installed.
 # For other systems: CC, LUA_BIN (the interpreter), LUA_INCDIR, LUA_LIBS,
 # LIBEV_INCDIR, LIBEV_LIBDIR, WERROR= (warnings do not stop the build).
 # CORE_LDFLAGS=-Wl,-z,nodelete keeps the module mapped, so that leak reports of
