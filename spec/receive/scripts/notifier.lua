@@ -13,9 +13,13 @@ local scripts = {}
 
 local notifier
 
+local descriptor = {} -- as select sees it: the number alone, as in loops that ask for it once
+function descriptor.getfd() return descriptor.fd end
+function descriptor.dirty() return false end
+
 -- Is the descriptor readable within so many seconds?
 local function is_readable(seconds)
-  return #socket.select({ notifier }, nil, seconds or 0) == 1
+  return #socket.select({ descriptor }, nil, seconds or 0) == 1
 end
 
 -- Polls as a loop does, whenever the descriptor is readable, until the predicate is true; returns how often.
@@ -61,6 +65,7 @@ end
 
 local function begin()
   notifier = assert(sidewire.notifier())
+  descriptor.fd = notifier:fd()
 end
 
 function scripts.shows_what_is_queued()
