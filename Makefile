@@ -292,7 +292,7 @@ install: all
 	$(Q)install -m 644 $(wildcard lua/sidewire/*.lua) "$(DESTDIR)$(LUADIR)/sidewire/"
 
 bundle: ready-bundle
-	$(Q)tools/bundle $(ENGINE)
+	$(Q)MAKE="$(MAKE)" tools/bundle $(ENGINE)
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
