@@ -361,7 +361,7 @@ cppcheck:
 		$(INJECTOR_SOURCES)
 
 clang-format:
-	$(Q)clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch] examples/*.c bench/*.c bench/qt/*.cpp bench/qt/*.h)
+	$(Q)clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch] examples/*.c bundle/*.c bench/*.c bench/qt/*.cpp bench/qt/*.h)
 
 luacheck:
 	$(Q)luacheck --quiet --no-color $(wildcard lua spec examples bench tools)
