@@ -46,8 +46,8 @@ end
 local function use(engine, dir, prefix)
   local peer, brief = Peer.start { mode = "echo" }, Peer.start { mode = "echo" }
   brief:command "close-after 5"
-  return shell.run(("cd %s/empty && env -i PATH=$PATH LUA_PATH='%s/?.lua;%s/?/init.lua' LUA_CPATH='%s/?.so' timeout 100 "
-    .. "%s %s %s/spec/support/installed.lua %s %d %d"):format(
+  return shell.run(("cd %s/empty && env -i PATH=$PATH LUA_PATH='%s/?.lua;%s/?/init.lua' LUA_CPATH='%s/?.so' "
+    .. "timeout 100 %s %s %s/spec/support/installed.lua %s %d %d"):format(
     scratch, dir, dir, dir, prefix or "", program_of(engine), ROOT, dir, peer.port, brief.port))
 end
 
@@ -112,7 +112,7 @@ describe("make bundle", function()
     assert.same({ "", 0 }, { use(engine, dir) })
   end)
 
-  describe("with libev moved away", function()
+  describe("with libev moved away [E3]", function()
     local hidden, problem
 
     -- A mount namespace in which there is no such file. It goes with the process.
@@ -137,7 +137,7 @@ describe("make bundle", function()
     end)
   end)
 
-  describe("next to a libev of another version", function()
+  describe("next to a libev of another version [E3]", function()
     local preload
 
     setup(function()
@@ -156,7 +156,7 @@ describe("make bundle", function()
     end)
   end)
 
-  it("leaves a host that uses libev its allocator and its error hook, and keeps its own", function()
+  it("leaves a host that uses libev its allocator and its error hook, and keeps its own [E26]", function()
     if refused[build.ENGINE] then return pending(refused[build.ENGINE]) end
     local peer = Peer.start { mode = "echo" }
     local call = "require('spec.support.session').run('spec.tools.scripts.bundle', 'leaves_the_hooks_alone', ...)"
