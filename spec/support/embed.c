@@ -251,20 +251,32 @@ static void note_lookup(int now) {
     while (now > most && !atomic_compare_exchange_weak(&most_lookups, &most, now)) continue;
 }
 
-/* The domain .test has no names (RFC 6761, 6.2): here each of them is localhost. */
+/* The domain .test has no names (RFC 6761, 6.2): here each of them is localhost, but those of the form pair-N.test are
+ * 127.0.0.N and then 127.0.0.1. */
 static const char *real_name(const char *name) {
     const char *dot = strrchr(name, '.');
     return dot != NULL && strcmp(dot, ".test") == 0 ? "localhost" : name;
 }
 
 /* Without the `restrict` of netdb.h, which adds nothing. */
+static int (*real_getaddrinfo)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+/* freeaddrinfo takes such a chain: it frees one entry after the other, in glibc and musl. */
+static int find_pair(int n, const char *service, const struct addrinfo *req, struct addrinfo **pai) {
+    char first[32];
+    (void)snprintf(first, sizeof first, "127.0.0.%d", n);
+    int failed = real_getaddrinfo(first, service, req, pai);
+    return failed != 0 ? failed : real_getaddrinfo("127.0.0.1", service, req, &(*pai)->ai_next);
+}
+
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *req, struct addrinfo **pai) {
-    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
-    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
-    if (req != NULL && req->ai_flags & AI_NUMERICHOST) return real(name, service, req, pai);
+    int pair;
+    *(void **)&real_getaddrinfo = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (req != NULL && req->ai_flags & AI_NUMERICHOST) return real_getaddrinfo(name, service, req, pai);
     note_lookup(++lookups);
     if (lookup_time > 0 && strncmp(name, "quick", 5) != 0) sleep_ms(lookup_time);
-    int failed = real(real_name(name), service, req, pai);
+    int failed = sscanf(name, "pair-%d.test", &pair) == 1 ? find_pair(pair, service, req, pai)
+                                                          : real_getaddrinfo(real_name(name), service, req, pai);
     lookups--;
     return failed;
 }
