@@ -33,7 +33,7 @@ describe("looking names up", function()
     embed "leaves_turns_to_others"
   end)
 
-  it("fails with EAI_AGAIN and the number when no turn comes for connect_timeout [F55]", function()
+  it("fails with EAI_AGAIN and the number when no turn comes for connect_timeout [F43] [F55]", function()
     embed "fails_without_a_turn"
   end)
 
