@@ -1,5 +1,6 @@
 -- examples/ship.lua, run as a user would: what it says and its exit status must be true.
 
+local engine = require "spec.support.engine"
 local files = require "spec.support.files"
 
 local Peer = require "spec.support.peer"
@@ -59,7 +60,7 @@ end
 local function read_numbers(text)
   local seen, newest = {}, 0
   for each in text:gmatch "[^\n]+" do
-    local n = math.tointeger(each:match "^%d+")
+    local n = tonumber(each:match "^%d+")
     assert.equal(line(n), each)
     assert(n > newest, n .. " after " .. newest)
     newest, seen[n] = n, true
@@ -69,7 +70,7 @@ end
 
 -- The numbers in the output's account: "  lost: lines 3 to 5".
 local function told(output)
-  local set, doubtful = {}, math.tointeger(output:match "in doubt: the last lines up to (%d+)") or 0
+  local set, doubtful = {}, tonumber(output:match "in doubt: the last lines up to (%d+)") or 0
   for first, last in output:gmatch "\n  lost: lines? (%d+) ?t?o? ?(%d*)" do
     for n = first, last == "" and first or last do set[n] = true end
   end
@@ -222,7 +223,7 @@ describe("examples/ship.lua", function()
       { file, "a b", "1" }, { file, "127.0.0.1", "1", "--framing" }, { file, "127.0.0.1", "1", "--framing", "u7" },
       { file, "127.0.0.1", "1", "--fast" }, { file, "127.0.0.1", "1", "more" },
     } do
-      local output, status = Program.run(SHIP, table.unpack(words))
+      local output, status = Program.run(SHIP, engine.unpack(words))
       assert.equal(2, status, output)
       assert(output:find("usage: ", 1, true), output)
     end

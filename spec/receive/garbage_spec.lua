@@ -1,4 +1,5 @@
 local sidewire = require "sidewire"
+local engine = require "spec.support.engine"
 local Peer = require "spec.support.peer"
 local lines = require "spec.support.lines"
 local util = require "spec.support.util"
@@ -89,7 +90,7 @@ describe("poll", function()
       util.poll_until(function() return #texts == number end) -- the log comes behind the state that ends a wait
       assert.equal(number, #texts)
       for i, text in ipairs(texts) do
-        local told = math.tointeger(tonumber(text:match "^error: cannot connect to 127%.0%.0%.(%d+) port 1[^:]*: conn"))
+        local told = tonumber(text:match "^error: cannot connect to 127%.0%.0%.(%d+) port 1[^:]*: conn")
         assert(told and told >= i and told <= number, text)
       end
     end)
@@ -105,7 +106,7 @@ describe("poll", function()
           end
           sidewire.wait(0) -- takes their events
           -- Made last, so finalized first: the clients are dead, but not finalized yet.
-          setmetatable({}, { __gc = function() done = table.pack(deliver()) end })
+          setmetatable({}, { __gc = function() done = engine.pack(deliver()) end })
         end
         collectgarbage()
         assert(done[1] == nil or done[1] == 0, done[1])

@@ -29,7 +29,7 @@ describe("a script that does not poll", function()
     client:on("message", function(_, message)
       got.n = got.n + 1
       got.bytes = got.bytes + #message
-      assert.equal(got.n, math.tointeger(message:match "^(%d+) "))
+      assert.equal(got.n, tonumber(message:match "^(%d+) "))
     end)
     assert(util.wait_until(function() return client:stats().paused end))
     return client, peer, got

@@ -19,13 +19,13 @@ local function trace_sleeper(dir, peer)
     .. "%s spec/stress/sleeper.lua %d %s %d"):format(CLIENTS + 100, LIMIT, dir, calls, build.LUA, CLIENTS, peer.host,
     peer.port)
   local pipe = shell.start(command)
-  local said = pipe:read "l"
+  local said = pipe:read "*l"
   if said == "asleep" then
     assert(peer:wait_accepted(CLIENTS, util.DEADLINE))
     socket.sleep(0.1) -- until it is
     peer:command "send-line wake up"
   end
-  said = (said or "") .. pipe:read "a"
+  said = (said or "") .. pipe:read "*a"
   local ok, how, code = pipe:close()
   assert.is_true(ok and said == "asleep", ("%s %s: %s"):format(how, code, said))
   return files.read(dir .. "/trace")

@@ -2,6 +2,7 @@
 -- the other modes.
 
 local delivery = require "spec.support.delivery"
+local engine = require "spec.support.engine"
 local numbered = require "spec.support.numbered"
 local util = require "spec.support.util"
 
@@ -20,7 +21,7 @@ describe("a lost connection", function()
     local client, events, disconnect, peer, dir, before = cut { retain = "unsent" }
     local lost = util.losses(events)
     assert.equal(1, #lost)
-    local first, last, fate = table.unpack(lost[1])
+    local first, last, fate = engine.unpack(lost[1])
     assert.equal("unknown", fate)
     local s = account(client)
     assert.same({ last - first + 1, 0 }, { s.lost_unknown, s.lost_unsent })

@@ -47,7 +47,7 @@ end
 answers["001"] = function(user) user.is_welcome = true end
 
 function answers.PRIVMSG(user, rest)
-  local n = math.tointeger(rest:match " :(%d+)$")
+  local n = tonumber(rest:match " :(%d+)$")
   assert(n == user.got + 1, ("%s got %s after %d"):format(user.name, rest, user.got))
   user.got = n
 end

@@ -51,7 +51,7 @@ io.stdout:flush()
 
 local function own_pid()
   local file <close> = assert(io.open "/proc/self/stat")
-  return file:read "n"
+  return file:read "*n"
 end
 
 local WATCHDOG = [[

@@ -3,9 +3,10 @@
 local tree, port = arg[1], tonumber(arg[2])
 local sidewire = require "sidewire"
 local settings = require "sidewire.settings"
+local engine = require "spec.support.engine"
 
 for _, name in ipairs { "sidewire", "sidewire.settings", "sidewire.core" } do
-  local path = package.searchpath(name, package.path) or assert(package.searchpath(name, package.cpath))
+  local path = engine.searchpath(name, package.path) or assert(engine.searchpath(name, package.cpath))
   assert(path:sub(1, #tree) == tree, name .. " comes from " .. path)
 end
 

@@ -14,6 +14,7 @@
 -- connection ends is lost, as in any proxy; that is little.
 
 local socket = require "socket"
+local engine = require "spec.support.engine"
 
 local CHUNK = 1024 -- bytes read at a time
 local CHUNKS_MAX = 16 -- read and not yet passed on, in one direction
@@ -112,7 +113,7 @@ local connections = {}
 while true do
   connections[#connections + 1] = take(listener)
   for i = #connections, 1, -1 do
-    if not serve(table.unpack(connections[i])) then table.remove(connections, i) end
+    if not serve(engine.unpack(connections[i])) then table.remove(connections, i) end
   end
   socket.sleep(STEP)
 end

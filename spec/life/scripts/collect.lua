@@ -5,6 +5,7 @@
 -- turn. Prints "survived" and how often an attack ran within the method; errors that calls raise are not of interest.
 
 local sidewire = require "sidewire.core"
+local engine = require "spec.support.engine"
 
 local port, name = tonumber((...)), select(2, ...)
 
@@ -64,7 +65,7 @@ local CALLS = {
   send_many = function(c, i)
     local pieces = {}
     for k = 1, 40 do pieces[k] = float(i) end
-    return c:send(table.unpack(pieces))
+    return c:send(engine.unpack(pieces))
   end,
   send_large = function(c, i) return c:send(("x"):rep(70000), float(i)) end,
   send_refused = function(c, i) return c:send("two\nlines", float(i)) end,

@@ -5,7 +5,7 @@ local session = require "spec.support.session"
 local sidewire = require "sidewire.core"
 
 local place, way = arg[1], arg[2]
-session.port, session.silent = math.tointeger(arg[3]), math.tointeger(arg[4])
+session.port, session.silent = tonumber(arg[3]), tonumber(arg[4])
 
 local WAYS = {
   ["by itself"] = function() end,

@@ -1,6 +1,7 @@
 -- What spec/life/policy_spec.lua runs in `embed`.
 
 local build = require "spec.support.build"
+local engine = require "spec.support.engine"
 local session = require "spec.support.session"
 local sidewire = require "sidewire"
 
@@ -203,14 +204,14 @@ function scripts.survives_attacks()
     holds(again)
     holds(require "sidewire.core")
   end
-  holds(assert(package.loadlib(package.searchpath("sidewire.core", package.cpath), "luaopen_sidewire_core"))())
+  holds(assert(package.loadlib(engine.searchpath("sidewire.core", package.cpath), "luaopen_sidewire_core"))())
   coroutine.wrap(function() holds(require "sidewire") end)() -- coroutines
   local reached
   setmetatable({}, { __gc = function() reached = pcall(holds, sidewire) end })
   collectgarbage()
   assert(reached)
   local fake = setmetatable({}, { __index = _G, __newindex = function() error "no" end }) -- environments
-  assert(load("return ...", "chunk", "t", fake))(holds)(sidewire)
+  assert(engine.load("return ...", "chunk", fake))(holds)(sidewire)
   for _, name in ipairs(MODULES) do package.loaded[name] = nil end
   local mine = require "sidewire.core" -- what the tables hold is the script's, what it does is not
   local set_policy, check_file = mine.set_policy, mine.check_file

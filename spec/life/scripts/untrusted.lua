@@ -1,5 +1,6 @@
 -- What spec/life/untrusted_spec.lua runs in `embed`, as a script of which the host trusts nothing.
 
+local engine = require "spec.support.engine"
 local session = require "spec.support.session"
 local sidewire = require "sidewire.core"
 
@@ -83,9 +84,9 @@ end
 function scripts.replaces_functions()
   local poll, copy = sidewire.poll, {}
   for name, value in pairs(sidewire) do copy[name] = value end
-  load("sidewire.poll = nil", "script", "t", { sidewire = copy })()
+  engine.load("sidewire.poll = nil", "script", { sidewire = copy })()
   assert(require "sidewire.core".poll == poll)
-  load("sidewire.poll = function() return 'mine' end", "script", "t", { sidewire = sidewire })()
+  engine.load("sidewire.poll = function() return 'mine' end", "script", { sidewire = sidewire })()
   assert(require "sidewire.core".poll() == "mine")
 end
 
@@ -117,22 +118,22 @@ function scripts.fills_memory()
 end
 
 function scripts.reaches_the_registry()
-  local reached = load("return debug.getregistry()._LOADED.io.open", "script", "t", { debug = debug })()
+  local reached = engine.load("return debug.getregistry()._LOADED.io.open", "script", { debug = debug })()
   assert(reached == io.open)
 end
 
 function scripts.loads_libraries()
-  local path = assert(package.searchpath("lfs", package.cpath))
+  local path = assert(engine.searchpath("lfs", package.cpath))
   local environment = { loadlib = package.loadlib, path = path }
-  local lfs = load("return loadlib(path, 'luaopen_lfs')()", "script", "t", environment)()
+  local lfs = engine.load("return loadlib(path, 'luaopen_lfs')()", "script", environment)()
   assert(lfs.attributes("/", "mode") == "directory")
-  lfs = load("return require 'lfs'", "script", "t", { require = require })()
+  lfs = engine.load("return require 'lfs'", "script", { require = require })()
   assert(lfs.attributes("/", "mode") == "directory")
 end
 
 function scripts.changes_strings()
   local environment = { getmetatable = getmetatable }
-  load([=[ getmetatable("").__index.upper = function() return "mine" end ]=], "script", "t", environment)()
+  engine.load([=[ getmetatable("").__index.upper = function() return "mine" end ]=], "script", environment)()
   assert(("host"):upper() == "mine")
 end
 

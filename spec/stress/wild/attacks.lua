@@ -13,6 +13,7 @@
 local World = require "spec.stress.wild.world"
 local Values = require "spec.stress.wild.values"
 local Calls = require "spec.stress.wild.calls"
+local engine = require "spec.support.engine"
 
 local Attacks = { MODES = { "plain", "metatables", "debug", "upvalues" } }
 
@@ -161,11 +162,11 @@ local function call_by_hand()
   if chance(0.5) then field = meta and meta.__gc end
   if type(field) ~= "function" then return end
   local is_shared = rawequal(subject, shared_userdata())
-  local args = table.pack(arguments_for(subject))
+  local args = engine.pack(arguments_for(subject))
   -- That one ends the module for good: Attacks.last does it.
   if is_shared and rawequal(args[1], subject) then return end
-  attacked("by hand", field, table.unpack(args, 1, args.n))
-  local ok, why = pcall(field, table.unpack(args, 1, args.n))
+  attacked("by hand", field, engine.unpack(args, 1, args.n))
+  local ok, why = pcall(field, engine.unpack(args, 1, args.n))
   if not ok and type(why) ~= "string" then World.violate("a metamethod raised a %s", type(why)) end
 end
 

@@ -5,6 +5,7 @@
 
 local World = require "spec.stress.wild.world"
 local Values = require "spec.stress.wild.values"
+local engine = require "spec.support.engine"
 
 local Calls = {}
 
@@ -231,7 +232,7 @@ local function choose_arguments(name)
   local make = arguments[name]
   local args
   if make and chance(0.75) then
-    args = table.pack(make(client))
+    args = engine.pack(make(client))
   else
     args = is_method and { client, n = 1 } or { n = 0 }
     for _ = 1, random(0, 3) do
@@ -271,13 +272,13 @@ end
 -- @return as pcall
 function Calls.make(call, invoke)
   World.counts.calls = World.counts.calls + 1
-  World.trace(call.name, table.unpack(call.args, 1, call.args.n))
+  World.trace(call.name, engine.unpack(call.args, 1, call.args.n))
   call.previous = World.subject
   if call.client then
     call.floor, call.was_closed = newest[call.client] or 0, closed[call.client]
     World.subject = call.client
   end
-  return judge(call, (invoke or pcall)(call.f, table.unpack(call.args, 1, call.args.n)))
+  return judge(call, (invoke or pcall)(call.f, engine.unpack(call.args, 1, call.args.n)))
 end
 
 --- Both.

@@ -4,6 +4,7 @@
 local World = require "spec.stress.wild.world"
 local Values = require "spec.stress.wild.values"
 local Calls = require "spec.stress.wild.calls"
+local engine = require "spec.support.engine"
 
 local random, pick, chance = math.random, World.pick, World.chance
 
@@ -56,7 +57,7 @@ local function start_thread()
     -- The function of the module is all that the coroutine has.
     local call = Calls.prepare()
     thread = coroutine.create(call.f)
-    resume(thread, table.unpack(call.args, 1, call.args.n))
+    resume(thread, engine.unpack(call.args, 1, call.args.n))
   else
     thread = coroutine.create(body)
     if chance(0.1) then debug.sethook(thread, choose_hook()) end
@@ -247,8 +248,8 @@ World.add_act(1, function()
   collectgarbage "stop"
   World.fuel = 0
   Calls.make(call, function(f, ...)
-    local args = table.pack(...)
-    return xpcall(recurse, function() return f(table.unpack(args, 1, args.n)) end)
+    local args = engine.pack(...)
+    return xpcall(recurse, function() return f(engine.unpack(args, 1, args.n)) end)
   end)
   collectgarbage "restart"
 end)

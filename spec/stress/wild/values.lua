@@ -2,6 +2,7 @@
 --- and the ones that make sense for a function, so that connections come about and data flows.
 
 local World = require "spec.stress.wild.world"
+local engine = require "spec.support.engine"
 
 local Values = {
   functions = {}, -- of the module, by name; the driver fills it
@@ -115,8 +116,8 @@ end
 
 local STANDARD = {
   pcall, next, rawset, rawget, rawlen, setmetatable, getmetatable, tostring, type, collectgarbage, select, ipairs,
-  coroutine.yield, coroutine.close, World.resume, coroutine.wrap, coroutine.isyieldable, string.rep, table.pack,
-  table.unpack, debug.traceback,
+  coroutine.yield, coroutine.close, World.resume, coroutine.wrap, coroutine.isyieldable, string.rep, engine.pack,
+  engine.unpack, debug.traceback,
 }
 
 local function coroutine_value()
@@ -216,7 +217,7 @@ end
 function Values.pieces()
   local pieces = {}
   for i = 1, pick { 1, 1, 2, 3, 20 } do pieces[i] = chance(0.4) and Values.float() or Values.text() end
-  return table.unpack(pieces)
+  return engine.unpack(pieces)
 end
 
 return Values

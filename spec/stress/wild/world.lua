@@ -5,6 +5,7 @@
 -- steps is undisturbed.
 
 local socket = require "socket"
+local engine = require "spec.support.engine"
 local Peer = require "spec.support.peer"
 
 local World = {
@@ -121,9 +122,9 @@ end
 -- leaves its buffer to the garbage collector, which frees no such thing any more while the state closes (Lua 5.4.0 to
 -- 5.4.6, luaC_checkfinalizer): LeakSanitizer would call that a leak.
 function World.resume(thread, ...)
-  local results = table.pack(coroutine.resume(thread, ...))
+  local results = engine.pack(coroutine.resume(thread, ...))
   if not results[1] and coroutine.status(thread) == "dead" then coroutine.close(thread) end
-  return table.unpack(results, 1, results.n)
+  return engine.unpack(results, 1, results.n)
 end
 
 --- One step of the driver: fuel, and acts until it is spent.
