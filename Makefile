@@ -1,6 +1,8 @@
 # sidewire: non-blocking TCP for Lua hosts.
 #
-#   make             the module: build/release/sidewire/core.so
+#   make             the module: build/release/sidewire/core.so, for the newest
+#                    Lua whose C headers pkg-config finds; with LUA=5.1, 5.2,
+#                    5.3, 5.4, 5.5 or luajit: build/release-5.1/... for that one
 #   make setup       installs what all but bench need and is missing (on Debian)
 #   make demo        the main job on real input, about 15 seconds
 #   make test        unit tests and specs; SPEC="spec/send/x_spec.lua ..." only
@@ -32,17 +34,28 @@
 # built in build/KIND. FAULTS=1 builds it in build/KIND-faults, so that tests can
 # make system calls and allocations fail (spec/injector/rules.h). Only setup, demo
 # and test install anything; with SETUP=no nothing is looked for or installed.
-# For other systems: CC, LUA (the interpreter), LUA_INCDIR, LUA_LIBS,
+# For other systems: CC, LUA_BIN (the interpreter), LUA_INCDIR, LUA_LIBS,
 # LIBEV_INCDIR, LIBEV_LIBDIR, WERROR= (warnings do not stop the build).
 # CORE_LDFLAGS=-Wl,-z,nodelete keeps the module mapped, so that leak reports of
 # `make check` can name its functions.
 
 KIND ?= release
-B = build/$(KIND)$(if $(FAULTS),-faults)
-LUA ?= lua5.4
+NAME = $(KIND)$(if $(FAULTS),-faults)$(LUA:%=-%)
+B = build/$(NAME)
+VERSIONS = 5.1 5.2 5.3 5.4 5.5 luajit
+ifneq ($(filter-out $(VERSIONS),$(LUA)),)
+ifneq ($(origin LUA),environment)
+$(error LUA=$(LUA) is not one of $(VERSIONS); LUA_BIN=PROGRAM names the interpreter)
+endif
+override LUA = # what another program calls so, perhaps an interpreter
+endif
+# The Lua for which this builds. Not `:=`: pkg-config may be there only after `make setup`, so it is asked when a recipe
+# needs it.
+ENGINE = $(or $(LUA),$(shell tools/engine newest))
 PREFIX ?= /usr/local
-LUADIR = $(PREFIX)/share/lua/5.4
-LIBDIR = $(PREFIX)/lib/lua/5.4
+MODULES = $(subst luajit,5.1,$(ENGINE))
+LUADIR = $(PREFIX)/share/lua/$(MODULES)
+LIBDIR = $(PREFIX)/lib/lua/$(MODULES)
 SYSTEM := $(shell uname)
 ifeq ($(origin CC),default)
 CC = gcc
@@ -53,7 +66,7 @@ endif
 ifeq ($(KIND),fuzz)
 override CC = clang
 endif
-export CC LUA
+export CC LUA LUA_BIN
 
 # --- output ---
 
@@ -107,9 +120,7 @@ WRAPPED = $(shell grep -Eoh '__wrap_[a-z0-9_]+' $(INJECTOR_SOURCES) | sort -u | 
 endif
 COMPILE = $(CC) $(LANGUAGE) $(CFLAGS_$(KIND)) $(CFLAGS) $(CALLS_STAY) -MMD -MP
 
-# Not `:=`: pkg-config may be there only after `make setup`, so these are asked when a recipe needs them.
-LUA_PC = $(shell for name in lua5.4 lua-5.4 lua; do \
-	pkg-config --exists "$$name >= 5.4" "$$name < 5.5" 2>/dev/null && echo $$name && break; done)
+LUA_PC = $(shell tools/engine headers $(ENGINE))
 LUA_CFLAGS = $(if $(LUA_INCDIR),-isystem "$(LUA_INCDIR)",$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LUA_PC))))
 LUA_LIBS = $(shell pkg-config --libs $(LUA_PC))
 EV_CFLAGS = $(LIBEV_INCDIR:%=-isystem %)
@@ -149,7 +160,7 @@ GNU_SOURCES = $(STRANGERS:%=spec/support/%.c) $(wildcard spec/support/unpreload.
 # --- building ---
 
 .PHONY: all programs demo test check warnings headers arrows clang-tidy cppcheck clang-format luacheck shellcheck lint install
-.PHONY: bench bench-programs bench-quick demo-programs fuzzers fuzz rock setup help clean docs stress wild
+.PHONY: FORCE bench bench-programs bench-quick demo-programs fuzzers fuzz rock setup help clean docs stress wild
 READY = $(addprefix ready-,build demo bench test stress check fuzz lint docs rock)
 .PHONY: $(READY)
 .DELETE_ON_ERROR:
@@ -164,9 +175,17 @@ $(CORE): $(ROOM_OBJECTS) $(HOST_OBJECTS) $(INJECTOR_OBJECTS) | $B/sidewire
 	$(call say,LD)$(CC) $(MODULE_FLAGS) $(CFLAGS_$(KIND)) $(CFLAGS) $(CALLS_STAY) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ \
 		$(LDFLAGS) $(CORE_LDFLAGS) $(EV_LIBS) -lm -lpthread
 
+# For which Lua this folder is. `make` without LUA= can find a newer one than last time.
+$B/version: FORCE | ready-build $B
+	$(Q)echo $(ENGINE) | cmp -s - $@ || echo $(ENGINE) >$@
+FORCE:
+$(HOST_OBJECTS) $(INJECTOR_OBJECTS): $B/version
+
 # Only the rooms that may see lua.h or ev.h are told where it is.
 $B/obj/host/%.o $B/obj/sidewire.o $B/obj/injector/lua.o: INCLUDES = $(LUA_CFLAGS)
 $B/obj/loop/%.o: INCLUDES = $(EV_CFLAGS)
+# Link-time optimization would make its two functions of Lua weak, as in the other files (host/version.h).
+$B/obj/host/version.o: LTO =
 
 $B/obj/%.o: src/%.c | ready-build
 	$(MAKE_FOLDER)
@@ -240,21 +259,21 @@ build = $(Q)$(if $(QUIET),,echo "MAKE $1" && )$(MAKE) $(if $(VERBOSE),,-s) --no-
 demo:
 	$(call set_up,build demo)
 	$(call build,demo-programs)
-	$(Q)tools/run $(KIND) lua examples/demo.lua
+	$(Q)tools/run $(NAME) lua examples/demo.lua
 
 docs: ready-docs $(CORE)
-	$(Q)tools/run $(KIND) lua tools/errors.lua
+	$(Q)tools/run $(NAME) lua tools/errors.lua
 	$(Q)cd docs && ldoc -c config.ld -d ../build/docs --fatalwarnings . >/dev/null
 	@echo "docs/errors.md, build/docs/index.html"
 
 bench: ready-bench
 	$(call build,demo-programs bench-programs)
-	$(Q)tools/run $(KIND) lua bench/run.lua "WORKLOADS=$(WORKLOADS)" "CANDIDATES=$(CANDIDATES)" "ROUNDS=$(ROUNDS)" \
+	$(Q)tools/run $(NAME) lua bench/run.lua "WORKLOADS=$(WORKLOADS)" "CANDIDATES=$(CANDIDATES)" "ROUNDS=$(ROUNDS)" \
 		"SCALE=$(SCALE)"
 
 bench-quick: ready-demo
 	$(call build,demo-programs)
-	$(Q)tools/run $(KIND) lua bench/run.lua WORKLOADS="flood idle pingpong" \
+	$(Q)tools/run $(NAME) lua bench/run.lua WORKLOADS="flood idle pingpong" \
 		CANDIDATES="sidewire luasocket luasocket_queue" OUTPUT=none
 
 install: all
@@ -272,7 +291,7 @@ test:
 	$(call set_up,build test)
 	$(call build,programs KIND=$(KIND))
 	$(call build,programs KIND=$(KIND) FAULTS=1)
-	$(Q)tools/test $(KIND) $(KIND)-faults $(SPEC)
+	$(Q)tools/test $(KIND)$(LUA:%=-%) $(KIND)-faults$(LUA:%=-%) $(SPEC)
 
 check: ready-build ready-test ready-check
 	$(call build,programs KIND=asan)
@@ -351,11 +370,11 @@ STRESS_asan = SANITIZER_OPTIONS=quarantine_size_mb=16
 STRESS_tsan = SANITIZER_OPTIONS=flush_memory_ms=5000:profile_memory=$B/memory
 stress: ready-stress
 	$(call build,programs KIND=$(KIND))
-	$(Q)$(STRESS_$(KIND)) tools/reported $(KIND) lua spec/stress/stress.lua $(or $(SECONDS),60) $(SEED)
+	$(Q)$(STRESS_$(KIND)) tools/reported $(NAME) lua spec/stress/stress.lua $(or $(SECONDS),60) $(SEED)
 
 wild: ready-stress
 	$(call build,programs KIND=$(KIND))
-	$(Q)tools/wild $(KIND) $(or $(SECONDS),60) $(SEED)
+	$(Q)tools/wild $(NAME) $(or $(SECONDS),60) $(SEED)
 
 # --- setting up ---
 

@@ -10,8 +10,6 @@
 #endif
 
 #include <dlfcn.h>
-#include <lauxlib.h>
-#include <lua.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,9 +17,11 @@
 #include "channel/engine.h"
 #include "host/context.h"
 #include "host/functions.h"
+#include "host/luacompat.h"
 #include "host/module.h"
 #include "host/policy.h"
 #include "host/userdata.h"
+#include "host/version.h"
 #include "loop/loop.h"
 #include "loop/reactor.h"
 
@@ -222,6 +222,7 @@ static void complete_context(lua_State *L) {
 
 /* Pushes the module's table. Every call in the same Lua state pushes the same table. */
 int luaopen_sidewire_core(lua_State *L) {
+    sw_version_check(L);
     luaL_checkversion(L);
     const char *problem = sw_reactor_check_library();
     if (problem != NULL) return luaL_error(L, "%s", problem);

@@ -5,11 +5,12 @@ local lfs = require "lfs"
 local engine = require "spec.support.engine"
 local Peer = require "spec.support.peer"
 local Server = require "spec.support.server"
+local build = require "spec.support.build"
 local numbered = require "spec.support.numbered"
 local util = require "spec.support.util"
 
 local COUNT = 2000 -- messages: more than the proxy can hold
-local PROXY = (os.getenv "LUA" or "lua5.4") .. " " .. lfs.currentdir() .. "/spec/support/toxic.lua"
+local PROXY = build.PROGRAM .. " " .. lfs.currentdir() .. "/spec/support/toxic.lua"
 
 local message = numbered.maker(function(n) return n % 500 end)
 

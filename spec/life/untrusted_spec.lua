@@ -55,7 +55,7 @@ describe("a script that a host does not trust", function()
   end)
 
   it("crashes Lua itself when it gets load, by bytecode that is none [E41]", function()
-    local _, status = shell.run(("%s spec/life/scripts/crash.lua"):format(os.getenv "LUA" or "lua5.4"))
+    local _, status = shell.run(("%s spec/life/scripts/crash.lua"):format(build.PROGRAM))
     assert(status > 128, status)
     local dir = Peer.tempdir()
     finally(function() Peer.remove(dir) end)

@@ -9,6 +9,10 @@ build.KIND = build.PATH:match "[^/]+$"
 --- The command for a Lua interpreter that finds this build.
 build.LUA = os.getenv "SIDEWIRE_LUA" or "tools/run release lua"
 
+--- The interpreter alone, without a sanitizer, and the version of Lua that it is: 5.1 to 5.5 or luajit.
+build.PROGRAM = os.getenv "SIDEWIRE_PROGRAM" or "lua5.4"
+build.ENGINE = os.getenv "SIDEWIRE_ENGINE" or "5.4"
+
 --- Built with a sanitizer? Then everything is some ten times slower: choose smaller amounts.
 build.is_sanitized = build.PATH:find "[at]san" ~= nil
 

@@ -78,7 +78,7 @@ describe("the rockspec", function()
   -- For a user who has no Lua interpreter, which tools/setup would miss, and other plans for what is built by hand.
   local function make(arguments)
     local command = ("unset LD_PRELOAD MAKEFLAGS MFLAGS MAKELEVEL FAULTS CFLAGS LDFLAGS CC; D=%s; "
-      .. "export NOTES=$D PATH=$D/bin:$PATH LUA=$D/none KIND=debug PREFIX=$D/other DESTDIR=$D/other; "
+      .. "export NOTES=$D PATH=$D/bin:$PATH LUA_BIN=$D/none LUA=$D/none KIND=debug PREFIX=$D/other DESTDIR=$D/other; "
       .. "exec make %s >$D/output 2>&1"):format(dir, arguments)
     return os.execute(command) == true
   end

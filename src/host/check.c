@@ -1,9 +1,11 @@
 #include "host/check.h"
 
-#include <lauxlib.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "base/decimal.h"
+#include "host/luacompat.h"
 
 enum { SHOWN_MAX = 60 }; /* bytes of a string that an error message shows */
 
@@ -23,7 +25,7 @@ static const char *push_shown(lua_State *L, int index) {
 
 const char *sw_to_text(lua_State *L, int index) {
     switch (lua_type(L, index)) {
-    case LUA_TNONE: return lua_pushliteral(L, "no value");
+    case LUA_TNONE: lua_pushliteral(L, "no value"); return "no value";
     case LUA_TSTRING: return push_shown(L, index);
     case LUA_TNIL:
     case LUA_TBOOLEAN:
@@ -61,21 +63,19 @@ double sw_check_seconds(lua_State *L, struct sw_spot spot, int index) {
     return sw_check_number(L, spot, index, 0, 1e8, "a number of seconds, 0..1e8");
 }
 
-lua_Integer sw_check_whole(lua_State *L, struct sw_spot spot, int index, lua_Integer least, lua_Integer most,
-                           const char *unit) {
+int64_t sw_check_whole(lua_State *L, struct sw_spot spot, int index, int64_t least, int64_t most, const char *unit) {
     int is_whole = 0;
-    lua_Integer value = is_number(L, index) ? lua_tointegerx(L, index, &is_whole) : 0;
+    int64_t value = is_number(L, index) ? sw_to_integer(L, index, &is_whole) : 0;
     if (is_whole && value >= least && value <= most) return value;
     index = lua_absindex(L, index);
-    const char *valid =
-        most < (lua_Integer)SW_SIZE_MAX
-            ? lua_pushfstring(L, "a whole number%s, %I..%I", unit, (LUAI_UACINT)least, (LUAI_UACINT)most)
-            : lua_pushfstring(L, "a whole number%s, %I or more", unit, (LUAI_UACINT)least);
+    const char *valid = most < (int64_t)SW_SIZE_MAX
+                            ? lua_pushfstring(L, "a whole number%s, %s..%s", unit, SW_DECIMAL(least), SW_DECIMAL(most))
+                            : lua_pushfstring(L, "a whole number%s, %s or more", unit, SW_DECIMAL(least));
     sw_misuse(L, spot, index, valid);
     return 0;
 }
 
-lua_Integer sw_check_integer(lua_State *L, struct sw_spot spot, int index, lua_Integer least, lua_Integer most) {
+int64_t sw_check_integer(lua_State *L, struct sw_spot spot, int index, int64_t least, int64_t most) {
     return sw_check_whole(L, spot, index, least, most, "");
 }
 
@@ -137,7 +137,7 @@ void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_endpo
 
 void sw_check_port(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint) {
     int is_whole = 0;
-    lua_Integer port = is_number(L, index) ? lua_tointegerx(L, index, &is_whole) : 0;
+    int64_t port = is_number(L, index) ? sw_to_integer(L, index, &is_whole) : 0;
     if (!is_whole || port < 1 || port > 65535) sw_misuse(L, spot, index, "a whole number, 1..65535");
     endpoint->port = (uint16_t)port;
 }
@@ -148,7 +148,7 @@ void sw_push_endpoint(lua_State *L, const struct sw_endpoint *endpoint) {
     else
         lua_pushnil(L);
     if (endpoint->port != 0)
-        lua_pushinteger(L, endpoint->port);
+        sw_push_integer(L, endpoint->port);
     else
         lua_pushnil(L);
 }
@@ -255,6 +255,6 @@ void sw_push_reconnect(lua_State *L, const struct sw_reconnect *policy) {
     lua_pushboolean(L, policy->jitter);
     lua_setfield(L, -2, "jitter");
     if (policy->attempts == 0) return;
-    lua_pushinteger(L, policy->attempts);
+    sw_push_integer(L, policy->attempts);
     lua_setfield(L, -2, "attempts");
 }

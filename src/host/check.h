@@ -4,11 +4,11 @@
 #ifndef SW_HOST_CHECK_H
 #define SW_HOST_CHECK_H
 
-#include <lua.h>
 #include <stdbool.h>
 
 #include "base/address.h"
 #include "base/backoff.h"
+#include "host/luacompat.h"
 
 /* Names an argument in error messages. */
 struct sw_spot {
@@ -36,9 +36,8 @@ double sw_check_seconds(lua_State *L, struct sw_spot spot, int index);
 
 /* A whole number within [least, most]; SW_SIZE_MAX as the most is no limit. `unit` is what a refusal adds to the number:
  * "", " of bytes". */
-lua_Integer sw_check_whole(lua_State *L, struct sw_spot spot, int index, lua_Integer least, lua_Integer most,
-                           const char *unit);
-lua_Integer sw_check_integer(lua_State *L, struct sw_spot spot, int index, lua_Integer least, lua_Integer most);
+int64_t sw_check_whole(lua_State *L, struct sw_spot spot, int index, int64_t least, int64_t most, const char *unit);
+int64_t sw_check_integer(lua_State *L, struct sw_spot spot, int index, int64_t least, int64_t most);
 
 /* One of the words; which one. */
 size_t sw_check_word(lua_State *L, struct sw_spot spot, int index, const char *const *words, size_t count);

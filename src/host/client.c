@@ -1,5 +1,3 @@
-#include <lauxlib.h>
-#include <lua.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -19,6 +17,7 @@
 #include "host/functions.h"
 #include "host/getters.h"
 #include "host/handle.h"
+#include "host/luacompat.h"
 #include "host/policy.h"
 #include "host/read_options.h"
 #include "host/receiveq.h"

@@ -1,7 +1,5 @@
 /* The methods connect, disconnect, set_reconnect and set_server, and their getters. */
 #include <errno.h>
-#include <lauxlib.h>
-#include <lua.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -20,6 +18,7 @@
 #include "host/functions.h"
 #include "host/getters.h"
 #include "host/handle.h"
+#include "host/luacompat.h"
 #include "host/policy.h"
 #include "host/receiveq.h"
 #include "host/saver.h"

@@ -1,6 +1,6 @@
 #include "host/context.h"
 
-#include <lauxlib.h>
+#include "host/luacompat.h"
 
 const struct sw_kind sw_client_kind = {"sidewire.client"}, sw_keeper_kind = {"sidewire.keeper"};
 const struct sw_kind sw_context_kind = {"sidewire.context"};

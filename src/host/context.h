@@ -20,7 +20,6 @@
 #ifndef SW_HOST_CONTEXT_H
 #define SW_HOST_CONTEXT_H
 
-#include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +29,7 @@
 #include "channel/host_end.h"
 #include "channel/report.h"
 #include "channel/reports.h"
+#include "host/luacompat.h"
 #include "host/policy.h"
 #include "host/userdata.h"
 
@@ -105,6 +105,7 @@ struct context {
     enum sw_consumer consumer;
     unsigned poll_depth; /* active calls of poll; may include some that an error has ended */
     bool has_on_error;
+    bool has_main_thread;   /* CONTEXT_THREADS has Lua's main thread */
     struct client *watched; /* while is_waiting: the client of the innermost wait; NULL: sidewire.wait */
     bool is_waiting;        /* the loop wakes this thread; stays true if an error ends a wait */
     uint64_t waits;         /* number of waits that have ended */
@@ -128,7 +129,7 @@ enum {
     CONTEXT_CLIENTS = 1, /* weak values: struct client * as light userdata -> its handle or, once retired, its keeper */
     CONTEXT_ANCHORS,     /* handle -> true, for handles that must not be collected */
     CONTEXT_ON_ERROR,    /* function, or nil */
-    CONTEXT_THREADS,     /* weak keys: coroutine that has called poll -> true */
+    CONTEXT_THREADS,     /* weak keys: coroutine or main thread that has called poll -> true */
     CONTEXT_PINS,        /* number -> pinned string: see host/pin.h */
     CONTEXT_SAVERS,      /* weak keys: handle -> function, see host/saver.h */
     CONTEXT_SENTINEL,    /* userdata: see sidewire.c */

@@ -1,6 +1,5 @@
 #include "host/event.h"
 
-#include <lauxlib.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -8,6 +7,7 @@
 #include "base/error.h"
 #include "base/retain.h"
 #include "host/check.h"
+#include "host/luacompat.h"
 
 static const char *const names[SW_EVENTS + 1] = {
 #define ROW(name, text) [SW_EVENT_##name] = (text),
@@ -132,7 +132,7 @@ int sw_push_no_memory(lua_State *L) {
 /* --- arguments of handlers --- */
 
 static void set_integer(lua_State *L, const char *name, uint64_t value) {
-    lua_pushinteger(L, (lua_Integer)value);
+    sw_push_integer(L, (int64_t)value);
     lua_setfield(L, -2, name);
 }
 
@@ -178,7 +178,7 @@ static int push_end(lua_State *L, const struct sw_report *report, const struct s
 }
 
 static int push_retry(lua_State *L, const struct sw_report *report, const struct sw_endpoint *server) {
-    lua_pushinteger(L, report->attempt);
+    sw_push_integer(L, report->attempt);
     lua_pushnumber(L, report->seconds);
     push_sentence(L, &report->error, &report->address, server);
     lua_pushstring(L, sw_error_code(&report->error));
@@ -227,7 +227,7 @@ int sw_push_report(lua_State *L, const struct sw_report *report, const struct sw
     case SW_EVENT_ERROR: return push_end(L, report, &copy);
     case SW_EVENT_RETRY: return push_retry(L, report, &copy);
     case SW_EVENT_LOG: return push_log(L, report, &copy);
-    case SW_EVENT_ACKED: lua_pushinteger(L, (lua_Integer)report->acked); return 1;
+    case SW_EVENT_ACKED: sw_push_integer(L, (int64_t)report->acked); return 1;
     case SW_EVENT_MESSAGE:
     case SW_EVENT_LOST:
     case SW_EVENT_DRAIN:
@@ -237,8 +237,8 @@ int sw_push_report(lua_State *L, const struct sw_report *report, const struct sw
 }
 
 int sw_push_loss(lua_State *L, struct sw_loss loss, const char *fate) {
-    lua_pushinteger(L, (lua_Integer)loss.first);
-    lua_pushinteger(L, (lua_Integer)loss.last);
+    sw_push_integer(L, (int64_t)loss.first);
+    sw_push_integer(L, (int64_t)loss.last);
     lua_pushstring(L, fate);
     return 3;
 }

@@ -3,12 +3,11 @@
 #ifndef SW_HOST_EVENT_H
 #define SW_HOST_EVENT_H
 
-#include <lua.h>
-
 #include "base/error.h"
 #include "base/retain.h"
 #include "base/server.h"
 #include "channel/report.h"
+#include "host/luacompat.h"
 
 const char *sw_event_name(enum sw_event event);
 

@@ -1,6 +1,4 @@
 /* sidewire.events(): an iterator over the events that poll would deliver to handlers. */
-#include <lauxlib.h>
-#include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -8,6 +6,7 @@
 #include "host/event.h"
 #include "host/functions.h"
 #include "host/handle.h"
+#include "host/luacompat.h"
 #include "host/receiveq.h"
 #include "host/undelivered.h"
 #include "host/usable.h"

@@ -9,11 +9,11 @@
 #ifndef SW_HOST_FORKED_H
 #define SW_HOST_FORKED_H
 
-#include <lua.h>
 #include <stdbool.h>
 
 #include "channel/channel.h"
 #include "host/context.h"
+#include "host/luacompat.h"
 
 /* Gives the context a new engine if it has the parent's; it must be the running function's upvalue. False: there was not
  * enough memory, and nothing has changed; a later call can try again. */

@@ -4,8 +4,7 @@
 #ifndef SW_HOST_FUNCTIONS_H
 #define SW_HOST_FUNCTIONS_H
 
-#include <lauxlib.h>
-#include <lua.h>
+#include "host/luacompat.h"
 
 extern const luaL_Reg sw_handle_metamethods[], sw_keeper_metamethods[]; /* handle.c */
 

@@ -1,8 +1,6 @@
 /* Methods that only read. Each takes one consistent snapshot, and works in every state. */
 #include "host/getters.h"
 
-#include <lauxlib.h>
-#include <lua.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,6 +15,7 @@
 #include "channel/snapshot.h"
 #include "host/event.h"
 #include "host/functions.h"
+#include "host/luacompat.h"
 #include "host/usable.h"
 
 enum sw_state sw_client_state(const struct client *client) {
@@ -95,13 +94,13 @@ int sw_method_pending(lua_State *L) {
     if (client == NULL) return 3;
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
-    lua_pushinteger(L, (lua_Integer)snapshot.queue_bytes);
-    lua_pushinteger(L, (lua_Integer)snapshot.queue_messages);
+    sw_push_integer(L, (int64_t)snapshot.queue_bytes);
+    sw_push_integer(L, (int64_t)snapshot.queue_messages);
     return 2;
 }
 
 static void set_count(lua_State *L, const char *name, uint64_t count) {
-    lua_pushinteger(L, (lua_Integer)count);
+    sw_push_integer(L, (int64_t)count);
     lua_setfield(L, -2, name);
 }
 

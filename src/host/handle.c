@@ -1,6 +1,5 @@
 #include "host/handle.h"
 
-#include <lauxlib.h>
 #include <stdlib.h>
 
 #include "base/options.h"
@@ -12,6 +11,7 @@
 #include "host/ending.h"
 #include "host/forked.h"
 #include "host/functions.h"
+#include "host/luacompat.h"
 #include "host/receiveq.h"
 #include "host/usable.h"
 #include "host/userdata.h"

@@ -6,10 +6,10 @@
 #ifndef SW_HOST_HANDLE_H
 #define SW_HOST_HANDLE_H
 
-#include <lua.h>
 #include <stdbool.h>
 
 #include "host/context.h"
+#include "host/luacompat.h"
 
 /* The client of the handle at index, which must be a handle. NULL: the client is retired, or not yet made. */
 static inline struct client *sw_client_at(lua_State *L, int index) {

@@ -1,7 +1,5 @@
 #include "host/module.h"
 
-#include <lauxlib.h>
-#include <lua.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,6 +18,7 @@
 #include "host/forked.h"
 #include "host/functions.h"
 #include "host/handle.h"
+#include "host/luacompat.h"
 #include "host/policy.h"
 #include "host/receiveq.h"
 #include "host/unfinished.h"
@@ -118,7 +117,7 @@ int sw_module_is_ip(lua_State *L) {
  */
 int sw_module_is_port(lua_State *L) {
     int is_whole = 0;
-    lua_Integer port = lua_type(L, 1) == LUA_TNUMBER ? lua_tointegerx(L, 1, &is_whole) : 0;
+    int64_t port = lua_type(L, 1) == LUA_TNUMBER ? sw_to_integer(L, 1, &is_whole) : 0;
     bool registered = lua_toboolean(L, 2);
     lua_pushboolean(L, is_whole && port >= (registered ? 1024 : 1) && port <= (registered ? 32767 : 65535));
     return 1;

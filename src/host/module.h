@@ -2,9 +2,8 @@
 #ifndef SW_HOST_MODULE_H
 #define SW_HOST_MODULE_H
 
-#include <lua.h>
-
 #include "host/context.h"
+#include "host/luacompat.h"
 
 /* Frees all clients, stops the loop thread and detaches the engine. The context userdata is at index. */
 void sw_host_close(lua_State *L, int index, struct context *context);

@@ -1,9 +1,9 @@
 #include "host/pin.h"
 
-#include <lauxlib.h>
 #include <stddef.h>
 
 #include "host/context.h"
+#include "host/luacompat.h"
 
 void sw_pins_push(lua_State *L) { sw_push_context_value(L, CONTEXT_PINS); }
 

@@ -7,11 +7,11 @@
 #ifndef SW_HOST_PIN_H
 #define SW_HOST_PIN_H
 
-#include <lua.h>
 #include <stddef.h>
 
 #include "base/tunables.h"
 #include "buffer/page.h"
+#include "host/luacompat.h"
 
 /* Pins the string at index. Returns the pin's number. Raises if there is no memory. */
 int sw_pin_make(lua_State *L, int index);

@@ -2,6 +2,7 @@
 
 #include <stdint.h>
 
+#include "base/decimal.h"
 #include "base/error.h"
 #include "base/framing.h"
 #include "host/check.h"
@@ -20,8 +21,8 @@ static bool refuse(lua_State *L, const char *sentence) {
 
 static bool exceeds(lua_State *L, const char *what, size_t asked, const char *rule, size_t limit) {
     if (asked <= limit) return false;
-    return refuse(L, lua_pushfstring(L, "sidewire.new: %s %I exceeds the host's policy: %s is %I", what,
-                                     (LUAI_UACINT)asked, rule, (LUAI_UACINT)limit));
+    return refuse(L, lua_pushfstring(L, "sidewire.new: %s %s exceeds the host's policy: %s is %s", what,
+                                     SW_DECIMAL(asked), rule, SW_DECIMAL(limit)));
 }
 
 bool sw_policy_refuses_options(lua_State *L, const struct sw_policy *policy, const struct sw_options *options) {
@@ -34,9 +35,9 @@ bool sw_policy_refuses_options(lua_State *L, const struct sw_policy *policy, con
 
 int sw_policy_refuse_client(lua_State *L, const struct sw_policy *policy) {
     refuse(L, lua_pushfstring(L,
-                              "sidewire.new: the host's policy allows no more clients: max_clients is %I, and a "
+                              "sidewire.new: the host's policy allows no more clients: max_clients is %s, and a "
                               "client counts until it is closed and its socket gone",
-                              (LUAI_UACINT)policy->max_clients));
+                              SW_DECIMAL(policy->max_clients)));
     return 3;
 }
 

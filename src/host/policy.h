@@ -7,11 +7,11 @@
 #ifndef SW_HOST_POLICY_H
 #define SW_HOST_POLICY_H
 
-#include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/options.h"
+#include "host/luacompat.h"
 
 /* The rules of sidewire.set_policy (base/option_kinds.h). */
 /* clang-format off */

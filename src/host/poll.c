@@ -1,5 +1,3 @@
-#include <lauxlib.h>
-#include <lua.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,6 +11,7 @@
 #include "host/event.h"
 #include "host/functions.h"
 #include "host/handle.h"
+#include "host/luacompat.h"
 #include "host/receiveq.h"
 #include "host/undelivered.h"
 #include "host/usable.h"
@@ -34,31 +33,31 @@ enum {
 
 /* The state of a poll in C, while no handler runs. */
 struct round {
-    lua_Integer events, delivered, max; /* as at AT_LEFT, AT_DELIVERED, AT_MAX */
-    double deadline;                    /* time of sw_clock; INFINITY: none */
-    const struct sw_engine *engine;     /* if the context has another one, a handler has forked: this is the child */
-    bool is_for_one;                    /* client:poll */
-    struct client *only;                /* for client:poll; NULL: a handler has retired the client by its __gc */
-    bool may_yield;                     /* handlers can yield */
+    int64_t events, delivered, max; /* as at AT_LEFT, AT_DELIVERED, AT_MAX */
+    double deadline;                /* time of sw_clock; INFINITY: none */
+    const struct sw_engine *engine; /* if the context has another one, a handler has forked: this is the child */
+    bool is_for_one;                /* client:poll */
+    struct client *only;            /* for client:poll; NULL: a handler has retired the client by its __gc */
+    bool may_yield;                 /* handlers can yield */
 };
 
 static void load(lua_State *L, struct round *round) {
-    round->events = lua_tointeger(L, AT_LEFT);
-    round->delivered = lua_tointeger(L, AT_DELIVERED);
-    round->max = lua_tointeger(L, AT_MAX);
+    round->events = sw_to_integer(L, AT_LEFT, NULL);
+    round->delivered = sw_to_integer(L, AT_DELIVERED, NULL);
+    round->max = sw_to_integer(L, AT_MAX, NULL);
     round->deadline = lua_isnil(L, AT_DEADLINE) ? INFINITY : lua_tonumber(L, AT_DEADLINE);
     round->engine = lua_touserdata(L, AT_ENGINE);
     round->is_for_one = !lua_isnil(L, AT_ONLY);
     round->only = round->is_for_one ? sw_client_at(L, AT_ONLY) : NULL;
-    round->may_yield = lua_isyieldable(L);
+    round->may_yield = SW_CAN_YIELD(L);
 }
 
 /* Stores the counts on the Lua stack if a handler can yield. Else struct round stays on the C stack. */
 static void save(lua_State *L, const struct round *round) {
     if (!round->may_yield) return;
-    lua_pushinteger(L, round->events);
+    sw_push_integer(L, round->events);
     lua_replace(L, AT_LEFT);
-    lua_pushinteger(L, round->delivered);
+    sw_push_integer(L, round->delivered);
     lua_replace(L, AT_DELIVERED);
 }
 
@@ -92,8 +91,8 @@ static void call_on_error(lua_State *L) {
     }
     lua_insert(L, -2);
     lua_pushvalue(L, AT_CLIENT);
-    lua_pushstring(L, sw_event_name((enum sw_event)lua_tointeger(L, AT_EVENT)));
-    lua_callk(L, 3, 0, 0, continue_poll);
+    lua_pushstring(L, sw_event_name((enum sw_event)sw_to_integer(L, AT_EVENT, NULL)));
+    sw_callk(L, 3, 0, continue_poll);
 }
 
 /* Puts the client's handle at AT_CLIENT, which is then the top. False: Lua is collecting it. */
@@ -105,7 +104,7 @@ static bool push_client(lua_State *L, struct client *client) {
 
 /* Pushes what call_on_error needs, below the handler. */
 static void push_error_state(lua_State *L, enum sw_event event) {
-    lua_pushinteger(L, event);
+    sw_push_integer(L, event);
     lua_pushcfunction(L, add_traceback);
 }
 
@@ -113,10 +112,10 @@ static void push_error_state(lua_State *L, enum sw_event event) {
  * does not return: Lua calls continue_poll. */
 static void call_handler(lua_State *L, bool is_protected, int arguments) {
     if (!is_protected) {
-        lua_callk(L, arguments, 0, 0, continue_poll);
+        sw_callk(L, arguments, 0, continue_poll);
         return;
     }
-    if (lua_pcallk(L, arguments, 0, AT_TRACEBACK, 0, continue_poll) != LUA_OK) call_on_error(L);
+    if (sw_pcallk(L, arguments, 0, AT_TRACEBACK, continue_poll) != LUA_OK) call_on_error(L);
     lua_settop(L, AT_CLIENT);
 }
 
@@ -150,7 +149,7 @@ static int finish(lua_State *L, struct context *context, const struct round *rou
         sw_receiveq_post_credit(client);
     sw_receiveq_take_all(L, context); /* so that the second result includes what has come meanwhile */
     context->poll_depth--;
-    lua_pushinteger(L, round->delivered);
+    sw_push_integer(L, round->delivered);
     lua_pushboolean(L, next_client(round, context) != NULL);
     return 2;
 }
@@ -182,7 +181,7 @@ static int continue_poll(lua_State *L, int status, lua_KContext subject) {
 }
 
 /* The number of events that this poll may consume: those that are there when it begins. */
-static lua_Integer count_events(lua_State *L, const struct context *context) {
+static int64_t count_events(lua_State *L, const struct context *context) {
     uint64_t events = 0;
     if (!lua_isnil(L, AT_ONLY)) {
         events = sw_receiveq_count_events(sw_client_at(L, AT_ONLY));
@@ -190,7 +189,7 @@ static lua_Integer count_events(lua_State *L, const struct context *context) {
         for (const struct client *client = context->runnable.head; client != NULL; client = client->list_next)
             events += sw_receiveq_count_events(client);
     }
-    return events < LUA_MAXINTEGER ? (lua_Integer)events : LUA_MAXINTEGER;
+    return events < INT64_MAX ? (int64_t)events : INT64_MAX;
 }
 
 /* The number of polls on the call stack of the coroutine. */
@@ -211,22 +210,23 @@ static unsigned count_polls_of(lua_State *thread) {
  * yield has left does not decrease it. Counts the polls of the coroutines with status LUA_OK, which run or have resumed
  * another one; the others have yielded, failed or ended. */
 static unsigned count_polls(lua_State *L) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-    unsigned polls = count_polls_of(lua_tothread(L, -1));
+    unsigned polls = 0;
     sw_push_context_value(L, CONTEXT_THREADS);
     for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1))
         if (lua_status(lua_tothread(L, -2)) == LUA_OK) polls += count_polls_of(lua_tothread(L, -2));
-    lua_pop(L, 2);
+    lua_pop(L, 1);
     return polls - 1; /* this one */
 }
 
-/* Registers the running coroutine for count_polls. */
-static void register_thread(lua_State *L) {
-    if (lua_pushthread(L) == 0) {
+/* Registers the running coroutine for count_polls; the main thread only once, because it stays the same. */
+static void register_thread(lua_State *L, struct context *context) {
+    bool is_main = lua_pushthread(L) != 0;
+    if (!is_main || !context->has_main_thread) {
         sw_push_context_value(L, CONTEXT_THREADS);
         lua_insert(L, -2);
         lua_pushboolean(L, true);
         lua_rawset(L, -3);
+        if (is_main) context->has_main_thread = true;
     }
     lua_pop(L, 1);
 }
@@ -235,7 +235,7 @@ static void register_thread(lua_State *L) {
  * answer comes would then never end. */
 static void check_depth(lua_State *L, struct context *context, const char *where) {
     if (context->poll_depth < SW_POLL_DEPTH_MAX) return;
-    register_thread(L);
+    register_thread(L, context);
     context->poll_depth = count_polls(L);
     if (context->poll_depth < SW_POLL_DEPTH_MAX) return;
     luaL_error(L,
@@ -245,49 +245,50 @@ static void check_depth(lua_State *L, struct context *context, const char *where
 }
 
 /* Reads max_events at index `first`, and max_seconds at the next one. *deadline is -1 if there is none. */
-static void read_limits(lua_State *L, const char *where, int first, lua_Integer *max, double *deadline) {
-    *max = LUA_MAXINTEGER;
+static void read_limits(lua_State *L, const char *where, int first, int64_t *max, double *deadline) {
+    *max = INT64_MAX;
     *deadline = -1;
     if (lua_gettop(L) < first) return;
     if (!lua_isnoneornil(L, first))
-        *max = sw_check_integer(L, (struct sw_spot){where, "max_events"}, first, 0, LUA_MAXINTEGER);
+        *max = sw_check_integer(L, (struct sw_spot){where, "max_events"}, first, 0, INT64_MAX);
     if (!lua_isnoneornil(L, first + 1))
         *deadline = sw_clock() + sw_check_seconds(L, (struct sw_spot){where, "max_seconds"}, first + 1);
 }
 
 /* Sets up the stack indices AT_LEFT to AT_ONLY; the caller sets AT_LEFT afterwards. */
-static void set_up_stack(lua_State *L, const struct context *context, lua_Integer max, double deadline, int only) {
+static void set_up_stack(lua_State *L, const struct context *context, int64_t max, double deadline, int only) {
     if (only != 0)
         lua_pushvalue(L, only);
     else
         lua_pushnil(L);
     lua_insert(L, 1);
     lua_settop(L, 1);
-    lua_pushinteger(L, 0); /* AT_LEFT */
-    lua_pushinteger(L, 0); /* AT_DELIVERED */
-    lua_pushinteger(L, max);
+    sw_push_integer(L, 0); /* AT_LEFT */
+    sw_push_integer(L, 0); /* AT_DELIVERED */
+    sw_push_integer(L, max);
     if (deadline >= 0)
         lua_pushnumber(L, deadline);
     else
         lua_pushnil(L);
     lua_pushlightuserdata(L, context->engine);
-    lua_rotate(L, 1, -1); /* the client, or nil, to AT_ONLY */
+    lua_pushvalue(L, 1);
+    lua_remove(L, 1); /* the client, or nil, to AT_ONLY */
 }
 
 /* only: index of the client's handle, or 0 for all clients. */
-static int poll(lua_State *L, struct context *context, lua_Integer max, double deadline, int only) {
+static int poll(lua_State *L, struct context *context, int64_t max, double deadline, int only) {
     bool has_events = context->runnable.head != NULL;
     context->consumer = SW_CONSUMER_POLL;
     sw_wait_end(context); /* an error has left a wait, or a finalizer within a wait polls */
     check_depth(L, context, only != 0 ? "client:poll" : "sidewire.poll");
     if (!has_events) {
-        lua_pushinteger(L, 0);
+        sw_push_integer(L, 0);
         lua_pushboolean(L, false);
         return 2;
     }
-    register_thread(L);
+    register_thread(L, context);
     set_up_stack(L, context, max, deadline, only);
-    lua_pushinteger(L, count_events(L, context));
+    sw_push_integer(L, count_events(L, context));
     lua_replace(L, AT_LEFT);
     context->poll_depth++;
     return deliver(L, context);
@@ -315,7 +316,7 @@ static int poll(lua_State *L, struct context *context, lua_Integer max, double d
  */
 int sw_module_poll(lua_State *L) {
     struct context *context = sw_context(L);
-    lua_Integer max;
+    int64_t max;
     double deadline;
     if (sw_context_refuses(L, context)) return 3;
     read_limits(L, "sidewire.poll", 1, &max, &deadline);
@@ -336,7 +337,7 @@ int sw_module_poll(lua_State *L) {
  */
 int sw_method_poll(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
-    lua_Integer max;
+    int64_t max;
     double deadline;
     if (client == NULL) return 3;
     read_limits(L, "client:poll", 2, &max, &deadline);

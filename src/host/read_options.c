@@ -1,15 +1,16 @@
 #include "host/read_options.h"
 
-#include <lauxlib.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "base/framing.h"
 #include "base/retain.h"
 #include "codec/codec.h"
 #include "host/check.h"
+#include "host/luacompat.h"
 
 enum {
     MESSAGE_MAX_MARKED = 64 * 1024,         /* default max_message for line, delimiter, raw */
@@ -21,7 +22,7 @@ enum {
 struct reading {
     struct sw_options *options;
     struct sw_start *start;
-    lua_Integer max_message; /* bytes; 0 = not given */
+    int64_t max_message; /* bytes; 0 = not given */
 };
 
 static void parse_host(lua_State *L, struct sw_spot spot, void *out) {
@@ -95,9 +96,9 @@ static uint32_t default_max_message(const struct sw_framing *framing, const stru
 static void complete_framing(lua_State *L, const struct reading *reading, const struct sw_policy *policy) {
     struct sw_framing *framing = &reading->options->framing;
     if (framing->kind == SW_FRAMING_FIXED) {
-        if (reading->max_message != 0 && reading->max_message < (lua_Integer)framing->size)
-            luaL_error(L, "sidewire.new: max_message (%I) must be at least framing.fixed (%I)",
-                       (LUAI_UACINT)reading->max_message, (LUAI_UACINT)framing->size);
+        if (reading->max_message != 0 && reading->max_message < (int64_t)framing->size)
+            luaL_error(L, "sidewire.new: max_message (%s) must be at least framing.fixed (%s)",
+                       SW_DECIMAL(reading->max_message), SW_DECIMAL(framing->size));
         framing->max = framing->size;
     } else if (reading->max_message != 0) {
         framing->max = (uint32_t)reading->max_message;

@@ -2,11 +2,10 @@
 #ifndef SW_HOST_READ_OPTIONS_H
 #define SW_HOST_READ_OPTIONS_H
 
-#include <lua.h>
-
 #include "base/address.h"
 #include "base/backoff.h"
 #include "base/options.h"
+#include "host/luacompat.h"
 #include "host/policy.h"
 
 /* The options that a client may change later. */

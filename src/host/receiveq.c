@@ -1,6 +1,5 @@
 #include "host/receiveq.h"
 
-#include <lauxlib.h>
 #include <stdlib.h>
 
 #include "base/options.h"
@@ -11,6 +10,7 @@
 #include "channel/engine.h"
 #include "channel/host_end.h"
 #include "channel/inbox.h"
+#include "host/luacompat.h"
 #include "host/pin.h"
 
 /* --- lists --- */

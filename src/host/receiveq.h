@@ -5,12 +5,12 @@
 #ifndef SW_HOST_RECEIVEQ_H
 #define SW_HOST_RECEIVEQ_H
 
-#include <lua.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "channel/report.h"
 #include "host/context.h"
+#include "host/luacompat.h"
 
 /* Takes messages and reports for all clients, and ends pins that the loop has returned. It cannot be done for one
  * client only, because the engine's list is always taken as a whole. */

@@ -1,12 +1,12 @@
 #include "host/saver.h"
 
-#include <lua.h>
 #include <stdbool.h>
 
 #include "channel/channel.h"
 #include "channel/host_end.h"
 #include "host/check.h"
 #include "host/handle.h"
+#include "host/luacompat.h"
 
 void sw_check_saver(lua_State *L, int index) {
     if (!lua_isnoneornil(L, index) && !lua_isfunction(L, index))

@@ -7,9 +7,8 @@
 #ifndef SW_HOST_SAVER_H
 #define SW_HOST_SAVER_H
 
-#include <lua.h>
-
 #include "host/context.h"
+#include "host/luacompat.h"
 
 /* Raises unless a function, nil or nothing is at index. */
 void sw_check_saver(lua_State *L, int index);

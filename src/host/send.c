@@ -1,10 +1,9 @@
 /* The methods send, send_once, write and confirm. */
-#include <lauxlib.h>
-#include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/decimal.h"
 #include "base/error.h"
 #include "base/framing.h"
 #include "base/options.h"
@@ -21,6 +20,7 @@
 #include "host/context.h"
 #include "host/event.h"
 #include "host/functions.h"
+#include "host/luacompat.h"
 #include "host/pin.h"
 #include "host/unfit.h"
 #include "host/usable.h"
@@ -35,15 +35,15 @@ static bool fits_prefix(const struct sw_framing *framing, size_t size) {
 /* Pushes nil, message, code for a message that was not accepted. size: bytes of the message, without framing. */
 static int refuse_message(lua_State *L, const struct client *client, enum sw_err err, size_t size) {
     const struct sw_options *options = client->channel->options;
-    LUAI_UACINT limit = (LUAI_UACINT)options->queue_limit;
+    const char *limit = SW_DECIMAL(options->queue_limit);
     const char *sentence;
     if (err == SW_CLOSED) return sw_push_closed(L, client->server);
     if (err == SW_FULL)
-        sentence = lua_pushfstring(L, "queue full: queue_limit is %I bytes; send again after the drain event", limit);
+        sentence = lua_pushfstring(L, "queue full: queue_limit is %s bytes; send again after the drain event", limit);
     else if (err == SW_TOOBIG && fits_prefix(&options->framing, size))
         sentence =
-            lua_pushfstring(L, "message too big: it has %I bytes, which with its framing exceeds queue_limit (%I)",
-                            (LUAI_UACINT)size, limit);
+            lua_pushfstring(L, "message too big: it has %s bytes, which with its framing exceeds queue_limit (%s)",
+                            SW_DECIMAL(size), limit);
     else if (err == SW_TOOBIG || err == SW_FRAME)
         sentence = sw_push_unfit(L, &options->framing, err, size);
     else
@@ -52,7 +52,7 @@ static int refuse_message(lua_State *L, const struct client *client, enum sw_err
 }
 
 static int push_id(lua_State *L, uint64_t id) {
-    lua_pushinteger(L, (lua_Integer)id);
+    sw_push_integer(L, (int64_t)id);
     return 1;
 }
 
@@ -67,24 +67,12 @@ static void refuse_piece(lua_State *L, const char *where, int index) {
     sw_misuse(L, (struct sw_spot){where, field}, index, "a string or a number");
 }
 
-enum { DIGITS = 20 }; /* of the longest integer, -9223372036854775808 */
-
-/* Writes the integer, as tostring does, at the end of the buffer. Ids and counts are sent often; lua_tolstring would
- * make a Lua string of each, which takes about ten times as long. */
-static struct sw_slice write_integer(lua_Integer integer, char buffer[DIGITS]) {
-    char *first = buffer + DIGITS;
-    lua_Unsigned rest = integer < 0 ? -(lua_Unsigned)integer : (lua_Unsigned)integer;
-    do *--first = (char)('0' + rest % 10);
-    while ((rest /= 10) != 0);
-    if (integer < 0) *--first = '-';
-    return (struct sw_slice){first, (size_t)(buffer + DIGITS - first)};
-}
-
-/* A piece that is an integer is written into the buffer. */
-static struct sw_slice check_piece(lua_State *L, const char *where, int index, char buffer[DIGITS]) {
+/* A piece that is an integer is written into the buffer, as tostring writes it. Ids and counts are sent often; lua_tolstring
+ * would make a Lua string of each, which takes about ten times as long. */
+static struct sw_slice check_piece(lua_State *L, const char *where, int index, char buffer[SW_DECIMAL_SIZE]) {
     struct sw_slice piece;
     int type = lua_type(L, index);
-    if (type == LUA_TNUMBER && lua_isinteger(L, index)) return write_integer(lua_tointeger(L, index), buffer);
+    if (type == LUA_TNUMBER && sw_is_integer(L, index)) return sw_decimal(sw_to_integer(L, index, NULL), buffer);
     if (type != LUA_TSTRING && type != LUA_TNUMBER) refuse_piece(L, where, index);
     piece.data = lua_tolstring(L, index, &piece.size);
     return piece;
@@ -103,7 +91,7 @@ static uint32_t end_flags(const struct client *client) {
 /* Many pieces become one first: a corner, and rightly the slower one. */
 static void join_pieces(lua_State *L, const char *where) {
     int last = lua_gettop(L);
-    char buffer[DIGITS];
+    char buffer[SW_DECIMAL_SIZE];
     for (int index = 2; index <= last; index++) check_piece(L, where, index, buffer);
     lua_concat(L, last - 1);
 }
@@ -115,7 +103,7 @@ struct gathered {
     struct sw_slice *first;                    /* with the framing ... */
     size_t count;                              /* ... so many */
     struct sw_envelope envelope;
-    char integers[SW_PIECES_MAX][DIGITS];
+    char integers[SW_PIECES_MAX][SW_DECIMAL_SIZE];
 };
 
 /* Reads the pieces from index 2 on, and frames them: SW_OK, or why the framing cannot carry them. It points into itself and
@@ -279,14 +267,14 @@ int sw_method_confirm(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     int is_id;
-    lua_Integer id = lua_tointegerx(L, 2, &is_id);
+    int64_t id = sw_to_integer(L, 2, &is_id);
     if (!is_id) sw_misuse(L, (struct sw_spot){"client:confirm", "id"}, 2, "a whole number");
     if (client->channel->options->retain != SW_RETAIN_UNCONFIRMED)
         return luaL_error(L, "client:confirm: only for clients made with retain = \"unconfirmed\"");
     if (client->is_closed) return sw_push_closed(L, client->server);
     if (id >= 0 && sw_channel_post_confirmed(client->channel, (uint64_t)id)) return lua_pushboolean(L, true), 1;
     lua_pushnil(L);
-    lua_pushfstring(L, "message %I was never handed over, so it cannot be confirmed", (LUAI_UACINT)id);
+    lua_pushfstring(L, "message %s was never handed over, so it cannot be confirmed", SW_DECIMAL(id));
     lua_pushliteral(L, "EINVAL");
     return 3;
 }

@@ -1,15 +1,16 @@
 #include "host/set_greeting.h"
 
-#include <lauxlib.h>
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "base/error.h"
 #include "base/framing.h"
 #include "base/slice.h"
 #include "channel/greeting.h"
 #include "codec/codec.h"
 #include "host/check.h"
+#include "host/luacompat.h"
 #include "host/unfit.h"
 
 static const char valid[] = "a string, or a list of strings";
@@ -26,31 +27,32 @@ static void push_list(lua_State *L, const char *where, int index) {
         return;
     }
     if (!lua_istable(L, index)) sw_misuse(L, spot, index, valid);
-    lua_Integer count = (lua_Integer)lua_rawlen(L, index);
-    for (lua_Integer i = 1; i <= count; i++) {
+    int count = (int)lua_rawlen(L, index);
+    for (int i = 1; i <= count; i++) {
         lua_rawgeti(L, index, i);
         if (!sw_is_text(L, -1)) sw_misuse(L, (struct sw_spot){where, "a message of greeting"}, -1, "a string");
         lua_tostring(L, -1);
         lua_rawseti(L, -2, i);
     }
     for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1))
-        if (!lua_isinteger(L, -2) || lua_tointeger(L, -2) < 1 || lua_tointeger(L, -2) > count)
+        if (!sw_is_integer(L, -2) || sw_to_integer(L, -2, NULL) < 1 || sw_to_integer(L, -2, NULL) > count)
             sw_misuse(L, spot, index, valid);
 }
 
 /* Pushes message i of the list and returns its bytes. The type check is needed, because a script can reach the list on
  * the stack by the debug library, and change it. */
-static struct sw_slice push_message(lua_State *L, int list, lua_Integer i) {
+static struct sw_slice push_message(lua_State *L, int list, int i) {
     struct sw_slice message = {"", 0};
-    if (lua_rawgeti(L, list, i) == LUA_TSTRING) message.data = lua_tolstring(L, -1, &message.size);
+    lua_rawgeti(L, list, i);
+    if (lua_type(L, -1) == LUA_TSTRING) message.data = lua_tolstring(L, -1, &message.size);
     return message;
 }
 
 /* Returns the bytes of all messages with their framing. Raises if the framing cannot carry a message. */
 static size_t measure(lua_State *L, const char *where, const struct sw_framing *framing, int list) {
     size_t size = 0;
-    lua_Integer count = (lua_Integer)lua_rawlen(L, list);
-    for (lua_Integer i = 1; i <= count; i++) {
+    int count = (int)lua_rawlen(L, list);
+    for (int i = 1; i <= count; i++) {
         struct sw_envelope envelope;
         struct sw_slice message = push_message(L, list, i);
         enum sw_err failed = sw_encode(framing, &message, 1, &envelope);
@@ -80,9 +82,9 @@ static bool put(struct room *room, const void *bytes, size_t size) {
 /* Encodes the list into the greeting, which has the measured size. False: the list has changed since then. */
 static bool encode(lua_State *L, const struct sw_framing *framing, int list, struct sw_greeting *greeting) {
     struct room room = {greeting->bytes, greeting->size};
-    lua_Integer count = (lua_Integer)lua_rawlen(L, list);
+    int count = (int)lua_rawlen(L, list);
     bool fits = true;
-    for (lua_Integer i = 1; i <= count && fits; i++) {
+    for (int i = 1; i <= count && fits; i++) {
         struct sw_envelope envelope;
         struct sw_slice message = push_message(L, list, i);
         fits = sw_encode(framing, &message, 1, &envelope) == SW_OK &&
@@ -99,8 +101,8 @@ struct sw_greeting *sw_greeting_read(lua_State *L, const char *where, const stru
     int list = lua_gettop(L);
     size_t size = measure(L, where, &options->framing, list);
     if (size > options->queue_limit)
-        luaL_error(L, "%s: greeting must fit into queue_limit (%I), and has %I bytes with its framing", where,
-                   (LUAI_UACINT)options->queue_limit, (LUAI_UACINT)size);
+        luaL_error(L, "%s: greeting must fit into queue_limit (%s), and has %s bytes with its framing", where,
+                   SW_DECIMAL(options->queue_limit), SW_DECIMAL(size));
     struct sw_greeting *greeting = sw_greeting_new(size);
     if (greeting == NULL) luaL_error(L, "%s: not enough memory", where);
     if (!encode(L, &options->framing, list, greeting)) {

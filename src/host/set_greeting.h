@@ -3,10 +3,9 @@
 #ifndef SW_HOST_SET_GREETING_H
 #define SW_HOST_SET_GREETING_H
 
-#include <lua.h>
-
 #include "base/options.h"
 #include "channel/greeting.h"
+#include "host/luacompat.h"
 
 /* Reads the value at index: a string or number, a list of them, or nil. Returns a greeting with one reference; NULL:
  * none. Raises on misuse; `where` names the function in the message. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "base/error.h"
 #include "base/server.h"
 #include "base/state.h"
@@ -74,7 +75,7 @@ static void add_connection(lua_State *L, const struct client *client, const stru
 }
 
 static void push_messages(lua_State *L, uint64_t count) {
-    lua_pushfstring(L, count == 1 ? "%I message is" : "%I messages are", (LUAI_UACINT)count);
+    lua_pushfstring(L, count == 1 ? "%s message is" : "%s messages are", SW_DECIMAL(count));
 }
 
 /* --- sentences --- */

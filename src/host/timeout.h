@@ -5,11 +5,11 @@
 #ifndef SW_HOST_TIMEOUT_H
 #define SW_HOST_TIMEOUT_H
 
-#include <lua.h>
 #include <stdint.h>
 
 #include "channel/snapshot.h"
 #include "host/context.h"
+#include "host/luacompat.h"
 
 void sw_timeout_push_connected(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot);
 void sw_timeout_push_disconnected(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot);

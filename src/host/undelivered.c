@@ -1,12 +1,12 @@
 #include "host/undelivered.h"
 
-#include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "channel/report.h"
 #include "host/event.h"
 #include "host/handle.h"
+#include "host/luacompat.h"
 #include "host/receiveq.h"
 
 bool sw_undelivered_peek(const struct client *client, bool in_order, struct sw_undelivered *undelivered) {

@@ -3,12 +3,12 @@
 #ifndef SW_HOST_UNDELIVERED_H
 #define SW_HOST_UNDELIVERED_H
 
-#include <lua.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "channel/report.h"
 #include "host/context.h"
+#include "host/luacompat.h"
 
 struct sw_undelivered {
     enum sw_event event;

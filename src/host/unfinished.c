@@ -1,8 +1,6 @@
 /* client:unfinished(): an iterator over a copy of the messages that are not finished. */
 #include "host/unfinished.h"
 
-#include <lauxlib.h>
-#include <lua.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -17,6 +15,7 @@
 #include "host/context.h"
 #include "host/event.h"
 #include "host/functions.h"
+#include "host/luacompat.h"
 #include "host/usable.h"
 #include "host/userdata.h"
 #include "host/waiting.h"
@@ -135,7 +134,7 @@ static bool push_message(lua_State *L, const struct iterator *iterator) {
     struct sw_message message = sw_cursor_message(&left->cursor);
     bool is_written = message.is_unframed && left->tells_written;
     size_t before = is_written ? 0 : left->before, behind = is_written ? 0 : left->behind;
-    lua_pushinteger(L, (lua_Integer)id);
+    sw_push_integer(L, (int64_t)id);
     push_bytes(L, iterator, &message, before, message.size - before - behind);
     lua_pushboolean(L, is_written);
     return is_next(iterator, id);

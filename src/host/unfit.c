@@ -2,10 +2,12 @@
 
 #include <stdint.h>
 
+#include "base/decimal.h"
+
 static const char *push_beyond_prefix(lua_State *L, const struct sw_framing *framing, size_t size) {
     uint64_t longest = (UINT64_C(1) << 8 * sw_framing_prefix(framing->kind)) - 1;
-    return lua_pushfstring(L, "message too big: it has %I bytes, and the framing's length prefix says %I at most",
-                           (LUAI_UACINT)size, (LUAI_UACINT)longest);
+    return lua_pushfstring(L, "message too big: it has %s bytes, and the framing's length prefix says %s at most",
+                           SW_DECIMAL(size), SW_DECIMAL(longest));
 }
 
 const char *sw_push_unfit(lua_State *L, const struct sw_framing *framing, enum sw_err err, size_t size) {
@@ -13,12 +15,12 @@ const char *sw_push_unfit(lua_State *L, const struct sw_framing *framing, enum s
     switch (framing->kind) {
     case SW_FRAMING_FIXED:
         return lua_pushfstring(
-            L, "the framing { fixed = %d } carries messages of just that size, and this one has %I bytes",
-            (int)framing->size, (LUAI_UACINT)size);
-    case SW_FRAMING_RAW: return lua_pushliteral(L, "the framing \"raw\" cannot carry an empty message");
+            L, "the framing { fixed = %d } carries messages of just that size, and this one has %s bytes",
+            (int)framing->size, SW_DECIMAL(size));
+    case SW_FRAMING_RAW: return lua_pushfstring(L, "the framing \"raw\" cannot carry an empty message");
     case SW_FRAMING_LINE:
-        return lua_pushliteral(L, "the framing \"line\" cannot carry a message that holds \"\\n\" or ends in \"\\r\"");
+        return lua_pushfstring(L, "the framing \"line\" cannot carry a message that holds \"\\n\" or ends in \"\\r\"");
     default:
-        return lua_pushliteral(L, "the framing cannot carry a message that holds its delimiter or forms one with it");
+        return lua_pushfstring(L, "the framing cannot carry a message that holds its delimiter or forms one with it");
     }
 }

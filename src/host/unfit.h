@@ -3,11 +3,11 @@
 #ifndef SW_HOST_UNFIT_H
 #define SW_HOST_UNFIT_H
 
-#include <lua.h>
 #include <stddef.h>
 
 #include "base/error.h"
 #include "base/framing.h"
+#include "host/luacompat.h"
 
 /* Pushes and returns why the framing cannot carry a message of `size` bytes. err is the result of sw_encode: SW_FRAME,
  * or SW_TOOBIG if the length prefix is too short. */

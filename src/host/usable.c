@@ -1,10 +1,9 @@
 #include "host/usable.h"
 
-#include <lauxlib.h>
-
 #include "base/error.h"
 #include "host/event.h"
 #include "host/forked.h"
+#include "host/luacompat.h"
 
 bool sw_context_refuses(lua_State *L, struct context *context) {
     if (context->engine == NULL || context->is_left)

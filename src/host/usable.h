@@ -7,12 +7,12 @@
 #ifndef SW_HOST_USABLE_H
 #define SW_HOST_USABLE_H
 
-#include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "channel/engine.h"
 #include "host/context.h"
+#include "host/luacompat.h"
 #include "host/userdata.h"
 
 /* True: the module cannot be used, and nil, message, code were pushed. This is so in finalizers that run after the

@@ -7,8 +7,9 @@
 #ifndef SW_HOST_USERDATA_H
 #define SW_HOST_USERDATA_H
 
-#include <lua.h>
 #include <stddef.h>
+
+#include "host/luacompat.h"
 
 /* A type of userdata. Its address identifies it. */
 struct sw_kind {

@@ -1,5 +1,3 @@
-#include <lauxlib.h>
-#include <lua.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -15,6 +13,7 @@
 #include "host/event.h"
 #include "host/functions.h"
 #include "host/handle.h"
+#include "host/luacompat.h"
 #include "host/receiveq.h"
 #include "host/timeout.h"
 #include "host/usable.h"

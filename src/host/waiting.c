@@ -1,7 +1,6 @@
 #include "host/waiting.h"
 
 #include <errno.h>
-#include <lua.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,6 +13,7 @@
 #include "channel/engine.h"
 #include "channel/host_end.h"
 #include "host/event.h"
+#include "host/luacompat.h"
 
 static int interrupted(lua_State *L) {
     lua_pushnil(L);

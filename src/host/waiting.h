@@ -6,11 +6,10 @@
 #ifndef SW_HOST_WAITING_H
 #define SW_HOST_WAITING_H
 
-#include <lua.h>
-
 #include "channel/channel.h"
 #include "channel/snapshot.h"
 #include "host/context.h"
+#include "host/luacompat.h"
 
 /* What a wait waits for. */
 struct sw_goal {
