@@ -91,24 +91,18 @@ describe("close", function()
 
   it("happens at the end of a scope, also when an error leaves it", function()
     if not engine.has_close then return pending(engine.lacks "to-be-closed variables") end
-    -- A text, since other Luas cannot even load this.
-    local leave_scope = engine.load([[
-      local client, act = ...
-      local scoped <close> = client
-      act(client)
-    ]], "leave_scope")
     local peer = Peer.start { mode = "sink" }
     local client = util.connected(peer)
-    leave_scope(client, function() client:send "x" end)
+    engine.in_scope(client, function() client:send "x" end)
     assert.equal("closed", client:state())
     assert(peer:wait_bytes(2))
     assert(peer:wait_connections(0))
     client = util.connected(peer)
-    local ok, why = pcall(leave_scope, client, function() error "leaves" end)
+    local ok, why = pcall(engine.in_scope, client, function() error "leaves" end)
     assert.is_false(ok)
     assert.matches("leaves", why)
     assert.equal("closed", client:state())
-    leave_scope(client, function() end)
+    engine.in_scope(client, function() end)
     assert(peer:wait_connections(0))
   end)
 

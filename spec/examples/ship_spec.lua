@@ -5,6 +5,7 @@ local files = require "spec.support.files"
 
 local Peer = require "spec.support.peer"
 local Program = require "spec.support.program"
+local shell = require "spec.support.shell"
 local util = require "spec.support.util"
 
 local SHIP = "examples/ship.lua"
@@ -34,7 +35,7 @@ end
 
 local function start_sink(throttle)
   local record = dir .. "/record"
-  assert(os.execute("unset LD_PRELOAD; mkdir -p " .. record))
+  shell.execute("mkdir -p " .. record)
   local peer = Peer.start { record = record }
   if throttle then slow_down(peer, throttle) end
   return peer, record
@@ -136,7 +137,7 @@ describe("examples/ship.lua", function()
       local program = Program.start(SHIP, file, peer.host, peer.port)
       for restart = 1, 3 do
         program:wait_for("connected to", restart)
-        assert(peer:wait_bytes(size // 10, util.DEADLINE)) -- counted anew by each process
+        assert(peer:wait_bytes(math.floor(size / 10), util.DEADLINE)) -- counted anew by each process
         if way == "killed" then peer:kill() else finish(peer) end
         peer:start_again()
         slow_down(peer, size)

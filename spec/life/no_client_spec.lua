@@ -35,11 +35,12 @@ describe("a method on what is no client", function()
   it("raises for a client that was collected before its last use [F9]", function()
     local said = {}
     do -- finalizers run in reverse order of creation: the client's first
-      local user = setmetatable({}, { __gc = function(user)
+      local user = {}
+      user.finalizer = engine.finalizer(function()
         for name, method in pairs(all_methods(user.client)) do
           said[name] = engine.pack(pcall(method, user.client, "connect", 1))
         end
-      end })
+      end)
       user.client = sidewire.new { host = "127.0.0.1", port = 1, on = { connect = nothing } }
       user.client:send "x"
     end

@@ -42,7 +42,7 @@ end
 describe("a thread that sleeps in sidewire.wait", function()
   local dir, peer
   before_each(function()
-    assert(os.execute "command -v strace >/dev/null", "strace is missing: run tools/setup test")
+    assert(shell.try "command -v strace >/dev/null", "strace is missing: run tools/setup test")
     util.begin()
     dir, peer = Peer.tempdir(), Peer.start { mode = "sink" }
   end)

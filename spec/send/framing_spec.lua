@@ -165,8 +165,8 @@ describe("framing:", function()
 
     it("is one message, with numbers as Lua writes them", function()
       assert.equal("a b31.5-7", echoed("line", "a", "", " b", 3, 1.5, -7))
-      assert.equal("0 9223372036854775807 -9223372036854775808",
-        echoed("line", 0, " ", math.maxinteger, " ", math.mininteger))
+      local most = engine.has_integers and "9223372036854775807" or "99999999999999" -- of all digits
+      assert.equal(("0 %s -%s"):format(most, most), echoed("line", 0, " ", tonumber(most), " ", -tonumber(most)))
       assert.equal("a\0\255", echoed("u8", "a", "\0", "\255"))
     end)
 

@@ -148,7 +148,7 @@ describe("ngircd", function()
   it("killed and started again under two clients, passes on what they resume with", function()
     local server = new_server():start()
     local pair = new_pair(server)
-    talk(pair, EACH // 2)
+    talk(pair, EACH / 2)
     feed(pair, EACH) -- something is under way
     server:kill()
     server:start()

@@ -15,6 +15,7 @@ usage.no_more(2)
 local socket = require "socket"
 local sidewire = require "sidewire.core"
 local Peer = require "spec.support.peer"
+local fnv = require "spec.support.fnv"
 local numbered = require "spec.support.numbered"
 local util = require "spec.support.util"
 

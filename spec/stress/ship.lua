@@ -15,6 +15,7 @@ usage.no_more(2)
 local socket = require "socket"
 local Peer = require "spec.support.peer"
 local Program = require "spec.support.program"
+local shell = require "spec.support.shell"
 local util = require "spec.support.util"
 
 local dir = Peer.tempdir()

@@ -41,6 +41,9 @@ end
 
 engine.unpack = table.unpack or unpack
 
+--- debug.upvaluejoin; nil where the engine has none.
+engine.join_upvalues = debug.upvaluejoin
+
 --- All arguments in a list, their number in the field n.
 engine.pack = table.pack or function(...) return { n = select("#", ...), ... } end
 
@@ -76,19 +79,34 @@ function engine.searchpath(name, path)
   return nil, "no file " .. table.concat(tried, ", ")
 end
 
+--- xpcall with arguments for the function.
+function engine.xpcall(f, handler, ...)
+  local arguments = engine.pack(...)
+  return xpcall(function() return f(engine.unpack(arguments, 1, arguments.n)) end, handler)
+end
+
+--- Is this a coroutine that could yield? Lua 5.1, 5.2 and LuaJIT do not know of the C functions that prevent it: the
+-- yield raises an error then.
+function engine.is_yieldable()
+  if coroutine.isyieldable then return coroutine.isyieldable() end
+  local thread, is_main = coroutine.running()
+  return thread ~= nil and not is_main
+end
+
+--- coroutine.close, where the engine has it.
+engine.close_thread = coroutine.close or function() end
+
+--- Calls a function while a value is in a to-be-closed variable, where the engine has them.
+engine.in_scope = engine.has_close and engine.load([[
+  local value, f = ...
+  local scoped <close> = value
+  return f(select(3, ...))
+]], "in_scope") or function(_, f, ...) return f(...) end
+
 --- Ends the process; closes the state first where the engine can do that and it is wanted.
 function engine.exit(status, is_closing)
   if engine.has_closing_exit then os.exit(status, is_closing) end
   os.exit(status)
-end
-
---- Calls f, then close(), though f raises. What `<close>` does where the engine has it.
--- @return what f returned
-function engine.using(close, f)
-  local results = engine.pack(pcall(f))
-  close()
-  if not results[1] then error(results[2], 0) end
-  return engine.unpack(results, 2, results.n)
 end
 
 -- --- garbage ---
@@ -101,30 +119,30 @@ function engine.finalizer(f)
   return proxy
 end
 
---- From now on a collection begins as soon as one has ended, so that finalizers run all the time.
--- @tparam[opt] integer step 2^step bytes are allocated between two steps of it, where the engine takes a step
-function engine.collect_often(step)
+--- How collections run: the pause between two, the speed, and 2^step bytes between two steps of one, where the engine
+-- takes a step. Their meaning is that of collectgarbage.
+function engine.collect_by(pause, speed, step)
   if version >= 5.4 then
-    collectgarbage("incremental", 1, 1000, step)
+    collectgarbage("incremental", pause, speed, step)
   else
-    collectgarbage("setpause", 1)
-    collectgarbage("setstepmul", 1000)
+    collectgarbage("setpause", pause)
+    collectgarbage("setstepmul", speed)
   end
+end
+
+--- From now on a collection begins as soon as one has ended, so that finalizers run all the time.
+function engine.collect_often(step)
+  engine.collect_by(1, 1000, step)
 end
 
 --- Collections begin as in a new state again.
 function engine.collect_as_usual()
-  if version >= 5.4 then
-    collectgarbage("incremental", 200, 100, 13)
-  else
-    collectgarbage("setpause", 200)
-    collectgarbage("setstepmul", 200)
-  end
+  engine.collect_by(200, version >= 5.4 and 100 or 200, 13)
 end
 
 --- Young objects are collected often, where the engine has such a mode; else as collect_often.
-function engine.collect_young()
-  if version >= 5.4 then collectgarbage("generational", 1, 1) else engine.collect_often() end
+function engine.collect_young(minor, major)
+  if version >= 5.4 then collectgarbage("generational", minor or 1, major or 1) else engine.collect_often() end
 end
 
 return engine

@@ -653,7 +653,8 @@ end
 -- Calls; returns the message and its code, or "raises".
 local function call(case, row)
   local source = row[1]:gsub("net%.ini", case.path)
-  local f = assert(engine.load("return " .. source, source, { sidewire = sidewire, client = case.client, print = print }))
+  local environment = { sidewire = sidewire, client = case.client, print = print }
+  local f = assert(engine.load("return " .. source, source, environment))
   local results = engine.pack(pcall(f))
   if results[1] then return results[3], results[4] end
   return results[2]:gsub("^%[string [^\n]*%]:1: ", ""), "raises"

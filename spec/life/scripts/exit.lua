@@ -1,6 +1,7 @@
 -- exit.lua PLACE WAY PORT SILENT: ends this process in a certain place and way, while its clients are busy. The ports
 -- are those of a peer that echoes and of one that never reads.
 
+local engine = require "spec.support.engine"
 local session = require "spec.support.session"
 local sidewire = require "sidewire.core"
 
@@ -38,7 +39,7 @@ local PLACES = {
     coroutine.wrap(poll_for_ever)()
   end,
   ["in a finalizer"] = function(act)
-    setmetatable({}, { __gc = act })
+    engine.finalizer(act)
     collectgarbage()
   end,
 }

@@ -100,13 +100,13 @@ function scripts.counts_clients_of_finalizers()
   set { max_clients = 1 }
   local clients, is_armed = {}, true
   local function arm()
-    setmetatable({}, { __gc = function()
+    engine.finalizer(function()
       if not is_armed then return end
       clients[#clients + 1] = try_new()
       arm()
-    end })
+    end)
   end
-  collectgarbage("incremental", 1, 1000, 4)
+  engine.collect_often(4)
   for _ = 1, 200 do
     collectgarbage()
     arm()
@@ -125,7 +125,7 @@ end
 function scripts.bounds_what_piles_up()
   -- KiB; a sanitizer keeps what is freed for a while: there, leaks are its own business.
   local slack = build.choose(20, 400) * 1024
-  set { max_clients = 1, max_queue = 1 << 20 }
+  set { max_clients = 1, max_queue = 2 ^ 20 }
   local greeting = ("x"):rep(1000000)
   local function make()
     for _ = 1, 100 do
@@ -193,7 +193,7 @@ function scripts.survives_attacks()
   sidewire.lock_policy()
   local MODULES = { "sidewire", "sidewire.core", "sidewire.settings", "sidewire.settings_text" }
   local function holds(module)
-    refused("max_queue is 1000", "queue_limit", module.new { queue_limit = 1e6 // 1 | 0 })
+    refused("max_queue is 1000", "queue_limit", module.new { queue_limit = 1000000 })
     refused("locked", "set_policy", module.set_policy {})
     if module.settings then refused("files is false", path, module.settings.load(path)) end
   end
@@ -207,7 +207,7 @@ function scripts.survives_attacks()
   holds(assert(package.loadlib(engine.searchpath("sidewire.core", package.cpath), "luaopen_sidewire_core"))())
   coroutine.wrap(function() holds(require "sidewire") end)() -- coroutines
   local reached
-  setmetatable({}, { __gc = function() reached = pcall(holds, sidewire) end })
+  engine.finalizer(function() reached = pcall(holds, sidewire) end)
   collectgarbage()
   assert(reached)
   local fake = setmetatable({}, { __index = _G, __newindex = function() error "no" end }) -- environments

@@ -62,7 +62,7 @@ end
 function scripts.waits_in_a_finalizer()
   forbid()
   local client = connected()
-  setmetatable({}, { __gc = function() client:wait("disconnected", 1) end })
+  engine.finalizer(function() client:wait("disconnected", 1) end)
 end
 
 function scripts.spins()
@@ -92,12 +92,12 @@ end
 
 function scripts.takes_others_messages()
   local first, second = { sidewire = sidewire, port = session.port }, { sidewire = sidewire }
-  load([=[
+  engine.load([=[
     client = sidewire.new { host = "127.0.0.1", port = port }
     client:connect()
     client:send "for the first script"
-  ]=], "first", "t", first)()
-  load([=[
+  ]=], "first", first)()
+  engine.load([=[
     while not stolen do
       sidewire.wait(1)
       for client, event, message in sidewire.events() do
@@ -105,7 +105,7 @@ function scripts.takes_others_messages()
       end
     end
     sidewire.stop()
-  ]=], "second", "t", second)()
+  ]=], "second", second)()
   assert(second.stolen == "for the first script")
   assert(second.its == first.client and first.client:state() == "closed")
 end

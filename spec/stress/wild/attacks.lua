@@ -220,10 +220,10 @@ local function attack_join()
   attacked("join", call.name, i)
   local is_bent = World.is_bent
   World.is_bent = true
-  debug.upvaluejoin(keep, 1, call.f, i)
-  debug.upvaluejoin(call.f, i, other, 1)
+  engine.join_upvalues(keep, 1, call.f, i)
+  engine.join_upvalues(call.f, i, other, 1)
   pcall(Calls.make, call)
-  debug.upvaluejoin(call.f, i, keep, 1)
+  engine.join_upvalues(call.f, i, keep, 1)
   World.is_bent = is_bent
 end
 
@@ -233,7 +233,7 @@ local GROUPS = {
   plain = {},
   metatables = { attack_metatable, attack_metatable, attack_metatable, attack_module, load_again },
   debug = { call_by_hand, call_by_hand, call_by_hand },
-  upvalues = { attack_upvalue, attack_upvalue, attack_hidden_upvalue, attack_join },
+  upvalues = { attack_upvalue, attack_upvalue, attack_hidden_upvalue, engine.join_upvalues and attack_join },
 }
 
 function Attacks.begin(mode, core_module, sidewire_module)
