@@ -1,6 +1,5 @@
 std = "min"
 max_line_length = 120
 files["spec"].std = "min+busted"
-files["bench"].std = "lua54"
 -- What runs in a C host of spec/support finds its functions; a script of examples/embed.c finds sidewire, host and port.
 files["spec/*/scripts"].read_globals = { "embed", "neighbour", "frail" }

@@ -80,8 +80,10 @@ local function sources()
   return list
 end
 
+local unpack = table.unpack or unpack -- luacheck: std max
+
 local function report(found)
-  for _, pair in ipairs(found) do print(("%s:%d and %s:%d share %d lines"):format((table.unpack or unpack)(pair))) end
+  for _, pair in ipairs(found) do print(("%s:%d and %s:%d share %d lines"):format(unpack(pair))) end
 end
 
 local function self_test()

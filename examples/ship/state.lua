@@ -1,7 +1,7 @@
 --- What ship.lua keeps in a file with --state, so that it can go on after its own end, whenever that comes:
 --
 --     ship 1
---     name app.log-6929fb1c-5566894a12c0-3e8     under which the receiver keeps the lines
+--     name app.log-6929fb1c5566894a12c03e8     under which the receiver keeps the lines
 --     offset 123456                     bytes of the source whose lines were taken, to be sent or sent already
 --     before 6c6f672e2e2e0a             the last of these bytes, in hexadecimal: is it still the same source?
 --     confirmed 1000                    lines that the receiver has
@@ -60,7 +60,7 @@ end
 local function new_name(source)
   local base = source:match("[^/]*$"):gsub("[^%w._-]", "_"):gsub("^%.", "_")
   local address = tostring({}):match "%x*$" -- differs from process to process
-  return ("%s-%x-%s-%x"):format(base:sub(1, 100), os.time(), address, math.floor(os.clock() * 1e6))
+  return ("%s-%x%s%x"):format(base:sub(1, 100), os.time(), address, math.floor(os.clock() * 1e6))
 end
 
 --- Reads the state; without a file it is that of a source of which nothing was shipped.

@@ -3,6 +3,7 @@
 local Peer = require "spec.support.peer"
 local delivery = require "spec.support.delivery"
 local numbered = require "spec.support.numbered"
+local engine = require "spec.support.engine"
 local util = require "spec.support.util"
 
 local account = numbered.check_account

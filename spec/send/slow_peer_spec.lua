@@ -15,8 +15,8 @@ local recorded = delivery.recorded
 
 
 local STOPPED = tonumber(os.getenv "STOPPED" or 2)
-local KIB, MIB = 2 ^ 10, 2 ^ 20
-local QUEUE_LIMIT = tonumber(4 * MIB)
+local KIB, MIB = 1024, 1048576
+local QUEUE_LIMIT = 4 * MIB
 
 local kilobyte = numbered.maker(function(n) return 1000 - #tostring(n) end)
 

@@ -2,6 +2,7 @@ local lfs = require "lfs"
 local sidewire = require "sidewire"
 local engine = require "spec.support.engine"
 local ini = require "spec.support.ini"
+local shell = require "spec.support.shell"
 
 local settings = sidewire.settings
 local assert_failure, assert_save_fails = ini.assert_failure, ini.assert_save_fails

@@ -3,11 +3,17 @@
 local tree, port = arg[1], tonumber(arg[2])
 local sidewire = require "sidewire"
 local settings = require "sidewire.settings"
-local engine = require "spec.support.engine"
 
 for _, name in ipairs { "sidewire", "sidewire.settings", "sidewire.core" } do
-  local path = engine.searchpath(name, package.path) or assert(engine.searchpath(name, package.cpath))
-  assert(path:sub(1, #tree) == tree, name .. " comes from " .. path)
+  local file = name:gsub("%.", "/")
+  local places = package.path .. ";" .. package.cpath
+  local path -- the first that there is: Lua 5.1 has no package.searchpath
+  for template in places:gmatch "[^;]+" do
+    local candidate = template:gsub("%?", file)
+    local found = not path and io.open(candidate)
+    if found then path = found:close() and candidate end
+  end
+  assert(path and path:sub(1, #tree) == tree, name .. " comes from " .. tostring(path))
 end
 
 local client = sidewire.new { host = "127.0.0.1", port = port, reconnect = false }

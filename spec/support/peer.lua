@@ -231,7 +231,9 @@ function Peer:stop()
   if not self:is_running() then return end
   if self.is_paused or not ask(self, "exit", ANSWER_TIMEOUT) then self:signal "KILL" end
   local said, how, code = reap(self)
-  if how and not EXPECTED_ENDS[how .. " " .. code] then error(("peer ended by %s %d: %s"):format(how, code, said), 2) end
+  if how and not EXPECTED_ENDS[how .. " " .. code] then
+    error(("peer ended by %s %d: %s"):format(how, code, said), 2)
+  end
   io.stderr:write(said)
 end
 

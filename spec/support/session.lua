@@ -1,11 +1,12 @@
 --- What scripts in C hosts have in common: clients of the peers of the spec that runs them (spec/support/host.lua).
 
+local engine = require "spec.support.engine"
+
 -- Made before the module is loaded, so finalized after it.
 local latest = {}
 latest.finalizer = engine.finalizer(function() if latest.call then latest.call() end end)
 
 local sidewire = require "sidewire.core"
-local engine = require "spec.support.engine"
 
 local session = {
   port = nil, -- of the peer to which clients go

@@ -26,7 +26,8 @@ end
 --- Starts a command of which the exit status will be asked for; returns the pipe with what it prints on stdout, for
 -- shell.finish. Lua 5.1 and LuaJIT do not return the status from the pipe's close, so the shell prints it at the end.
 function shell.start_command(command)
-  return assert(io.popen(("%s(%s\n); echo \"status $?\""):format(PLAIN, command)))
+  local quiet = 'exec 3>&2 2>/dev/null; (exec 2>&3 3>&-; %s\n); echo "status $?"' -- else the shell says "Killed"
+  return assert(io.popen(PLAIN .. quiet:format(command)))
 end
 
 --- Reads what such a command still prints, up to its end.

@@ -100,10 +100,8 @@ function Shipment:difference()
   local received = files.read(assert(self:received(), "nothing was received"))
   if source == received then return nil end
   local next_expected, next_got = source:gmatch "[^\n]*\n?", received:gmatch "[^\n]*\n?"
-  local number, expected, got = 0, nil, nil
-  repeat
-    number, expected, got = number + 1, next_expected(), next_got()
-  until expected ~= got
+  local number, expected, got = 1, next_expected(), next_got()
+  while expected == got do number, expected, got = number + 1, next_expected(), next_got() end
   return ("line %d is %s, should be %s"):format(number, describe(got), describe(expected))
 end
 
