@@ -27,7 +27,7 @@ int sw_compat_getiuservalue(lua_State *L, int index, int value) {
         lua_rawgeti(L, -1, value);
     else
         lua_pushnil(L); /* a script has replaced the table */
-    lua_remove(L, -2);
+    lua_replace(L, -2);
     return lua_type(L, -1);
 }
 
