@@ -109,6 +109,12 @@ function engine.exit(status, is_closing)
   os.exit(status)
 end
 
+--- Keeps LuaJIT from compiling anything from now on. For scripts whose finalizers do everything: LuaJIT 2.1 itself crashes
+-- when a finalizer raises where compiled code is left, and hangs when a finalizer runs compiled code that allocates.
+function engine.interpret_only()
+  if is_jit then require "jit".off() end
+end
+
 -- --- garbage ---
 
 --- An object that calls f with itself when it is collected. Before Lua 5.2 tables have no finalizers, userdata have.
