@@ -21,6 +21,14 @@ local engine = {
   has_yields = version >= 5.3,
   --- A function that pcall runs can yield.
   has_yields_in_pcall = is_jit or version >= 5.2,
+  --- coroutine.create takes C functions, too.
+  has_c_coroutines = is_jit or version >= 5.2,
+  --- debug.getupvalue and debug.setupvalue reach the upvalues of C functions.
+  has_c_upvalues = is_jit or version >= 5.2,
+  --- Tracebacks name the functions of modules.
+  has_named_functions = version >= 5.2,
+  --- Userdata have user values; elsewhere a table that holds them belongs to each, which takes memory.
+  has_user_values = version >= 5.4,
   --- Integers of 64 bits, apart from floats.
   has_integers = version >= 5.3,
   --- os.exit(status, true) closes the state.
@@ -40,6 +48,12 @@ end
 -- --- values ---
 
 engine.unpack = table.unpack or unpack
+
+--- A text in which Lua has written floats ("60.0 s"), as this engine writes them ("60 s").
+function engine.as_written(text)
+  if engine.has_integers then return text end
+  return (text:gsub("(%f[%d]%d+)%.0%f[%D]", "%1"))
+end
 
 --- debug.upvaluejoin; nil where the engine has none.
 engine.join_upvalues = debug.upvaluejoin
@@ -109,8 +123,8 @@ function engine.exit(status, is_closing)
   os.exit(status)
 end
 
---- Keeps LuaJIT from compiling anything from now on. For scripts whose finalizers do everything: LuaJIT 2.1 itself crashes
--- when a finalizer raises where compiled code is left, and hangs when a finalizer runs compiled code that allocates.
+--- Keeps LuaJIT from compiling anything from now on. For scripts whose finalizers do everything: LuaJIT 2.1 itself
+-- crashes when a finalizer raises where compiled code is left, and hangs when one runs compiled code that allocates.
 function engine.interpret_only()
   if is_jit then require "jit".off() end
 end

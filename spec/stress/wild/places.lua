@@ -60,7 +60,7 @@ end
 
 local function start_thread()
   local thread
-  if chance(0.2) then
+  if engine.has_c_coroutines and chance(0.2) then
     -- The function of the module is all that the coroutine has.
     local call = Calls.prepare()
     thread = coroutine.create(call.f)
@@ -175,7 +175,7 @@ World.add_act(1, function()
   Calls.make(Calls.prepare "sidewire.poll", function(f, ...)
     local is_bent = World.is_bent
     World.is_bent = true
-    pcall(coroutine.wrap(f), ...)
+    pcall(coroutine.wrap(function(...) return f(...) end), ...)
     World.is_bent = is_bent
     return true, 0
   end)
