@@ -24,6 +24,8 @@
 #   make bench       sidewire next to other libraries, a quarter of an hour;
 #                    WORKLOADS="flood bulk" CANDIDATES="sidewire luv" ROUNDS=3
 #                    SCALE=0.1 for less
+#   make bench-engines  what send and poll cost under each Lua;
+#                    ENGINES="5.4 luajit" ROUNDS=5
 #   make bench-quick the figures that decide, next to LuaSocket's
 #   make install     PREFIX=DIR (/usr/local), DESTDIR=DIR; LUADIR=DIR and
 #                    LIBDIR=DIR: where Lua looks for modules
@@ -160,7 +162,7 @@ GNU_SOURCES = $(STRANGERS:%=spec/support/%.c) $(wildcard spec/support/unpreload.
 # --- building ---
 
 .PHONY: all programs demo test check warnings headers arrows clang-tidy cppcheck clang-format luacheck shellcheck lint install
-.PHONY: FORCE bench bench-programs bench-quick demo-programs fuzzers fuzz rock setup help clean docs stress wild
+.PHONY: FORCE bench bench-engines bench-programs bench-quick demo-programs fuzzers fuzz rock setup help clean docs stress wild
 READY = $(addprefix ready-,build demo bench test stress check fuzz lint docs rock)
 .PHONY: $(READY)
 .DELETE_ON_ERROR:
@@ -271,6 +273,12 @@ bench: ready-bench
 	$(Q)tools/run $(NAME) lua bench/run.lua "WORKLOADS=$(WORKLOADS)" "CANDIDATES=$(CANDIDATES)" "ROUNDS=$(ROUNDS)" \
 		"SCALE=$(SCALE)"
 
+ENGINES = 5.4 luajit
+bench-engines: ready-demo
+	$(call build,demo-programs)
+	$(Q)for engine in $(ENGINES); do $(MAKE) -s --no-print-directory LUA=$$engine || exit 1; done
+	$(Q)tools/run $(NAME) lua bench/engines.lua "$(or $(ROUNDS),5)" $(ENGINES)
+
 bench-quick: ready-demo
 	$(call build,demo-programs)
 	$(Q)tools/run $(NAME) lua bench/run.lua WORKLOADS="flood idle pingpong" \
@@ -352,7 +360,7 @@ clang-format:
 	$(Q)clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch] examples/*.c bench/*.c bench/qt/*.cpp bench/qt/*.h)
 
 luacheck:
-	$(Q)luacheck --quiet --no-color $(wildcard lua spec examples bench tools)
+	$(Q)luacheck --quiet --no-color $(wildcard lua library spec examples bench tools)
 
 shellcheck:
 	$(Q)shellcheck .ci/run $$(find tools -type f -exec grep -l '^#!.*sh$$\|^# shellcheck shell' {} +)

@@ -20,6 +20,7 @@ external_dependencies = {
 -- The Makefile builds and installs, with its own flags: link-time optimization inlines across the files.
 build = {
   type = "make",
+  copy_directories = { "library" }, -- types for editors; no program loads them
   build_target = "-B all", -- all anew: a build with other variables may be there
   variables = {
     -- No look for what is missing, and so never a call of sudo and apt-get: LuaRocks has looked, and does not install the

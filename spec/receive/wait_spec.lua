@@ -2,6 +2,7 @@
 
 local sidewire = require "sidewire"
 local Peer = require "spec.support.peer"
+local engine = require "spec.support.engine"
 local host = require "spec.support.host"
 local util = require "spec.support.util"
 

@@ -165,8 +165,8 @@ static enum sw_err send_pinned(lua_State *L, const struct client *client, struct
  * @treturn[1] integer the message's id
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EFULL (a drain event follows), ETOOBIG, EFRAME, ECLOSED, EFORKED, ENOMEM; nothing was
- * queued
+ * @treturn[2] string code: EFULL (a drain event follows), ETOOBIG, EFRAME, ENOTCONN (after shutdown), ECLOSED, EFORKED,
+ * ENOMEM; nothing was queued
  * @raise a piece that is neither string nor number; no piece
  */
 int sw_method_send(lua_State *L) {
@@ -233,7 +233,8 @@ int sw_method_send_once(lua_State *L) {
  * @treturn[1] integer an id, like a message's
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EFULL (a drain event follows), ETOOBIG, EFRAME (no bytes), ECLOSED, EFORKED, ENOMEM
+ * @treturn[2] string code: EFULL (a drain event follows), ETOOBIG, EFRAME (no bytes), ENOTCONN (after shutdown), ECLOSED,
+ * EFORKED, ENOMEM
  * @raise bytes is neither string nor number
  */
 int sw_method_write(lua_State *L) {

@@ -450,7 +450,7 @@ function scripts.calls_in_late_finalizer()
   local said = os.tmpname()
   session.finally(function()
     local codes = {}
-    for i, name in ipairs { "new", "poll", "events", "wait", "stop", "lock_policy" } do
+    for i, name in ipairs { "new", "poll", "events", "notifier", "wait", "stop", "lock_policy" } do
       codes[i] = tostring(select(3, sidewire[name]())) .. " "
     end
     files.write(said, table.concat(codes))
@@ -458,7 +458,7 @@ function scripts.calls_in_late_finalizer()
   local client = connected()
   for _, life in ipairs { function() end, use } do
     succeeded(in_child(life))
-    assert(files.read(said) == ("ECLOSED "):rep(6))
+    assert(files.read(said) == ("ECLOSED "):rep(7))
     os.remove(said)
   end
   session.finally(nil)

@@ -1,0 +1,234 @@
+---@meta _
+-- What the functions of sidewire take and give, for editors; see ../sidewire.lua.
+--
+-- A field's text gives the unit and, after "Default:", what holds without it.
+
+-- --- words ---
+
+---What a client does at one moment.
+---@alias sidewire.State
+---| "idle" # nothing, until `connect`
+---| "resolving" # looks the name up
+---| "connecting" # makes a TCP connection
+---| "connected"
+---| "waiting" # until the next attempt
+---| "closing" # sends the rest, and ends the connection
+---| "closed" # forever
+
+---What a client was doing when it failed.
+---@alias sidewire.Stage
+---| "none"
+---| "start" # starting the background thread, or keeping it alive
+---| "resolve" # looking the name up
+---| "connect" # opening a socket, connecting it
+---| "send"
+---| "receive"
+---| "close" # the client ended the connection itself
+
+---What a lost message may have become.
+---@alias sidewire.Fate
+---| "unsent" # it certainly did not arrive whole
+---| "unknown" # it may have arrived
+
+---@alias sidewire.LogLevel "info"|"warning"|"error"
+
+---Why a call failed, or a connection ended.
+---@alias sidewire.Code sidewire.OwnCode|sidewire.SystemCode
+
+---The codes that sidewire defines.
+---@alias sidewire.OwnCode
+---| "ESYSTEM" # a system error without a name here; the message has its number
+---| "EFULL" # the queue is full, a `drain` event follows; of a wait: the inbox is full, poll first
+---| "ETOOBIG" # the message is too large for queue_limit, or for the length in front of it
+---| "ECLOSED" # the client or the Lua state is closed, or nothing can come any more
+---| "EFORKED" # the client belongs to the parent process
+---| "ENOTFOUND" # the host name does not exist
+---| "EAI_AGAIN" # the name service does not answer
+---| "EFRAME" # the framing cannot carry the message; received: it is longer than max_message
+---| "ESELF" # the client connected to itself
+---| "EPEER" # the other side ended the connection
+---| "EPOLICY" # the host's policy does not allow it
+---| "ESETTINGS" # the settings file has an error; the message names the line
+
+---Names of errno(3).
+---@alias sidewire.SystemCode
+---| "E2BIG" | "EACCES" | "EADDRINUSE" | "EADDRNOTAVAIL" | "EAFNOSUPPORT" | "EAGAIN" | "EALREADY" | "EBADF"
+---| "EBADMSG" | "EBUSY" | "ECANCELED" | "ECHILD" | "ECONNABORTED" | "ECONNREFUSED" | "ECONNRESET" | "EDEADLK"
+---| "EDESTADDRREQ" | "EDOM" | "EDQUOT" | "EEXIST" | "EFAULT" | "EFBIG" | "EHOSTUNREACH" | "EIDRM" | "EILSEQ"
+---| "EINPROGRESS" | "EINTR" | "EINVAL" | "EIO" | "EISCONN" | "EISDIR" | "ELOOP" | "EMFILE" | "EMLINK" | "EMSGSIZE"
+---| "ENAMETOOLONG" | "ENETDOWN" | "ENETRESET" | "ENETUNREACH" | "ENFILE" | "ENOBUFS" | "ENODEV" | "ENOENT"
+---| "ENOEXEC" | "ENOLCK" | "ENOMEM" | "ENOMSG" | "ENOPROTOOPT" | "ENOSPC" | "ENOSYS" | "ENOTCONN" | "ENOTDIR"
+---| "ENOTEMPTY" | "ENOTSOCK" | "ENOTTY" | "ENXIO" | "EOPNOTSUPP" | "ENOTSUP" | "EOVERFLOW" | "EPERM" | "EPIPE"
+---| "EPROTO" | "EPROTONOSUPPORT" | "EPROTOTYPE" | "ERANGE" | "EROFS" | "ESPIPE" | "ESRCH" | "ESTALE" | "ETIMEDOUT"
+---| "ETXTBSY" | "EWOULDBLOCK" | "EXDEV" | "ECOMM" | "EHOSTDOWN" | "EMULTIHOP" | "ENODATA" | "ENOLINK" | "ENONET"
+---| "ENOTRECOVERABLE" | "EOWNERDEAD" | "EPFNOSUPPORT" | "EREMOTEIO" | "ERFKILL" | "ESHUTDOWN" | "ESOCKTNOSUPPORT"
+---| "ETIME" | "ETOOMANYREFS" | "EUSERS"
+
+-- --- options ---
+
+---Which messages a new connection sends again.
+---@alias sidewire.Retain
+---| "none" # no message
+---| "unsent" # those that the system has not taken whole
+---| "unacked" # those that the other side's TCP has not acknowledged whole
+---| "unconfirmed" # those that the script has not confirmed by `client:confirm`
+
+---How message boundaries are marked in the stream, in both directions.
+---@alias sidewire.FramingWord
+---| "line" # "\n" ends a message; a received "\r\n" too
+---| "raw" # no boundaries: what comes at once is a message
+---| "u8" # a length of 1 byte in front
+---| "u16be" # a length of 2 bytes in front, big-endian
+---| "u16le" # a length of 2 bytes in front, little-endian
+---| "u32be" # a length of 4 bytes in front, big-endian
+---| "u32le" # a length of 4 bytes in front, little-endian
+
+---A framing with a parameter: exactly one of the fields.
+---@class sidewire.FramingTable
+---@field delimiter? string 1 to 32 bytes that end a message
+---@field fixed? integer bytes of every message, 1 to 2^30
+
+---false: never; true: the last policy; seconds: after always the same time; a table: a policy.
+---@alias sidewire.ReconnectSpec boolean|number|sidewire.Reconnect
+
+---When to try again. It holds for failed attempts and for lost connections.
+---@class sidewire.Reconnect
+---@field delay? number seconds before the second attempt. Default: 0.1 s
+---@field max? number seconds of the longest delay, before jitter. Default: 10 s
+---@field factor? number growth of the delay with each failure. Default: 2
+---@field jitter? boolean changes each delay at random by -25 to +50 %. Default: true
+---@field attempts? integer failures in a row after which to give up. Default: no limit
+
+---TCP's own probes of a connection without traffic.
+---@class sidewire.Keepalive
+---@field idle? integer seconds without traffic before the first probe. Default: 15
+---@field interval? integer seconds between two probes. Default: 5
+---@field count? integer unanswered probes after which the connection ends. Default: 3
+
+---The options of `sidewire.core.new`.
+---@class sidewire.core.Options
+---@field host? string a name or a numeric address
+---@field port? integer 1 to 65535
+---@field framing? sidewire.FramingWord|sidewire.FramingTable Default: "line"
+---@field max_message? integer bytes of the longest received message. Default: 64 KiB; 16 MiB with a length in front
+---@field connect_timeout? number seconds for one attempt, with its name lookup. Default: 10 s
+---@field reconnect? sidewire.ReconnectSpec what follows a failure. Default: true
+---@field queue_limit? integer bytes of unfinished messages above which `send` refuses. Default: 16 MiB
+---@field inbox_limit? integer bytes of undelivered messages above which reading pauses. Default: 8 MiB
+---@field retain? sidewire.Retain Default: "unsent"
+---@field greeting? string|string[] messages that are sent first on every new connection
+---@field linger? number seconds that all of an end may take, in the background. Default: 1 s
+---@field nodelay? boolean TCP_NODELAY: small messages leave at once. Default: true
+---@field keepalive? false|sidewire.Keepalive false: no probes
+---@field stall_timeout? number seconds without an acknowledgement that end a connection; 0: never. Default: 30 s
+---@field spin? integer microseconds of busy-waiting after traffic, for quick answers. Default: 0
+---@field on? sidewire.Handlers handlers by event; see `client:on`
+
+---Limits for the scripts of a Lua state. A rule that is not given is unlimited.
+---@class sidewire.Policy
+---@field max_clients? integer clients at the same time. Default: no limit
+---@field max_queue? integer bytes; bounds queue_limit. Default: no limit
+---@field max_inbox? integer bytes; bounds inbox_limit and max_message. Default: no limit
+---@field max_linger? number seconds; bounds every linger, and the timeout of `stop`. Default: no limit
+---@field files? boolean false: no function opens a file. Default: true
+
+---What `check_options` returns.
+---@class sidewire.Checked
+---@field host? string
+---@field port? integer
+---@field reconnect false|sidewire.Reconnect
+
+-- --- events ---
+
+---@alias sidewire.Event
+---| "connect" # the connection is ready
+---| "message" # a whole message came
+---| "drain" # after a refused send: there is room again
+---| "acked" # messages were acknowledged by the other side's TCP
+---| "lost" # messages will not be sent (again)
+---| "disconnect" # a connection ended
+---| "retry" # before each further attempt
+---| "error" # no connection, and no further attempt
+---| "log" # what the thread does, in words
+---| "close" # the last event ever
+
+---Handlers by event. `message = false` discards messages.
+---@class sidewire.Handlers
+---@field connect? sidewire.ConnectHandler
+---@field message? sidewire.MessageHandler|false
+---@field drain? sidewire.DrainHandler
+---@field acked? sidewire.AckedHandler
+---@field lost? sidewire.LostHandler
+---@field disconnect? sidewire.DisconnectHandler
+---@field retry? sidewire.RetryHandler
+---@field error? sidewire.ErrorHandler
+---@field log? sidewire.LogHandler
+---@field close? sidewire.CloseHandler
+
+---@alias sidewire.ConnectHandler
+---| fun(client: sidewire.Client, info: sidewire.ConnectInfo)
+---@alias sidewire.MessageHandler
+---| fun(client: sidewire.Client, message: string)
+---@alias sidewire.DrainHandler
+---| fun(client: sidewire.Client)
+
+---Each message up to this id is acknowledged, or no longer open: lost or confirmed.
+---@alias sidewire.AckedHandler
+---| fun(client: sidewire.Client, id: integer)
+
+---The messages from the first to the last id will not be sent (again).
+---@alias sidewire.LostHandler
+---| fun(client: sidewire.Client, first: integer, last: integer, fate: sidewire.Fate)
+
+---@alias sidewire.DisconnectHandler
+---| fun(client: sidewire.Client, message: string, code: sidewire.Code, detail: sidewire.EndDetail)
+
+---The delay is in seconds; the message and the code say why the last attempt or connection ended.
+---@alias sidewire.RetryHandler
+---| fun(client: sidewire.Client, attempt: integer, delay: number, message: string, code: sidewire.Code)
+
+---@alias sidewire.ErrorHandler
+---| fun(client: sidewire.Client, message: string, code: sidewire.Code, detail: sidewire.EndDetail)
+---@alias sidewire.LogHandler
+---| fun(client: sidewire.Client, level: sidewire.LogLevel, text: string)
+---@alias sidewire.CloseHandler
+---| fun(client: sidewire.Client)
+
+---The new connection.
+---@class sidewire.ConnectInfo
+---@field address string the numeric address
+---@field port integer
+---@field attempt integer the number of this attempt: 1 is the first
+---@field seconds number that the attempt took
+---@field first integer the id of the first message that it carries
+---@field merged integer earlier connections whose events were merged into this one, because nobody polled
+
+---How a connection or an attempt ended.
+---@class sidewire.EndDetail
+---@field stage sidewire.Stage
+---@field unsent integer messages that the system has not taken whole
+---@field unacked integer messages that were handed over and not acknowledged
+---@field partial? string the beginning of a message that did not come whole; nil: there was no memory for it
+---@field once_lost integer messages of `send_once` that were not handed over whole
+---@field merged integer earlier ends that were merged into this one, because nobody polled
+---@field will_retry boolean
+
+---Counters and gauges of one moment. In messages: accepted = queued + in_flight + finished + lost.
+---@class sidewire.Stats
+---@field state sidewire.State
+---@field accepted integer messages that `send` and `write` took
+---@field queued integer messages that are not handed over to the system whole
+---@field in_flight integer messages that are handed over and not finished
+---@field finished integer messages that are acknowledged; with retain = "unconfirmed": confirmed
+---@field lost integer messages: lost_unsent + lost_unknown
+---@field lost_unsent integer messages that certainly did not arrive whole
+---@field lost_unknown integer messages that may have arrived
+---@field once integer messages of `send_once`, which are in none of these groups
+---@field queue_bytes integer bytes that count against queue_limit
+---@field inbox_bytes integer bytes that count against inbox_limit
+---@field sent_bytes integer bytes that the system has taken
+---@field received_bytes integer bytes that came in, framing included
+---@field received integer messages that were delivered
+---@field connects integer connections
+---@field failures integer failures in a row
+---@field paused boolean true: reading waits until events are delivered
