@@ -7,6 +7,7 @@
 #   make demo        the main job on real input, about 15 seconds
 #   make test        unit tests and specs; SPEC="spec/send/x_spec.lua ..." only
 #                    these
+#   make test-all    the same under each Lua that is installed
 #   make check       the same under sanitizers and valgrind, which first prove
 #                    themselves on planted bugs
 #   make fuzz        SECONDS (60) of libFuzzer on all targets of spec/fuzz at
@@ -161,7 +162,7 @@ GNU_SOURCES = $(STRANGERS:%=spec/support/%.c) $(wildcard spec/support/unpreload.
 
 # --- building ---
 
-.PHONY: all programs demo test check warnings headers arrows clang-tidy cppcheck clang-format luacheck shellcheck lint install
+.PHONY: all programs demo test test-all check warnings headers arrows clang-tidy cppcheck clang-format luacheck shellcheck lint install
 .PHONY: FORCE bench bench-engines bench-programs bench-quick demo-programs fuzzers fuzz rock setup help clean docs stress wild
 READY = $(addprefix ready-,build demo bench test stress check fuzz lint docs rock)
 .PHONY: $(READY)
@@ -300,6 +301,10 @@ test:
 	$(call build,programs KIND=$(KIND))
 	$(call build,programs KIND=$(KIND) FAULTS=1)
 	$(Q)tools/test $(KIND)$(LUA:%=-%) $(KIND)-faults$(LUA:%=-%) $(SPEC)
+
+test-all:
+	$(call set_up,build test)
+	$(Q)MAKE="$(MAKE)" tools/test-all $(SPEC)
 
 check: ready-build ready-test ready-check
 	$(call build,programs KIND=asan)

@@ -323,8 +323,9 @@ end
 -- --- the object and its descriptor ---
 
 -- The flags of a descriptor, as open(2) numbers them.
-local function flags_of(fd)
-  return tonumber(files.read("/proc/self/fdinfo/" .. fd):match "flags:%s*(%d+)", 8)
+local function has_flag(fd, flag)
+  local flags = tonumber(files.read("/proc/self/fdinfo/" .. fd):match "flags:%s*(%d+)", 8)
+  return flags % (2 * flag) >= flag
 end
 
 function scripts.is_one_object()
@@ -337,7 +338,7 @@ function scripts.is_one_object()
   assert(select("#", notifier:timeout()) == 1)
   assert(sidewire.notifier() == notifier and tostring(notifier):find "^sidewire.notifier: 0x")
   assert(flags_of(fd) & tonumber("2000000", 8) ~= 0, "not close-on-exec")
-  assert(flags_of(fd) & tonumber("4000", 8) ~= 0, "not non-blocking")
+  assert(has_flag(fd, tonumber("4000", 8)), "not non-blocking")
   local d, t = embed.census()
   assert(d == descriptors + 1 and t == threads, d .. " " .. t)
   notifier = nil
