@@ -337,7 +337,7 @@ function scripts.is_one_object()
   assert(notifier:events() == "r" and notifier:timeout() == nil and notifier:dirty() == false)
   assert(select("#", notifier:timeout()) == 1)
   assert(sidewire.notifier() == notifier and tostring(notifier):find "^sidewire.notifier: 0x")
-  assert(flags_of(fd) & tonumber("2000000", 8) ~= 0, "not close-on-exec")
+  assert(has_flag(fd, tonumber("2000000", 8)), "not close-on-exec")
   assert(has_flag(fd, tonumber("4000", 8)), "not non-blocking")
   local d, t = embed.census()
   assert(d == descriptors + 1 and t == threads, d .. " " .. t)
@@ -408,7 +408,7 @@ function scripts.forks_with_a_thread(first)
     if first == "connect" then assert(session.connect()) end
     if first == "notifier" then assert(sidewire.notifier() == notifier) end
     assert(notifier:fd() == fd and sidewire.notifier() == notifier)
-    assert(flags_of(fd) & tonumber("2000000", 8) ~= 0)
+    assert(has_flag(fd, tonumber("2000000", 8)))
     become_quiet(sidewire.poll)
     for _ = 1, 3 do use() end
     assert(identity(fd):find "eventfd")
