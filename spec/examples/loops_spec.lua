@@ -2,7 +2,6 @@
 -- were not readable when it must be.
 
 local build = require "spec.support.build"
-local engine = require "spec.support.engine"
 local Program = require "spec.support.program"
 local shell = require "spec.support.shell"
 local util = require "spec.support.util"

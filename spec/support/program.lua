@@ -22,6 +22,17 @@ local LIMIT = 100 -- seconds, for what hangs
 
 local running = {} -- program -> true
 
+--- Starts a command of the shell, a single program.
+function Program.start_command(program)
+  local self = setmetatable({ dir = Peer.tempdir() }, Program)
+  -- The program says its own number: below `timeout` a signal to that would not always reach it.
+  local command = [[timeout --foreground -k 5 %d sh -c 'echo $$; exec "$@" >"$0" 2>&1' %s/output %s]]
+  self.pipe = shell.start_command(command:format(LIMIT, self.dir, program))
+  self.pid = assert(tonumber(self.pipe:read "*l"))
+  running[self] = true
+  return self
+end
+
 --- Starts a Lua file with arguments; `NAME=value` in front of it is set in its environment.
 function Program.start(...)
   local words, environment = {}, {}
@@ -29,15 +40,8 @@ function Program.start(...)
     local list = #words == 0 and tostring(word):find "^[%u_]+=" and environment or words
     list[#list + 1] = shell.quote(word)
   end
-  local self = setmetatable({ dir = Peer.tempdir() }, Program)
-  -- The program says its own number: below `timeout` a signal to that would not always reach it.
-  local program = ("env %s %s %s"):format(table.concat(environment, " "),
-    build.LUA, table.concat(words, " "))
-  local command = [[timeout --foreground -k 5 %d sh -c 'echo $$; exec "$@" >"$0" 2>&1' %s/output %s]]
-  self.pipe = shell.start_command(command:format(LIMIT, self.dir, program))
-  self.pid = assert(tonumber(self.pipe:read "*l"))
-  running[self] = true
-  return self
+  return Program.start_command(("env %s %s %s"):format(table.concat(environment, " "), build.LUA,
+    table.concat(words, " ")))
 end
 
 --- What it printed so far.
@@ -57,7 +61,7 @@ end
 -- Is it still one of the shells that start it? These lose a signal now and then, unless it is KILL.
 local function is_starting(self)
   local name = files.try_read(("/proc/%d/comm"):format(self.pid))
-  return name == "sh\n" or name == "run\n" or name == "timeout\n"
+  return name == "sh\n" or name == "run\n" or name == "timeout\n" or name == "env\n"
 end
 
 --- Sends it a signal.
