@@ -7,6 +7,7 @@
 #   make demo        the main job on real input, about 15 seconds
 #   make test        unit tests and specs; SPEC="spec/send/x_spec.lua ..." only
 #                    these
+#   make test-fallbacks  the same with FALLBACKS=1, about two minutes
 #   make check       the same under sanitizers and valgrind, which first prove
 #                    themselves on planted bugs
 #   make fuzz        SECONDS (60) of libFuzzer on all targets of spec/fuzz at
@@ -32,7 +33,9 @@
 #
 # V=1 shows each command. KIND is release, debug, asan, tsan or valgrind, each
 # built in build/KIND. FAULTS=1 builds it in build/KIND-faults, so that tests can
-# make system calls and allocations fail (spec/injector/rules.h). Only setup, demo
+# make system calls and allocations fail (spec/injector/rules.h). FALLBACKS=1 builds
+# it in build/KIND-fallbacks without what only some systems have, as for a system
+# that has none of it (src/base/platform.h). Only setup, demo
 # and test install anything; with SETUP=no nothing is looked for or installed.
 # For other systems: CC, LUA_BIN (the interpreter), LUA_INCDIR, LUA_LIBS,
 # LIBEV_INCDIR, LIBEV_LIBDIR, WERROR= (warnings do not stop the build).
@@ -40,7 +43,7 @@
 # `make check` can name its functions.
 
 KIND ?= release
-NAME = $(KIND)$(if $(FAULTS),-faults)$(LUA:%=-%)
+NAME = $(KIND)$(if $(FALLBACKS),-fallbacks)$(if $(FAULTS),-faults)$(LUA:%=-%)
 B = build/$(NAME)
 VERSIONS = 5.1 5.2 5.3 5.4 5.5 luajit
 ifneq ($(filter-out $(VERSIONS),$(LUA)),)
@@ -118,7 +121,7 @@ ifneq ($(FAULTS),)
 CALLS_STAY = -fno-lto -U_FORTIFY_SOURCE
 WRAPPED = $(shell grep -Eoh '__wrap_[a-z0-9_]+' $(INJECTOR_SOURCES) | sort -u | sed 's/^__wrap_//')
 endif
-COMPILE = $(CC) $(LANGUAGE) $(CFLAGS_$(KIND)) $(CFLAGS) $(CALLS_STAY) -MMD -MP
+COMPILE = $(CC) $(LANGUAGE) $(CFLAGS_$(KIND)) $(CFLAGS) $(CALLS_STAY) $(if $(FALLBACKS),-DSW_FALLBACKS) -MMD -MP
 
 LUA_PC = $(shell tools/engine headers $(ENGINE))
 LUA_CFLAGS = $(if $(LUA_INCDIR),-isystem "$(LUA_INCDIR)",$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LUA_PC))))
@@ -159,7 +162,7 @@ GNU_SOURCES = $(STRANGERS:%=spec/support/%.c) $(wildcard spec/support/unpreload.
 
 # --- building ---
 
-.PHONY: all programs demo test check warnings headers arrows clang-tidy cppcheck clang-format luacheck shellcheck lint install
+.PHONY: all programs demo test test-fallbacks check warnings headers arrows clang-tidy cppcheck clang-format luacheck shellcheck lint install
 .PHONY: FORCE bench bench-programs bench-quick demo-programs fuzzers fuzz rock setup help clean docs stress wild
 READY = $(addprefix ready-,build demo bench test stress check fuzz lint docs rock)
 .PHONY: $(READY)
@@ -292,6 +295,11 @@ test:
 	$(call build,programs KIND=$(KIND))
 	$(call build,programs KIND=$(KIND) FAULTS=1)
 	$(Q)tools/test $(KIND)$(LUA:%=-%) $(KIND)-faults$(LUA:%=-%) $(SPEC)
+
+# What tests on Linux can show of other systems. The injector knows the calls of Linux, so FAULTS=1 has no part in it.
+test-fallbacks: ready-build ready-test
+	$(call build,programs KIND=$(KIND) FALLBACKS=1)
+	$(Q)tools/test $(KIND)-fallbacks$(LUA:%=-%) $(SPEC)
 
 check: ready-build ready-test ready-check
 	$(call build,programs KIND=asan)

@@ -197,9 +197,7 @@ int sw_method_on(lua_State *L) {
     } else {
         enum sw_event event = sw_check_event(L, "client:on", 2);
         lua_settop(L, 3);
-        lua_pushfstring(L, "the handler of %s", sw_event_name(event));
-        sw_check_handler(L, (struct sw_spot){"client:on", lua_tostring(L, 4)}, 3, event == SW_EVENT_MESSAGE);
-        lua_pushvalue(L, 3);
+        sw_check_event_handler(L, "client:on", event, 3);
         set_handler(L, 1, client, event);
     }
     lua_settop(L, 1);

@@ -7,6 +7,7 @@
 
 #include "base/decimal.h"
 #include "base/framing.h"
+#include "base/platform.h"
 #include "base/retain.h"
 #include "codec/codec.h"
 #include "host/check.h"
@@ -118,8 +119,13 @@ static void parse_reconnect(lua_State *L, struct sw_spot spot, void *out) {
 static void parse_retain(lua_State *L, struct sw_spot spot, void *out) {
 #define WORD(name, word) word,
     static const char *const words[] = {SW_RETAINS(WORD)};
-    ((struct reading *)out)->options->retain =
-        (enum sw_retain)sw_check_word(L, spot, -1, words, sizeof words / sizeof *words);
+    enum sw_retain retain = (enum sw_retain)sw_check_word(L, spot, -1, words, sizeof words / sizeof *words);
+    if (retain == SW_RETAIN_UNACKED && !SW_COUNTS_UNACKED)
+        luaL_error(L,
+                   "%s: retain = \"unacked\" is impossible here: this system does not tell how many bytes the other "
+                   "side's TCP has acknowledged; use \"unconfirmed\", with client:confirm, or \"unsent\"",
+                   spot.where);
+    ((struct reading *)out)->options->retain = retain;
 }
 
 #define KEEPALIVE_PARSER(name, kind, standard, least, most) \

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/options.h"
+#include "base/platform.h"
 #include "channel/loop_end.h"
 #include "loop/socket.h"
 
@@ -32,7 +33,8 @@ static struct closing_facts gather_facts(struct stream *stream) {
         .all_sent = stream->tx.status == TX_SENT,
         .peer_ended = stream->rx.status == RX_ENDED,
         .all_acked = sw_tx_is_acked(&stream->tx),
-        .is_unheard = drains && sw_channel_is_orphaned(stream->tx.common->channel),
+        /* Where acknowledgements are not counted, only the peer's end tells that it has everything. */
+        .is_unheard = SW_COUNTS_UNACKED && drains && sw_channel_is_orphaned(stream->tx.common->channel),
     };
 }
 
