@@ -88,7 +88,7 @@ MAKE_FOLDER = @mkdir -p $B/obj; if mkdir $(@D) 2>/dev/null; then $(or $(SAY_FOLD
 # --- flags ---
 
 WERROR = -Werror
-WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef $(WERROR)
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef -Wpedantic $(WERROR)
 # What glibc hides under -std=c11; other systems show what there is unless such a macro asks for less.
 ifeq ($(SYSTEM),Linux)
 FEATURES = -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L

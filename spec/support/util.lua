@@ -33,6 +33,7 @@ util.LONG = 60
 
 --- Every event, as `collect` and `client:on` know them.
 util.EVENTS = { "connect", "message", "drain", "acked", "lost", "disconnect", "retry", "error", "log", "close" }
+if build.has_fallbacks then table.remove(util.EVENTS, 4) end -- its handlers are refused
 
 --- A random element of a list.
 function util.pick(list)

@@ -1,7 +1,7 @@
-/* Which facilities each system has. No other file decides that.
+/* Which facilities each system has, where other code takes the place of a missing one. No other file decides that.
  *
  * A build with SW_FALLBACKS (make FALLBACKS=1) uses none of them. So tests on Linux run the code that other systems
- * run. The sources of the columns are the systems' manual pages: eventfd(2), tcp(7), sched_setaffinity(2) of Linux;
+ * run. Socket options that nothing replaces are not here: loop/socket.c sets them where there are any. The sources of the columns are the systems' manual pages: eventfd(2), tcp(7), sched_setaffinity(2) of Linux;
  * getsockopt(2), tcp(4) of macOS; ioctl(2), tcp(4) of FreeBSD. Only Linux is tested.
  */
 #ifndef SW_BASE_PLATFORM_H
@@ -36,14 +36,8 @@
 /* 1: sendmsg(2) takes MSG_NOSIGNAL (POSIX). 0: SO_NOSIGPIPE is set once. */
 #define SW_HAS_NOSIGNAL SW_ON(1, 0, 1, 1)
 
-/* 1: the times of keepalive can be set for each socket. 0: they are the system's own. */
-#define SW_HAS_KEEPALIVE_TIMES SW_ON(1, 1, 1, 0)
-
 /* 1: TCP_USER_TIMEOUT. 0: a timer of the loop carries out stall_timeout (loop/stall.h). */
 #define SW_HAS_USER_TIMEOUT SW_ON(1, 0, 0, 0)
-
-/* 1: TCP_NOTSENT_LOWAT. 0: the system alone decides how many unsent bytes it holds (loop/ahead.h). */
-#define SW_HAS_NOTSENT_LOWAT SW_ON(1, 1, 0, 0)
 
 #define SW_BY_NOTHING 0
 

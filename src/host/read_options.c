@@ -153,7 +153,7 @@ static void pass_over(lua_State *L, struct sw_spot spot, void *out) { (void)L, (
     SW_OPTION_PARSER(((struct reading *)out)->options, name, kind, least, most)
 SW_OPTIONS(PARSER, SW_OPTION_NONE)
 
-static const struct sw_option all_options[] = {SW_OPTIONS(SW_OPTION_ENTRY, SW_OPTION_ENTRY){NULL, NULL}};
+static const struct sw_option all_options[] = {SW_OPTIONS(SW_OPTION_ENTRY, SW_OPTION_OTHER_ENTRY){NULL, NULL}};
 
 static size_t at_most(size_t size, size_t limit) { return size < limit ? size : limit; }
 

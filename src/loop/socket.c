@@ -24,19 +24,19 @@ static void set(int fd, int level, int name, int value) { (void)setsockopt(fd, l
 static void set_keepalive(int fd, const struct sw_keepalive *keepalive) {
     if (keepalive->idle == 0) return;
     set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-#if SW_HAS_KEEPALIVE_TIMES
-#ifdef TCP_KEEPIDLE
+#if defined TCP_KEEPIDLE
     set(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)keepalive->idle);
-#else
-    set(fd, IPPROTO_TCP, TCP_KEEPALIVE, (int)keepalive->idle); /* the name of macOS */
+#elif defined TCP_KEEPALIVE /* macOS */
+    set(fd, IPPROTO_TCP, TCP_KEEPALIVE, (int)keepalive->idle);
 #endif
+#if defined TCP_KEEPINTVL && defined TCP_KEEPCNT /* not OpenBSD: its times are the system's */
     set(fd, IPPROTO_TCP, TCP_KEEPINTVL, (int)keepalive->interval);
     set(fd, IPPROTO_TCP, TCP_KEEPCNT, (int)keepalive->count);
 #endif
 }
 
 void sw_socket_set_ahead(int fd, int bytes) {
-#if SW_HAS_NOTSENT_LOWAT
+#ifdef TCP_NOTSENT_LOWAT
     set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes);
 #else
     (void)fd, (void)bytes;

@@ -2,7 +2,10 @@
 
 #include <math.h>
 
-double sw_stall_left(struct sw_stall *stall, uint64_t acked, bool waits, double limit, double now) {
-    if (!waits || stall->since == 0 || acked != stall->acked) *stall = (struct sw_stall){waits ? now : 0, acked};
-    return waits && limit > 0 ? stall->since + limit - now : (double)INFINITY;
+double sw_stall_left(struct sw_stall *stall, uint64_t acked, bool waits, double limit, uint64_t now) {
+    uint32_t time = (uint32_t)now != 0 ? (uint32_t)now : 1;
+    if (!waits || stall->since == 0 || (uint32_t)acked != stall->acked)
+        *stall = (struct sw_stall){waits ? time : 0, (uint32_t)acked};
+    if (!waits || limit == 0) return (double)INFINITY;
+    return limit - (double)(time - stall->since) * 1e-3;
 }

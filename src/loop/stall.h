@@ -9,15 +9,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* All zeros: nothing is measured yet. */
+/* All zeros: nothing is measured yet. The fields have 32 bits because there may be ten thousand clients. */
 struct sw_stall {
-    double since;   /* sw_clock: there is no progress since then; 0: nothing waits */
-    uint64_t acked; /* the acknowledged bytes at that time */
+    uint32_t since; /* there is no progress since this time, in milliseconds modulo 2^32; 0: nothing waits */
+    uint32_t acked; /* the acknowledged bytes at that time, modulo 2^32 */
 };
 
-/* `acked` bytes are acknowledged at the time `now` (sw_clock). `waits`: there are more, in the system or in the queue.
- * Returns in how many seconds the connection must end if there is no progress until then; <= 0: now; INFINITY: nothing
- * waits, or there is no limit. `limit`: stall_timeout in seconds; 0: none. */
-double sw_stall_left(struct sw_stall *stall, uint64_t acked, bool waits, double limit, double now);
+/* `acked` bytes are acknowledged at the time `now` (milliseconds). `waits`: there are more, in the system or in the
+ * queue. Returns in how many seconds the connection must end if there is no progress until then; <= 0: now; INFINITY:
+ * nothing waits, or there is no limit. `limit`: stall_timeout in seconds, at most 2e6; 0: none. */
+double sw_stall_left(struct sw_stall *stall, uint64_t acked, bool waits, double limit, uint64_t now);
 
 #endif

@@ -89,11 +89,13 @@ static double ack_interval(const struct tx *tx) {
     return tx->queue.mode == SW_RETAIN_UNACKED ? SW_ACK_INTERVAL_FOR_ROOM : SW_ACK_INTERVAL;
 }
 
+static uint64_t milliseconds(void) { return (uint64_t)(sw_clock() * 1e3); }
+
 static void query_acked(struct tx *tx) {
     struct sw_sendq *queue = &tx->queue;
     uint64_t before = queue->acked.id;
     tx->acked = tx->transport->table->acked(tx->transport);
-    uint32_t ahead = sw_ahead_next(&tx->ahead, tx->acked, (uint64_t)(sw_clock() * 1e3));
+    uint32_t ahead = sw_ahead_next(&tx->ahead, tx->acked, milliseconds());
     if (ahead != 0) tx->transport->table->tune(tx->transport, SW_TUNE_AHEAD, ahead);
     sw_sendq_acked(queue, sw_written_acked(&tx->written, tx->acked));
     /* Messages that are sent again are not reported again. */
@@ -138,7 +140,7 @@ static bool must_time(const struct tx *tx) { return !SW_HAS_USER_TIMEOUT && ev_i
 static void check_stall(struct tx *tx) {
     bool waits = !sw_tx_is_acked(tx) || must_time(tx);
     double limit = tx->common->channel->options->stall_timeout;
-    double left = sw_stall_left(&tx->stall, tx->acked, waits, limit, sw_clock());
+    double left = sw_stall_left(&tx->stall, tx->acked, waits, limit, milliseconds());
     if (left > 0) {
         tx->ack_timer.repeat = fmin(tx->ack_timer.repeat, left);
         return;
