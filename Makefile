@@ -314,8 +314,13 @@ fuzz: ready-build ready-fuzz
 
 LINTED_SPECS = $(wildcard spec/unit/*.c spec/fuzz/*.c examples/*.c $(HOSTS:%=spec/support/%.c)) $(INJECTOR_SOURCES)
 
-# What $(CC) has to say about every C file; nothing is built.
+# What $(CC) has to say about every C file; nothing is built. Then about the code for other systems: each column of
+# src/base/platform.h.
+COLUMN = -include tools/elsewhere.h -D'SW_ON(linux_, macos, bsd, others)='
 warnings: ready-build
+	$(Q)for column in macos bsd others; do \
+		$(CC) $(LANGUAGE) -O2 -fsyntax-only -Isrc $(LUA_CFLAGS) $(EV_CFLAGS) $(COLUMN)$$column \
+			$$(grep -l base/platform.h $(ROOM_SOURCES) $(HOST_SOURCES)) || exit; done
 	$(Q)$(CC) $(LANGUAGE) -O2 -fsyntax-only -Isrc -Ispec/unit $(LUA_CFLAGS) $(EV_CFLAGS) \
 		$(ROOM_SOURCES) $(HOST_SOURCES) $(LINTED_SPECS)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -fsyntax-only $(GNU_SOURCES)

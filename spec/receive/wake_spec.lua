@@ -52,6 +52,7 @@ describe("a thread that sleeps in sidewire.wait", function()
   end)
 
   it(("is woken once for each sleep, though %d clients have something for it"):format(CLIENTS), function()
+    build.needs("epoll", pending)
     local sleeps, writes = count_wake_ups(trace_sleeper(dir, peer))
     assert.is_true(writes > 0)
     assert.is_true(writes <= sleeps, ("%d writes for %d sleeps"):format(writes, sleeps))

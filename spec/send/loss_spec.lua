@@ -40,6 +40,7 @@ describe("a lost connection", function()
   end)
 
   it("with retain = 'none' loses all that was accepted before it, by fate", function()
+    build.needs("acks", pending)
     local client, events, disconnect, peer, dir, before = cut { retain = "none" }
     local lost = util.losses(events)
     assert.equal(2, #lost)
@@ -62,7 +63,9 @@ describe("a lost connection", function()
 
   it("tells its losses before the disconnect event", function()
     local _, events = cut { retain = "none" }
-    assert.same({ "connect", "lost", "lost", "disconnect", "retry" }, (function()
+    local expected = { "connect", "lost", "lost", "disconnect", "retry" }
+    if build.has_fallbacks then table.remove(expected, 2) end -- what was handed over is finished
+    assert.same(expected, (function()
       events:wait "retry"
       return events:names()
     end)())

@@ -1,6 +1,7 @@
 -- `send_once`: messages for one connection only.
 
 local Peer = require "spec.support.peer"
+local build = require "spec.support.build"
 local delivery = require "spec.support.delivery"
 local util = require "spec.support.util"
 
@@ -109,6 +110,7 @@ describe("info.first", function()
     peer:command "reset"
     assert(events:wait("connect", 2))
     assert.equal(6, events:last "connect"[2].first)
+    build.needs("acks", pending)
     while client:send(("x"):rep(2 ^ 16)) do end
     peer:command "reset"
     assert(events:wait("connect", 3))

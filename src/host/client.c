@@ -84,7 +84,8 @@ static bool push_option(lua_State *L, const char *name) {
  * @treturn[2] nil no client was made, or the saver refused it
  * @treturn[2] string message
  * @treturn[2] string code: EPOLICY, ECLOSED (the Lua state is closing), ENOMEM (in the child of a fork), or the saver's
- * @raise misuse, not enough memory
+ * @raise misuse; retain "unacked" or a handler of acked where the system does not count acknowledgements
+ * (docs/delivery.md); not enough memory
  */
 int sw_module_new(lua_State *L) {
     struct context *context = sw_context(L);
@@ -186,7 +187,7 @@ static void set_handlers(lua_State *L, const char *where, int index, struct clie
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED
- * @raise unknown event, handler not callable
+ * @raise unknown event; handler not callable; a handler of acked where the system does not count acknowledgements
  */
 int sw_method_on(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
