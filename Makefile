@@ -25,6 +25,8 @@
 #   make bench       sidewire next to other libraries, a quarter of an hour;
 #                    WORKLOADS="flood bulk" CANDIDATES="sidewire luv" ROUNDS=3
 #                    SCALE=0.1 for less
+#   make bench-engines  what send and poll cost under each Lua;
+#                    ENGINES="5.4 luajit" ROUNDS=5
 #   make bench-quick the figures that decide, next to LuaSocket's
 #   make install     PREFIX=DIR (/usr/local), DESTDIR=DIR; LUADIR=DIR and
 #                    LIBDIR=DIR: where Lua looks for modules
@@ -162,8 +164,9 @@ GNU_SOURCES = $(STRANGERS:%=spec/support/%.c) $(wildcard spec/support/unpreload.
 
 # --- building ---
 
-.PHONY: all programs demo test test-fallbacks check warnings headers arrows clang-tidy cppcheck clang-format luacheck shellcheck lint install
-.PHONY: FORCE bench bench-programs bench-quick demo-programs fuzzers fuzz rock setup help clean docs stress wild
+.PHONY: all programs demo test test-fallbacks check warnings headers arrows clang-tidy cppcheck clang-format luacheck shellcheck
+.PHONY: FORCE bench bench-engines bench-programs bench-quick demo-programs fuzzers fuzz lint install rock setup help clean docs
+.PHONY: stress wild
 READY = $(addprefix ready-,build demo bench test stress check fuzz lint docs rock)
 .PHONY: $(READY)
 .DELETE_ON_ERROR:
@@ -273,6 +276,12 @@ bench: ready-bench
 	$(call build,demo-programs bench-programs)
 	$(Q)tools/run $(NAME) lua bench/run.lua "WORKLOADS=$(WORKLOADS)" "CANDIDATES=$(CANDIDATES)" "ROUNDS=$(ROUNDS)" \
 		"SCALE=$(SCALE)"
+
+ENGINES = 5.4 luajit
+bench-engines: ready-demo
+	$(call build,demo-programs)
+	$(Q)for engine in $(ENGINES); do $(MAKE) -s --no-print-directory LUA=$$engine || exit 1; done
+	$(Q)tools/run $(NAME) lua bench/engines.lua "$(or $(ROUNDS),5)" $(ENGINES)
 
 bench-quick: ready-demo
 	$(call build,demo-programs)

@@ -2,8 +2,8 @@
 --
 --     engine_cost.lua SINK FLOOD      two ports of 127.0.0.1: a peer that reads all, and one that sends lines
 --
--- prints `send=NS poll=NS`: nanoseconds for each send of 64 bytes, and for each line of 64 bytes that poll delivers to a
--- handler. Each is of the fastest tenth of many batches, so that what else the machine does counts little.
+-- prints `send=NS poll=NS`: nanoseconds for each send of 64 bytes, and for each line that poll delivers to a handler.
+-- Each is of the fastest tenth of many batches, so that what else the machine does counts little.
 
 local socket = require "socket"
 local sidewire = require "sidewire.core"

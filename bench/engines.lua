@@ -8,7 +8,7 @@ local Peer = require "spec.support.peer"
 local shell = require "spec.support.shell"
 
 local rounds = tonumber(arg[1])
-local engines = { select(2, (table.unpack or unpack)(arg)) }
+local engines = { table.unpack(arg, 2) }
 local COLUMNS = { "send", "poll" }
 
 local function measure(engine, sink, flood)
