@@ -61,9 +61,9 @@ describe("a system that does not count acknowledgements", function()
     peer:command "reset"
     local disconnect = assert(events:wait "disconnect")
     local after = account(client)
-    assert.equal(before.in_flight, disconnect[4].unacked)
-    assert.same({ before.in_flight, before.finished }, { after.lost_unknown, after.finished })
-    assert.equal(3000, after.finished + after.lost + after.queued)
+    assert.equal(build.has_fallbacks, disconnect[4].unacked == 0)
+    assert.equal(disconnect[4].unacked, after.lost_unknown)
+    assert.equal(before.queued, after.queued)
   end)
 end)
 

@@ -191,6 +191,7 @@ describe("a large message", function()
   end)
 
   it("is not read any more when the Lua state is gone, though the loop goes on [E22]", function()
+    build.needs("epoll", pending)
     local peer, dir = delivery.recorded { mode = "sink" }
     peer:command "throttle 4000000" -- bytes a second: there is always room for more, and always more to send
     run("frail run", "sends_to_the_end", peer.port)

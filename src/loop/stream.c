@@ -70,6 +70,8 @@ static void check_halves(struct stream *stream) {
     if (stream->rx.status == RX_BROKEN) {
         if (phase != CLOSING_DRAIN) stream->cause = stream->rx.error; /* while draining, the first cause stays */
         sw_closing_end(&stream->closing);
+    } else if (stream->tx.status == TX_BROKEN && phase == CLOSING_DRAIN) {
+        sw_closing_end(&stream->closing); /* nothing is acknowledged any more: loop/stall.h */
     } else if (stream->tx.status == TX_BROKEN) {
         begin_drain(stream, stream->tx.error);
     } else if (stream->rx.status == RX_ENDED && phase == CLOSING_NOT) {

@@ -12,6 +12,7 @@
 #include "base/tunables.h"
 #include "channel/engine.h"
 #include "channel/loop_end.h"
+#include "loop/stall.h"
 
 /* --- the messages to send --- */
 
@@ -94,7 +95,9 @@ static uint64_t milliseconds(void) { return (uint64_t)(sw_clock() * 1e3); }
 static void query_acked(struct tx *tx) {
     struct sw_sendq *queue = &tx->queue;
     uint64_t before = queue->acked.id;
+    uint64_t acked_before = tx->acked;
     tx->acked = tx->transport->table->acked(tx->transport);
+    if (tx->acked != acked_before) tx->stalled_since = 0;
     uint32_t ahead = sw_ahead_next(&tx->ahead, tx->acked, milliseconds());
     if (ahead != 0) tx->transport->table->tune(tx->transport, SW_TUNE_AHEAD, ahead);
     sw_sendq_acked(queue, sw_written_acked(&tx->written, tx->acked));
@@ -121,7 +124,7 @@ static void watch_acks(struct tx *tx) {
     if (!ev_is_active(&tx->ack_timer))
         tx->transport->table->tune(tx->transport, SW_TUNE_STALL, tx->common->channel->options->stall_timeout);
     tx->is_quiet = false;
-    tx->stall.since = 0;
+    tx->stalled_since = 0;
     tx->ack_timer.repeat = ack_interval(tx);
     ev_timer_again(tx->common->reactor->ev, &tx->ack_timer);
 }
@@ -140,7 +143,7 @@ static bool must_time(const struct tx *tx) { return !SW_HAS_USER_TIMEOUT && ev_i
 static void check_stall(struct tx *tx) {
     bool waits = !sw_tx_is_acked(tx) || must_time(tx);
     double limit = tx->common->channel->options->stall_timeout;
-    double left = sw_stall_left(&tx->stall, tx->acked, waits, limit, milliseconds());
+    double left = sw_stall_left(&tx->stalled_since, waits, limit, milliseconds());
     if (left > 0) {
         tx->ack_timer.repeat = fmin(tx->ack_timer.repeat, left);
         return;
