@@ -29,8 +29,8 @@ local MISSING = {
   epoll = "this build waits by poll(2), not by epoll (FALLBACKS=1)",
 }
 
---- Skips the rest of a test, loudly, when this build lacks what it needs: "acks" or "epoll". All exceptions of builds with
--- FALLBACKS=1 are calls of this function.
+--- Skips the rest of a test, loudly, when this build lacks what it needs: "acks" or "epoll". All exceptions of builds
+-- with FALLBACKS=1 are calls of this function.
 -- @param pending the test's own, which busted gives only to files of tests
 function build.needs(what, pending)
   local why = assert(MISSING[what], what)

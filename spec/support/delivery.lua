@@ -28,7 +28,8 @@ function delivery.overfill(client)
   return delivery.send_all(client, delivery.kilobyte, 3000)
 end
 
--- A predicate: messages are in flight (finished, where acknowledgements are not counted), others queued, and nothing moves.
+-- A predicate: messages are in flight (where acknowledgements are not counted: finished), others queued, and nothing
+-- moves.
 local function stillness(client)
   local sent, since = -1, 0
   return function()

@@ -187,8 +187,8 @@ errors.sections = {
       "Give bytes." },
     { 'sidewire.new { retain = "all" }', 'sidewire.new: retain must be "none", "unsent", "unacked" or '
       .. '"unconfirmed", got \'all\'', "raises", "Choose one of these." },
-    { 'sidewire.new { retain = "unacked" }', 'sidewire.new: retain = "unacked" is impossible here: this system does not '
-      .. "tell how many bytes the other side's TCP has acknowledged; use \"unconfirmed\", with client:confirm, or "
+    { 'sidewire.new { retain = "unacked" }', 'sidewire.new: retain = "unacked" is impossible here: this system does '
+      .. "not tell how many bytes the other side's TCP has acknowledged; use \"unconfirmed\", with client:confirm, or "
       .. '"unsent"', "raises", "Choose one of these; [delivery.md](delivery.md) says which systems tell.",
       when = "on some systems", not_here = "spec/send/fallbacks_spec.lua", here = build.has_fallbacks },
     { "sidewire.new { greeting = true }", "sidewire.new: greeting must be a string, or a list of strings, got true",
@@ -255,8 +255,8 @@ errors.sections = {
       "Give the id that send returned." },
     { 'client:on("conect", print)', "client:on: unknown event 'conect' (valid: connect, message, drain, acked, lost, "
       .. "disconnect, retry, error, log, close)", "raises", "Correct the name." },
-    { 'client:on("acked", print)', "client:on: there are no acked events here: this system does not tell how many bytes "
-      .. "the other side's TCP has acknowledged; let the other program answer, and use client:confirm", "raises",
+    { 'client:on("acked", print)', "client:on: there are no acked events here: this system does not tell how many "
+      .. "bytes the other side's TCP has acknowledged; let the other program answer, and use client:confirm", "raises",
       'Leave it out, or use `retain = "unconfirmed"`.', when = "on some systems",
       not_here = "spec/send/fallbacks_spec.lua", here = build.has_fallbacks },
     { 'client:on("connect", true)', "client:on: the handler of connect must be a function, got true", "raises",

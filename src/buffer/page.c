@@ -43,7 +43,8 @@ static void unmap(void *memory) {
 }
 
 static void touch(unsigned char *memory, size_t size) {
-#if SW_HAS_POPULATE && defined MADV_POPULATE_WRITE /* Linux 5.14: one system call instead of one page fault for each 4 KiB */
+#if SW_HAS_POPULATE && defined MADV_POPULATE_WRITE
+    /* Linux 5.14: one system call instead of one page fault for each 4 KiB */
     if (madvise(memory, size, MADV_POPULATE_WRITE) == 0) return;
 #endif
     for (size_t at = 0; at < size; at += SMALLEST_SYSTEM_PAGE) ((volatile unsigned char *)memory)[at] = 0;
