@@ -27,9 +27,10 @@ if build.has_fallbacks then table.remove(build.RETAINS, 3) end
 local MISSING = {
   acks = "this build does not count acknowledgements, and takes neither \"unacked\" nor acked handlers (FALLBACKS=1)",
   epoll = "this build waits by poll(2), not by epoll (FALLBACKS=1)",
+  eventfd = "this build wakes threads through pipes, not by eventfd(2) (FALLBACKS=1)",
 }
 
---- Skips the rest of a test, loudly, when this build lacks what it needs: "acks" or "epoll". All exceptions of builds
+--- Skips the rest of a test, loudly, when this build lacks what it needs, a name of MISSING. All exceptions of builds
 -- with FALLBACKS=1 are calls of this function.
 -- @param pending the test's own, which busted gives only to files of tests
 function build.needs(what, pending)
