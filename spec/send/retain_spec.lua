@@ -77,6 +77,7 @@ describe("retain = 'unconfirmed'", function()
     send_all(client, small, 100)
     local everything = numbered.lines(small, 1, 100)
     assert(first:wait_bytes(#everything, util.DEADLINE))
+    assert(client:flush(util.DEADLINE)) -- the loop tells what it has handed over after that
     assert.is_true(client:confirm(40))
     assert(util.poll_until(function() return account(client).finished == 40 end))
     assert.same({ 0, 60, 40, 0 }, groups(client))
