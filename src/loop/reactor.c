@@ -60,8 +60,8 @@ static void install_hooks(void) {
 
 const char *sw_reactor_check_library(void) {
     if (ev_version_major() == EV_VERSION_MAJOR && ev_version_minor() >= EV_VERSION_MINOR) return NULL;
-    return "sidewire: this process brings another libev than the one sidewire was built for; build sidewire with libev "
-           "embedded, or against the host's libev";
+    return "sidewire: this process brings another libev than the one sidewire was built for; use the module that `make "
+           "bundle` makes, which has a libev of its own";
 }
 
 /* --- short timers --- */
