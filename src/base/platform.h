@@ -1,8 +1,9 @@
 /* Which facilities each system has, where other code takes the place of a missing one. No other file decides that.
  *
  * A build with SW_FALLBACKS (make FALLBACKS=1) uses none of them. So tests on Linux run the code that other systems
- * run. Socket options that nothing replaces are not here: loop/socket.c sets them where there are any. The sources of the columns are the systems' manual pages: eventfd(2), tcp(7), sched_setaffinity(2) of Linux;
- * getsockopt(2), tcp(4) of macOS; ioctl(2), tcp(4) of FreeBSD. Only Linux is tested.
+ * run. Socket options that nothing replaces are not here: loop/socket.c sets them where there are any. The sources of
+ * the columns are manual pages: eventfd(2), tcp(7), sched_setaffinity(2) of Linux; getsockopt(2), tcp(4) of macOS;
+ * ioctl(2), tcp(4) of FreeBSD. Only Linux is tested.
  */
 #ifndef SW_BASE_PLATFORM_H
 #define SW_BASE_PLATFORM_H
