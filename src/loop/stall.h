@@ -1,5 +1,5 @@
-/* Measures for stall_timeout, where the system has no option for it (SW_HAS_USER_TIMEOUT): how long does a connection make
- * no progress, although bytes wait? tx asks this part each time that its timer has looked at the acknowledgements.
+/* Measures for stall_timeout, where the system has no option for it (SW_HAS_USER_TIMEOUT): how long does a connection
+ * make no progress, although bytes wait? tx asks this part each time that its timer has looked at the acknowledgements.
  */
 #ifndef SW_LOOP_STALL_H
 #define SW_LOOP_STALL_H
