@@ -3,6 +3,7 @@
 local socket = require "socket"
 local sidewire = require "sidewire"
 local Peer = require "spec.support.peer"
+local build = require "spec.support.build"
 local ports = require "spec.support.ports"
 local util = require "spec.support.util"
 
@@ -134,7 +135,7 @@ describe("connect", function()
   end)
 
   it("to another server while connecting ends that attempt and goes there", function()
-    local hole <close>, peer = ports.black_hole(), Peer.start()
+    local hole, peer = ports.black_hole(), Peer.start()
     local client = util.client(hole)
     local events = util.collect(client)
     assert(client:connect())
@@ -146,7 +147,7 @@ describe("connect", function()
   end)
 
   it("to another server while connecting never lets wait see the end of the first attempt", function()
-    local hole <close>, peer = ports.black_hole(), Peer.start()
+    local hole, peer = ports.black_hole(), Peer.start()
     for _ = 1, util.choose(200, 50) do
       local client = util.client(hole, { linger = 0 })
       assert(client:connect())
@@ -173,6 +174,7 @@ describe("connect", function()
   end)
 
   it("that a disconnect overtakes before it can dial still gets its event", function()
+    build.needs("acks", pending)
     local peer, other = Peer.start { mode = "silent" }, Peer.start()
     local client = util.connected(peer)
     local events = util.collect(client, "connect", "disconnect", "error")
@@ -193,7 +195,7 @@ describe("connect", function()
   end)
 
   it("[F12] to a server that does not answer fails with ETIMEDOUT at connect_timeout", function()
-    local hole <close> = ports.black_hole()
+    local hole = ports.black_hole()
     local client = util.client(hole, { connect_timeout = 0.5, reconnect = false })
     local events = util.collect(client)
     local began = socket.gettime()
@@ -203,6 +205,15 @@ describe("connect", function()
     local seconds = socket.gettime() - began
     assert.is_true(seconds > 0.45 and seconds < util.choose(1.5, 10))
     assert.equal("connect", events:last "error"[4].stage)
+  end)
+
+  it("to a server that does not answer takes connect_timeout, however short stall_timeout is", function()
+    local client = util.client(ports.black_hole(), { connect_timeout = 2.5, stall_timeout = 1, reconnect = false })
+    local events = util.collect(client)
+    local began = socket.gettime()
+    assert(client:connect())
+    assert.equal("ETIMEDOUT", assert(events:wait "error")[3])
+    assert(socket.gettime() - began > 2.4)
   end)
 
   it("[F14] never ends in a connection to itself: ESELF, retried like a refusal", function()

@@ -12,13 +12,15 @@ local TIMEOUT = util.choose(20, 60)
 
 -- 127.0.0.2 does not answer at the port, until the test ends.
 local function begin_black_hole(port)
-  local hole = ports.black_hole("127.0.0.2", port)
-  finally(function() hole:close() end)
+  ports.black_hole("127.0.0.2", port)
 end
 
 describe("a name with two addresses", function()
   before_each(host.begin)
-  after_each(util.finish)
+  after_each(function()
+    ports.close_all()
+    util.finish()
+  end)
 
   it("connects to the second one when the first does not answer [F43]", function()
     local good = Peer.start { mode = "echo" }

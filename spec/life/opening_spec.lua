@@ -39,7 +39,7 @@ describe("a host that opens sidewire", function()
     assert.matches("libc%.so", all)
     for _, name in ipairs(needed) do assert.falsy(name:find "lua", name) end
     local symbols = shell.output(("readelf --dyn-syms -W %s/sidewire/core.so"):format(build.PATH))
-    assert.matches("UND lua_pcallk", symbols)
+    assert.matches("UND lua_pcall", symbols)
   end)
 
   it("starts no thread and opens no descriptor by it; the first connect does [E6]", function()
@@ -74,7 +74,10 @@ describe("a host that opens sidewire", function()
     finally(function() Peer.remove(dir) end)
     local script = ("spec/life/scripts/first_descriptors.lua %d %s/found"):format(echo.port, dir)
     shell.run(("%s %s 0<&- 1>&- 2>&-"):format(build.LUA, script))
-    assert.equal("anon_inode:[eventfd]\nanon_inode:[eventfd]\nanon_inode:[eventpoll]\n", files.read(dir .. "/found"))
+    local found = files.read(dir .. "/found"):gsub("pipe:%[%d+%]", "a pipe")
+    local kinds = { "anon_inode:[eventfd]", "anon_inode:[eventfd]", "anon_inode:[eventpoll]" }
+    if build.has_fallbacks then kinds = { "a pipe", "a pipe", "a pipe" } end
+    assert.equal(table.concat(kinds, "\n") .. "\n", found)
   end)
 
   it("gets no global variable by it [E31]", function()

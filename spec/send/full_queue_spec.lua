@@ -2,6 +2,7 @@
 
 local sidewire = require "sidewire"
 local Peer = require "spec.support.peer"
+local build = require "spec.support.build"
 local delivery = require "spec.support.delivery"
 local numbered = require "spec.support.numbered"
 local util = require "spec.support.util"
@@ -29,7 +30,7 @@ local function fill_up(client, message, limit)
     local s = account(client)
     since = s.sent_bytes == sent and since + 1 or 0
     sent = s.sent_bytes
-    return s.in_flight > 0 and since >= 10
+    return (s.in_flight > 0 or build.has_fallbacks) and since >= 10
   end))
   return n
 end
@@ -154,7 +155,7 @@ describe("the drain event", function()
     local client = util.client(peer, { queue_limit = 4096 })
     local events = util.collect(client)
     local accepted = fill(client, ("x"):rep(99))
-    assert.equal(4096 // 108, accepted) -- each counts 8 bytes more
+    assert.equal(math.floor(4096 / 108), accepted) -- each counts 8 bytes more
     assert.same({ accepted * 100, accepted }, { client:pending() })
     assert.same({ nil, "ETOOBIG" }, { (function(id, _, code) return id, code end)(client:send(("x"):rep(4096))) })
     client:connect()

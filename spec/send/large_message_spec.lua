@@ -1,7 +1,9 @@
 -- Large messages, which are not copied: the loop reads the script's own strings.
 
 local sidewire = require "sidewire.core"
+local build = require "spec.support.build"
 local delivery = require "spec.support.delivery"
+local engine = require "spec.support.engine"
 local host = require "spec.support.host"
 local numbered = require "spec.support.numbered"
 local util = require "spec.support.util"
@@ -66,7 +68,7 @@ describe("a large message", function()
     client:write(first)
     local many = {}
     for i = 1, 40 do many[i] = i % 2 == 0 and first or i end
-    client:send(table.unpack(many))
+    client:send(engine.unpack(many))
     collectgarbage()
     delivery.wait_finished(client)
     local wanted = "<" .. first .. 1 .. second .. ">\n" .. second .. first .. "\n" .. first .. "small\n" .. first
@@ -100,6 +102,8 @@ describe("a large message", function()
   it("counts against queue_limit as others do; what is refused is not kept [E16]", function()
     local client = sidewire.new { host = "127.0.0.1", port = 1, queue_limit = 300 * KIB, framing = "raw" }
     delivery.send_all(client, large, 2)
+    large(3)
+    assert(#("m"):rep(MIB) == MIB) -- some Luas keep the buffer in which they make a long string
     local before = lua_kib()
     for n = 3, 5 do assert.equal("EFULL", (select(3, client:send(large(n))))) end
     assert.equal("ETOOBIG", (select(3, client:send(("m"):rep(MIB)))))
@@ -143,7 +147,8 @@ describe("a large message", function()
   end)
 
   it("is sent again whole when its connection was cut", function()
-    for _, retain in ipairs { "unsent", "unacked", "unconfirmed" } do
+    for i = 2, #build.RETAINS do -- all but "none"
+      local retain = build.RETAINS[i]
       local peer, dir = delivery.recorded { mode = "silent" }
       local client = util.connected(peer, { retain = retain, reconnect = 60, queue_limit = 64 * MIB })
       local events = util.collect(client)
@@ -189,6 +194,7 @@ describe("a large message", function()
   end)
 
   it("is not read any more when the Lua state is gone, though the loop goes on [E22]", function()
+    build.needs("epoll", pending)
     local peer, dir = delivery.recorded { mode = "sink" }
     peer:command "throttle 4000000" -- bytes a second: there is always room for more, and always more to send
     run("frail run", "sends_to_the_end", peer.port)

@@ -12,6 +12,7 @@
 local sidewire = require "sidewire.core"
 local Pair = require "spec.stress.pair"
 local Receiver = require "spec.stress.receiver"
+local build = require "spec.support.build"
 local numbered = require "spec.support.numbered"
 local util = require "spec.support.util"
 
@@ -67,7 +68,7 @@ end
 local function options_of(self, peer)
   return {
     host = peer.host, port = peer.port, framing = self.framing, retain = self.retain, greeting = greeting_of(self),
-    max_message = 1 << 20,
+    max_message = 2 ^ 20,
     queue_limit = math.random(256, 1024) * 1024, -- two greetings of 100 KB fit
     inbox_limit = self.answer == "flood" and 16 * 1024 or nil, -- else the peer sends as fast as it can
     linger = ({ 0, 0.05, 0.3 })[math.random(3)], spin = ({ 0, 0, 50, 1000 })[math.random(4)],
@@ -143,9 +144,11 @@ function handlers.close(self)
   self.is_closed = true
 end
 
-function handlers.acked(self, id)
-  self:want(id > self.acked and id <= self.accepted, "acked %d after %d, of %d", id, self.acked, self.accepted)
-  self.acked = id
+if not build.has_fallbacks then
+  function handlers.acked(self, id)
+    self:want(id > self.acked and id <= self.accepted, "acked %d after %d, of %d", id, self.acked, self.accepted)
+    self.acked = id
+  end
 end
 
 handlers.retry = function() end
