@@ -1,6 +1,7 @@
 -- A system that has no more descriptors, threads or memory to give: an error or an event says so, and all is well again
 -- as soon as it gives.
 
+local engine = require "spec.support.engine"
 local faults = require "spec.support.faults"
 local Peer = require "spec.support.peer"
 local host = require "spec.support.host"
@@ -97,7 +98,7 @@ describe("a system that refuses", function()
     end)
     assert.equal(2, counts.pthread_create.faults)
     assert.equal(2, events:count "retry")
-    local _, _, _, message, code = table.unpack(events:last "retry")
+    local _, _, _, message, code = engine.unpack(events:last "retry")
     assert.equal("EAGAIN", code)
     assert(message:find("cannot resolve localhost: the system allows no further thread", 1, true), message)
   end)
