@@ -8,7 +8,8 @@
 #   make demo        the main job on real input, about 15 seconds
 #   make test        unit tests and specs; SPEC="spec/send/x_spec.lua ..." only
 #                    these
-#   make test-all    the same under each Lua that is installed
+#   make test-all    the specs under each Lua that is installed;
+#                    ENGINES="5.1 luajit": only these
 #   make test-fallbacks  the same with FALLBACKS=1, about two minutes
 #   make check       the same under sanitizers and valgrind, which first prove
 #                    themselves on planted bugs
@@ -289,7 +290,7 @@ bench: ready-bench
 	$(Q)tools/run $(NAME) lua bench/run.lua "WORKLOADS=$(WORKLOADS)" "CANDIDATES=$(CANDIDATES)" "ROUNDS=$(ROUNDS)" \
 		"SCALE=$(SCALE)"
 
-ENGINES = 5.4 luajit
+bench-engines: ENGINES = 5.4 luajit
 bench-engines: ready-demo
 	$(call build,demo-programs)
 	$(Q)for engine in $(ENGINES); do $(MAKE) -s --no-print-directory LUA=$$engine || exit 1; done
@@ -321,8 +322,8 @@ test:
 	$(Q)tools/test $(KIND)$(LUA:%=-%) $(KIND)-faults$(LUA:%=-%) $(SPEC)
 
 test-all:
-	$(call set_up,build test)
-	$(Q)MAKE="$(MAKE)" tools/test-all $(SPEC)
+	$(call set_up,build test engines)
+	$(Q)MAKE="$(MAKE)" ENGINES="$(ENGINES)" tools/test-all $(SPEC)
 
 # What tests on Linux can show of other systems. The injector knows the calls of Linux, so FAULTS=1 has no part in it.
 test-fallbacks: ready-build ready-test
