@@ -5,3 +5,8 @@ files["spec"].std = "lua54+busted"
 files["spec/*/scripts"].read_globals = { "embed", "neighbour", "frail" }
 -- Declarations for editors, which no program loads.
 files["library"] = { std = "min", unused = false }
+-- LÖVE and Neovim are LuaJIT; what they call is set in a table of theirs.
+files["examples/love"].std = "luajit+love"
+files["examples/love/conf.lua"].ignore = { "131/love" }
+files["spec/hosts/scripts"].std = "luajit+love"
+files["examples/neovim"] = { std = "luajit", globals = { "vim" } }

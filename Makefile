@@ -4,6 +4,7 @@
 #                    Lua whose C headers pkg-config finds; with LUA=5.1, 5.2,
 #                    5.3, 5.4, 5.5 or luajit: build/release-5.1/... for that one
 #   make setup       installs what all but bench need and is missing (on Debian)
+#   make setup-hosts the programs that spec/hosts tries sidewire in: LÖVE, Neovim
 #   make demo        the main job on real input, about 15 seconds
 #   make test        unit tests and specs; SPEC="spec/send/x_spec.lua ..." only
 #                    these
@@ -34,8 +35,8 @@
 #
 # V=1 shows each command. KIND is release, debug, asan, tsan or valgrind, each
 # built in build/KIND. FAULTS=1 builds it in build/KIND-faults, so that tests can
-# make system calls and allocations fail (spec/injector/rules.h). Only setup, demo
-# and test install anything; with SETUP=no nothing is looked for or installed.
+# make system calls and allocations fail (spec/injector/rules.h). Only setup,
+# setup-hosts, demo and test install anything; with SETUP=no nothing is looked for or installed.
 # For other systems: CC, LUA_BIN (the interpreter), LUA_INCDIR, LUA_LIBS,
 # LIBEV_INCDIR, LIBEV_LIBDIR, WERROR= (warnings do not stop the build).
 # CORE_LDFLAGS=-Wl,-z,nodelete keeps the module mapped, so that leak reports of
@@ -162,7 +163,7 @@ GNU_SOURCES = $(STRANGERS:%=spec/support/%.c) $(wildcard spec/support/unpreload.
 # --- building ---
 
 .PHONY: all programs demo test check warnings headers arrows clang-tidy cppcheck clang-format luacheck shellcheck lint install
-.PHONY: FORCE bench bench-engines bench-programs bench-quick demo-programs fuzzers fuzz rock setup help clean docs stress wild
+.PHONY: FORCE bench bench-engines bench-programs bench-quick demo-programs fuzzers fuzz rock setup setup-hosts help clean docs stress wild
 READY = $(addprefix ready-,build demo bench test stress check fuzz lint docs rock)
 .PHONY: $(READY)
 .DELETE_ON_ERROR:
@@ -388,6 +389,9 @@ wild: ready-stress
 
 setup:
 	@tools/setup
+
+setup-hosts:
+	@tools/setup hosts
 
 # Before anything is compiled or run: a look for what that needs, some milliseconds when it is there. Only demo and test
 # go on to install what is missing (set_up). SETUP=no is for package managers (the rockspec passes it): they have looked

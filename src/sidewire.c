@@ -53,6 +53,7 @@ static const luaL_Reg module_functions[] = {
     {"on_error", sw_module_on_error},
     {"wait", sw_module_wait},
     {"events", sw_module_events},
+    {"notifier", sw_module_notifier},
     {"stop", sw_module_stop},
     {"is_ip", sw_module_is_ip},
     {"is_port", sw_module_is_port},

@@ -1,6 +1,6 @@
 local sidewire = require "sidewire"
 
-local FUNCTIONS = { "new", "poll", "wait", "events", "on_error", "stop", "is_ip", "is_port" }
+local FUNCTIONS = { "new", "poll", "wait", "events", "notifier", "on_error", "stop", "is_ip", "is_port" }
 local METHODS = { "connect", "wait", "send", "write", "receive", "confirm", "flush", "set_reconnect", "get_reconnect",
   "set_server", "get_server", "set_greeting", "disconnect", "close", "state", "is_connected", "pending", "unfinished",
   "on", "stats", "poll" }

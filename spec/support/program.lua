@@ -22,6 +22,18 @@ local LIMIT = 100 -- seconds, for what hangs
 
 local running = {} -- program -> true
 
+--- Starts a command of the shell, a single program.
+function Program.start_command(program)
+  local self = setmetatable({ dir = Peer.tempdir() }, Program)
+  -- The program says its own number: below `timeout` a signal to that would not always reach it.
+  local command = "unset LD_PRELOAD; exec timeout --foreground -k 5 %d "
+    .. [[sh -c 'echo $$; exec "$@" >"$0" 2>&1' %s/output %s]]
+  self.pipe = assert(io.popen(command:format(LIMIT, self.dir, program), "r"))
+  self.pid = assert(math.tointeger(tonumber(self.pipe:read "l")))
+  running[self] = true
+  return self
+end
+
 --- Starts a Lua file with arguments; `NAME=value` in front of it is set in its environment.
 function Program.start(...)
   local words, environment = {}, {}
@@ -29,16 +41,8 @@ function Program.start(...)
     local list = #words == 0 and tostring(word):find "^[%u_]+=" and environment or words
     list[#list + 1] = shell.quote(word)
   end
-  local self = setmetatable({ dir = Peer.tempdir() }, Program)
-  -- The program says its own number: below `timeout` a signal to that would not always reach it.
-  local program = ("env %s %s %s"):format(table.concat(environment, " "),
-    build.LUA, table.concat(words, " "))
-  local command = "unset LD_PRELOAD; exec timeout --foreground -k 5 %d "
-    .. [[sh -c 'echo $$; exec "$@" >"$0" 2>&1' %s/output %s]]
-  self.pipe = assert(io.popen(command:format(LIMIT, self.dir, program), "r"))
-  self.pid = assert(math.tointeger(tonumber(self.pipe:read "l")))
-  running[self] = true
-  return self
+  return Program.start_command(("env %s %s %s"):format(table.concat(environment, " "), build.LUA,
+    table.concat(words, " ")))
 end
 
 --- What it printed so far.
@@ -59,7 +63,7 @@ end
 local function is_starting(self)
   local file <close> = io.open(("/proc/%d/comm"):format(self.pid))
   local name = file and file:read "l"
-  return name == "sh" or name == "run" or name == "timeout"
+  return name == "sh" or name == "run" or name == "timeout" or name == "env"
 end
 
 --- Sends it a signal.

@@ -33,6 +33,7 @@ function reference.functions()
   end
   add("", sidewire)
   add("client:", debug.getmetatable(sidewire.new()).__index)
+  add("notifier:", debug.getmetatable(sidewire.notifier()).__index)
   add("settings.", sidewire.settings)
   return names
 end

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "channel/thread.h"
@@ -19,7 +20,7 @@ struct sw_engine *sw_engine_new(void *(*thread_main)(void *engine)) {
     atomic_init(&engine->open, 0);
     atomic_init(&engine->arrived, false);
     engine->thread_main = thread_main;
-    engine->loop_waker = engine->host_waker = SW_WAKER_CLOSED;
+    engine->loop_waker = engine->host_waker = engine->notifier = SW_WAKER_CLOSED;
     return engine;
 }
 
@@ -30,8 +31,7 @@ struct sw_engine *sw_engine_ref(struct sw_engine *engine) {
 
 void sw_engine_unref(struct sw_engine *engine) {
     if (atomic_fetch_sub_explicit(&engine->refs, 1, memory_order_acq_rel) > 1) return;
-    sw_waker_close(&engine->loop_waker);
-    sw_waker_close(&engine->host_waker);
+    sw_engine_abandon(engine);
     sw_pages_free(&engine->completions);
     pthread_mutex_destroy(&engine->pin_lock);
     sw_lock_destroy(&engine->lock);
@@ -96,11 +96,9 @@ struct sw_error sw_engine_start(struct sw_engine *engine) {
         engine->running = false;
     }
     int failed = sw_fork_watch();
-    if (engine->generation != sw_fork_generation())
-        sw_engine_abandon(engine); /* the descriptors are shared with the parent */
+    sw_engine_renew_descriptors(engine);
     if (failed == 0) failed = open_wakers(engine);
     if (failed != 0) return sw_error_system(failed, SW_STAGE_START);
-    engine->generation = sw_fork_generation();
     mark_alive(engine);
     failed = sw_thread_spawn(&engine->thread, false, engine->thread_main, sw_engine_ref(engine));
     if (failed != 0) {
@@ -163,6 +161,29 @@ bool sw_engine_forked(const struct sw_engine *engine) {
 void sw_engine_abandon(struct sw_engine *engine) {
     sw_waker_close(&engine->loop_waker);
     sw_waker_close(&engine->host_waker);
+    sw_waker_close(&engine->notifier);
+}
+
+/* Replaces the notifier's descriptor by a new one with the same number. */
+static void renew_notifier(struct sw_engine *engine) {
+    const struct sw_waker shared = engine->notifier;
+    if (shared.write_fd != shared.read_fd) close(shared.write_fd);
+    engine->notifier = SW_WAKER_CLOSED;
+    if (sw_waker_open_at(&engine->notifier, shared.read_fd) == 0) engine->notifier.sleeping = true;
+}
+
+void sw_engine_renew_descriptors(struct sw_engine *engine) {
+    if (engine->generation == sw_fork_generation()) return;
+    engine->generation = sw_fork_generation();
+    sw_waker_close(&engine->loop_waker);
+    sw_waker_close(&engine->host_waker);
+    if (engine->notifier.read_fd >= 0) renew_notifier(engine);
+}
+
+void sw_engine_inherit_notifier(struct sw_engine *engine, struct sw_engine *parent) {
+    engine->notifier = parent->notifier;
+    parent->notifier = SW_WAKER_CLOSED;
+    sw_engine_renew_descriptors(engine);
 }
 
 /* --- host thread: lists and sleeping --- */
@@ -324,9 +345,10 @@ void sw_engine_post_up(struct sw_engine *engine, struct sw_link *link) {
         sw_list_add(&engine->up, link);
         atomic_store_explicit(&engine->arrived, true, memory_order_release);
     }
-    bool signal = sw_waker_claim(&engine->host_waker);
+    bool signal = sw_waker_claim(&engine->host_waker), notify = link != NULL && sw_waker_claim(&engine->notifier);
     unlock(engine);
     if (signal) sw_waker_signal(&engine->host_waker);
+    if (notify) sw_waker_signal(&engine->notifier);
 }
 
 bool sw_engine_hold_pins(struct sw_engine *engine) {

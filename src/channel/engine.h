@@ -38,10 +38,11 @@ struct sw_engine {
     /* Host thread only. */
     pthread_t thread;
     bool running;        /* the thread was started and not yet joined */
-    unsigned generation; /* sw_fork_generation() when the thread was last started */
+    unsigned generation; /* sw_fork_generation() when the descriptors were opened and the thread was started */
 
     /* sw_engine_start opens their descriptors, which do not change while the thread runs. */
     struct sw_waker loop_waker, host_waker;
+    struct sw_waker notifier; /* closed until a script asks for it: channel/notifier.h */
 
     struct sw_lock lock; /* guards the fields up to idle_awaited, and the wakers' flags; never held with a channel's */
     struct sw_list down; /* host adds, loop takes: channels */
@@ -94,6 +95,14 @@ bool sw_engine_forked(const struct sw_engine *engine);
 
 /* In such a child: closes the descriptors and touches nothing else. */
 void sw_engine_abandon(struct sw_engine *engine);
+
+/* In such a child: moves the notifier of the parent's engine to this new engine, with a descriptor that is not the
+ * parent's. */
+void sw_engine_inherit_notifier(struct sw_engine *engine, struct sw_engine *parent);
+
+/* While no loop thread runs: if the process has forked since the descriptors were opened, closes those that are shared
+ * with the parent. A new one replaces the notifier's; if there is none left, the notifier is closed. */
+void sw_engine_renew_descriptors(struct sw_engine *engine);
 
 /* True while the loop takes what is posted. */
 bool sw_engine_is_alive(struct sw_engine *engine);
@@ -149,8 +158,8 @@ bool sw_engine_take_last_work(struct sw_engine *engine, struct sw_work *work);
 /* Notes that the loop's sleep has ended, so that other threads do not signal it. */
 void sw_engine_note_awake(struct sw_engine *engine);
 
-/* Puts the link into the list for the host, unless it is NULL, and wakes the host if it sleeps. The link must not be in
- * a list. */
+/* Puts the link into the list for the host and signals the notifier, unless the link is NULL. Wakes the host if it
+ * sleeps. The link must not be in a list. */
 void sw_engine_post_up(struct sw_engine *engine, struct sw_link *link);
 
 /* Between these two calls the loop may read pinned strings. False: it may not, because the Lua state has ended; the

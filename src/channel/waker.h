@@ -24,6 +24,23 @@
  * claims need no signal. A signal can be late, when the sleep has already ended for another reason. If it comes before
  * the next step 1, that step clears it, and the following step 3 finds its work. If it comes later, it ends the next
  * sleep without need, which is harmless.
+ *
+ * A notifier (channel/notifier.h) is a waker whose owner sleeps in an event loop of its own, so that sidewire does not
+ * know when a sleep begins or ends. Its owner counts as asleep all the time: `sleeping` is true from the opening on, and
+ * `pending` alone tells whether the descriptor is readable, or is about to become so. The rule is then:
+ *
+ *     `pending` is true while something is posted that the owner has not taken, or something is left that it has taken.
+ *
+ * The owner clears the descriptor when it has nothing left:
+ *     i.   under the lock: goes on only if `pending` is true and nothing is posted
+ *     ii.  without the lock: clears the descriptor, and goes on only if that was readable
+ *     iii. under the lock: resets `pending`; if something was posted since step i, claims the waker, and then signals
+ *
+ * No wake-up is lost. A thread that posts before step iii finds `pending` true and signals nothing; step iii finds what
+ * it has posted. A thread that posts later finds `pending` false, so it signals. No wake-up comes for ever, either. If
+ * step ii finds nothing to clear, a thread has claimed the waker and has not signalled yet. Then `pending` stays true;
+ * the signal wakes the owner once without need, and the owner's next step ii clears it. So no signal is on its way while
+ * `pending` is false, and the descriptor is not readable then.
  */
 #ifndef SW_CHANNEL_WAKER_H
 #define SW_CHANNEL_WAKER_H
@@ -40,6 +57,10 @@ struct sw_waker {
 
 /* Opens the descriptor, non-blocking and close-on-exec. Returns 0 or an errno. */
 int sw_waker_open(struct sw_waker *waker);
+
+/* The same, for a descriptor whose number scripts get: it is never 0, 1 or 2. If `number` is not negative, the new
+ * descriptor replaces the one that has this number. After an error both are closed. */
+int sw_waker_open_at(struct sw_waker *waker, int number);
 void sw_waker_close(struct sw_waker *waker);
 
 /* With the engine's lock held, after something was posted for the owner. True: the caller must call sw_waker_signal
@@ -53,7 +74,8 @@ static inline bool sw_waker_claim(struct sw_waker *waker) {
 /* Makes the descriptor readable. Any thread calls this without the lock, after sw_waker_claim returned true. */
 void sw_waker_signal(const struct sw_waker *waker);
 
-/* Makes the descriptor unreadable. Only the owner calls this, without the lock, while `sleeping` is false. */
-void sw_waker_clear(const struct sw_waker *waker);
+/* Makes the descriptor unreadable. False: it was not readable. Only the owner calls this, without the lock; except for a
+ * notifier, while `sleeping` is false. */
+bool sw_waker_clear(const struct sw_waker *waker);
 
 #endif

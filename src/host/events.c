@@ -34,6 +34,7 @@ static int next_event(lua_State *L) {
         if (client->list == NULL) sw_undelivered_finish(L, 1, client);
         if (wanted) return count + 2;
     }
+    sw_receiveq_notify(context);
     return 0;
 }
 
@@ -52,7 +53,7 @@ static int next_event(lua_State *L) {
 int sw_module_events(lua_State *L) {
     struct context *context = sw_context(L);
     if (sw_context_refuses(L, context)) return 3;
-    context->consumer = SW_CONSUMER_EVENTS;
+    sw_receiveq_set_consumer(context, SW_CONSUMER_EVENTS);
     sw_wait_end(context);
     sw_receiveq_take_all(L, context);
     lua_pushvalue(L, lua_upvalueindex(UPVALUE_CONTEXT));

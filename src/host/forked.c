@@ -68,6 +68,7 @@ static bool renew(lua_State *L, struct context *context) {
     move_clients(left->clients, context, left);
     move_clients(left->retired, context, left);
     close_retired(left);
+    sw_engine_inherit_notifier(engine, left->engine);
     sw_engine_abandon(left->engine); /* NOLINT(clang-analyzer-unix.Malloc): the parent's clients refer to `left` */
     begin_anew(context, engine);
     set_tables(L);

@@ -20,6 +20,8 @@ int sw_module_on_error(lua_State *L);
 int sw_module_wait(lua_State *L);
 /* events.c */
 int sw_module_events(lua_State *L);
+/* notifier.c */
+int sw_module_notifier(lua_State *L);
 /* module.c */
 int sw_module_stop(lua_State *L);
 int sw_module_is_ip(lua_State *L);

@@ -148,6 +148,7 @@ static int finish(lua_State *L, struct context *context, const struct round *rou
     for (struct client *client = context->runnable.head; client != NULL; client = client->list_next)
         sw_receiveq_post_credit(client);
     sw_receiveq_take_all(L, context); /* so that the second result includes what has come meanwhile */
+    sw_receiveq_notify(context);
     context->poll_depth--;
     sw_push_integer(L, round->delivered);
     lua_pushboolean(L, next_client(round, context) != NULL);
@@ -278,10 +279,11 @@ static void set_up_stack(lua_State *L, const struct context *context, int64_t ma
 /* only: index of the client's handle, or 0 for all clients. */
 static int poll(lua_State *L, struct context *context, int64_t max, double deadline, int only) {
     bool has_events = context->runnable.head != NULL;
-    context->consumer = SW_CONSUMER_POLL;
+    sw_receiveq_set_consumer(context, SW_CONSUMER_POLL);
     sw_wait_end(context); /* an error has left a wait, or a finalizer within a wait polls */
     check_depth(L, context, only != 0 ? "client:poll" : "sidewire.poll");
     if (!has_events) {
+        sw_receiveq_notify(context);
         sw_push_integer(L, 0);
         lua_pushboolean(L, false);
         return 2;

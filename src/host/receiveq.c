@@ -10,6 +10,7 @@
 #include "channel/engine.h"
 #include "channel/host_end.h"
 #include "channel/inbox.h"
+#include "channel/notifier.h"
 #include "host/luacompat.h"
 #include "host/pin.h"
 
@@ -62,6 +63,36 @@ static unsigned find_readiness(const struct client *client) {
            (unsigned)(has_anything && !client->uses_receive) << SW_READY_UNCLAIMED;
 }
 
+bool sw_receiveq_has_wanted(const struct context *context) {
+    switch (context->consumer) {
+    case SW_CONSUMER_UNKNOWN:
+        return context->ready_counts[SW_READY_UNCLAIMED] > 0 || context->ready_counts[SW_READY_FOR_RECEIVE] > 0;
+    case SW_CONSUMER_POLL:
+        return context->ready_counts[SW_READY_FOR_POLL] > 0 || context->ready_counts[SW_READY_FOR_RECEIVE] > 0;
+    case SW_CONSUMER_EVENTS: return context->ready_counts[SW_READY_FOR_EVENTS] > 0;
+    }
+    return false;
+}
+
+/* The script may now want what it did not want before. The notifier stays readable until sw_receiveq_notify. */
+static void notify_if_wanted(const struct context *context) {
+    if (sw_notifier_is_open(context->engine) && sw_receiveq_has_wanted(context)) sw_notifier_signal(context->engine);
+}
+
+void sw_receiveq_notify(const struct context *context) {
+    if (!sw_notifier_is_open(context->engine)) return;
+    if (sw_receiveq_has_wanted(context))
+        sw_notifier_signal(context->engine);
+    else
+        sw_notifier_clear(context->engine);
+}
+
+void sw_receiveq_set_consumer(struct context *context, enum sw_consumer consumer) {
+    if (context->consumer == consumer) return;
+    context->consumer = consumer;
+    notify_if_wanted(context);
+}
+
 static void count_readiness(struct client *client) {
     unsigned now = find_readiness(client), changed = now ^ client->readiness;
     if (changed == 0) return;
@@ -70,6 +101,7 @@ static void count_readiness(struct client *client) {
         if ((changed & bit) != 0) *count = (now & bit) != 0 ? *count + 1 : *count - 1;
     }
     client->readiness = now;
+    notify_if_wanted(client->context);
 }
 
 void sw_receiveq_schedule(struct client *client) {
@@ -91,17 +123,6 @@ void sw_receiveq_count_turn(struct client *client) {
 uint64_t sw_receiveq_count_events(const struct client *client) {
     return client->report_count +
            (sw_client_has_handler(client, SW_EVENT_MESSAGE) ? sw_receiveq_count_messages(client) : 0);
-}
-
-bool sw_receiveq_has_wanted(const struct context *context) {
-    switch (context->consumer) {
-    case SW_CONSUMER_UNKNOWN:
-        return context->ready_counts[SW_READY_UNCLAIMED] > 0 || context->ready_counts[SW_READY_FOR_RECEIVE] > 0;
-    case SW_CONSUMER_POLL:
-        return context->ready_counts[SW_READY_FOR_POLL] > 0 || context->ready_counts[SW_READY_FOR_RECEIVE] > 0;
-    case SW_CONSUMER_EVENTS: return context->ready_counts[SW_READY_FOR_EVENTS] > 0;
-    }
-    return false;
 }
 
 /* --- taking --- */

@@ -59,4 +59,11 @@ void sw_receiveq_count_turn(struct client *client);
 /* True: a client has something for the functions that the script uses (enum sw_readiness). */
 bool sw_receiveq_has_wanted(const struct context *context);
 
+/* Notes which of poll and events() the script uses. */
+void sw_receiveq_set_consumer(struct context *context, enum sw_consumer consumer);
+
+/* Makes the notifier readable while the script has something to take, else unreadable. Each function that takes
+ * something calls this at its end. If a Lua error ends the function before that, the notifier stays readable. */
+void sw_receiveq_notify(const struct context *context);
+
 #endif

@@ -239,8 +239,9 @@ int sw_method_receive(lua_State *L) {
         client->uses_receive = true;
         sw_receiveq_schedule(client);
     }
-    if (take_message(L, client)) return 1;
-    return sw_wait_until(L, client->context, client, deadline, &message, NULL);
+    int values = take_message(L, client) ? 1 : sw_wait_until(L, client->context, client, deadline, &message, NULL);
+    sw_receiveq_notify(client->context);
+    return values;
 }
 
 /* --- the module --- */
@@ -278,5 +279,7 @@ int sw_module_wait(lua_State *L) {
     struct context *context = sw_context(L);
     if (sw_context_refuses(L, context)) return 3;
     double deadline = read_deadline(L, "sidewire.wait", 1);
-    return sw_wait_until(L, context, NULL, deadline, &work, context);
+    int values = sw_wait_until(L, context, NULL, deadline, &work, context);
+    sw_receiveq_notify(context);
+    return values;
 }

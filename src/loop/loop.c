@@ -164,7 +164,7 @@ static enum outcome work_round(struct loop *loop) {
     enum outcome outcome = work_once(loop);
     if (!loop->must_clear_waker) return outcome;
     loop->must_clear_waker = false;
-    sw_waker_clear(&loop->engine->loop_waker);
+    (void)sw_waker_clear(&loop->engine->loop_waker);
     return AGAIN;
 }
 

@@ -22,6 +22,13 @@ function scripts.wait_without_descriptors(report, port)
   report(result, message, code)
 end
 
+function scripts.notifier_without_descriptors(report)
+  local before = embed.limit_descriptors(0)
+  local result, message, code = sidewire.notifier()
+  embed.limit_descriptors(before)
+  report(result, message, code)
+end
+
 function scripts.wait_interrupted(report, port)
   embed.catch "ALRM"
   local client = connected(port)

@@ -76,6 +76,7 @@ local CALLS = {
   poll = function(c) return c:poll() end,
   poll_all = function() return sidewire.poll() end,
   wait_all = function(_, i) return sidewire.wait(brief(i)) end,
+  notifier = function() return sidewire.notifier():fd() end,
   events = function() for _, _, _ in sidewire.events() do local _ = {} end end,
   state = function(c) return c:state() .. tostring(c:is_connected()) end,
   pending = function(c) return c:pending() end,

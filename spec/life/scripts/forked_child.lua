@@ -448,7 +448,7 @@ function scripts.calls_in_late_finalizer()
   local said = os.tmpname()
   session.finally(function()
     local file <close> = io.open(said, "w")
-    for _, name in ipairs { "new", "poll", "events", "wait", "stop", "lock_policy" } do
+    for _, name in ipairs { "new", "poll", "events", "notifier", "wait", "stop", "lock_policy" } do
       file:write(tostring(select(3, sidewire[name]())), " ")
     end
   end)
@@ -456,7 +456,7 @@ function scripts.calls_in_late_finalizer()
   for _, life in ipairs { function() end, use } do
     succeeded(in_child(life))
     local file <close> = io.open(said)
-    assert(file:read "a" == ("ECLOSED "):rep(6))
+    assert(file:read "a" == ("ECLOSED "):rep(7))
     os.remove(said)
   end
   session.finally(nil)

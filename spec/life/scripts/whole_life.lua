@@ -2,6 +2,7 @@
 
 local port = ...
 local sidewire = require "sidewire.core"
+local notifier = sidewire.notifier()
 local seen = {}
 local client = sidewire.new {
   host = "127.0.0.1", port = tonumber(port), reconnect = 0.01,
@@ -20,6 +21,7 @@ for _ = 1, 2000 do
   sidewire.wait(0.01)
 end
 assert(#seen == 10)
+assert(notifier:fd() > 2 and notifier:dirty() == false and notifier:events() == "r")
 client:set_server("127.0.0.1", 1)
 client:set_reconnect { delay = 0.5, max = 1 }
 assert(client:get_server() and client:get_reconnect() and client:stats().accepted == 10 and tostring(client))

@@ -43,6 +43,7 @@ local SUBJECTS = {
   World.client, World.client, World.client,
   function() return World.subject end, function() return World.subject end,
   iterator_state,
+  function() return (Calls.original "sidewire.notifier"()) end,
   function() return World.remains[random(8)] end,
   function() return pick { core, sidewire, sidewire.settings } end,
 }
@@ -114,7 +115,7 @@ end
 
 local function attack_module()
   local module = pick { core, sidewire, sidewire.settings }
-  local name = pick { "new", "poll", "wait", "events", "load", "save", "on_error" }
+  local name = pick { "new", "poll", "wait", "events", "notifier", "load", "save", "on_error" }
   local value = rawget(module, name)
   attacked("module", name)
   local is_bent = World.is_bent

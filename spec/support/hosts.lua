@@ -1,0 +1,66 @@
+--- Programs that run Lua scripts of their users, as spec/hosts tries them: are they installed, and the module for their
+-- Lua. `make setup-hosts` installs them.
+--
+--     local missing = hosts.missing("luajit", "love", "Xvfb")
+--     if missing then pending(missing) return end
+--     hosts.install("luajit", dir .. "/sidewire")    -- core.so and the Lua files, as a user copies them
+
+local files = require "spec.support.files"
+local Program = require "spec.support.program"
+local shell = require "spec.support.shell"
+
+local hosts = {}
+
+-- The specs have the variables of the build that runs them, and of the make that runs that.
+local CLEAN = "env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u LUA_PATH -u LUA_CPATH -u SIDEWIRE_BUILD "
+  .. "-u SIDEWIRE_ENGINE -u SIDEWIRE_PROGRAM "
+
+local function is_there(program)
+  return select(2, shell.run("PATH=$PATH:/usr/sbin command -v " .. shell.quote(program))) == 0
+end
+
+--- Why a spec cannot run: a program is not installed, or not the C headers of its Lua.
+-- @tparam string engine 5.1, 5.2, 5.3, 5.4 or luajit
+-- @tparam string ... names of programs
+-- @treturn string|nil nil: nothing is missing
+function hosts.missing(engine, ...)
+  for _, program in ipairs { ... } do
+    if not is_there(program) then return ("%s is not installed, `make setup-hosts` does it"):format(program) end
+  end
+  if select(2, shell.run("tools/engine headers " .. engine)) ~= 0 then
+    return ("the C headers of %s are not installed, `make setup-hosts` does it"):format(engine)
+  end
+end
+
+--- Builds the module for a Lua, when it is not there or too old.
+-- @treturn string the folder in which `sidewire/core.so` is
+function hosts.build(engine)
+  -- Several specs may ask at the same time.
+  local make = "flock build/hosts.lock make -s SETUP=no KIND=release LUA=" .. engine
+  local said, status = shell.run(CLEAN .. make)
+  if status ~= 0 then error(said, 2) end
+  return "build/release-" .. engine
+end
+
+--- Puts the module for a Lua and its Lua files into a folder, as a user does who copies sidewire beside a program.
+function hosts.install(engine, dir)
+  local path = hosts.build(engine)
+  shell.execute(("mkdir -p %s && cp %s/sidewire/core.so lua/sidewire/*.lua %s"):format(shell.quote(dir), path,
+    shell.quote(dir)))
+end
+
+--- Starts a host, by its command line; it sees nothing of the build that runs the spec.
+-- @return as Program.start
+function hosts.start(command)
+  return Program.start_command(CLEAN .. command)
+end
+
+--- The first program of a section of the README, for a server on another port.
+function hosts.readme_program(section, port)
+  local program = files.read("README.md"):match("\n## " .. section .. "\n.-\n```lua\n(.-)```")
+  local changed, count = program:gsub("4000", tostring(port))
+  assert(count == 1, section)
+  return changed
+end
+
+return hosts
