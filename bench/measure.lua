@@ -19,6 +19,7 @@
 -- Whoever does not have `adds_newline` is given messages that end in one.
 
 local socket = require "socket"
+local files = require "spec.support.files"
 
 local MIB = 2 ^ 20
 local TIMEOUT = 60 -- seconds; only a fault lasts so long
@@ -27,9 +28,8 @@ local FRAME = 1 / 60
 local WIDE = 512 * 1024 * 1024 -- a queue_limit that nothing here reaches
 
 local clock = socket.gettime
-local name, workload, host, port, amount, connections, series = table.unpack(arg)
-port, connections = math.tointeger(port), math.tointeger(connections)
-amount = math.tointeger(amount) or tonumber(amount)
+local name, workload, host, port, amount, connections, series = (table.unpack or unpack)(arg) -- luacheck: std max
+port, connections, amount = tonumber(port), tonumber(connections), tonumber(amount)
 local candidate = require("bench.candidates." .. name)
 
 -- --- what the workloads share ---
@@ -59,8 +59,7 @@ end
 
 -- The number behind a name in a file of /proc.
 local function proc_number(file, pattern)
-  local input <close> = assert(io.open("/proc/self/" .. file))
-  return tonumber(input:read("a"):match(pattern))
+  return tonumber(files.read("/proc/self/" .. file):match(pattern))
 end
 
 local function resident_kib() return proc_number("status", "VmRSS:%s*(%d+)") end
@@ -69,12 +68,13 @@ local function involuntary_switches() return proc_number("status", "nonvoluntary
 -- The CPU that each thread ran on last, the host's first: "0/1".
 local function where_it_ran()
   local pid = proc_number("stat", "^%d+")
-  local output <close> = assert(io.popen(("cat /proc/%d/task/*/stat"):format(pid)))
+  local output = assert(io.popen(("cat /proc/%d/task/*/stat"):format(pid)))
   local cpus = {}
   for line in output:lines() do
     local fields = line:match "%) (.*)" -- from field 3 on
     cpus[#cpus + 1] = fields:match(("%S+ "):rep(36) .. "(%S+)")
   end
+  output:close()
   return table.concat(cpus, "/")
 end
 
@@ -87,7 +87,7 @@ function run.flood()
   local link, message = connect(), message_of(64)
   ready()
   local began, processor = clock(), os.clock()
-  for _ = 1, amount // TURN do
+  for _ = 1, math.floor(amount / TURN) do
     assert(link.send_many(message, TURN) == TURN)
     link.poll()
   end
@@ -114,8 +114,9 @@ function run.bulk()
 end
 
 local function write_series(times)
-  local file <close> = assert(io.open(series, "w"))
-  for _, frame in ipairs(times) do file:write(("%.4f %.4f\n"):format(frame.at, frame.took * 1e3)) end
+  local lines = {}
+  for i, frame in ipairs(times) do lines[i] = ("%.4f %.4f\n"):format(frame.at, frame.took * 1e3) end
+  files.write(series, table.concat(lines))
 end
 
 local function frame_figures(times)

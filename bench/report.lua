@@ -3,6 +3,8 @@
 local socket = require "socket"
 local sidewire = require "sidewire.core"
 local workloads = require "bench.workloads"
+local files = require "spec.support.files"
+local shell = require "spec.support.shell"
 
 local report = {}
 
@@ -11,8 +13,7 @@ local BEGIN, END = "<!-- make bench writes what follows -->\n", "<!-- until here
 -- --- the place ---
 
 local function output_of(command)
-  local output <close> = assert(io.popen(command .. " 2>/dev/null"))
-  return output:read "l" or "unknown"
+  return shell.output(("(%s) 2>/dev/null || true"):format(command)):match "[^\n]+" or "unknown"
 end
 
 --- A paragraph: what ran where, and how often.
@@ -33,7 +34,7 @@ local function median(runs, name)
   local values = {}
   for _, run in ipairs(runs) do values[#values + 1] = run[name] end
   table.sort(values)
-  return values[(#values + 1) // 2]
+  return values[math.floor((#values + 1) / 2)]
 end
 
 -- The best of the rivals that ran.
@@ -162,27 +163,20 @@ end
 
 -- --- files ---
 
-local function write_file(path, text)
-  local file <close> = assert(io.open(path, "w"))
-  assert(file:write(text))
-end
-
 local function write_json(results, place, path)
   local all = {}
   for _, result in ipairs(results) do all[result.workload.name] = results_of(result) end
-  write_file(path, to_json({ place = place, workloads = all }, "") .. "\n")
+  files.write(path, to_json({ place = place, workloads = all }, "") .. "\n")
 end
 
 -- Puts the tables between the two marks of docs/performance.md.
 local function write_tables(results, place, path)
-  local file = assert(io.open(path))
-  local text = file:read "a"
-  file:close()
+  local text = files.read(path)
   local before, after = text:match("^(.-" .. BEGIN:gsub("%p", "%%%0") .. ").-(" .. END:gsub("%p", "%%%0") .. ".*)$")
   assert(before, path .. ": the marks for the tables are gone")
   local tables = { place .. "\n" }
   for _, result in ipairs(results) do tables[#tables + 1] = report.table(result) end
-  write_file(path, before .. "\n" .. table.concat(tables, "\n") .. "\n" .. after)
+  files.write(path, before .. "\n" .. table.concat(tables, "\n") .. "\n" .. after)
 end
 
 -- The bars: a line for each candidate that has both figures.
@@ -194,13 +188,13 @@ local function write_throughput(by_name, path)
         median(bulk.runs[candidate], "rate") / 1000)
     end
   end
-  write_file(path, table.concat(lines))
+  files.write(path, table.concat(lines))
 end
 
 local function plot(name, scratch, folder)
   local output = ("%s/%s.svg"):format(folder, name)
   local command = ("gnuplot -e \"data='%s'; output='%s'\" bench/%s.gnuplot"):format(scratch, output, name)
-  print(os.execute(command) and output or "NOT TESTED: plots: gnuplot is not installed, or failed")
+  print(shell.try(command) and output or "NOT TESTED: plots: gnuplot is not installed, or failed")
 end
 
 local function has_run(result, candidates)

@@ -9,8 +9,8 @@ local sidewire = require "sidewire.core"
 local socket = require "socket"
 local Peer = require "spec.support.peer"
 
-local messages = math.tointeger(arg[1] or 1000000)
-local rounds = math.tointeger(arg[2] or 5)
+local messages = tonumber(arg[1] or 1000000)
+local rounds = tonumber(arg[2] or 5)
 local MESSAGE = ("m"):rep(63)
 local TIMEOUT = 60 -- seconds; only a fault lasts so long
 
@@ -45,7 +45,7 @@ end
 
 local function median(values)
   table.sort(values)
-  return values[(#values + 1) // 2]
+  return values[math.floor((#values + 1) / 2)]
 end
 
 local peer = Peer.start()

@@ -12,6 +12,8 @@ local socket = require "socket"
 local Peer = require "spec.support.peer"
 local report = require "bench.report"
 local workloads = require "bench.workloads"
+local engine = require "spec.support.engine"
+local shell = require "spec.support.shell"
 
 local TIMEOUT = 120 -- seconds; only a fault lasts so long
 local STALL = 1     -- seconds
@@ -60,7 +62,7 @@ end
 local function obstacle(candidate)
   local program, module = PROGRAMS[candidate], NEEDS[candidate]
   if program and not is_file(build .. program) then return "it was not built: what it needs is not installed" end
-  local found = not module or package.searchpath(module, package.path .. ";" .. package.cpath)
+  local found = not module or engine.searchpath(module, package.path .. ";" .. package.cpath)
   if not found then return "there is no Lua module " .. module end
 end
 
@@ -91,7 +93,7 @@ end
 local function stolen_ms()
   local file = io.open "/proc/stat"
   if not file then return 0 end
-  local line = file:read "l"
+  local line = file:read "*l"
   file:close()
   return tonumber(line:match("^cpu" .. ("%s+%d+"):rep(7) .. "%s+(%d+)")) * 10 -- from ticks of 10 ms
 end
@@ -114,17 +116,17 @@ end
 
 -- Starts the candidate's process, does the harness's part while it runs, returns its figures.
 local function run_process(workload, candidate, amount, peer)
-  local output = assert(io.popen(command_line(candidate, workload, amount, peer)))
-  if output:read "l" ~= "ready" then error(("%s, %s: it did not get ready"):format(workload.name, candidate), 0) end
+  local output = shell.start_command(command_line(candidate, workload, amount, peer))
+  if output:read "*l" ~= "ready" then error(("%s, %s: it did not get ready"):format(workload.name, candidate), 0) end
   local arrived
   if workload.stalls then alternate(peer, amount) end
   if workload.arrives then
     assert(peer:wait_bytes(workload.bytes(amount), TIMEOUT))
     arrived = clock()
   end
-  local figures = parse_figures(output:read "l" or "")
-  assert(output:close(), "the candidate failed")
-  return figures, arrived
+  local said, status = shell.finish(output)
+  assert(status == 0, "the candidate failed")
+  return parse_figures(said), arrived
 end
 
 -- The peer is back as it was before, with no connection.
@@ -159,18 +161,17 @@ end
 -- --- all runs ---
 
 -- On a terminal: a line that the next one replaces.
-local show = os.execute "test -t 2" and function(format, ...)
+local show = shell.try "test -t 2" and function(format, ...)
   io.stderr:write("\r\27[K", format:format(...))
 end or function() end
 
 local function scaled(amount, scale)
   if scale == 1 then return amount end
-  return math.max(1, amount * scale // 1 | 0)
+  return math.max(1, math.floor(amount * scale))
 end
 
 local function descriptors()
-  local output <close> = assert(io.popen "ulimit -Hn")
-  return tonumber(output:read "l") or math.huge
+  return tonumber(shell.output "ulimit -Hn") or math.huge
 end
 
 local function run_workload(workload, settings, peer, told)
@@ -194,17 +195,17 @@ end
 -- A peer that wanders from CPU to CPU makes the figures jump.
 local function pin(peer)
   local command = ("taskset -pc %d %d >/dev/null 2>&1"):format(PEER_CPU, peer.pid)
-  return os.execute(command) and ("CPU %d"):format(PEER_CPU) or "any CPU"
+  return shell.try(command) and ("CPU %d"):format(PEER_CPU) or "any CPU"
 end
 
 local function main()
   local asked = parse(arg)
   local settings = {
-    rounds = math.tointeger(asked.ROUNDS or 5), scale = tonumber(asked.SCALE or 1), candidates = asked.CANDIDATES,
+    rounds = tonumber(asked.ROUNDS or 5), scale = tonumber(asked.SCALE or 1), candidates = asked.CANDIDATES,
   }
   local is_full = next(asked) == nil
-  assert(os.execute("mkdir -p " .. SCRATCH))
-  local peer <close> = Peer.start()
+  shell.execute("mkdir -p " .. SCRATCH)
+  local peer = Peer.start()
   peer:command "digest off"
   local place = report.place(pin(peer), settings)
   print(place)
@@ -216,6 +217,7 @@ local function main()
       print("\n" .. report.table(result))
     end
   end
+  peer:stop()
   if asked.OUTPUT ~= "none" then report.write(results, place, is_full, SCRATCH) end
 end
 

@@ -43,8 +43,8 @@ local function fan(connections)
   return {
     name = "fan" .. connections, run = "fan", mode = "echo",
     title = ("%d connections; each sends a line of 64 bytes and gets it back, %d times")
-      :format(connections, ECHOES // connections),
-    amount = ECHOES // connections, connections = connections,
+      :format(connections, math.floor(ECHOES / connections)),
+    amount = math.floor(ECHOES / connections), connections = connections,
     candidates = { "sidewire", "luasocket", "luv", "cqueues", "plain" },
     figures = {
       { "echo_us", "us/echo", "%.2f" },

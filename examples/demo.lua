@@ -56,7 +56,7 @@ end
 
 -- An answer that is not the next one: what a killed peer took along was never answered.
 local function take_later_answer(run, message)
-  local id = math.tointeger(tonumber(message:match "^ok (%d+)$"))
+  local id = tonumber(message:match "^ok (%d+)$")
   if not id or id <= run.answered then run.bad_answers = run.bad_answers + 1 end
   run.answered = id or run.answered
 end
@@ -224,8 +224,16 @@ local function new_run(seconds, megabytes)
   }
 end
 
+local endings = {} -- what is to be done in the end, whatever happens, the last first
+
+local function finally(act, thing)
+  table.insert(endings, 1, function() act(thing) end)
+  return thing
+end
+
 local function play(run, client, peer)
-  local view <close> = View.open()
+  local view = View.open()
+  finally(view.close, view)
   run.next_sample = view.interval
   local next_frame = clock()
   client:connect()
@@ -236,12 +244,7 @@ local function play(run, client, peer)
     next_frame = sleep_until(next_frame + FRAME)
   end
   view:say(clock() - run.began, "comparing what the peer received with what was sent")
-end
-
--- A fresh directory that goes with its variable, whatever happens.
-local function new_directory()
-  local path = Peer.tempdir()
-  return setmetatable({ path = path }, { __close = function() Peer.remove(path) end })
+  view:close()
 end
 
 local function read_arguments(words)
@@ -253,17 +256,19 @@ end
 
 local function main()
   local seconds, megabytes = read_arguments(arg)
-  local directory <close> = new_directory()
-  local peer <close> = Peer.start { mode = "lines", record = directory.path }
+  local directory = finally(Peer.remove, Peer.tempdir())
+  local peer = finally(Peer.stop, Peer.start { mode = "lines", record = directory })
   local run = new_run(seconds, megabytes)
-  local client <close> = new_client(run, peer)
+  local client = new_client(run, peer)
+  finally(client.close, client)
   play(run, client, peer)
-  return judge(run, client:stats(), directory.path)
+  return judge(run, client:stats(), directory)
 end
 
 -- Ctrl-C is the error "interrupted!", from wherever the program was.
 local ended, sound = xpcall(main, function(why)
   return tostring(why):find("interrupted!", 1, true) and "interrupted" or debug.traceback(why, 2)
 end)
+for _, ending in ipairs(endings) do ending() end
 if not ended then io.stderr:write(sound, "\n") end
-os.exit(ended and sound, true)
+os.exit(ended and sound and 0 or 1, true)

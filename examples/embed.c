@@ -5,6 +5,8 @@
  * and `port` in its environment. docs/embedding.md says what happens behind all this.
  *
  *     cc -o embed examples/embed.c $(pkg-config --cflags --libs lua5.4)
+ *
+ * It is for Lua 5.1 to 5.4 and LuaJIT; a host that is for one of them needs only the half of what #if has for that.
  */
 #include <lauxlib.h>
 #include <lua.h>
@@ -12,6 +14,38 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+
+#if LUA_VERSION_NUM < 502 /* 5.1, LuaJIT */
+
+#ifndef LUA_OK
+#define LUA_OK 0
+#endif
+
+/* Of Lua 5.1 alone, luaL_loadfile takes bytecode, too, also behind a first line that begins with '#': neither is let in. */
+static int load_text(lua_State *L, const char *path) {
+    FILE *file = fopen(path, "rb");
+    int first = file != NULL ? getc(file) : EOF;
+    if (file != NULL) (void)fclose(file);
+    if (first == LUA_SIGNATURE[0] || first == '#') return luaL_error(L, "%s is not a script in text form", path);
+    return luaL_loadfile(L, path);
+}
+
+/* Makes the table on top the environment of the function below it. */
+static void set_environment(lua_State *L) { lua_setfenv(L, -2); }
+
+static const char *text_of(lua_State *L) { return lua_tostring(L, -1); }
+
+#else
+
+static int load_text(lua_State *L, const char *path) { return luaL_loadfilex(L, path, "t"); }
+
+static void set_environment(lua_State *L) {
+    if (lua_setupvalue(L, -2, 1) == NULL) lua_pop(L, 1);
+}
+
+static const char *text_of(lua_State *L) { return luaL_tolstring(L, -1, NULL); }
+
+#endif
 
 /* What the script gets of Lua. Not load, require, io, os, package and debug; not getmetatable, which reaches the library
  * of all strings; nor collectgarbage, which a script seldom needs. */
@@ -78,22 +112,23 @@ static void push_environment(lua_State *L, const char *host, int port) {
 
 /* Text only: a script in the form of bytecode can crash any Lua. */
 static void run_script(lua_State *L, const char *path, const char *host, int port) {
-    if (luaL_loadfilex(L, path, "t") != LUA_OK) lua_error(L);
+    if (load_text(L, path) != LUA_OK) lua_error(L);
     push_environment(L, host, port);
-    if (lua_setupvalue(L, -2, 1) == NULL) lua_pop(L, 1);
+    set_environment(L);
     lua_call(L, 0, 0);
 }
 
 /* Runs the script's handlers. One that raises ends only this poll: the next goes on with the event behind it. */
 static void poll(lua_State *L) {
+    int top = lua_gettop(L);
     push_sidewire(L);
     lua_getfield(L, -1, "poll");
     lua_pushinteger(L, 1000); /* events a frame, at most */
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-        (void)fprintf(stderr, "script: %s\n", luaL_tolstring(L, -1, NULL));
-        lua_pop(L, 2);
+        const char *text = text_of(L);
+        (void)fprintf(stderr, "script: %s\n", text != NULL ? text : "an error without a text");
     }
-    lua_pop(L, 1);
+    lua_settop(L, top);
 }
 
 static int play(lua_State *L) {
@@ -119,7 +154,7 @@ int main(int argc, char **argv) {
     lua_pushcfunction(L, play);
     lua_pushlightuserdata(L, argv + 1);
     int failed = lua_pcall(L, 1, 0, 0);
-    if (failed != LUA_OK) (void)fprintf(stderr, "embed: %s\n", luaL_tolstring(L, -1, NULL));
+    if (failed != LUA_OK) (void)fprintf(stderr, "embed: %s\n", text_of(L));
     lua_close(L); /* delivers what is queued, for at most max_linger, and joins sidewire's thread */
     return failed == LUA_OK ? 0 : 1;
 }

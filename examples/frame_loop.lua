@@ -36,7 +36,7 @@ end
 local began = clock()
 for number = 1, seconds * 60 do
   frame(number)
-  if number % 60 == 0 then report(number // 60) end
+  if number % 60 == 0 then report(number / 60) end
   socket.sleep(math.max(0, began + number * FRAME - clock()))
 end
 client:close()

@@ -34,7 +34,7 @@ end
 -- The reply that begins at `from`, and where the next one does; nothing when it is not complete.
 local function read_reply(from)
   local kind, text, at = input:match("^([-+:$])([^\r\n]*)\r\n()", from)
-  if kind ~= "$" then return kind == ":" and math.tointeger(text) or text, at end
+  if kind ~= "$" then return kind == ":" and tonumber(text) or text, at end
   local size = tonumber(text)
   if size < 0 then return nil, at end -- no such key
   if #input >= at + size + 1 then return input:sub(at, at + size - 1), at + size + 2 end

@@ -157,8 +157,9 @@ end
 -- Ctrl-C reaches a program in one of two ways: the standalone interpreter makes it the error "interrupted!", wherever
 -- the main coroutine is, and leaves a second Ctrl-C to the system, which ends the process; elsewhere wait gives EINTR.
 -- What runs in a coroutine of its own, as here, is not left half done.
-local function uninterrupted(action, ...)
-  local ok, result = coroutine.wrap(xpcall)(action, debug.traceback, ...)
+local function uninterrupted(action, run, client)
+  local function act() return action(run, client) end
+  local ok, result = coroutine.wrap(xpcall)(act, debug.traceback)
   if not ok then error(result, 0) end
   return result
 end
@@ -286,4 +287,4 @@ local function main()
   return account(run, client)
 end
 
-os.exit(main(), true)
+os.exit(main() and 0 or 1, true)

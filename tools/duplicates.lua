@@ -72,15 +72,18 @@ end
 
 local function sources()
   local list = {}
-  local output <close> = assert(io.popen "git ls-files '*.c' '*.h' '*.lua' tools .ci Makefile")
+  local output = assert(io.popen "git ls-files '*.c' '*.h' '*.lua' tools .ci Makefile")
   for path in output:lines() do
     if not path:find "^spec/planted/" then list[#list + 1] = path end
   end
+  output:close()
   return list
 end
 
+local unpack = table.unpack or unpack -- luacheck: std max
+
 local function report(found)
-  for _, pair in ipairs(found) do print(("%s:%d and %s:%d share %d lines"):format(table.unpack(pair))) end
+  for _, pair in ipairs(found) do print(("%s:%d and %s:%d share %d lines"):format(unpack(pair))) end
 end
 
 local function self_test()
@@ -95,5 +98,5 @@ else
   if (arg[1] or ""):sub(1, 1) == "-" then usage.wrong("no such option: %s", arg[1]) end
   local found = find_pairs(#arg > 0 and arg or sources())
   report(found)
-  os.exit(#found == 0)
+  os.exit(#found == 0 and 0 or 1)
 end

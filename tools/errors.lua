@@ -3,6 +3,6 @@
 --     tools/run release lua tools/errors.lua
 require "spec.support.usage".no_more(0)
 local errors = require "spec.support.errors"
+local files = require "spec.support.files"
 
-local file <close> = assert(io.open("docs/errors.md", "w"))
-assert(file:write(errors.write()))
+files.write("docs/errors.md", errors.write())

@@ -7,7 +7,7 @@
 -- Takes one line of a stream. `last` is the newest id so far, on any connection.
 local function take_line(found, text, accepted, last, line)
   local digits, body = line:match "^(%d+) (.*)$"
-  local id = math.tointeger(tonumber(digits))
+  local id = tonumber(digits)
   if not id or id > accepted or body ~= text:line(id) then
     found.altered = found.altered + 1
   elseif found.seen[id] then

@@ -9,8 +9,9 @@ Text.__index = Text
 -- A line must not end in "\r": the "line" framing refuses to send it, because its receiver would strip it.
 local function read_lines()
   local lines = {}
-  local files <close> = assert(io.popen(("cat %s %s 2>/dev/null"):format(FILES, SYSTEM_FILES)))
+  local files = assert(io.popen(("cat %s %s 2>/dev/null"):format(FILES, SYSTEM_FILES)))
   for line in files:lines() do lines[#lines + 1] = line:gsub("\r+$", "") end
+  files:close()
   return lines
 end
 
@@ -18,7 +19,7 @@ end
 local function count_lines(lines, size)
   local once = 0
   for _, line in ipairs(lines) do once = once + #line + 1 end
-  local rounds = size // once
+  local rounds = math.floor(size / once)
   local count, bytes = rounds * #lines, rounds * once
   while bytes < size do
     bytes = bytes + #lines[count % #lines + 1] + 1
@@ -48,7 +49,7 @@ for i = 0, 999 do LOW[i] = ("%03d"):format(i) end
 --- The digits of `id`, as two strings, for a message. A number has to become a new string first, which takes longer
 -- than all that `send` does with it.
 function Text.digits(id)
-  local thousands = id // 1000
+  local thousands = math.floor(id / 1000)
   if thousands == 0 then return "", HIGH[id] end
   return HIGH[thousands] or tostring(thousands), LOW[id % 1000]
 end

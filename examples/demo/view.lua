@@ -1,9 +1,10 @@
 --- What the demo shows while it runs: in a terminal four lines that are drawn anew ten times a second, and above them
 -- the events, which scroll; elsewhere, and with NO_COLOR, plain lines. Both views are used alike:
 --
---     local view <close> = View.open()
+--     local view = View.open()
 --     view:say(seconds, text)       -- an event, so many seconds after the start
 --     view:show(sample)             -- every `view.interval` seconds
+--     view:close()                  -- in any case; a second time it does nothing
 --
 -- A sample holds `seconds`; `state` of the client; `queue_bytes`, `queue_messages`, `queue_limit`; the counts
 -- `accepted` and `answered`, and `count`, of all there is to send; and of the seconds that a frame took in sidewire
@@ -58,7 +59,7 @@ end
 
 local function state_line(columns, sample, rate)
   local colour = sample.state == "connected" and GREEN or YELLOW
-  local text = ("%6.1f s   %9s messages/s"):format(sample.seconds, grouped(rate // 1))
+  local text = ("%6.1f s   %9s messages/s"):format(sample.seconds, grouped(math.floor(rate)))
   return View.fit({ { ("%-12s"):format(sample.state), colour }, { text, BOLD } }, columns - 1)
 end
 
@@ -125,12 +126,12 @@ end
 
 --- Erases the lines and brings the cursor back; the events stay.
 function Live:close()
+  if self.is_closed then return end
+  self.is_closed = true
   self.out:write(home(self), "\27[J\27[?25h")
   self.out:flush()
   self.lines = {}
 end
-
-Live.__close = Live.close
 
 -- --- plain ---
 
@@ -151,13 +152,11 @@ end
 function Plain:show(sample)
   self.out:write(("%5.1f s  %-10s  queue %6.2f MB, %6d messages  %8s messages/s  worst frame %5.2f ms\n"):format(
     sample.seconds, sample.state, sample.queue_bytes / 1e6, sample.queue_messages,
-    grouped(rate_with(self.samples, sample) // 1), sample.worst * 1e3))
+    grouped(math.floor(rate_with(self.samples, sample))), sample.worst * 1e3))
   self.out:flush()
 end
 
 function Plain.close() end
-
-Plain.__close = Plain.close
 
 -- --- which ---
 
@@ -166,14 +165,20 @@ local function is_set(name)
 end
 
 local function count_columns()
-  local output <close> = assert(io.popen("stty size 2>/dev/null </dev/tty || tput cols 2>/dev/null", "r"))
-  local columns = math.tointeger(tonumber(output:read("a"):match "(%d+)%s*$"))
+  local output = assert(io.popen("stty size 2>/dev/null </dev/tty || tput cols 2>/dev/null", "r"))
+  local columns = tonumber(output:read("*a"):match "(%d+)%s*$")
+  output:close()
   return columns and columns > 0 and columns or 80
+end
+
+local function is_terminal()
+  local result = os.execute "test -t 1"
+  return result == true or result == 0 -- as Lua 5.1 and LuaJIT have it
 end
 
 --- The view that suits the standard output.
 function View.open()
-  if is_set "NO_COLOR" or os.getenv "TERM" == "dumb" or not os.execute "test -t 1" then return View.plain(io.stdout) end
+  if is_set "NO_COLOR" or os.getenv "TERM" == "dumb" or not is_terminal() then return View.plain(io.stdout) end
   io.stdout:setvbuf "full"
   return View.live(io.stdout, count_columns())
 end

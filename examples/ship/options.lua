@@ -41,7 +41,7 @@ end
 function Options.read(words)
   local options, places = read_words(words)
   if #places ~= 3 then Options.refuse("3 arguments are wanted, not %d", #places) end
-  options.path, options.host, options.port = places[1], places[2], math.tointeger(tonumber(places[3]))
+  options.path, options.host, options.port = places[1], places[2], tonumber(places[3])
   if options.state and options.framing then Options.refuse "with --state the framing is always line" end
   local framing = options.framing or "line"
   options.framing = FRAMINGS[framing] or Options.refuse("unknown framing %s", framing)

@@ -50,7 +50,7 @@ end
 -- Returns what is wrong with the line, or nothing.
 local function store_line(store, line)
   local number, text = line:match "^(%d+) (.*)$"
-  number = math.tointeger(number)
+  number = tonumber(number)
   if not number then return "no number in front of a line" end
   if number <= store.count then return end
   if number > store.count + 1 then return ("line %d cannot follow line %d"):format(number, store.count) end
@@ -134,8 +134,8 @@ local function run(dir, port, address)
   end
 end
 
-if not (arg[1] and math.tointeger(tonumber(arg[2]))) then
+if not (arg[1] and tonumber(arg[2])) then
   io.stderr:write "usage: lua receiver.lua DIR PORT [ADDRESS]\n"
   os.exit(2)
 end
-run(arg[1], math.tointeger(tonumber(arg[2])), arg[3] or "127.0.0.1")
+run(arg[1], tonumber(arg[2]), arg[3] or "127.0.0.1")

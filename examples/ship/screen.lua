@@ -9,12 +9,16 @@ Screen.__index = Screen
 Screen.__name = "ship.screen"
 
 local function is_live()
-  return not os.getenv "NO_COLOR" and os.getenv "TERM" ~= "dumb" and os.execute "test -t 1" == true
+  if os.getenv "NO_COLOR" or os.getenv "TERM" == "dumb" then return false end
+  local result = os.execute "test -t 1"
+  return result == true or result == 0 -- as Lua 5.1 and LuaJIT have it
 end
 
 local function count_columns()
-  local output <close> = assert(io.popen("stty size 2>/dev/null </dev/tty", "r"))
-  return math.tointeger(tonumber(output:read("a"):match "^%d+ (%d+)")) or 80
+  local output = assert(io.popen("stty size 2>/dev/null </dev/tty", "r"))
+  local said = output:read "*a"
+  output:close()
+  return tonumber(said:match "^%d+ (%d+)") or 80
 end
 
 function Screen.new()

@@ -1,7 +1,7 @@
 --- What ship.lua keeps in a file with --state, so that it can go on after its own end, whenever that comes:
 --
 --     ship 1
---     name app.log-1f0c5e9b7a664d21     under which the receiver keeps the lines
+--     name app.log-6929fb1c5566894a12c03e8     under which the receiver keeps the lines
 --     offset 123456                     bytes of the source whose lines were taken, to be sent or sent already
 --     before 6c6f672e2e2e0a             the last of these bytes, in hexadecimal: is it still the same source?
 --     confirmed 1000                    lines that the receiver has
@@ -28,7 +28,7 @@ State.__name = "ship.state"
 local function read_file(path)
   local file, why, code = io.open(path, "rb")
   if not file then return nil, why, code end
-  local text, fault = file:read "a"
+  local text, fault = file:read "*a"
   file:close()
   return text, fault and path .. ": " .. fault
 end
@@ -48,7 +48,7 @@ end
 local function parse(text)
   local name, offset, before, confirmed, count, at = text:match(HEADER)
   if not name then return nil end
-  offset, confirmed, count = math.tointeger(offset), math.tointeger(confirmed), math.tointeger(count)
+  offset, confirmed, count = tonumber(offset), tonumber(confirmed), tonumber(count)
   if not (offset and confirmed and count) then return nil end
   local lines = parse_lines(text, at, confirmed + 1, count)
   if not lines then return nil end
@@ -59,7 +59,8 @@ end
 -- Nobody else's, also when the file was shipped before with another state.
 local function new_name(source)
   local base = source:match("[^/]*$"):gsub("[^%w._-]", "_"):gsub("^%.", "_")
-  return ("%s-%016x"):format(base:sub(1, 100), math.random(0))
+  local address = tostring({}):match "%x*$" -- differs from process to process
+  return ("%s-%x%s%x"):format(base:sub(1, 100), os.time(), address, math.floor(os.clock() * 1e6))
 end
 
 --- Reads the state; without a file it is that of a source of which nothing was shipped.
@@ -84,7 +85,7 @@ end
 
 --- Takes an answer of the receiver's. Returns what is wrong with it, or nothing.
 function State:hear(answer)
-  local count = math.tointeger(answer:match "^%d+$")
+  local count = tonumber(answer:match "^%d+$")
   if not count then return ("the receiver answers %q"):format(answer:sub(1, 200)) end
   if count < self.held then
     return ("the receiver has %s up to line %d, and had it up to line %d: is it another one?"):format(self.name, count,

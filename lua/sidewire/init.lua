@@ -62,7 +62,9 @@ local function new(options)
   local path
   if type(options) == "table" then path = rawget(options, "settings") end
   if path == nil then return new_core_client(options) end
-  if type(path) == "string" and path:find "^[^\0]+$" then return new_with_settings(path, options) end
+  if type(path) == "string" and path ~= "" and not path:find("\0", 1, true) then
+    return new_with_settings(path, options)
+  end
   error(("sidewire.new: settings must be the name of a file, got '%s'"):format(tostring(path)), 0)
 end
 

@@ -82,7 +82,7 @@ local function broken(path, problem)
 end
 
 local function check_path(where, path)
-  if type(path) == "string" and path:find "^[^\0]+$" then return end
+  if type(path) == "string" and path ~= "" and not path:find("\0", 1, true) then return end
   error(("sidewire.settings.%s: path must be the name of a file, got '%s'"):format(where, tostring(path)), 3)
 end
 
@@ -125,14 +125,15 @@ end
 
 -- --- writing ---
 
-local written = { count = 0 } -- its address is different in each Lua state of the process
+local written = { count = 0 }
+local ADDRESS = tostring(written):match "%x*$" -- different in each Lua state of the process
 
 -- Returns a file name in the same folder that no other writer uses. It does not use math.random, which would change
 -- the sequence of random numbers of the script.
 local function new_name(path)
   written.count = written.count + 1
-  local address, processor_time = ("%p"):format(written):gsub("^0x", ""), math.floor(os.clock() * 1e6)
-  return ("%s.%s-%x-%x-%d.tmp"):format(path, address, os.time(), processor_time, written.count)
+  local processor_time = math.floor(os.clock() * 1e6)
+  return ("%s.%s-%x-%x-%d.tmp"):format(path, ADDRESS, os.time(), processor_time, written.count)
 end
 
 -- Returns true, or nil, message, number. A write may also fail when close flushes the buffer.

@@ -6,7 +6,7 @@ local settings_text = {}
 
 local KEYS = { "host", "port", "reconnect" } -- in the order in which they are added
 local SECTION = "sidewire"
-local BYTE_ORDER_MARK = "\xEF\xBB\xBF" -- of UTF-8 (RFC 3629, 6)
+local BYTE_ORDER_MARK = "\239\187\191" -- of UTF-8 (RFC 3629, 6)
 
 -- Turns ASCII letters into lower case. string.lower depends on the locale: in a Turkish one it does not turn "I" into
 -- "i".
@@ -36,10 +36,11 @@ end
 
 local SWITCH = { on = true, off = false }
 
--- For each key, a function from the text in the file to the value; or nil and a message.
+-- For each key, a function from the text in the file to the value; or nil and a message. A port that is no exact number
+-- in every Lua stays a text, which the core refuses.
 local from_text = {
   host = function(text) return text end,
-  port = function(text) return text:find "^%d+$" and math.tointeger(tonumber(text)) or text end,
+  port = function(text) return text:find "^%d+$" and tonumber(text) < 2 ^ 53 and tonumber(text) or text end,
   reconnect = function(text)
     local switch = SWITCH[lower(text)]
     if switch ~= nil then return switch end
@@ -230,7 +231,7 @@ local function add_missing(edits, document, wanted)
   local missing = missing_lines(document, wanted)
   if #missing == 0 then return end
   local place, lines = find_insertion(document)
-  table.move(missing, 1, #missing, #lines + 1, lines)
+  for _, line in ipairs(missing) do lines[#lines + 1] = line end
   edits[#edits + 1] = { first = place + 1, last = place, text = join_lines(document, place, lines) }
 end
 

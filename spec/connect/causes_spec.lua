@@ -1,6 +1,7 @@
 -- Why there is no connection: what the state and the log say.
 
 local sidewire = require "sidewire.core"
+local engine = require "spec.support.engine"
 local Peer = require "spec.support.peer"
 local ports = require "spec.support.ports"
 local util = require "spec.support.util"
@@ -22,14 +23,14 @@ describe("state", function()
   it("has no cause before the first end, and none while connected", function()
     local peer = Peer.start()
     local client = util.client(peer)
-    assert.same({ "idle", n = 3 }, table.pack(client:state()))
+    assert.same({ "idle", n = 3 }, engine.pack(client:state()))
     client:connect()
     assert(client:wait("connected", util.DEADLINE))
-    assert.same({ "connected", n = 3 }, table.pack(client:state()))
+    assert.same({ "connected", n = 3 }, engine.pack(client:state()))
     peer:command "reset"
     assert(util.wait_until(function() return client:stats().connects == 2 end))
     util.wait_for_state(client, "connected")
-    assert.same({ "connected", n = 3 }, table.pack(client:state()))
+    assert.same({ "connected", n = 3 }, engine.pack(client:state()))
   end)
 
   it("tells, while waiting, the cause in the words of the event, and when the next attempt comes", function()
@@ -52,7 +53,7 @@ describe("state", function()
     local events = util.collect(client)
     peer:command "reset"
     local sentence = assert(events:wait "disconnect")[2]
-    assert.same({ "idle", sentence, n = 3 }, table.pack(client:state()))
+    assert.same({ "idle", sentence, n = 3 }, engine.pack(client:state()))
     assert.equal(("connection to %s ended: connection reset by peer"):format(place(peer.port)), sentence)
   end)
 
@@ -61,7 +62,7 @@ describe("state", function()
     local events = util.collect(client)
     client:connect()
     local sentence = assert(events:wait "error")[2]
-    assert.same({ "idle", sentence, n = 3 }, table.pack(client:state()))
+    assert.same({ "idle", sentence, n = 3 }, engine.pack(client:state()))
   end)
 
   it("tells of disconnect as its event does, and of no earlier end", function()
@@ -72,18 +73,18 @@ describe("state", function()
     assert(events:wait("connect", 2))
     for _ = 1, 2 do
       client:disconnect(util.DEADLINE)
-      assert.same({ "closing", "closed", n = 3 }, table.pack(client:state()))
+      assert.same({ "closing", "closed", n = 3 }, engine.pack(client:state()))
     end
     client:disconnect(0)
     assert.equal("closed", assert(events:wait("disconnect", 2))[2])
-    assert.same({ "idle", "closed", n = 3 }, table.pack(client:state()))
+    assert.same({ "idle", "closed", n = 3 }, engine.pack(client:state()))
   end)
 
   it("keeps the cause while it tries again, and after close", function()
     local client, sentence = util.waiting_client()
     client:close(0)
     assert(client:wait("disconnected", util.DEADLINE))
-    assert.same({ "closed", sentence, n = 3 }, table.pack(client:state()))
+    assert.same({ "closed", sentence, n = 3 }, engine.pack(client:state()))
   end)
 end)
 
@@ -123,21 +124,21 @@ describe("the log of attempts that the script ends", function()
   end)
 
   it("tells of disconnect while connecting in plain words", function()
-    local hole <close> = ports.black_hole()
+    local hole = ports.black_hole()
     assert.same({ stopped(hole.port), "ECLOSED" }, { log_of(connecting(hole.port), function(client)
       client:disconnect()
     end) })
   end)
 
   it("tells of a disconnect that had something to send in plain words, once its time is over", function()
-    local hole <close> = ports.black_hole()
+    local hole = ports.black_hole()
     local client = connecting(hole.port)
     client:send "x"
     assert.same({ stopped(hole.port), "ECLOSED" }, { log_of(client, function() client:disconnect(0.05) end) })
   end)
 
   it("tells of a connect to another server in plain words", function()
-    local client, hole <close> = util.waiting_client(), ports.black_hole()
+    local client, hole = util.waiting_client(), ports.black_hole()
     assert.same({ "info: stopped connecting: another call took the place of client:connect", "ECLOSED" },
       { log_of(client, function() client:connect("127.0.0.1", hole.port) end) })
   end)

@@ -1,4 +1,5 @@
 local sidewire = require "sidewire"
+local engine = require "spec.support.engine"
 local Peer = require "spec.support.peer"
 local util = require "spec.support.util"
 
@@ -23,7 +24,7 @@ describe("a name", function()
       local events = util.collect(client)
       assert(client:connect())
       if client:state() == "resolving" then resolving = resolving + 1 end
-      local _, message, code, detail = table.unpack(assert(events:wait "error"))
+      local _, message, code, detail = engine.unpack(assert(events:wait "error"))
       assert.is_true(code == "ENOTFOUND" or code == "EAI_AGAIN", code)
       assert.truthy(message:find("no-such-host.invalid", 1, true))
       assert.equal("resolve", detail.stage)

@@ -2,6 +2,7 @@
 
 local socket = require "socket"
 local sidewire = require "sidewire.core"
+local engine = require "spec.support.engine"
 local ports = require "spec.support.ports"
 local util = require "spec.support.util"
 
@@ -17,7 +18,7 @@ describe("a refused connection", function()
     local events = util.collect(client)
     assert.equal(1, client:send "kept")
     assert(client:connect())
-    local _, message, code, detail = table.unpack(assert(events:wait "error"))
+    local _, message, code, detail = engine.unpack(assert(events:wait "error"))
     assert.equal("ECONNREFUSED", code)
     assert.truthy(message:find("refused", 1, true))
     assert.equal("connect", detail.stage)

@@ -29,7 +29,7 @@ describe("a time-out", function()
   end
 
   it("of a wait for a connection tells that nobody answers", function()
-    local hole <close> = ports.black_hole()
+    local hole = ports.black_hole()
     local client = new(hole.port)
     client:connect()
     local expected = late(("timed out: not connected to %s yet; it has not answered"):format(place(hole.port)))
@@ -48,7 +48,7 @@ describe("a time-out", function()
   end)
 
   it("of a wait for a connection tells why the last one failed while the next one is made", function()
-    local client, hole <close> = util.waiting_client(), ports.black_hole()
+    local client, hole = util.waiting_client(), ports.black_hole()
     client:set_server("127.0.0.1", hole.port)
     client:set_reconnect(0.001)
     util.wait_for_state(client, "connecting")
@@ -68,9 +68,10 @@ describe("a time-out", function()
 
   it("of a wait for a connection tells what name is looked up", function()
     local function ask()
-      local client <close> = new(1, { host = "no-such-host.invalid", reconnect = false, linger = 0 })
+      local client = new(1, { host = "no-such-host.invalid", reconnect = false, linger = 0 })
       client:connect()
       local _, message, code = client:wait("connected", 0)
+      client:close()
       if code ~= "ETIMEDOUT" then return nil end -- the answer was quicker
       assert.equal("timed out: not connected to no-such-host.invalid port 1 yet; still looking up no-such-host.invalid",
         message)
@@ -80,7 +81,7 @@ describe("a time-out", function()
   end)
 
   it("of a wait for a connection says nothing of an end that the script asked for", function()
-    local peer, hole <close> = Peer.start(), ports.black_hole()
+    local peer, hole = Peer.start(), ports.black_hole()
     local client = util.connected(peer)
     client:disconnect()
     assert(client:wait("disconnected", util.DEADLINE))

@@ -67,7 +67,7 @@ describe("docs/embedding.md", function()
   it("leaves out no test that is there for it, and no number [E1]", function()
     local named, highest = tags_in(files.read "docs/embedding.md"), 0
     for tag in pairs(tags_of_tests()) do
-      local number = math.tointeger(tag:match "^E(%d+)$")
+      local number = tonumber(tag:match "^E(%d+)$")
       if number then
         assert(named[tag], "the document does not name " .. tag)
         highest = math.max(highest, number)

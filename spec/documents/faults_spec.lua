@@ -12,7 +12,7 @@ local MISSING = "not shown yet"
 local function rows()
   local cells = {}
   for number, cell in files.read "docs/faults.md":gmatch "\n| (%d+) |[^\n]*| ([^|\n]*) |" do
-    number = math.tointeger(number)
+    number = tonumber(number)
     assert(not cells[number], number .. " has two rows")
     cells[number] = cell
   end
@@ -32,7 +32,7 @@ local function tested()
   local lines = shell.output "grep -rIo '\\[F[0-9]*\\]' spec tools --include=*_spec.lua --include=test_*.c"
   for _, line in ipairs(files.lines_of(lines)) do
     local path, number = line:match "^(.-):%[F(%d+)%]$"
-    found[math.tointeger(number)] = path
+    found[tonumber(number)] = path
   end
   return found
 end

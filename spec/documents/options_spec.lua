@@ -6,14 +6,14 @@ local TABLE, README = files.read "src/base/options.h", files.read "README.md"
 
 local function number_of(default)
   local value, shift = default:match "^%(size_t%)(%d+) << (%d+)$"
-  if value then return tonumber(value) << tonumber(shift) end
+  if value then return value * 2 ^ shift end
   return tonumber(default)
 end
 
 -- How README.md writes a default, by the kind of the option.
 local WRITTEN = {
   seconds = function(number) return ("%g s"):format(number) end,
-  size = function(number) return ("%d MiB"):format(number >> 20) end,
+  size = function(number) return ("%d MiB"):format(number / 2 ^ 20) end,
   microseconds = function(number) return ("%g"):format(number) end,
   flag = function(_, default) return ("`%s`"):format(default) end,
 }

@@ -99,7 +99,7 @@ describe("disconnect", function()
   end)
 
   it("while connecting gives an error with ECLOSED", function()
-    local hole <close> = ports.black_hole()
+    local hole = ports.black_hole()
     local client = util.client(hole)
     local events = util.collect(client)
     assert(client:connect())

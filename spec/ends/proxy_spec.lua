@@ -2,6 +2,7 @@
 -- reported, or was acknowledged by the proxy and went down with it.
 
 local lfs = require "lfs"
+local engine = require "spec.support.engine"
 local Peer = require "spec.support.peer"
 local Server = require "spec.support.server"
 local build = require "spec.support.build"
@@ -58,7 +59,7 @@ describe("a proxy", function()
     { "slicer", 0, "passes on one byte at a time" },
     { "slow_close", 0.5, "passes on the end late" },
   } do
-    local what, number, does = table.unpack(case)
+    local what, number, does = engine.unpack(case)
     it(("[F27] that %s (%s) changes nothing: all arrives, and all answers"):format(does, what), function()
       local proxy, peer, dir = start(what, number)
       local client = util.client(proxy, { reconnect = 0.01 }) -- it may not listen yet
@@ -81,7 +82,7 @@ describe("a proxy", function()
     { "reset", 0.1, "resets connections" },
     { "down", 20000, "goes down" },
   } do
-    local what, number, does = table.unpack(case)
+    local what, number, does = engine.unpack(case)
 
     -- Sends all, at first through the proxy. Returns the client, the losses, the recorded streams.
     local function send_through(options)
@@ -128,7 +129,7 @@ describe("a proxy", function()
     it(("[F27] that %s (%s) costs nothing when answers confirm"):format(does, what), function()
       local client, _, streams = send_through {
         retain = "unconfirmed",
-        on = { message = function(client, answer) client:confirm(math.tointeger(answer:match "^ok (%d+)$")) end },
+        on = { message = function(client, answer) client:confirm(tonumber(answer:match "^ok (%d+)$")) end },
       }
       check_beginning(streams)
       assert.equal(COUNT, client:stats().finished)

@@ -1,6 +1,7 @@
 -- What `shutdown` does: our end is sent after what is queued, and receiving goes on.
 
 local sidewire = require "sidewire"
+local engine = require "spec.support.engine"
 local Peer = require "spec.support.peer"
 local util = require "spec.support.util"
 
@@ -24,7 +25,7 @@ describe("shutdown", function()
     assert.is_true(client:shutdown())
     assert.is_true(client:shutdown())
     refuses_to_send(client)
-    local _, _, code, detail = table.unpack(assert(events:wait "disconnect"))
+    local _, _, code, detail = engine.unpack(assert(events:wait "disconnect"))
     assert.equal(1000, events:count "message")
     assert.same({ "EPEER", false }, { code, detail.will_retry })
     assert.same({ "idle", 1000 }, { client:state(), client:stats().finished })

@@ -1,6 +1,7 @@
 -- The examples, run as a user would.
 
 local build = require "spec.support.build"
+local engine = require "spec.support.engine"
 local files = require "spec.support.files"
 
 local Peer = require "spec.support.peer"
@@ -76,7 +77,7 @@ describe("examples/", function()
     local said, status = embed("forbidden", peer, 30)
     assert.equal(0, status, said)
     assert.same({ "nil\tnil\tnil\tnil\tnil\tnil\tnil", "EPOLICY\tEPOLICY", "8\tEPOLICY" },
-      { table.unpack(files.lines_of(said), 1, 3) })
+      { engine.unpack(files.lines_of(said), 1, 3) })
     assert.matches("\nscript: [^\n]*on purpose\n", said)
   end)
 

@@ -1,9 +1,11 @@
 -- examples/ship.lua, run as a user would: what it says and its exit status must be true.
 
+local engine = require "spec.support.engine"
 local files = require "spec.support.files"
 
 local Peer = require "spec.support.peer"
 local Program = require "spec.support.program"
+local shell = require "spec.support.shell"
 local util = require "spec.support.util"
 
 local SHIP = "examples/ship.lua"
@@ -33,7 +35,7 @@ end
 
 local function start_sink(throttle)
   local record = dir .. "/record"
-  assert(os.execute("unset LD_PRELOAD; mkdir -p " .. record))
+  shell.execute("mkdir -p " .. record)
   local peer = Peer.start { record = record }
   if throttle then slow_down(peer, throttle) end
   return peer, record
@@ -59,7 +61,7 @@ end
 local function read_numbers(text)
   local seen, newest = {}, 0
   for each in text:gmatch "[^\n]+" do
-    local n = math.tointeger(each:match "^%d+")
+    local n = tonumber(each:match "^%d+")
     assert.equal(line(n), each)
     assert(n > newest, n .. " after " .. newest)
     newest, seen[n] = n, true
@@ -69,7 +71,7 @@ end
 
 -- The numbers in the output's account: "  lost: lines 3 to 5".
 local function told(output)
-  local set, doubtful = {}, math.tointeger(output:match "in doubt: the last lines up to (%d+)") or 0
+  local set, doubtful = {}, tonumber(output:match "in doubt: the last lines up to (%d+)") or 0
   for first, last in output:gmatch "\n  lost: lines? (%d+) ?t?o? ?(%d*)" do
     for n = first, last == "" and first or last do set[n] = true end
   end
@@ -135,7 +137,7 @@ describe("examples/ship.lua", function()
       local program = Program.start(SHIP, file, peer.host, peer.port)
       for restart = 1, 3 do
         program:wait_for("connected to", restart)
-        assert(peer:wait_bytes(size // 10, util.DEADLINE)) -- counted anew by each process
+        assert(peer:wait_bytes(math.floor(size / 10), util.DEADLINE)) -- counted anew by each process
         if way == "killed" then peer:kill() else finish(peer) end
         peer:start_again()
         slow_down(peer, size)
@@ -222,7 +224,7 @@ describe("examples/ship.lua", function()
       { file, "a b", "1" }, { file, "127.0.0.1", "1", "--framing" }, { file, "127.0.0.1", "1", "--framing", "u7" },
       { file, "127.0.0.1", "1", "--fast" }, { file, "127.0.0.1", "1", "more" },
     } do
-      local output, status = Program.run(SHIP, table.unpack(words))
+      local output, status = Program.run(SHIP, engine.unpack(words))
       assert.equal(2, status, output)
       assert(output:find("usage: ", 1, true), output)
     end

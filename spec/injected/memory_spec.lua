@@ -28,7 +28,7 @@ local function send_all(client)
   for n = 1, MESSAGES do
     local id, _, code = client:send(message(client:stats().accepted + 1))
     assert(id or code == "ENOMEM", code)
-    if n == MESSAGES // 2 then sidewire.poll() end
+    if n == MESSAGES / 2 then sidewire.poll() end
   end
 end
 

@@ -100,7 +100,7 @@ describe("a host that sends on and on", function()
       local count, text = util.choose(200000, 20000), "sixty bytes, more or less, as a game would send them each frame"
       local peer = Peer.start()
       peer:command "digest off"
-      local client = util.connected(peer, { queue_limit = 1 << 30, retain = retain })
+      local client = util.connected(peer, { queue_limit = 2 ^ 30, retain = retain })
       local began = socket.gettime()
       local counts = faults.during("sendmsg EINTR @1000000000", function() -- never: it is there to count
         for _ = 1, count do client:send(text) end

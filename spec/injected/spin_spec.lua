@@ -29,7 +29,7 @@ local function states()
   local list = {}
   for id in lfs.dir "/proc/self/task" do
     local file = tonumber(id) and io.open(("/proc/self/task/%s/stat"):format(id))
-    local stat = file and file:read "a"
+    local stat = file and file:read "*a"
     if file then file:close() end
     if stat then list[#list + 1] = stat:match "%) (%u)" end
   end

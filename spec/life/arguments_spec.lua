@@ -1,6 +1,7 @@
 -- Arguments that methods and functions refuse.
 
 local sidewire = require "sidewire"
+local engine = require "spec.support.engine"
 local misuse = require "spec.support.misuse"
 local util = require "spec.support.util"
 
@@ -18,7 +19,7 @@ describe("misuse raises, names the field, says what is valid:", function()
 
   describe("a client", function()
     local function refuses(method, parts, ...)
-      parts = { "client:" .. method, table.unpack(parts) }
+      parts = { "client:" .. method, engine.unpack(parts) }
       return refused(parts, client[method], client, ...)
     end
 
@@ -76,7 +77,7 @@ describe("misuse raises, names the field, says what is valid:", function()
         refuses("wait", { "timeout", "seconds" }, "connected", value)
         refuses("poll", { "max_seconds", "seconds" }, nil, value)
       end
-      refuses_each("poll", { -1, 1.5, nan, inf, 1e300, table.unpack(NO_NUMBERS) }, "max_events", "whole number")
+      refuses_each("poll", { -1, 1.5, nan, inf, 1e300, engine.unpack(NO_NUMBERS) }, "max_events", "whole number")
     end)
 
     it("refuses to wait for other states", function()
@@ -97,7 +98,7 @@ describe("misuse raises, names the field, says what is valid:", function()
       local many = {}
       for i = 1, 100 do many[i] = "x" end
       many[57] = {}
-      refuses("send", { "a string or a number" }, table.unpack(many))
+      refuses("send", { "a string or a number" }, engine.unpack(many))
     end)
 
     it("refuses to write what are no bytes, and queues nothing [F6]", function()
@@ -164,7 +165,7 @@ describe("misuse raises, names the field, says what is valid:", function()
       refused({ "sidewire.stop", "timeout", "seconds" }, sidewire.stop, value)
       refused({ "sidewire.poll", "max_seconds", "seconds" }, sidewire.poll, nil, value)
     end
-    for _, value in ipairs { -1, 1.5, nan, inf, 1e300, table.unpack(NO_NUMBERS) } do
+    for _, value in ipairs { -1, 1.5, nan, inf, 1e300, engine.unpack(NO_NUMBERS) } do
       refused({ "sidewire.poll", "max_events", "whole number" }, sidewire.poll, value)
     end
     for _, value in ipairs { 1, "f", true, false, {}, io.stdout } do

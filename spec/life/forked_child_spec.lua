@@ -6,7 +6,7 @@
 local host = require "spec.support.host"
 local util = require "spec.support.util"
 
-local RUNS = math.tointeger(os.getenv "FORK_RUNS" or util.choose(30, 5))
+local RUNS = tonumber(os.getenv "FORK_RUNS" or util.choose(30, 5))
 
 local embed = host.embedder "spec.life.scripts.forked_child"
 

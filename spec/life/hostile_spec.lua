@@ -3,6 +3,7 @@
 
 local sidewire = require "sidewire.core"
 local build = require "spec.support.build"
+local engine = require "spec.support.engine"
 local host = require "spec.support.host"
 local shell = require "spec.support.shell"
 local Peer = require "spec.support.peer"
@@ -117,7 +118,7 @@ describe("upvalues of the module's functions", function()
       set_greeting = { "x" }, flush = { 0 }, receive = { 0 } }
     local count = 0
     for name, method in pairs(debug.getmetatable(client).__index) do
-      if name ~= "close" then try(method, client, table.unpack(arguments[name] or {})) end
+      if name ~= "close" then try(method, client, engine.unpack(arguments[name] or {})) end
       count = count + 1
     end
     assert(count > 20)

@@ -19,8 +19,9 @@ describe("libev in the same process", function()
 
   it("then ends the process, as it does by itself, when a loop of the host fails [E27]", function()
     for _, script in ipairs { "fails_after_connecting", "fails" } do
-      local output <close> = host.start("spec.life.scripts.libev", "neighbour", script)
-      assert.equal("(libev) epoll_wait: Bad file descriptor\naborted\nstatus 6\n", output:read "a")
+      local output = host.start("spec.life.scripts.libev", "neighbour", script)
+      assert.equal("(libev) epoll_wait: Bad file descriptor\naborted\nstatus 6\n", output:read "*a")
+      output:close()
     end
   end)
 

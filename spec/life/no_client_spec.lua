@@ -1,4 +1,5 @@
 local sidewire = require "sidewire"
+local engine = require "spec.support.engine"
 local misuse = require "spec.support.misuse"
 local util = require "spec.support.util"
 
@@ -34,11 +35,12 @@ describe("a method on what is no client", function()
   it("raises for a client that was collected before its last use [F9]", function()
     local said = {}
     do -- finalizers run in reverse order of creation: the client's first
-      local user = setmetatable({}, { __gc = function(user)
+      local user = {}
+      user.finalizer = engine.finalizer(function()
         for name, method in pairs(all_methods(user.client)) do
-          said[name] = table.pack(pcall(method, user.client, "connect", 1))
+          said[name] = engine.pack(pcall(method, user.client, "connect", 1))
         end
-      end })
+      end)
       user.client = sidewire.new { host = "127.0.0.1", port = 1, on = { connect = nothing } }
       user.client:send "x"
     end
@@ -58,7 +60,7 @@ describe("a method on what is no client", function()
     local seen
     client:on("error", function(self)
       debug.getmetatable(self).__gc(self)
-      seen = table.pack(pcall(self.state, self))
+      seen = engine.pack(pcall(self.state, self))
     end)
     client:connect()
     assert(util.poll_until(function() return seen end))

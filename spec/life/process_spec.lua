@@ -5,7 +5,7 @@ local host = require "spec.support.host"
 local shell = require "spec.support.shell"
 local util = require "spec.support.util"
 
-local RUNS = math.tointeger(os.getenv "TEARDOWN_RUNS" or util.choose(20, 3))
+local RUNS = tonumber(os.getenv "TEARDOWN_RUNS" or util.choose(20, 3))
 
 local WAYS = { ["by itself"] = 0, ["by os.exit()"] = 0, ["by os.exit(7)"] = 7, ["by os.exit(0, true)"] = 0,
   ["by os.exit(7, true)"] = 7, ["by an error"] = 1 } -- and the exit status

@@ -7,7 +7,7 @@ local util = require "spec.support.util"
 
 -- What closing may take beyond the linger. A sanitizer is slow, but hangs no less visibly.
 local MARGIN = util.choose(0.5, 5)
-local CYCLES = math.tointeger(os.getenv "TEARDOWN_CYCLES" or util.choose(300, 40))
+local CYCLES = tonumber(os.getenv "TEARDOWN_CYCLES" or util.choose(300, 40))
 
 local run = host.runner "spec.life.scripts.state"
 local embed = host.embedder "spec.life.scripts.state"

@@ -1,6 +1,7 @@
 -- The bounds of memory: a client holds at most its limit, a quarter of that, and one message of the largest size. Each
 -- measurement runs in a process of its own, in which nothing else uses memory.
 
+local engine = require "spec.support.engine"
 local Peer = require "spec.support.peer"
 local Program = require "spec.support.program"
 local util = require "spec.support.util"
@@ -17,8 +18,8 @@ local function measure(environment, ...)
   local output, status = Program.start(environment, "spec/support/holds.lua", ...):finish()
   assert(status == 0, output)
   local numbers = {}
-  for number in output:gmatch "%-?%d+" do numbers[#numbers + 1] = math.tointeger(number) end
-  return table.unpack(numbers)
+  for number in output:gmatch "%-?%d+" do numbers[#numbers + 1] = tonumber(number) end
+  return engine.unpack(numbers)
 end
 
 describe("memory", function()

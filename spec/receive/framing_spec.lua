@@ -1,7 +1,9 @@
 -- How what arrives becomes messages.
 
+local engine = require "spec.support.engine"
 local Peer = require "spec.support.peer"
 local framings = require "spec.support.framings"
+local prefix = require "spec.support.prefix"
 local util = require "spec.support.util"
 
 local assert_messages = framings.assert_messages
@@ -54,7 +56,7 @@ describe("framing:", function()
 
   describe("the same messages come, however the bytes are split [F46]:", function()
     for _, case in ipairs(SPLITS) do
-      local framing, bytes, messages, partial = table.unpack(case)
+      local framing, bytes, messages, partial = engine.unpack(case)
       it(("%s: %q"):format(name_of(framing), bytes), function()
         for _, command in ipairs { "send-finish", "send-slow" } do
           local got, code, detail = after({ framing = framing }, command, bytes)
@@ -110,9 +112,9 @@ describe("framing:", function()
     end)
 
     it("length prefixes", function()
-      for framing, format in pairs { u8 = "I1", u16be = ">I2", u16le = "<I2", u32be = ">I4", u32le = "<I4" } do
+      for framing in pairs(prefix.SIZES) do
         local options = { framing = framing, max_message = 4 }
-        local function claim(size) return string.pack(format, size) end
+        local function claim(size) return prefix.claim(framing, size) end
         accepts(options, claim(0) .. claim(4) .. "1234", { "", "1234" })
         refuses(options, claim(2) .. "ok" .. claim(5), { "ok" })
         refuses(options, claim(2) .. "ok" .. claim(5) .. "12345" .. claim(0), { "ok" })
@@ -125,7 +127,7 @@ describe("framing:", function()
       local clients = {}
       local before = util.resident_bytes()
       for i = 1, 20 do clients[i] = util.connected(peer, { framing = "u32be", max_message = 2 ^ 30 }) end
-      peer:command("send " .. Peer.hex(string.pack(">I4", 2 ^ 30) .. "x"))
+      peer:command("send " .. Peer.hex(prefix.claim("u32be", 2 ^ 30) .. "x"))
       for _, client in ipairs(clients) do assert(util.wait_received(client, 5)) end
       local grown = util.resident_bytes() - before
       assert(grown < 64 * 2 ^ 20, grown)

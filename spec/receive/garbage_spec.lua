@@ -1,4 +1,5 @@
 local sidewire = require "sidewire"
+local engine = require "spec.support.engine"
 local Peer = require "spec.support.peer"
 local lines = require "spec.support.lines"
 local util = require "spec.support.util"
@@ -12,22 +13,22 @@ describe("poll", function()
   after_each(util.finish)
 
   describe("when handlers make garbage", function()
-    after_each(function() collectgarbage("incremental", 200, 100, 13) end)
+    after_each(function() engine.collect_as_usual() end)
 
     it("loses nothing, though finalizers run, poll and send at any point", function()
       local client = with_lines(300)
       local finalized = 0
       local function litter()
-        setmetatable({}, { __gc = function()
+        engine.finalizer(function()
           finalized = finalized + 1
           if finalized % 3 == 0 then sidewire.poll(1) end
-        end })
+        end)
       end
       local got = note(client, function(message)
         litter()
         if tonumber(message) % 50 == 0 then collectgarbage() end
       end)
-      collectgarbage("incremental", 1, 1000)
+      engine.collect_often()
       assert(util.poll_until(function() return #got >= 300 end))
       assert(finalized > 0)
       local seen = {}
@@ -41,7 +42,7 @@ describe("poll", function()
       local got, collected = {}, false
       do
         local client = with_lines(0)
-        local watch = setmetatable({}, { __gc = function() collected = true end })
+        local watch = engine.finalizer(function() collected = true end)
         client:on("message", function(self, message)
           got[#got + 1] = message
           if watch and message == "last" then self:close() end
@@ -68,17 +69,17 @@ describe("poll", function()
         client:wait("disconnected", util.DEADLINE)
       end
       local function litter()
-        setmetatable({}, { __gc = function()
+        engine.finalizer(function()
           countdown = countdown - 1
           if countdown == 0 then dial() end
           litter()
-        end })
+        end)
       end
       client:on("log", function(_, level, text)
         if level == "error" then texts[#texts + 1] = text end
       end)
       litter()
-      collectgarbage("incremental", 1, 1000, 40)
+      engine.collect_often(40)
       collectgarbage() -- from now on finalizers run all the time
       for moment = 1, 30 do
         dial()
@@ -89,7 +90,7 @@ describe("poll", function()
       util.poll_until(function() return #texts == number end) -- the log comes behind the state that ends a wait
       assert.equal(number, #texts)
       for i, text in ipairs(texts) do
-        local told = math.tointeger(tonumber(text:match "^error: cannot connect to 127%.0%.0%.(%d+) port 1[^:]*: conn"))
+        local told = tonumber(text:match "^error: cannot connect to 127%.0%.0%.(%d+) port 1[^:]*: conn")
         assert(told and told >= i and told <= number, text)
       end
     end)
@@ -105,7 +106,7 @@ describe("poll", function()
           end
           sidewire.wait(0) -- takes their events
           -- Made last, so finalized first: the clients are dead, but not finalized yet.
-          setmetatable({}, { __gc = function() done = table.pack(deliver()) end })
+          engine.finalizer(function() done = engine.pack(deliver()) end)
         end
         collectgarbage()
         assert(done[1] == nil or done[1] == 0, done[1])

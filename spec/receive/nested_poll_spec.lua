@@ -1,4 +1,5 @@
 local sidewire = require "sidewire"
+local engine = require "spec.support.engine"
 local lines = require "spec.support.lines"
 local util = require "spec.support.util"
 
@@ -86,7 +87,7 @@ describe("poll", function()
         events[#events + 1] = { "message", message }
         client:close()
         assert(util.poll_until(function() return events:count "close" == 1 end)) -- nested polls
-        inner = table.pack(sidewire.poll())
+        inner = engine.pack(sidewire.poll())
       end)
       assert.same({ 1, false }, { sidewire.poll() })
       assert.same({ 0, false, n = 2 }, inner)

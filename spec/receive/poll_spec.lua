@@ -1,6 +1,7 @@
 -- What `poll` delivers, when, and in which order.
 
 local sidewire = require "sidewire"
+local engine = require "spec.support.engine"
 local lines = require "spec.support.lines"
 local util = require "spec.support.util"
 
@@ -30,7 +31,7 @@ describe("poll", function()
     it("gives handlers the client first, and messages as strings", function()
       local client = with_lines(1)
       local arguments
-      client:on("message", function(...) arguments = table.pack(...) end)
+      client:on("message", function(...) arguments = engine.pack(...) end)
       sidewire.poll()
       assert.same({ client, "1", n = 2 }, arguments)
     end)
@@ -63,7 +64,7 @@ describe("poll", function()
       local events = util.collect(client)
       client:close()
       assert.same({ 2, false }, { sidewire.poll() })
-      assert.same({ { "lost", 1, 1, "unsent", n = 4 }, { "close", n = 1 } }, { table.unpack(events) })
+      assert.same({ { "lost", 1, 1, "unsent", n = 4 }, { "close", n = 1 } }, { engine.unpack(events) })
     end)
   end)
 

@@ -131,10 +131,10 @@ describe("a wait within another wait", function()
   for inner, title in pairs(WAITS) do
     it(title, function()
       local output = host.start("spec.receive.scripts.wait", "embed run", "waits_within_a_wait", inner)
-      assert.equal("ready", output:read "l")
+      assert.equal("ready", output:read "*l")
       assert(silent:wait_accepted(1, util.DEADLINE))
       silent:command("send-slow " .. ("78"):rep(1500))
-      local said = output:read "a"
+      local said = output:read "*a"
       output:close()
       local drained, worst, received = said:match "drained%s+(%d+)%s+worst%s+(%d+)%s+received%s+(%d+)"
       assert(tonumber(drained) > 0, said)

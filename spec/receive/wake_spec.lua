@@ -20,13 +20,13 @@ local function trace_sleeper(dir, peer, sleeps, mode)
     .. "%s spec/stress/sleeper.lua %d %s %d %s"):format(CLIENTS + 100, LIMIT, dir, calls, build.LUA, CLIENTS, peer.host,
     peer.port, mode or "")
   local pipe = shell.start(command)
-  local said = pipe:read "l"
+  local said = pipe:read "*l"
   if said and said:find "^asleep" then
     assert(peer:wait_accepted(CLIENTS, util.DEADLINE))
     socket.sleep(0.1) -- until it is
     peer:command "send-line wake up"
   end
-  said = (said or "") .. pipe:read "a"
+  said = (said or "") .. pipe:read "*a"
   local ok, how, code = pipe:close()
   assert.is_true(ok and said:find "^asleep[ %d]*$" ~= nil, ("%s %s: %s"):format(how, code, said))
   return files.read(dir .. "/trace"), said
@@ -45,7 +45,7 @@ end
 describe("a thread that sleeps", function()
   local dir, peer
   before_each(function()
-    assert(os.execute "command -v strace >/dev/null", "strace is missing: run tools/setup test")
+    assert(shell.try "command -v strace >/dev/null", "strace is missing: run tools/setup test")
     util.begin()
     dir, peer = Peer.tempdir(), Peer.start { mode = "sink" }
   end)

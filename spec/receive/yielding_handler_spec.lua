@@ -1,4 +1,5 @@
 local sidewire = require "sidewire"
+local engine = require "spec.support.engine"
 local lines = require "spec.support.lines"
 local util = require "spec.support.util"
 
@@ -15,10 +16,10 @@ describe("poll", function()
     local function run(thread)
       local results
       repeat
-        results = table.pack(coroutine.resume(thread))
+        results = engine.pack(coroutine.resume(thread))
         assert(results[1], results[2])
       until coroutine.status(thread) == "dead"
-      return table.unpack(results, 2, results.n)
+      return engine.unpack(results, 2, results.n)
     end
 
     for _, kind in ipairs { "sidewire.poll", "client:poll" } do

@@ -1,6 +1,8 @@
 -- What framings make of messages, on the way out; and there and back.
 
 local sidewire = require "sidewire"
+local engine = require "spec.support.engine"
+local fnv = require "spec.support.fnv"
 local Peer = require "spec.support.peer"
 local framings = require "spec.support.framings"
 local util = require "spec.support.util"
@@ -49,7 +51,7 @@ describe("framing:", function()
     end)
 
     it("one message of many MiB, with max_message and queue_limit raised [F10]", function()
-      local size = util.choose(64, 4) * 2 ^ 20 // 1 | 0
+      local size = util.choose(64, 4) * 1048576
       local peer = Peer.start { mode = "echo" }
       local limits = { framing = "u32be", max_message = size, queue_limit = size + 4, inbox_limit = 2 ^ 20 }
       local client = util.connected(peer, limits)
@@ -70,12 +72,10 @@ describe("framing:", function()
         received = received + 1
         if message ~= string.char(received % 251) then wrong = wrong or received end
       end)
-      local digest = 0xcbf29ce484222325 -- FNV-1a, as the peer's
-      local function add(byte) digest = (digest ~ byte) * 0x100000001b3 end
+      local hash = fnv.new()
       for i = 1, count do
         if not client:send(string.char(i % 251)) then error "refused" end -- luassert's assert is slow
-        add(1)
-        add(i % 251)
+        fnv.add(hash, 1, i % 251)
         if i % 1000 == 0 then sidewire.poll() end
       end
       assert(util.poll_until(function() return received >= count end))
@@ -83,7 +83,7 @@ describe("framing:", function()
       assert.equal(count, received)
       local stats = peer:stats()
       assert.equal(2 * count, stats.bytes)
-      assert.equal(("%016x"):format(digest), stats.digest)
+      assert.equal(fnv.digest(hash), stats.digest)
       assert.equal(count, client:stats().received)
     end)
   end)
@@ -165,18 +165,18 @@ describe("framing:", function()
 
     it("is one message, with numbers as Lua writes them", function()
       assert.equal("a b31.5-7", echoed("line", "a", "", " b", 3, 1.5, -7))
-      assert.equal("0 9223372036854775807 -9223372036854775808",
-        echoed("line", 0, " ", math.maxinteger, " ", math.mininteger))
+      local most = engine.has_integers and "9223372036854775807" or "99999999999999" -- of all digits
+      assert.equal(("0 %s -%s"):format(most, most), echoed("line", 0, " ", tonumber(most), " ", -tonumber(most)))
       assert.equal("a\0\255", echoed("u8", "a", "\0", "\255"))
     end)
 
     it("can have any number of them", function()
       local pieces = {}
       for i = 1, 200 do pieces[i] = i end
-      assert.equal(table.concat(pieces), echoed("u16be", table.unpack(pieces)))
-      assert.equal(table.concat(pieces, "", 1, 15), echoed("u16be", table.unpack(pieces, 1, 15)))
-      assert.equal(table.concat(pieces, "", 1, 16), echoed("u16be", table.unpack(pieces, 1, 16)))
-      assert.equal(table.concat(pieces, "", 1, 17), echoed("u16be", table.unpack(pieces, 1, 17)))
+      assert.equal(table.concat(pieces), echoed("u16be", engine.unpack(pieces)))
+      assert.equal(table.concat(pieces, "", 1, 15), echoed("u16be", engine.unpack(pieces, 1, 15)))
+      assert.equal(table.concat(pieces, "", 1, 16), echoed("u16be", engine.unpack(pieces, 1, 16)))
+      assert.equal(table.concat(pieces, "", 1, 17), echoed("u16be", engine.unpack(pieces, 1, 17)))
     end)
 
     it("can be larger than any buffer", function()

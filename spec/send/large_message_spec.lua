@@ -2,6 +2,7 @@
 
 local sidewire = require "sidewire.core"
 local delivery = require "spec.support.delivery"
+local engine = require "spec.support.engine"
 local host = require "spec.support.host"
 local numbered = require "spec.support.numbered"
 local util = require "spec.support.util"
@@ -66,7 +67,7 @@ describe("a large message", function()
     client:write(first)
     local many = {}
     for i = 1, 40 do many[i] = i % 2 == 0 and first or i end
-    client:send(table.unpack(many))
+    client:send(engine.unpack(many))
     collectgarbage()
     delivery.wait_finished(client)
     local wanted = "<" .. first .. 1 .. second .. ">\n" .. second .. first .. "\n" .. first .. "small\n" .. first

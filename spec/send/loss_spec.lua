@@ -2,6 +2,7 @@
 -- the other modes.
 
 local delivery = require "spec.support.delivery"
+local engine = require "spec.support.engine"
 local numbered = require "spec.support.numbered"
 local util = require "spec.support.util"
 
@@ -20,7 +21,7 @@ describe("a lost connection", function()
     local client, events, disconnect, peer, dir, before = cut { retain = "unsent" }
     local lost = util.losses(events)
     assert.equal(1, #lost)
-    local first, last, fate = table.unpack(lost[1])
+    local first, last, fate = engine.unpack(lost[1])
     assert.equal("unknown", fate)
     local s = account(client)
     assert.same({ last - first + 1, 0 }, { s.lost_unknown, s.lost_unsent })
@@ -72,7 +73,7 @@ describe("a lost connection", function()
   -- The peer reads one and a half of three messages, then ends the connection.
   local function cut_in_the_middle(send)
     local peer, dir = recorded()
-    peer:command(("close-after %d"):format(BIG + BIG // 2))
+    peer:command(("close-after %d"):format(BIG + BIG / 2))
     local client = util.client(peer, { reconnect = LONG, retain = "unsent" })
     local events = util.collect(client)
     for n = 1, 3 do assert.equal(n, send(client, n)) end
@@ -90,7 +91,7 @@ describe("a lost connection", function()
     assert.same({ 2, 0 }, { s.queued, s.lost })
     assert.equal(2 * (BIG + 1), (client:pending()))
     assert(client:connect())
-    assert(peer:wait_bytes(BIG + BIG // 2 + 2 * (BIG + 1), util.DEADLINE))
+    assert(peer:wait_bytes(BIG + BIG / 2 + 2 * (BIG + 1), util.DEADLINE))
     wait_finished(client)
     local data = all_data(dir)
     local whole = numbered.lines(big, 1, 3)
@@ -107,7 +108,7 @@ describe("a lost connection", function()
     assert.same({ 1, 1, 0 }, { s.queued, s.lost_unknown, s.lost_unsent })
     assert.equal(BIG + 1, (client:pending()))
     assert(client:connect())
-    assert(peer:wait_bytes(BIG + BIG // 2 + BIG + 1, util.DEADLINE))
+    assert(peer:wait_bytes(BIG + BIG / 2 + BIG + 1, util.DEADLINE))
     wait_finished(client)
     assert.is_true(all_data(dir)[2] == numbered.lines(big, 3, 3))
   end)

@@ -47,7 +47,7 @@ end
 answers["001"] = function(user) user.is_welcome = true end
 
 function answers.PRIVMSG(user, rest)
-  local n = math.tointeger(rest:match " :(%d+)$")
+  local n = tonumber(rest:match " :(%d+)$")
   assert(n == user.got + 1, ("%s got %s after %d"):format(user.name, rest, user.got))
   user.got = n
 end
@@ -148,7 +148,7 @@ describe("ngircd", function()
   it("killed and started again under two clients, passes on what they resume with", function()
     local server = new_server():start()
     local pair = new_pair(server)
-    talk(pair, EACH // 2)
+    talk(pair, EACH / 2)
     feed(pair, EACH) -- something is under way
     server:kill()
     server:start()

@@ -44,13 +44,13 @@ local function new_run(server)
   local function take(kind, word)
     run.replies = run.replies + 1
     if kind == ":" then
-      value = math.tointeger(word)
+      value = tonumber(word)
     elseif kind == "-" then
       run.refused = run.refused + 1 -- while the server loads its log
       assert(word:find "^LOADING", word)
       value = nil
     else
-      local i = math.tointeger(word)
+      local i = tonumber(word)
       if i <= run.newest then run.disorder = run.disorder + 1 end
       run.newest = i
       run.count[i] = value
@@ -121,7 +121,7 @@ end
 
 -- A server that is started again listens at once, and refuses commands until it has read its log.
 local function wait_until_loaded(server)
-  local probe <close> = util.client(server, { reconnect = 0.02 })
+  local probe = util.client(server, { reconnect = 0.02 })
   local is_loaded = false
   probe:on {
     connect = function() probe:send "PING" end,
@@ -132,6 +132,7 @@ local function wait_until_loaded(server)
   }
   probe:connect()
   assert(util.poll_until(function() return is_loaded end))
+  probe:close()
 end
 
 describe("redis-server", function()
@@ -160,7 +161,7 @@ describe("redis-server", function()
     local run = new_run(server)
     local lost = util.collect(run.client, "lost")
     run.client:connect()
-    pump(run, function() return run.answers >= PAIRS // 2 end)
+    pump(run, function() return run.answers >= PAIRS / 2 end)
     server:signal "STOP" -- so that there is something that it will never answer
     pump(run, function() return run.sent - run.newest >= WINDOW end)
     server:kill()

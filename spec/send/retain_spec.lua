@@ -3,6 +3,7 @@
 local Peer = require "spec.support.peer"
 local delivery = require "spec.support.delivery"
 local numbered = require "spec.support.numbered"
+local engine = require "spec.support.engine"
 local util = require "spec.support.util"
 
 local account = numbered.check_account
@@ -128,7 +129,7 @@ describe("retain = 'unconfirmed'", function()
     assert.is_true(client:confirm(2))
     refused(4)
     refused(-1)
-    refused(math.maxinteger)
+    refused(engine.MAX_INTEGER)
     assert(util.poll_until(function() return account(client).finished == 2 end))
     client:close()
     assert.equal("ECLOSED", (select(3, client:confirm(3))))

@@ -15,8 +15,8 @@ local recorded = delivery.recorded
 
 
 local STOPPED = tonumber(os.getenv "STOPPED" or 2)
-local KIB, MIB = 2 ^ 10, 2 ^ 20
-local QUEUE_LIMIT = math.tointeger(4 * MIB)
+local KIB, MIB = 1024, 1048576
+local QUEUE_LIMIT = 4 * MIB
 
 local kilobyte = numbered.maker(function(n) return 1000 - #tostring(n) end)
 
@@ -57,7 +57,7 @@ end
 local function kernel_bytes(peer)
   local said = shell.output(("ss -tmnH 'dport = :%d'"):format(peer.port))
   local received, queued = said:match "skmem:%(r(%d+),.*,w(%d+),"
-  return math.tointeger(received) + math.tointeger(queued)
+  return tonumber(received) + tonumber(queued)
 end
 
 describe("a peer", function()

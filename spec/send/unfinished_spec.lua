@@ -1,4 +1,5 @@
 local sidewire = require "sidewire"
+local engine = require "spec.support.engine"
 local Peer = require "spec.support.peer"
 local delivery = require "spec.support.delivery"
 local numbered = require "spec.support.numbered"
@@ -105,21 +106,21 @@ describe("unfinished", function()
           seen[id], count = true, count + 1
         end
         local function litter()
-          setmetatable({}, { __gc = function()
+          engine.finalizer(function()
             if not armed then return end
             litter()
             acts = acts + 1
             note(act(next_message, state))
-          end })
+          end)
         end
         litter()
-        collectgarbage("incremental", 1, 1000, 5)
+        engine.collect_often(5)
         for id, message in next_message, state do
           note(id)
           assert.equal(#text, #message)
         end
         armed = false
-        collectgarbage("incremental", 200, 100, 13)
+        engine.collect_as_usual()
         assert(acts > 0, "no finalizer ran")
         assert(act == collect or count == amount)
       end

@@ -21,7 +21,7 @@ local FILES = {
   "; where the game server is\r\nHost = 'game.example.org'\t; the usual\r\nPort=4000\r\n\r\nreconnect = 2.5\r\n",
   "[video]\nport = hdmi\nmode = 1920x1080\n\n[sidewire]\n# the LAN one\nhost = fe80::1%eth0\nport = \"65535\" # high\n"
     .. "reconnect = off\nuser = me\n\n[audio]\nhost = alsa\nvolume = 11\n",
-  "\xEF\xBB\xBFhost = 10.0.0.1\nport = 80\n; reconnect = 5\nname = Zo\xC3\xAB\n[other]\n= 3\nfree text",
+  "\239\187\191host = 10.0.0.1\nport = 80\n; reconnect = 5\nname = Zo\195\171\n[other]\n= 3\nfree text",
 }
 
 -- --- damage ---
@@ -51,7 +51,9 @@ local DAMAGES = {
   { "a bit flipped", function(text)
     if text == "" then return text end
     local at = math.random(#text)
-    return text:sub(1, at - 1) .. string.char(text:byte(at) ~ 1 << math.random(0, 7)) .. text:sub(at + 1)
+    local byte, bit = text:byte(at), 2 ^ math.random(0, 7)
+    local flipped = byte % (2 * bit) < bit and byte + bit or byte - bit
+    return text:sub(1, at - 1) .. string.char(flipped) .. text:sub(at + 1)
   end },
   { "cut short", function(text) return text:sub(1, math.random(0, #text)) end },
   { "lines swapped", with_lines(function(lines)
@@ -67,8 +69,8 @@ local DAMAGES = {
   { "LF made CRLF", function(text) return (text:gsub("\r?\n", "\r\n")) end },
   { "LF made CR", function(text) return (text:gsub("\r?\n", "\r")) end },
   { "a zero byte", function(text) return insert(text, "\0") end },
-  { "a byte order mark", function(text) return math.random(2) == 1 and "\xEF\xBB\xBF" .. text or
-    insert(text, "\xEF\xBB\xBF") end },
+  { "a byte order mark", function(text) return math.random(2) == 1 and "\239\187\191" .. text or
+    insert(text, "\239\187\191") end },
   { "a key again", function(text)
     return insert(text, util.pick { "\nhost = again\n", "\nPORT=1\n", "\nreconnect = 9\n", "\nport = many\n" })
   end },
@@ -76,7 +78,7 @@ local DAMAGES = {
     local long = util.pick { "x", " ", "=", "'", "#", "[", "host = ", "1" }:rep(math.random(5000))
     return insert(text, util.pick { "", "\n" } .. long .. util.pick { "", "\n" })
   end },
-  { "UTF-16", function(text) return "\xFF\xFE" .. text:gsub(".", "%0\0") end },
+  { "UTF-16", function(text) return "\255\254" .. text:gsub(".", "%0\0") end },
 }
 
 local function damaged_file()

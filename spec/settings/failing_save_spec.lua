@@ -1,6 +1,8 @@
 local lfs = require "lfs"
 local sidewire = require "sidewire"
+local engine = require "spec.support.engine"
 local ini = require "spec.support.ini"
+local shell = require "spec.support.shell"
 
 local settings = sidewire.settings
 local assert_failure, assert_save_fails = ini.assert_failure, ini.assert_save_fails
@@ -23,12 +25,12 @@ end
 local function mount(options)
   local place = folder .. ".mount"
   assert(lfs.mkdir(place))
-  if os.execute(("mount -t tmpfs -o %s sidewire '%s' 2>/dev/null"):format(options, place)) then return place end
+  if shell.try(("mount -t tmpfs -o %s sidewire '%s' 2>/dev/null"):format(options, place)) then return place end
   lfs.rmdir(place)
 end
 
 local function unmount(place)
-  assert(os.execute(("umount '%s'"):format(place)))
+  shell.execute(("umount '%s'"):format(place))
   assert(lfs.rmdir(place))
 end
 
@@ -52,8 +54,8 @@ end
 local function failing_file(file, method)
   return setmetatable({}, { __index = function(_, name)
     return function(_, ...)
-      local results = table.pack(file[name](file, ...))
-      if name ~= method then return table.unpack(results, 1, results.n) end
+      local results = engine.pack(file[name](file, ...))
+      if name ~= method then return engine.unpack(results, 1, results.n) end
       return nil, "No space left on device", 28
     end
   end })
@@ -106,7 +108,7 @@ describe("a save that fails leaves the old file as it was, and no other:", funct
     with_mount("size=32k", function(place)
       local file = place .. "/net.ini"
       write("host = a\n", file)
-      assert(os.execute(("mount -o remount,ro '%s'"):format(place)))
+      shell.execute(("mount -o remount,ro '%s'"):format(place))
       assert_save_fails("EROFS", "read-only file system", file, { host = "b" })
       assert_failure("EROFS", "read-only", sidewire.new { settings = file, host = "b" })
       assert.is_true(settings.save(file, { host = "a" })) -- no change: nothing to write
@@ -122,10 +124,10 @@ describe("a save that fails leaves the old file as it was, and no other:", funct
   end)
 
   it("a folder without the right to write", function()
-    if io.popen("id -u"):read "n" == 0 then return skip "a folder's mode: root may write everywhere" end
-    assert(os.execute(("chmod 555 '%s'"):format(folder)))
+    if shell.output "id -u" == "0\n" then return skip "a folder's mode: root may write everywhere" end
+    shell.execute(("chmod 555 '%s'"):format(folder))
     local ok, why = pcall(assert_save_fails, "EACCES", "permission denied", path, { port = 2 })
-    assert(os.execute(("chmod 755 '%s'"):format(folder)))
+    shell.execute(("chmod 755 '%s'"):format(folder))
     assert(ok, why)
   end)
 

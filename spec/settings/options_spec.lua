@@ -1,6 +1,7 @@
 -- Options that sidewire.new takes, and those that it refuses.
 
 local sidewire = require "sidewire"
+local engine = require "spec.support.engine"
 local misuse = require "spec.support.misuse"
 local util = require "spec.support.util"
 
@@ -62,7 +63,7 @@ describe("misuse raises, names the field, says what is valid:", function()
       end
       assert.equal(253, #longest)
       for _, port in ipairs { 1, 65535, 80.0 } do
-        assert.equal(math.tointeger(port), select(2, sidewire.new { host = "a", port = port }:get_server()))
+        assert.equal(tonumber(port), select(2, sidewire.new { host = "a", port = port }:get_server()))
       end
     end)
 
@@ -80,15 +81,15 @@ describe("misuse raises, names the field, says what is valid:", function()
       end
       field("delay", NO_DELAYS, "delay", "seconds")
       field("max", NO_DELAYS, "max", "seconds")
-      field("factor", { 0, 0.5, -1, nan, inf, 1e300, table.unpack(NO_NUMBERS) }, "factor", "1..1000")
+      field("factor", { 0, 0.5, -1, nan, inf, 1e300, engine.unpack(NO_NUMBERS) }, "factor", "1..1000")
       field("jitter", { 0, 1, "true", {} }, "jitter", "true or false")
-      field("attempts", { 0, -1, 1.5, nan, inf, 2 ^ 40, table.unpack(NO_NUMBERS) }, "attempts", "whole number")
+      field("attempts", { 0, -1, 1.5, nan, inf, 2 ^ 40, engine.unpack(NO_NUMBERS) }, "attempts", "whole number")
       field("delays", { 1 }, "unknown reconnect field 'delays'", "delay, max, factor, jitter, attempts")
       field(1, { 1 }, "unknown reconnect field '1'")
     end)
 
     it("refuses limits that are none", function()
-      local no_limits = { 0, -1, 1.5, nan, inf, 1e300, table.unpack(NO_NUMBERS) }
+      local no_limits = { 0, -1, 1.5, nan, inf, 1e300, engine.unpack(NO_NUMBERS) }
       refuses("queue_limit", no_limits, "queue_limit", "whole number")
       refuses("inbox_limit", no_limits, "inbox_limit", "whole number")
       refuses("max_message", no_limits, "max_message", "whole number")
@@ -98,7 +99,7 @@ describe("misuse raises, names the field, says what is valid:", function()
     end)
 
     it("refuses other spins than whole microseconds, up to a second", function()
-      refuses("spin", { -1, 0.5, 50e-6, 1000001, nan, inf, true, table.unpack(NO_NUMBERS) }, "spin",
+      refuses("spin", { -1, 0.5, 50e-6, 1000001, nan, inf, true, engine.unpack(NO_NUMBERS) }, "spin",
         "whole number of microseconds, 0..1000000")
       assert(sidewire.new { spin = 0 })
       assert(sidewire.new { spin = 1e6 })

@@ -1,6 +1,7 @@
 local lfs = require "lfs"
 local core = require "sidewire.core"
 local sidewire = require "sidewire"
+local engine = require "spec.support.engine"
 local ini = require "spec.support.ini"
 
 local settings = sidewire.settings
@@ -32,7 +33,7 @@ describe("saving changes what it must and no other byte:", function()
       "; top\nhost = new.org # b\nport = '9';c\n# reconnect = 1\nreconnect = off\t; d\n" },
     { "CRLF", "host = a\r\nport = 1\r\n", { host = "b" }, "host = b\r\nport = 1\r\n" },
     { "mixed line ends", "host = a\r\nport = 1\n", all, "host = new.org\r\nport = 9\nreconnect = off\n" },
-    { "a byte order mark", "\xEF\xBB\xBFhost = a", { host = "b" }, "\xEF\xBB\xBFhost = b" },
+    { "a byte order mark", "\239\187\191host = a", { host = "b" }, "\239\187\191host = b" },
     { "unknown keys and other sections", "a = host\nhost = a\nb\t=\n[x]\nhost = a\ny\n", { host = "b" },
       "a = host\nhost = b\nb\t=\n[x]\nhost = a\ny\n" },
     { "of equal keys the last", "port = 1\nport = 2\n", { port = 9 }, "port = 1\nport = 9\n" },
@@ -50,7 +51,7 @@ describe("saving changes what it must and no other byte:", function()
       "port = 9\r\nhost = new.org\r\nreconnect = off\r\n# end\r\n" },
     { "missing keys, no final newline", "host = a", all, "host = new.org\nport = 9\nreconnect = off" },
     { "missing keys, CRLF, no final newline", "x = 1\r\nhost = a", { port = 9 }, "x = 1\r\nhost = a\r\nport = 9" },
-    { "missing keys behind a byte order mark", "\xEF\xBB\xBF", { port = 9 }, "\xEF\xBB\xBFport = 9\n" },
+    { "missing keys behind a byte order mark", "\239\187\191", { port = 9 }, "\239\187\191port = 9\n" },
     { "missing keys behind comments", "# mine\n\n# yours", { port = 9 }, "# mine\n\n# yours\nport = 9" },
     { "missing keys behind unknown keys", "user = me\n", { port = 9 }, "user = me\nport = 9\n" },
     { "missing keys of the part before the sections", "host = a\n\n[x]\nport = 1\n", { port = 9 },
@@ -65,7 +66,7 @@ describe("saving changes what it must and no other byte:", function()
 
   for _, saving in ipairs(SAVINGS) do
     it(saving[1], function()
-      local _, before, values, after = table.unpack(saving, 1, 4)
+      local _, before, values, after = engine.unpack(saving, 1, 4)
       if before then write(before) end
       assert.is_true(settings.save(path, values))
       assert.equal(after, read())

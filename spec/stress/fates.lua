@@ -20,14 +20,15 @@
 -- unread when it is killed is a matter of luck (one hiccup of the machine is a thousand messages), and so they all have
 -- the same.
 
+local engine = require "spec.support.engine"
 local usage = require "spec.support.usage"
 
 local ALL = { "none", "unsent", "unacked", "unconfirmed" }
 local MODES = { killed = ALL, behind = ALL, drained = { "unsent", "unacked" } }
 
-local arguments = { table.unpack(arg) }
+local arguments = { engine.unpack(arg) }
 local way = MODES[arguments[1]] and table.remove(arguments, 1) or "killed"
-local restarts = math.tointeger(arguments[1]) and math.tointeger(table.remove(arguments, 1)) or 200
+local restarts = tonumber(arguments[1]) and tonumber(table.remove(arguments, 1)) or 200
 local modes = #arguments > 0 and arguments or MODES[way]
 for _, mode in ipairs(modes) do
   if not (" none unsent unacked unconfirmed "):find((" %s "):format(mode), 1, true) then
@@ -41,7 +42,7 @@ local Peer = require "spec.support.peer"
 local numbered = require "spec.support.numbered"
 local util = require "spec.support.util"
 
-local seed = math.tointeger(os.getenv "SEED") or os.time()
+local seed = tonumber(os.getenv "SEED") or os.time()
 math.randomseed(seed)
 
 local SIZE = 128 -- with its newline
@@ -98,7 +99,7 @@ end
 -- The peer sends back what it has read: up to the newest of that, everything is confirmed.
 function Run:confirm()
   if self.retain == "unconfirmed" and self.answered then
-    assert(self.client:confirm(math.tointeger(self.answered:match "^%d+")))
+    assert(self.client:confirm(tonumber(self.answered:match "^%d+")))
   end
   self.answered = nil
 end

@@ -46,7 +46,7 @@ for attempt, list in ipairs(delays) do
   local least, parts = 0.75 * DELAY * FACTOR ^ (attempt - 1), {}
   for part = 1, PARTS do parts[part] = 0 end
   for _, delay in ipairs(list) do
-    local part = (delay - least) // (least / PARTS) + 1 -- the range is as wide as its lower end
+    local part = math.floor((delay - least) / (least / PARTS)) + 1 -- the range is as wide as its lower end
     parts[part] = parts[part] + 1
   end
   print(("attempt %d after %.3f..%.3f s, by tenths: %s"):format(attempt, least, 2 * least, table.concat(parts, " ")))

@@ -67,7 +67,7 @@ end
 local function options_of(self, peer)
   return {
     host = peer.host, port = peer.port, framing = self.framing, retain = self.retain, greeting = greeting_of(self),
-    max_message = 1 << 20,
+    max_message = 2 ^ 20,
     queue_limit = math.random(256, 1024) * 1024, -- two greetings of 100 KB fit
     inbox_limit = self.answer == "flood" and 16 * 1024 or nil, -- else the peer sends as fast as it can
     linger = ({ 0, 0.05, 0.3 })[math.random(3)], spin = ({ 0, 0, 50, 1000 })[math.random(4)],

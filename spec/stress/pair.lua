@@ -21,7 +21,7 @@ local hosts = 0
 
 local function next_host()
   hosts = hosts + 1
-  return ("127.%d.%d.%d"):format(1 + (hosts >> 16), hosts >> 8 & 255, hosts & 255)
+  return ("127.%d.%d.%d"):format(1 + math.floor(hosts / 65536), math.floor(hosts / 256) % 256, hosts % 256)
 end
 
 local CHANCE = 0.012 -- of a new trouble, a frame

@@ -32,7 +32,7 @@ function takers.echo(self, text)
     self.ungreeted = self.ungreeted - 1
     return self.want(text == self.message(0), "received %q, not the greeting", text:sub(1, 40))
   end
-  local n = math.tointeger(text:match "^(%d+) ")
+  local n = tonumber(text:match "^(%d+) ")
   if not n or text ~= self.message(n) then return self.want(false, "received no message: %q", text:sub(1, 40)) end
   local expected = (self.newest or n - 1) + 1
   self.want(n == expected or n > expected and self.may_skip(expected, n - 1), "received %d, not %d", n, expected)
@@ -40,7 +40,7 @@ function takers.echo(self, text)
 end
 
 function takers.flood(self, text)
-  local n = math.tointeger(text:match "^(%d+) x+\n?$")
+  local n = tonumber(text:match "^(%d+) x+\n?$")
   self.want(n == (self.newest or 0) + 1, "received %q after %s", text:sub(1, 40), self.newest)
   self.newest = n
 end

@@ -14,12 +14,13 @@
 -- One line each; "longest" is from disconnect(2) to the end. Exit status 1 when a fate is not true, or an end takes
 -- longer than 2.5 s.
 
+local engine = require "spec.support.engine"
 local usage = require "spec.support.usage"
 
 local ALL = { "ours", "theirs", "theirs-bulk", "ours-cut", "theirs-cut" }
 
-local arguments = { table.unpack(arg) }
-local ends = math.tointeger(tonumber(arguments[1])) and math.tointeger(tonumber(table.remove(arguments, 1))) or 200
+local arguments = { engine.unpack(arg) }
+local ends = tonumber(arguments[1]) and tonumber(table.remove(arguments, 1)) or 200
 if ends < 1 then usage.wrong("ENDS is 1 or more: %d", ends) end
 local ways = #arguments > 0 and arguments or ALL
 for _, way in ipairs(ways) do

@@ -15,6 +15,7 @@ usage.no_more(2)
 local socket = require "socket"
 local Peer = require "spec.support.peer"
 local Program = require "spec.support.program"
+local shell = require "spec.support.shell"
 local util = require "spec.support.util"
 
 local dir = Peer.tempdir()
@@ -27,7 +28,7 @@ local function line(n)
 end
 
 local function make_file(size)
-  local file <close> = assert(io.open(path, "w"))
+  local file = assert(io.open(path, "w"))
   local count, bytes = 0, 0
   while bytes < size do
     count = count + 1
@@ -35,6 +36,7 @@ local function make_file(size)
     file:write(text, "\n")
     bytes = bytes + #text + 1
   end
+  file:close()
   return count, bytes
 end
 
@@ -53,10 +55,10 @@ end
 -- The bytes of memory that a program and what it started have at the moment.
 local function resident(pid)
   local status = io.open("/proc/" .. pid .. "/status")
-  local pages = status and math.tointeger(status:read("a"):match "VmHWM:%s+(%d+)") or 0
+  local pages = status and tonumber(status:read("*a"):match "VmHWM:%s+(%d+)") or 0
   if status then status:close() end
   local children = io.open(("/proc/%d/task/%d/children"):format(pid, pid))
-  for child in (children and children:read "a" or ""):gmatch "%d+" do pages = math.max(pages, resident(child)) end
+  for child in (children and children:read "*a" or ""):gmatch "%d+" do pages = math.max(pages, resident(child)) end
   if children then children:close() end
   return pages
 end
@@ -69,7 +71,7 @@ local function read_streams()
   for _, stream in ipairs(Peer.streams(record)) do
     local at = 1
     for text, next_at in stream.data:gmatch "([^\n]*)\n()" do
-      local n = math.tointeger(text:match "^%d+")
+      local n = tonumber(text:match "^%d+")
       if not n or text ~= line(n) then
         faults[#faults + 1] = ("%s: altered: %q"):format(stream.name, text)
       elseif n <= newest then
@@ -88,20 +90,20 @@ end
 local function read_report(output)
   local lost = {}
   for first, last in output:gmatch "\n  lost: lines? (%d+) ?t?o? ?(%d*)" do
-    for n = first, last == "" and first or last do lost[n] = true end
+    for n = tonumber(first), tonumber(last) or tonumber(first) do lost[n] = true end
   end
-  return lost, math.tointeger(output:match "in doubt: the last lines up to (%d+)") or 0
+  return lost, tonumber(output:match "in doubt: the last lines up to (%d+)") or 0
 end
 
 local count, bytes = make_file(megabytes * 1e6)
-assert(os.execute("mkdir " .. record))
+shell.execute("mkdir " .. record)
 local peer = Peer.start { record = record }
 local began = socket.gettime()
 local program = Program.start("examples/ship.lua", path, peer.host, peer.port)
 local memory = 0
 for number = 1, 3 do
   program:wait_for("connected to", number)
-  assert(peer:wait_bytes(bytes // 5, util.DEADLINE)) -- each process counts anew
+  assert(peer:wait_bytes(math.floor(bytes / 5), util.DEADLINE)) -- each process counts anew
   memory = math.max(memory, resident(program.pid))
   restart(peer)
 end

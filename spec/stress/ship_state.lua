@@ -25,17 +25,18 @@ local function random_line()
   if kind <= 20 then return "" end
   if kind == 21 then return ("long"):rep(math.random(50000)) end
   if kind <= 40 then return "1 \r\0" .. string.char(math.random(11, 255)) .. "\r" end
-  return ("the quick brown fox "):rep(math.random(0, 8)) .. math.random(0)
+  return ("the quick brown fox "):rep(math.random(0, 8)) .. math.random(2 ^ 31 - 1)
 end
 
 local function make_source(shipment, size)
-  local file <close> = assert(io.open(shipment.source, "wb"))
+  local file = assert(io.open(shipment.source, "wb"))
   local lines, bytes = 0, 0
   while bytes < size do
     local line = random_line()
     file:write(line, "\n")
     lines, bytes = lines + 1, bytes + #line + 1
   end
+  file:close()
   return lines, bytes
 end
 
@@ -49,9 +50,9 @@ end
 local function saved_offset(shipment)
   local file = io.open(shipment.state, "rb")
   if not file then return 0 end
-  local text = file:read "a"
+  local text = file:read "*a"
   file:close()
-  return math.tointeger(text:match "\noffset (%d+)\n")
+  return tonumber(text:match "\noffset (%d+)\n")
 end
 
 -- When to kill, if not when the receiver has as much as `place` says: each returns a function that says when.
@@ -99,7 +100,7 @@ local function choose_places(bytes)
   return places
 end
 
-local shipment <close> = Shipment.new()
+local shipment = Shipment.new()
 local lines, bytes = make_source(shipment, megabytes * 1e6)
 print(("seed %d: %d lines, %.1f MB, %d kills"):format(seed, lines, bytes / 1e6, kills))
 local began = socket.gettime()
@@ -115,4 +116,5 @@ local difference = shipment:difference()
 print(output)
 print(("%.1f s, exit status %s; %s"):format(socket.gettime() - began, status,
   difference or ("received is the source, %d lines"):format(lines)))
-os.exit(status == 0 and not difference, true)
+shipment:stop()
+os.exit(status == 0 and not difference and 0 or 1, true)

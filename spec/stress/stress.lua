@@ -93,7 +93,7 @@ end
 -- KiB a minute, by least squares over the later half.
 local function slope()
   local n, st, sm, stt, stm = 0, 0, 0, 0, 0
-  for i = #samples // 2 + 1, #samples do
+  for i = math.floor(#samples / 2) + 1, #samples do
     local t, m = samples[i][1] / 60, samples[i][2]
     n, st, sm, stt, stm = n + 1, st + t, sm + m, stt + t * t, stm + t * m
   end

@@ -20,10 +20,12 @@ local socket = require "socket"
 local core = require "sidewire.core"
 local sidewire = require "sidewire"
 local Peer = require "spec.support.peer"
+local engine = require "spec.support.engine"
+local files = require "spec.support.files"
 local util = require "spec.support.util"
 
 local HANG = util.choose(30, 120) -- seconds; a step takes less than one, under ThreadSanitizer some tens at times
-local MEMORY = util.choose(1 << 30, 6 << 30) -- resident bytes
+local MEMORY = util.choose(2 ^ 30, 6 * 2 ^ 30) -- resident bytes
 local DESCRIPTORS = 400
 
 math.randomseed(seed)
@@ -50,8 +52,7 @@ io.stdout:flush()
 -- --- the watchdog: another process, since a hang may be anywhere ---
 
 local function own_pid()
-  local file <close> = assert(io.open "/proc/self/stat")
-  return file:read "n"
+  return tonumber(files.read("/proc/self/stat"):match "^%d+")
 end
 
 local WATCHDOG = [[
@@ -91,18 +92,19 @@ end
 
 -- --- the run ---
 
--- Counts itself and makes the next one.
-local SENTINEL = {}
-function SENTINEL.__gc()
-  World.counts.collections = World.counts.collections + 1
-  if not World.is_closing then setmetatable({}, SENTINEL) end
+-- Its finalizer counts the collection and makes the next one.
+local function make_sentinel()
+  engine.finalizer(function()
+    World.counts.collections = World.counts.collections + 1
+    if not World.is_closing then make_sentinel() end
+  end)
 end
-setmetatable({}, SENTINEL)
+make_sentinel()
 
 local function check_bounds()
   local descriptors, bytes = util.count_descriptors(), util.resident_bytes()
   if descriptors > DESCRIPTORS then World.violate("%d descriptors are open", descriptors) end
-  if bytes > MEMORY then World.violate("%d MiB are in memory", bytes >> 20) end
+  if bytes > MEMORY then World.violate("%d MiB are in memory", math.floor(bytes / 2 ^ 20)) end
 end
 
 local function run(duration)
@@ -121,11 +123,11 @@ end
 local function check_survival()
   Attacks.finish()
   World.fuel = 0
-  collectgarbage "incremental"
+  engine.collect_as_usual()
   Calls.original "sidewire.on_error"(nil)
   if Calls.original "sidewire.set_policy" and not words.lock then Calls.original "sidewire.set_policy" {} end
   assert(Calls.original "sidewire.stop"(5))
-  local peer <close> = Peer.start { mode = "echo" }
+  local peer = Peer.start { mode = "echo" }
   local client = assert(Calls.original "sidewire.new" { host = peer.host, port = peer.port })
   assert(client:connect())
   assert(client:wait("connected", 10))
@@ -134,11 +136,12 @@ local function check_survival()
     local answer, why = client:receive(10)
     assert(answer == "message " .. i, why or answer)
   end
+  peer:stop()
   assert(Calls.original "sidewire.stop"(5))
 end
 
 -- What a locked policy allows, above all that this run does.
-local POLICY = { max_clients = 1000, max_queue = 1 << 26, max_inbox = 1 << 28, max_linger = 5 }
+local POLICY = { max_clients = 1000, max_queue = 2 ^ 26, max_inbox = 2 ^ 28, max_linger = 5 }
 
 local function check_locked()
   local ok, client = pcall(Calls.original "sidewire.new", { linger = 6 })
@@ -172,7 +175,7 @@ local list = {}
 for name, count in pairs(World.counts) do list[#list + 1] = ("%d %s"):format(count, name) end
 table.sort(list, function(a, b) return a:match " (.*)" < b:match " (.*)" end)
 print(("seed %d, %s: %s; the peers: %d connections, %d bytes; %d MiB resident"):format(seed, mode,
-  table.concat(list, ", "), connections, bytes, util.resident_bytes() >> 20))
+  table.concat(list, ", "), connections, bytes, math.floor(util.resident_bytes() / 2 ^ 20)))
 print(("seed %d: %d violations"):format(seed, World.violations))
 io.stdout:flush()
 heart:close()
@@ -180,4 +183,4 @@ Peer.remove(World.folder)
 World.folder = "/nonexistent"
 -- Finalizers that run while the state closes may act, too.
 World.is_closing, World.fuel, World.depth, World.deadline = true, 50, 0, socket.gettime() + 1
-os.exit(World.violations == 0, true)
+if World.violations > 0 then engine.exit(1, true) end

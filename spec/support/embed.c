@@ -15,9 +15,6 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
-#include <lauxlib.h>
-#include <lua.h>
-#include <lualib.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #ifdef __GLIBC__
@@ -38,6 +35,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "hostlua.h"
 
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
 enum { SANITIZED = 1 }; /* their shadow and quarantine grow: leaks are AddressSanitizer's business there */

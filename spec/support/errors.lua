@@ -16,6 +16,7 @@
 -- not_here where it cannot be provoked, in words: such a row is only written down
 
 local sidewire = require "sidewire"
+local engine = require "spec.support.engine"
 local Peer = require "spec.support.peer"
 local files = require "spec.support.files"
 local host = require "spec.support.host"
@@ -655,8 +656,9 @@ end
 -- Calls; returns the message and its code, or "raises".
 local function call(case, row)
   local source = row[1]:gsub("net%.ini", case.path)
-  local f = assert(load("return " .. source, source, "t", { sidewire = sidewire, client = case.client, print = print }))
-  local results = table.pack(pcall(f))
+  local environment = { sidewire = sidewire, client = case.client, print = print }
+  local f = assert(engine.load("return " .. source, source, environment))
+  local results = engine.pack(pcall(f))
   if results[1] then return results[3], results[4] end
   return results[2]:gsub("^%[string [^\n]*%]:1: ", ""), "raises"
 end

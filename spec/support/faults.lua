@@ -6,17 +6,18 @@
 --
 -- A failure in there names the rules, and so the seed.
 
+local engine = require "spec.support.engine"
 local faults = {}
 
 -- The module itself has no function for it: such a build has a second opener, which returns one.
-local core = assert(package.searchpath("sidewire.core", package.cpath))
+local core = assert(engine.searchpath("sidewire.core", package.cpath))
 local open = package.loadlib(core, "luaopen_sidewire_faults")
 if not open then error("spec/injected needs a build with FAULTS=1: tools/test release-faults", 0) end
 local control = open()
 
 --- Seeds for random rules: some that never change, and one of the day for luck. SEED=n: only that one.
 function faults.seeds(count)
-  local given = math.tointeger(os.getenv "SEED" or "")
+  local given = tonumber(os.getenv "SEED" or "")
   if given then return { given } end
   local seeds = { os.time() % 1000000 + 1000 }
   for seed = 1, count - 1 do seeds[#seeds + 1] = seed end

@@ -2,22 +2,26 @@
 
 local files = {}
 
---- The text of a file that must be there.
-function files.read(path)
-  local file <close> = assert(io.open(path, "rb"))
-  return file:read "a"
+--- The text of a file; or nil, message when it cannot be opened.
+function files.try_read(path)
+  local file, message = io.open(path, "rb")
+  if not file then return nil, message end
+  local text = file:read "*a"
+  file:close()
+  return text
 end
 
---- The text of a file, or nil when it cannot be opened.
-function files.try_read(path)
-  local file <close> = io.open(path, "rb")
-  return file and file:read "a"
+--- The text of a file that must be there.
+function files.read(path)
+  return assert(files.try_read(path))
 end
 
 --- Writes a file anew, or appends to it (mode "ab").
 function files.write(path, text, mode)
-  local file <close> = assert(io.open(path, mode or "wb"))
-  assert(file:write(text))
+  local file = assert(io.open(path, mode or "wb"))
+  local written, message = file:write(text)
+  file:close()
+  assert(written, message)
 end
 
 --- The lines of a text that have something in them.

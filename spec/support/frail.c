@@ -16,15 +16,14 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
-#include <lauxlib.h>
-#include <lua.h>
-#include <lualib.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "hostlua.h"
 
 static const char *script;
 static char **script_args;

@@ -1,5 +1,7 @@
 --- Messages of every kind, and what stands on the wire for them in Lua's own idea of each framing.
 
+local prefix = require "spec.support.prefix"
+
 local framings = {}
 
 local ALL_BYTES = {}
@@ -11,10 +13,10 @@ function framings.noise(size, seed)
   local block, state = {}, seed or 1
   for i = 1, 1021 do -- prime
     state = (state * 1103515245 + 12345) % 2 ^ 31
-    block[i] = string.char(state // 65536 % 256)
+    block[i] = string.char(math.floor(state / 65536) % 256)
   end
   block = table.concat(block)
-  return block:rep(size // #block + 1):sub(1, size)
+  return block:rep(math.floor(size / #block) + 1):sub(1, size)
 end
 
 local noise = framings.noise
@@ -24,19 +26,23 @@ local function without(text, ...)
   return text
 end
 
+local function prefixed(framing)
+  return function(message) return prefix.wire(framing, message) end
+end
+
 --- Name, framing, wire(message), and messages that it can carry.
 framings.list = {
   { name = "line", framing = "line", wire = function(message) return message .. "\n" end,
     messages = { "", "x", "\0", "\255", "\rx", without(ALL_BYTES, "\n"), without(noise(65536), "\n") } },
-  { name = "u8", framing = "u8", wire = function(message) return string.pack("s1", message) end,
+  { name = "u8", framing = "u8", wire = prefixed "u8",
     messages = { "", "x", "\n", ALL_BYTES:sub(1, 255), ALL_BYTES:sub(2, 256), ("\255"):rep(255) } },
-  { name = "u16be", framing = "u16be", wire = function(message) return string.pack(">s2", message) end,
+  { name = "u16be", framing = "u16be", wire = prefixed "u16be",
     messages = { "", "x", ALL_BYTES, noise(65535), ("\0"):rep(256), ("\255"):rep(65535) } },
-  { name = "u16le", framing = "u16le", wire = function(message) return string.pack("<s2", message) end,
+  { name = "u16le", framing = "u16le", wire = prefixed "u16le",
     messages = { "", "x", ALL_BYTES, noise(65535), ("\0"):rep(256), ("\255"):rep(65535) } },
-  { name = "u32be", framing = "u32be", wire = function(message) return string.pack(">s4", message) end,
+  { name = "u32be", framing = "u32be", wire = prefixed "u32be",
     messages = { "", "x", ALL_BYTES, noise(65535), noise(65536), noise(65537), noise(131072), noise(300000) } },
-  { name = "u32le", framing = "u32le", wire = function(message) return string.pack("<s4", message) end,
+  { name = "u32le", framing = "u32le", wire = prefixed "u32le",
     messages = { "", "x", ALL_BYTES, noise(65531), noise(65532), noise(65533), noise(300000), ("\0"):rep(70000) } },
   { name = "a zero as delimiter", framing = { delimiter = "\0" }, wire = function(message) return message .. "\0" end,
     messages = { "", "x", "\n", without(ALL_BYTES, "%z"), without(noise(65536), "%z") } },

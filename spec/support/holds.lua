@@ -24,7 +24,7 @@ local function begin() before = grown() + (before or 0) end
 local run = {}
 
 function run.queue(size, limit)
-  local client, message = sidewire.new { queue_limit = math.tointeger(limit) }, ("x"):rep(size - 1)
+  local client, message = sidewire.new { queue_limit = tonumber(limit) }, ("x"):rep(size - 1)
   begin()
   repeat local id, _, code = client:send(message) until not id and assert(code == "EFULL", code)
   print(grown())
@@ -32,8 +32,8 @@ end
 
 function run.drip(size, limit)
   local server = assert(socket.bind("127.0.0.1", 0))
-  local port = select(2, server:getsockname()) // 1 -- a string
-  local client = sidewire.new { host = "127.0.0.1", port = port, framing = "u8", inbox_limit = math.tointeger(limit) }
+  local port = tonumber((select(2, server:getsockname())))
+  local client = sidewire.new { host = "127.0.0.1", port = port, framing = "u8", inbox_limit = tonumber(limit) }
   client:connect()
   local stranger = assert(server:accept())
   stranger:setoption("tcp-nodelay", true)
@@ -55,7 +55,7 @@ function run.burst(host, port)
   local clients = {}
   for i = 1, count do
     clients[i] = sidewire.new {
-      host = host, port = math.tointeger(port), on = { message = function() received = received + 1 end },
+      host = host, port = tonumber(port), on = { message = function() received = received + 1 end },
     }
     clients[i]:connect()
     assert(clients[i]:wait("connected", TIMEOUT))
@@ -75,7 +75,7 @@ function run.burst(host, port)
   exchange(64)
   local most = grown()
   util.wait_until(function() return grown() < count * 1024 end, TIMEOUT)
-  print(("%d %d"):format(most // count, grown() // count))
+  print(("%d %d"):format(math.floor(most / count), math.floor(grown() / count)))
 end
 
 run[arg[1]](tonumber(arg[2]) or arg[2], tonumber(arg[3]))

@@ -40,8 +40,9 @@ end
 
 --- Runs a text to its end and returns what it printed.
 function host.run_text(command, text, ...)
-  local pipe <close> = host.start_text(command, text, ...)
-  local output, status = pipe:read("a"):match "^(.*)status (%d+)\n$"
+  local pipe = host.start_text(command, text, ...)
+  local output, status = pipe:read("*a"):match "^(.*)status (%d+)\n$"
+  pipe:close()
   if status ~= "0" then error(("%s: exit status %s\n%s"):format(command, status, output), 2) end
   return output
 end

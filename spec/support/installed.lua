@@ -5,8 +5,15 @@ local sidewire = require "sidewire"
 local settings = require "sidewire.settings"
 
 for _, name in ipairs { "sidewire", "sidewire.settings", "sidewire.core" } do
-  local path = package.searchpath(name, package.path) or assert(package.searchpath(name, package.cpath))
-  assert(path:sub(1, #tree) == tree, name .. " comes from " .. path)
+  local file = name:gsub("%.", "/")
+  local places = package.path .. ";" .. package.cpath
+  local path -- the first that there is: Lua 5.1 has no package.searchpath
+  for template in places:gmatch "[^;]+" do
+    local candidate = template:gsub("%?", file)
+    local found = not path and io.open(candidate)
+    if found then path = found:close() and candidate end
+  end
+  assert(path and path:sub(1, #tree) == tree, name .. " comes from " .. tostring(path))
 end
 
 local client = sidewire.new { host = "127.0.0.1", port = port, reconnect = false }

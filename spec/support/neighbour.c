@@ -12,9 +12,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <ev.h>
-#include <lauxlib.h>
-#include <lua.h>
-#include <lualib.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -23,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "hostlua.h"
 
 static pthread_t first; /* the thread that runs the script */
 

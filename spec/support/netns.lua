@@ -21,6 +21,7 @@
 local Peer = require "spec.support.peer"
 local Server = require "spec.support.server" -- to find programs
 local build = require "spec.support.build"
+local files = require "spec.support.files"
 local shell = require "spec.support.shell"
 
 local netns = {
@@ -81,10 +82,10 @@ end
 
 -- Returns false when nothing delays.
 local function tell_delay(signal, answer)
-  local file <close> = io.open "/run/delay.pid"
-  if not file then return false end
+  local pid = files.try_read "/run/delay.pid"
+  if not pid then return false end
   netns.execute(("kill -%s %d; until tail -n 1 /run/delay | grep -qx %s; do sleep 0.005; done"):format(signal,
-    file:read "n", answer))
+    tonumber(pid), answer))
   return true
 end
 

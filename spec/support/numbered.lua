@@ -10,6 +10,7 @@
 
 local Peer = require "spec.support.peer"
 local Ranges = require "spec.support.ranges"
+local prefix = require "spec.support.prefix"
 
 local numbered = {}
 
@@ -41,13 +42,9 @@ end
 
 -- --- framings, on their own: sidewire's codec has no part in it ---
 
-local PREFIXES = { u8 = ">s1", u16be = ">s2", u16le = "<s2", u32be = ">s4", u32le = "<s4" } -- for string.pack
-local HEADER = { [">s1"] = 1, [">s2"] = 2, ["<s2"] = 2, [">s4"] = 4, ["<s4"] = 4 } -- bytes in front
-
 --- The bytes of a message on the wire. The framing is one that sidewire.new takes.
 function numbered.wire(framing, message)
-  local prefix = PREFIXES[framing]
-  if prefix then return prefix:pack(message) end
+  if prefix.SIZES[framing] then return prefix.wire(framing, message) end
   if framing == "line" then return message .. "\n" end
   return message .. (type(framing) == "table" and framing.delimiter or "")
 end
@@ -65,31 +62,36 @@ local function sized(size)
   end
 end
 
+-- The number of a message; nil when the digits cannot be those of one.
+local function to_number(digits)
+  if digits and #digits <= 15 then return tonumber(digits) end
+end
+
 -- Without frames a message ends where its number says; what has none is a message up to the end.
 local function self_delimiting(message)
   return function(data, from)
     local digits = data:match("^%d+", from) or ""
     local size = #data - from + 1
-    if digits ~= "" and #digits <= 15 then size = #message(math.tointeger(digits)) end
+    if to_number(digits) then size = #message(to_number(digits)) end
     if digits ~= "" and from + #digits > #data or from + size - 1 > #data or size == 0 then return nil end
     return data:sub(from, from + size - 1), from + size
   end
 end
 
-local function prefixed(prefix)
-  local header = HEADER[prefix]
-  local length = prefix:gsub("s", "I")
+local function prefixed(framing)
+  local header = prefix.SIZES[framing]
   return function(data, from)
-    if from + header - 1 > #data then return nil end
-    local size = length:unpack(data, from)
-    if from + header + size - 1 <= #data then return prefix:unpack(data, from) end
+    local first = from + header
+    if first - 1 > #data then return nil end
+    local behind = first + prefix.read(framing, data, from)
+    if behind - 1 <= #data then return data:sub(first, behind - 1), behind end
   end
 end
 
 --- A function that takes the message at a place of a stream: (data, from) -> message, where the next one begins; nil
 -- when there is no whole one. `message` is that of numbered.maker.
 function numbered.decoder(framing, message)
-  if PREFIXES[framing] then return prefixed(PREFIXES[framing]) end
+  if prefix.SIZES[framing] then return prefixed(framing) end
   if framing == "line" then return ended_by "\n" end
   if framing == "raw" then return self_delimiting(message) end
   if framing.delimiter then return ended_by(framing.delimiter) end
@@ -118,7 +120,7 @@ function numbered.reader(message, options)
   local framing = options.framing or "line"
   return setmetatable({
     message = message, framing = framing, decode = numbered.decoder(framing, message),
-    header = HEADER[PREFIXES[framing]] or 0,
+    header = prefix.SIZES[framing] or 0,
     may_repeat = options.may_repeat, may_skip = options.may_skip, greeting = options.greeting or "",
     seen = Ranges.new(), faults = {}, newest = 0,
     counts = { messages = 0, twice = 0, disorder = 0, partial = 0, cut = 0 },
@@ -137,7 +139,7 @@ end
 
 -- Returns the number, nil when it is no message.
 local function take(self, stream, payload, previous)
-  local n = math.tointeger(payload:match "^(%d+) ")
+  local n = to_number(payload:match "^(%d+) ")
   if not n or payload ~= self.message(n) then return fault(self, "partial", stream, short(payload)) end
   if not follows(self, previous, n) then fault(self, "disorder", stream, ("%d after %d"):format(n, previous)) end
   return n
@@ -161,7 +163,7 @@ end
 local function check_cut(self, stream, rest, previous)
   self.counts.cut = self.counts.cut + 1
   local digits, space = rest:sub(self.header + 1):match "^(%d*)(.?)"
-  local n = space == " " and math.tointeger(digits) or previous and previous + 1
+  local n = space == " " and to_number(digits) or previous and previous + 1
   if not n and space == "" then return end -- too short to tell
   if not n or not follows(self, previous, n) or numbered.wire(self.framing, self.message(n)):sub(1, #rest) ~= rest then
     fault(self, "partial", stream, short(rest))

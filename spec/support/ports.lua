@@ -4,23 +4,25 @@ local socket = require "socket"
 
 local ports = {}
 
+local holes = {} -- that were made and not yet closed by close_all
+
 --- A port where nothing listens.
 function ports.closed()
   local probe = assert(socket.bind("127.0.0.1", 0))
   local _, port = probe:getsockname()
   probe:close()
-  return math.tointeger(port)
+  return tonumber(port)
 end
 
 --- A listener whose backlog is full: the kernel drops further SYNs, so that a connect never gets an answer.
--- @return { host =, port = }, with a method close, which the end of a scope calls
+-- @return { host =, port = }, with a method close; ports.close_all closes it, too
 function ports.black_hole()
   local hole = { host = "127.0.0.1", sockets = {} }
   local listener = assert(socket.tcp())
   assert(listener:bind(hole.host, 0))
   assert(listener:listen(0))
   local _, port = listener:getsockname()
-  hole.port = math.tointeger(port)
+  hole.port = tonumber(port)
   for i = 1, 4 do
     hole.sockets[i] = assert(socket.tcp())
     hole.sockets[i]:settimeout(0)
@@ -30,7 +32,13 @@ function ports.black_hole()
   function hole:close()
     for _, one in ipairs(self.sockets) do one:close() end
   end
-  return setmetatable(hole, { __close = hole.close })
+  holes[#holes + 1] = hole
+  return hole
+end
+
+--- Closes every black hole that there is.
+function ports.close_all()
+  while holes[1] do table.remove(holes):close() end
 end
 
 return ports

@@ -26,10 +26,9 @@ local running = {} -- program -> true
 function Program.start_command(program)
   local self = setmetatable({ dir = Peer.tempdir() }, Program)
   -- The program says its own number: below `timeout` a signal to that would not always reach it.
-  local command = "unset LD_PRELOAD; exec timeout --foreground -k 5 %d "
-    .. [[sh -c 'echo $$; exec "$@" >"$0" 2>&1' %s/output %s]]
-  self.pipe = assert(io.popen(command:format(LIMIT, self.dir, program), "r"))
-  self.pid = assert(math.tointeger(tonumber(self.pipe:read "l")))
+  local command = [[timeout --foreground -k 5 %d sh -c 'echo $$; exec "$@" >"$0" 2>&1' %s/output %s]]
+  self.pipe = shell.start_command(command:format(LIMIT, self.dir, program))
+  self.pid = assert(tonumber(self.pipe:read "*l"))
   running[self] = true
   return self
 end
@@ -61,9 +60,8 @@ end
 
 -- Is it still one of the shells that start it? These lose a signal now and then, unless it is KILL.
 local function is_starting(self)
-  local file <close> = io.open(("/proc/%d/comm"):format(self.pid))
-  local name = file and file:read "l"
-  return name == "sh" or name == "run" or name == "timeout" or name == "env"
+  local name = files.try_read(("/proc/%d/comm"):format(self.pid))
+  return name == "sh\n" or name == "run\n" or name == "timeout\n" or name == "env\n"
 end
 
 --- Sends it a signal.
@@ -76,11 +74,11 @@ end
 -- @return what it printed, and its exit status; or nil instead of the status and the signal when one ended it
 function Program:finish()
   running[self] = nil
-  local _, how, code = self.pipe:close()
+  local _, status = shell.finish(self.pipe)
   local output = self:output()
   Peer.remove(self.dir)
-  if how == "exit" then return output, code end
-  return output, nil, code
+  if status <= 128 then return output, status end
+  return output, nil, status - 128
 end
 
 --- start and finish.

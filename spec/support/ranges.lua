@@ -16,7 +16,7 @@ end
 local function find(self, n)
   local low, high = 1, #self.lasts + 1
   while low < high do
-    local middle = (low + high) // 2
+    local middle = math.floor((low + high) / 2)
     if self.lasts[middle] >= n then high = middle else low = middle + 1 end
   end
   return low
@@ -27,7 +27,9 @@ local function replace(list, from, to, value)
   local count = #list
   if to < from then return table.insert(list, from, value) end
   list[from] = value
-  table.move(list, to + 1, count + to - from, from + 1)
+  local shift = to - from
+  if shift == 0 then return end
+  for i = from + 1, count do list[i] = list[i + shift] end
 end
 
 --- Adds all of first..last.

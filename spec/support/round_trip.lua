@@ -55,7 +55,7 @@ Run.__index = Run
 local function new_run(number, retain, options)
   local self = setmetatable({
     number = number, retain = retain, options = options, accepted = 0, codes = {}, longest = 0,
-    is_eager = number // #RETAINED % 2 == 0,
+    is_eager = math.floor(number / #RETAINED) % 2 == 0,
   }, Run)
   self.client = sidewire.new {
     host = netns.HOST, port = netns.PORT, retain = retain, greeting = greeting(number), linger = options.linger,
@@ -197,10 +197,10 @@ end
 ways["ours-cut"] = function(run)
   run:connect()
   run:await_connected()
-  run:send(COUNT // 2)
+  run:send(COUNT / 2)
   run:await_finished()
   run:start_in_turn()
-  run:send(COUNT // 2)
+  run:send(COUNT / 2)
   run:disconnect()
   run.has_ended = true
   run:await("on a mended wire", function() return run.is_mended end)
@@ -258,7 +258,7 @@ local function read_record(runs)
     })
   end
   for stream in Peer.each_stream(netns.RECORD) do
-    local number = math.tointeger(stream.data:match "^client (%d+)\n")
+    local number = tonumber(stream.data:match "^client (%d+)\n")
     if number then readers[number]:read(stream) end
   end
   return readers

@@ -13,6 +13,7 @@
 -- Failures raise.
 
 local socket = require "socket"
+local engine = require "spec.support.engine"
 local Peer = require "spec.support.peer" -- for its directories
 local files = require "spec.support.files"
 local ports = require "spec.support.ports"
@@ -59,13 +60,11 @@ function Server:start()
   local command = ("unset LD_PRELOAD; cd %s; echo $$; exec setpriv --pdeathsig KILL %s %s >>log 2>&1"):format(
     shell.quote(self.dir), shell.quote(self.path), self.arguments(self))
   self.output = assert(io.popen(command, "r")) -- closing it waits for the end
-  self.pid = assert(math.tointeger(tonumber(self.output:read "l")))
+  self.pid = assert(tonumber(self.output:read "*l"))
   -- Its finalizer runs before that of the output, which must not wait for a process that was not told to end.
-  self.guard = setmetatable({}, {
-    __gc = function(guard)
-      if self.guard == guard then self:kill() end
-    end,
-  })
+  self.guard = engine.finalizer(function(guard)
+    if self.guard == guard then self:kill() end
+  end)
   return self
 end
 

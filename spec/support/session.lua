@@ -1,7 +1,10 @@
 --- What scripts in C hosts have in common: clients of the peers of the spec that runs them (spec/support/host.lua).
 
+local engine = require "spec.support.engine"
+
 -- Made before the module is loaded, so finalized after it.
-local latest = setmetatable({}, { __gc = function(self) if self.call then self.call() end end })
+local latest = {}
+latest.finalizer = engine.finalizer(function() if latest.call then latest.call() end end)
 
 local sidewire = require "sidewire.core"
 
@@ -12,7 +15,7 @@ local session = {
 
 --- Calls a function of a module with the arguments that follow the two ports.
 function session.run(module, name, port, silent, ...)
-  session.port, session.silent = math.tointeger(port), math.tointeger(silent)
+  session.port, session.silent = tonumber(port), tonumber(silent)
   return require(module)[name](...)
 end
 

@@ -1,5 +1,6 @@
 --- Commands of the shell.
 
+local engine = require "spec.support.engine"
 local shell = {}
 
 -- A sanitizer that is preloaded into the tests' own interpreter is not meant for the programs it starts.
@@ -12,7 +13,7 @@ end
 
 --- Several words, quoted.
 function shell.words(...)
-  local words = table.pack(...)
+  local words = engine.pack(...)
   for i = 1, words.n do words[i] = shell.quote(words[i]) end
   return table.concat(words, " ")
 end
@@ -22,26 +23,43 @@ function shell.start(command)
   return assert(io.popen(PLAIN .. "exec 2>&1; " .. command))
 end
 
---- Runs a command; returns what it printed, and its exit status, or 128 and the signal that ended it.
+--- Starts a command of which the exit status will be asked for; returns the pipe with what it prints on stdout, for
+-- shell.finish. Lua 5.1 and LuaJIT do not return the status from the pipe's close, so the shell prints it at the end.
+function shell.start_command(command)
+  local quiet = 'exec 3>&2 2>/dev/null; (exec 2>&3 3>&-; %s\n); echo "status $?"' -- else the shell says "Killed"
+  return assert(io.popen(PLAIN .. quiet:format(command)))
+end
+
+--- Reads what such a command still prints, up to its end.
+-- @treturn string what it printed
+-- @treturn integer its exit status, or 128 and the signal that ended it
+function shell.finish(pipe)
+  local said, status = pipe:read("*a"):match "^(.*)status (%d+)\n$"
+  pipe:close()
+  return said, assert(tonumber(status), "the shell did not print the exit status")
+end
+
+--- Runs a command; returns what it printed, on stderr too, and its exit status, or 128 and the signal that ended it.
 function shell.run(command)
-  local pipe = shell.start(command)
-  local said = pipe:read "a"
-  local _, how, code = pipe:close()
-  return said, how == "exit" and code or 128 + code
+  return shell.finish(shell.start_command("exec 2>&1; " .. command))
 end
 
 --- Runs a command that must succeed; returns what it printed on stdout.
 function shell.output(command)
-  local pipe = assert(io.popen(PLAIN .. command))
-  local said = pipe:read "a"
-  local ok, how, code = pipe:close()
-  if not ok then error(("%s: %s %d\n%s"):format(command, how, code, said), 2) end
+  local said, status = shell.finish(shell.start_command(command))
+  if status ~= 0 then error(("%s: status %d\n%s"):format(command, status, said), 2) end
   return said
+end
+
+--- Runs a command; does it succeed? os.execute returns true or, in Lua 5.1 and LuaJIT, the status 0 then.
+function shell.try(command)
+  local result = os.execute(PLAIN .. command)
+  return result == true or result == 0
 end
 
 --- Runs a command that must succeed, without a word of it.
 function shell.execute(command)
-  assert(os.execute(PLAIN .. command))
+  assert(shell.try(command), command)
 end
 
 --- Sends a process a signal: "KILL", "STOP", ... It may be gone.

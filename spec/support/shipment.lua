@@ -42,7 +42,7 @@ end
 function Shipment:start_receiver()
   self.receiver = Program.start("examples/ship/receiver.lua", self.store, self.port)
   self.receiver:wait_for "port"
-  self.port = math.tointeger(tonumber(self.receiver:output():match "port (%d+)"))
+  self.port = tonumber(self.receiver:output():match "port (%d+)")
 end
 
 function Shipment:kill_receiver()
@@ -96,16 +96,13 @@ end
 
 --- The first line in which the received file is not the source, in words; or nil.
 function Shipment:difference()
-  local source <close> = assert(io.open(self.source, "rb"))
-  local received <close> = assert(io.open(assert(self:received(), "nothing was received"), "rb"))
-  local number = 0
-  repeat
-    number = number + 1
-    local expected, got = source:read "L", received:read "L"
-    if expected ~= got then
-      return ("line %d is %s, should be %s"):format(number, describe(got), describe(expected))
-    end
-  until not expected
+  local source = files.read(self.source)
+  local received = files.read(assert(self:received(), "nothing was received"))
+  if source == received then return nil end
+  local next_expected, next_got = source:gmatch "[^\n]*\n?", received:gmatch "[^\n]*\n?"
+  local number, expected, got = 1, next_expected(), next_got()
+  while expected == got do number, expected, got = number + 1, next_expected(), next_got() end
+  return ("line %d is %s, should be %s"):format(number, describe(got), describe(expected))
 end
 
 --- Ends what is running, and removes the files.
@@ -115,7 +112,5 @@ function Shipment:stop()
   end
   Peer.remove(self.dir)
 end
-
-Shipment.__close = Shipment.stop
 
 return Shipment

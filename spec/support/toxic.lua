@@ -102,7 +102,7 @@ local function take(listener)
     each:settimeout(0)
     each:setoption("tcp-nodelay", true)
   end
-  return { new_way(client, server, true), new_way(server, client, false) }
+  return { up = new_way(client, server, true), down = new_way(server, client, false) }
 end
 
 local listener = assert(socket.bind("127.0.0.1", port))
@@ -112,7 +112,7 @@ local connections = {}
 while true do
   connections[#connections + 1] = take(listener)
   for i = #connections, 1, -1 do
-    if not serve(table.unpack(connections[i])) then table.remove(connections, i) end
+    if not serve(connections[i].up, connections[i].down) then table.remove(connections, i) end
   end
   socket.sleep(STEP)
 end

@@ -9,12 +9,13 @@
 local usage = {}
 
 local function print_to(descriptor)
-  local terminal <close> = assert(io.popen(("{ fmt -w 78 2>/dev/null || cat; } >&%d"):format(descriptor), "w"))
+  local terminal = assert(io.popen(("{ fmt -w 78 2>/dev/null || cat; } >&%d"):format(descriptor), "w"))
   for line in io.lines(arg[0]) do
     local words = line:match "^%-%- ?(.*)"
     if not words then break end
     terminal:write(words, "\n")
   end
+  terminal:close()
 end
 
 if arg[1] == "-h" or arg[1] == "--help" then
@@ -38,9 +39,9 @@ end
 
 --- The same for an integer.
 function usage.integer(i, name, default)
-  local value = math.tointeger(usage.number(i, name, default))
-  if not value then usage.wrong("%s is not an integer: %s", name, arg[i]) end
-  return value
+  local value = usage.number(i, name, default)
+  if value % 1 ~= 0 or value >= 2 ^ 53 then usage.wrong("%s is not an integer: %s", name, arg[i]) end
+  return math.floor(value)
 end
 
 --- There are at most so many arguments.

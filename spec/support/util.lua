@@ -19,8 +19,10 @@
 local lfs = require "lfs"
 local socket = require "socket"
 local sidewire = require "sidewire.core"
+local engine = require "spec.support.engine"
 local Peer = require "spec.support.peer"
 local build = require "spec.support.build"
+local files = require "spec.support.files"
 local ports = require "spec.support.ports"
 
 local util = {}
@@ -148,7 +150,7 @@ function util.collect(client, ...)
     end
   end
   for _, name in ipairs(names) do
-    client:on(name, function(_, ...) events[#events + 1] = table.pack(name, ...) end)
+    client:on(name, function(_, ...) events[#events + 1] = engine.pack(name, ...) end)
   end
   return events
 end
@@ -227,9 +229,7 @@ end
 
 --- Bytes of this process that are in memory.
 function util.resident_bytes()
-  local file <close> = assert(io.open "/proc/self/statm")
-  local _, pages = file:read("n", "n")
-  return pages * 4096
+  return files.read("/proc/self/statm"):match "^%d+ (%d+)" * 4096
 end
 
 local function describe_descriptors()
@@ -273,6 +273,7 @@ function util.finish()
   sidewire.on_error(nil)
   local stopped, why = sidewire.stop()
   Peer.stop_all()
+  ports.close_all()
   for _ in sidewire.events() do end -- luacheck: ignore 542 (the next spec is to find nothing)
   collectgarbage()
   collectgarbage()

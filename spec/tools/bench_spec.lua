@@ -36,8 +36,9 @@ describe("the benchmark", function()
   it("names the candidates that it cannot run", function()
     finally(Program.stop_all)
     local output, status = Program.run("-e", [[
-      local searchpath = package.searchpath
-      package.searchpath = function(name, ...) return name ~= "luv" and searchpath(name, ...) or nil end
+      local engine = require "spec.support.engine"
+      local searchpath = engine.searchpath
+      engine.searchpath = function(name, ...) return name ~= "luv" and searchpath(name, ...) or nil end
     ]], "bench/run.lua", SCALE, "ROUNDS=1", "OUTPUT=none", "WORKLOADS=idle", "CANDIDATES=luasocket luv")
     assert.equal(0, status, output)
     assert.truthy(output:find("NOT TESTED: luv, a write per message: there is no Lua module luv\n", 1, true), output)

@@ -6,7 +6,8 @@ local Peer = require "spec.support.peer"
 local Program = require "spec.support.program"
 
 local ENDLESS = [[
-  io.write("process ", io.open("/proc/self/stat"):read "n", " runs\n"):flush()
+  io.write("process ", io.open("/proc/self/stat"):read "*n", " runs\n")
+  io.flush()
   while true do end
 ]]
 

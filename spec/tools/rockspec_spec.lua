@@ -80,7 +80,7 @@ describe("the rockspec", function()
     local command = ("unset LD_PRELOAD MAKEFLAGS MFLAGS MAKELEVEL FAULTS CFLAGS LDFLAGS CC; D=%s; "
       .. "export NOTES=$D PATH=$D/bin:$PATH LUA_BIN=$D/none LUA=$D/none KIND=debug PREFIX=$D/other DESTDIR=$D/other; "
       .. "exec make %s >$D/output 2>&1"):format(dir, arguments)
-    return os.execute(command) == true
+    return shell.try(command)
   end
 
   -- As LuaRocks does it, though not in the checkout.

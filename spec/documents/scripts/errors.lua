@@ -7,7 +7,7 @@ local sidewire = require "sidewire"
 local scripts = {}
 
 local function connected(port)
-  local client = sidewire.new { host = "127.0.0.1", port = math.tointeger(port) }
+  local client = sidewire.new { host = "127.0.0.1", port = tonumber(port) }
   client:connect()
   client:wait "connected"
   return client

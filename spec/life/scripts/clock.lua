@@ -21,7 +21,7 @@ end
 
 -- `jump`, in seconds, is how far; `margin` how late something may be.
 function scripts.waits_while_it_jumps(jump, margin)
-  jump, margin = math.tointeger(jump), tonumber(margin)
+  jump, margin = tonumber(jump), tonumber(margin)
   local retries = 0
   local refused = new { port = 1, reconnect = 1, on = { retry = function() retries = retries + 1 end } }
   local client = new { on = { disconnect = error } }

@@ -5,6 +5,7 @@
 -- turn. Prints "survived" and how often an attack ran within the method; errors that calls raise are not of interest.
 
 local sidewire = require "sidewire.core"
+local engine = require "spec.support.engine"
 
 local port, name = tonumber((...)), select(2, ...)
 
@@ -64,12 +65,12 @@ local CALLS = {
   send_many = function(c, i)
     local pieces = {}
     for k = 1, 40 do pieces[k] = float(i) end
-    return c:send(table.unpack(pieces))
+    return c:send(engine.unpack(pieces))
   end,
   send_large = function(c, i) return c:send(("x"):rep(70000), float(i)) end,
   send_refused = function(c, i) return c:send("two\nlines", float(i)) end,
   write = function(c, i) return c:write(float(i)) end,
-  confirm = function(c) return c:confirm(1 << 40) end,
+  confirm = function(c) return c:confirm(2 ^ 40) end,
   receive = function(c, i) return c:receive(brief(i)) end,
   wait = function(c, i) return c:wait("disconnected", brief(i)) end,
   flush = function(c, i) return c:flush(brief(i)) end,
@@ -106,17 +107,15 @@ local attack, target, is_inside
 local ran = 0
 
 local function arm()
-  setmetatable({}, {
-    __gc = function()
-      if is_inside and target then
-        local client = target
-        target = nil
-        ran = ran + 1
-        pcall(attack, client)
-      end
-      if attack then arm() end
-    end,
-  })
+  engine.finalizer(function()
+    if is_inside and target then
+      local client = target
+      target = nil
+      ran = ran + 1
+      pcall(attack, client)
+    end
+    if attack then arm() end
+  end)
 end
 
 local function new_client()
@@ -131,9 +130,9 @@ local function new_client()
 end
 
 local MODES = {
-  function() collectgarbage("generational", 1, 1) end,
-  function() collectgarbage("incremental", 1, 1000, 4) end,
-  function() collectgarbage("incremental", 1, 1000, 30) end,
+  engine.collect_young,
+  function() engine.collect_often(4) end,
+  function() engine.collect_often(30) end,
 }
 
 local call = assert(CALLS[name], name)
@@ -151,7 +150,7 @@ for _, each in ipairs(ATTACKS) do
       if not target and i % 5 == 0 then break end
     end
     attack, target = nil, nil
-    collectgarbage("incremental", 200, 100, 13)
+    engine.collect_as_usual()
     pcall(client.close, client, 0)
   end
 end

@@ -1,6 +1,7 @@
 -- What spec/life/epoll_spec.lua runs in `frail`.
 
 local build = require "spec.support.build"
+local engine = require "spec.support.engine"
 local session = require "spec.support.session"
 local sidewire = require "sidewire.core"
 
@@ -14,7 +15,7 @@ local ERRNO = { EINTR = 4, EBADF = 9, ENOMEM = 12, EMFILE = 24, ENOSPC = 28 }
 local events = {}
 local client = new { reconnect = 0.01 }
 for _, name in ipairs { "connect", "message", "disconnect", "error" } do
-  client:on(name, function(_, ...) events[#events + 1] = table.pack(name, ...) end)
+  client:on(name, function(_, ...) events[#events + 1] = engine.pack(name, ...) end)
 end
 
 local function poll_until(what, predicate)
@@ -126,12 +127,12 @@ function scripts.has_no_epoll()
     assert(client:wait("disconnected", seconds))
     assert(sidewire.stop())
     client = new()
-    client:on("message", function(_, ...) events[#events + 1] = table.pack("message", ...) end)
+    client:on("message", function(_, ...) events[#events + 1] = engine.pack("message", ...) end)
   end
 end
 
 function scripts.fails_to_watch(code, n)
-  frail.fail("epoll_ctl", ERRNO[code], math.tointeger(n))
+  frail.fail("epoll_ctl", ERRNO[code], tonumber(n))
   works()
   client:close()
 end

@@ -1,11 +1,12 @@
 -- exit.lua PLACE WAY PORT SILENT: ends this process in a certain place and way, while its clients are busy. The ports
 -- are those of a peer that echoes and of one that never reads.
 
+local engine = require "spec.support.engine"
 local session = require "spec.support.session"
 local sidewire = require "sidewire.core"
 
 local place, way = arg[1], arg[2]
-session.port, session.silent = math.tointeger(arg[3]), math.tointeger(arg[4])
+session.port, session.silent = tonumber(arg[3]), tonumber(arg[4])
 
 local WAYS = {
   ["by itself"] = function() end,
@@ -38,7 +39,7 @@ local PLACES = {
     coroutine.wrap(poll_for_ever)()
   end,
   ["in a finalizer"] = function(act)
-    setmetatable({}, { __gc = act })
+    engine.finalizer(act)
     collectgarbage()
   end,
 }

@@ -1,6 +1,7 @@
 -- What spec/life/forked_child_spec.lua runs in `embed`.
 
 local forks = require "spec.life.scripts.forks"
+local files = require "spec.support.files"
 local session = require "spec.support.session"
 local sidewire = require "sidewire.core"
 
@@ -447,16 +448,16 @@ end
 function scripts.calls_in_late_finalizer()
   local said = os.tmpname()
   session.finally(function()
-    local file <close> = io.open(said, "w")
-    for _, name in ipairs { "new", "poll", "events", "notifier", "wait", "stop", "lock_policy" } do
-      file:write(tostring(select(3, sidewire[name]())), " ")
+    local codes = {}
+    for i, name in ipairs { "new", "poll", "events", "notifier", "wait", "stop", "lock_policy" } do
+      codes[i] = tostring(select(3, sidewire[name]())) .. " "
     end
+    files.write(said, table.concat(codes))
   end)
   local client = connected()
   for _, life in ipairs { function() end, use } do
     succeeded(in_child(life))
-    local file <close> = io.open(said)
-    assert(file:read "a" == ("ECLOSED "):rep(7))
+    assert(files.read(said) == ("ECLOSED "):rep(7))
     os.remove(said)
   end
   session.finally(nil)
@@ -469,7 +470,7 @@ function scripts.forks_while_busy(rounds)
     clients[i] = connected { on = { message = function() got = got + 1 end, acked = ignore } }
   end
   connect { host = "localhost", port = 1, reconnect = 0.001 }
-  for round = 1, math.tointeger(rounds) do
+  for round = 1, tonumber(rounds) do
     for i = 1, 200 do
       assert(clients[1 + i % 4]:send(("x"):rep(i % 10 == 0 and 20000 or 100)))
       sent = sent + 1

@@ -1,5 +1,6 @@
 -- What scripts that fork have in common.
 
+local engine = require "spec.support.engine"
 local forks = {}
 
 --- Wants what a call with a client of the parent returns in the child.
@@ -17,7 +18,7 @@ local arguments = {
 function forks.refuses_all(client)
   local count = 0
   for name, method in pairs(debug.getmetatable(client).__index) do
-    local result, message, code = method(client, table.unpack(arguments[name] or {}))
+    local result, message, code = method(client, engine.unpack(arguments[name] or {}))
     assert(result == nil and code == "EFORKED" and message:find "fork", name .. ": " .. tostring(code or result))
     count = count + 1
   end

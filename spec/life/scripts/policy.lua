@@ -1,6 +1,7 @@
 -- What spec/life/policy_spec.lua runs in `embed`.
 
 local build = require "spec.support.build"
+local engine = require "spec.support.engine"
 local session = require "spec.support.session"
 local sidewire = require "sidewire"
 
@@ -99,13 +100,13 @@ function scripts.counts_clients_of_finalizers()
   set { max_clients = 1 }
   local clients, is_armed = {}, true
   local function arm()
-    setmetatable({}, { __gc = function()
+    engine.finalizer(function()
       if not is_armed then return end
       clients[#clients + 1] = try_new()
       arm()
-    end })
+    end)
   end
-  collectgarbage("incremental", 1, 1000, 4)
+  engine.collect_often(4)
   for _ = 1, 200 do
     collectgarbage()
     arm()
@@ -124,7 +125,7 @@ end
 function scripts.bounds_what_piles_up()
   -- KiB; a sanitizer keeps what is freed for a while: there, leaks are its own business.
   local slack = build.choose(20, 400) * 1024
-  set { max_clients = 1, max_queue = 1 << 20 }
+  set { max_clients = 1, max_queue = 2 ^ 20 }
   local greeting = ("x"):rep(1000000)
   local function make()
     for _ = 1, 100 do
@@ -192,7 +193,7 @@ function scripts.survives_attacks()
   sidewire.lock_policy()
   local MODULES = { "sidewire", "sidewire.core", "sidewire.settings", "sidewire.settings_text" }
   local function holds(module)
-    refused("max_queue is 1000", "queue_limit", module.new { queue_limit = 1e6 // 1 | 0 })
+    refused("max_queue is 1000", "queue_limit", module.new { queue_limit = 1000000 })
     refused("locked", "set_policy", module.set_policy {})
     if module.settings then refused("files is false", path, module.settings.load(path)) end
   end
@@ -203,14 +204,14 @@ function scripts.survives_attacks()
     holds(again)
     holds(require "sidewire.core")
   end
-  holds(assert(package.loadlib(package.searchpath("sidewire.core", package.cpath), "luaopen_sidewire_core"))())
+  holds(assert(package.loadlib(engine.searchpath("sidewire.core", package.cpath), "luaopen_sidewire_core"))())
   coroutine.wrap(function() holds(require "sidewire") end)() -- coroutines
   local reached
-  setmetatable({}, { __gc = function() reached = pcall(holds, sidewire) end })
+  engine.finalizer(function() reached = pcall(holds, sidewire) end)
   collectgarbage()
   assert(reached)
   local fake = setmetatable({}, { __index = _G, __newindex = function() error "no" end }) -- environments
-  assert(load("return ...", "chunk", "t", fake))(holds)(sidewire)
+  assert(engine.load("return ...", "chunk", fake))(holds)(sidewire)
   for _, name in ipairs(MODULES) do package.loaded[name] = nil end
   local mine = require "sidewire.core" -- what the tables hold is the script's, what it does is not
   local set_policy, check_file = mine.set_policy, mine.check_file

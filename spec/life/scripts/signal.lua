@@ -1,5 +1,6 @@
 -- What spec/life/signal_spec.lua runs in `embed`.
 
+local engine = require "spec.support.engine"
 local session = require "spec.support.session"
 local sidewire = require "sidewire.core"
 
@@ -79,7 +80,7 @@ function scripts.works_in_a_storm(count)
     repeat ok, message, code = call(...) until code ~= "EINTR"
     return ok, message, code
   end
-  local wanted, got, unwanted = math.tointeger(count), 0, {}
+  local wanted, got, unwanted = tonumber(count), 0, {}
   local function note(_, ...) unwanted[#unwanted + 1] = table.concat({ ... }, " ", 1, 2) end
   local client = new { on = {
     message = function(_, message)
@@ -93,7 +94,7 @@ function scripts.works_in_a_storm(count)
   for i = 1, wanted do
     assert(client:send("message " .. i))
     local events, more = sidewire.poll()
-    assert(math.type(events) == "integer" and type(more) == "boolean")
+    assert(engine.is_integer(events) and type(more) == "boolean")
     if i % 100 == 0 then
       assert(wait(client.flush, client, 30))
       while got < i do -- else there may be nothing left to wait for

@@ -1,5 +1,6 @@
 -- What spec/life/state_spec.lua runs in `embed`: mostly, what a script leaves to lua_close.
 
+local engine = require "spec.support.engine"
 local session = require "spec.support.session"
 local sidewire = require "sidewire.core"
 
@@ -48,7 +49,7 @@ function scripts.polls_in_finalizer()
   for _, poll in ipairs { sidewire.poll, function() for _ in sidewire.events() do end end } do
     connected {}
     local polled
-    setmetatable({}, { __gc = function() poll() polled = true end }) -- finalized before the client
+    engine.finalizer(function() poll() polled = true end) -- finalized before the client
     collectgarbage()
     assert(polled)
   end
@@ -56,13 +57,11 @@ end
 
 function scripts.connects_in_finalizers()
   local client = connected {}
-  setmetatable({}, {
-    __gc = function()
-      client = new { on = { connect = print } }
-      assert(client:connect())
-      client:send "x"
-    end,
-  })
+  engine.finalizer(function()
+    client = new { on = { connect = print } }
+    assert(client:connect())
+    client:send "x"
+  end)
   finally(function() assert(select(3, client:connect()) == "ECLOSED") end)
 end
 

@@ -1,6 +1,7 @@
 -- What the debug library can do to the module, short of what breaks any C module: setmetatable, setuservalue and
 -- getregistry. spec/life/hostile_spec.lua runs `strip` in `embed`.
 
+local engine = require "spec.support.engine"
 local session = require "spec.support.session"
 local sidewire = require "sidewire.core"
 
@@ -85,13 +86,13 @@ function ways.locals()
     end
   end
   local function arm()
-    setmetatable({}, { __gc = function()
+    engine.finalizer(function()
       look()
       if not keeper then arm() end
-    end })
+    end)
   end
   client:on("connect", function(self)
-    collectgarbage("incremental", 1, 1000, 4)
+    engine.collect_often(4)
     collectgarbage()
     for _ = 1, 8 do arm() end
     for _ = 1, 50 do

@@ -1,5 +1,6 @@
 -- What spec/life/untrusted_spec.lua runs in `embed`, as a script of which the host trusts nothing.
 
+local engine = require "spec.support.engine"
 local session = require "spec.support.session"
 local sidewire = require "sidewire.core"
 
@@ -61,7 +62,7 @@ end
 function scripts.waits_in_a_finalizer()
   forbid()
   local client = connected()
-  setmetatable({}, { __gc = function() client:wait("disconnected", 1) end })
+  engine.finalizer(function() client:wait("disconnected", 1) end)
 end
 
 function scripts.spins()
@@ -83,20 +84,20 @@ end
 function scripts.replaces_functions()
   local poll, copy = sidewire.poll, {}
   for name, value in pairs(sidewire) do copy[name] = value end
-  load("sidewire.poll = nil", "script", "t", { sidewire = copy })()
+  engine.load("sidewire.poll = nil", "script", { sidewire = copy })()
   assert(require "sidewire.core".poll == poll)
-  load("sidewire.poll = function() return 'mine' end", "script", "t", { sidewire = sidewire })()
+  engine.load("sidewire.poll = function() return 'mine' end", "script", { sidewire = sidewire })()
   assert(require "sidewire.core".poll() == "mine")
 end
 
 function scripts.takes_others_messages()
   local first, second = { sidewire = sidewire, port = session.port }, { sidewire = sidewire }
-  load([=[
+  engine.load([=[
     client = sidewire.new { host = "127.0.0.1", port = port }
     client:connect()
     client:send "for the first script"
-  ]=], "first", "t", first)()
-  load([=[
+  ]=], "first", first)()
+  engine.load([=[
     while not stolen do
       sidewire.wait(1)
       for client, event, message in sidewire.events() do
@@ -104,7 +105,7 @@ function scripts.takes_others_messages()
       end
     end
     sidewire.stop()
-  ]=], "second", "t", second)()
+  ]=], "second", second)()
   assert(second.stolen == "for the first script")
   assert(second.its == first.client and first.client:state() == "closed")
 end
@@ -117,22 +118,22 @@ function scripts.fills_memory()
 end
 
 function scripts.reaches_the_registry()
-  local reached = load("return debug.getregistry()._LOADED.io.open", "script", "t", { debug = debug })()
+  local reached = engine.load("return debug.getregistry()._LOADED.io.open", "script", { debug = debug })()
   assert(reached == io.open)
 end
 
 function scripts.loads_libraries()
-  local path = assert(package.searchpath("lfs", package.cpath))
+  local path = assert(engine.searchpath("lfs", package.cpath))
   local environment = { loadlib = package.loadlib, path = path }
-  local lfs = load("return loadlib(path, 'luaopen_lfs')()", "script", "t", environment)()
+  local lfs = engine.load("return loadlib(path, 'luaopen_lfs')()", "script", environment)()
   assert(lfs.attributes("/", "mode") == "directory")
-  lfs = load("return require 'lfs'", "script", "t", { require = require })()
+  lfs = engine.load("return require 'lfs'", "script", { require = require })()
   assert(lfs.attributes("/", "mode") == "directory")
 end
 
 function scripts.changes_strings()
   local environment = { getmetatable = getmetatable }
-  load([=[ getmetatable("").__index.upper = function() return "mine" end ]=], "script", "t", environment)()
+  engine.load([=[ getmetatable("").__index.upper = function() return "mine" end ]=], "script", environment)()
   assert(("host"):upper() == "mine")
 end
 

@@ -1,5 +1,6 @@
 -- What spec/receive/wait_spec.lua and vain_wait_spec.lua run in `embed`.
 
+local engine = require "spec.support.engine"
 local session = require "spec.support.session"
 local sidewire = require "sidewire.core"
 
@@ -159,18 +160,18 @@ function scripts.waits_within_a_wait(inner)
   local client = connected { port = session.silent, framing = { fixed = 10 } }
   local is_waiting, drained = false, 0
   local function arm()
-    setmetatable({}, { __gc = function()
+    engine.finalizer(function()
       if is_waiting then
         is_waiting = false
         while client:receive() do drained = drained + 1 end
         inner_waits[inner](client)
       end
       if client then arm() end
-    end })
+    end)
   end
   print "ready"
   io.stdout:flush()
-  collectgarbage("incremental", 1, 1000, 4)
+  engine.collect_often(4)
   collectgarbage()
   for _ = 1, 8 do arm() end
   local received, worst = client:stats().received_bytes, 0
@@ -183,7 +184,7 @@ function scripts.waits_within_a_wait(inner)
     received = now
   until code
   client = nil
-  collectgarbage("incremental", 200, 100, 13)
+  engine.collect_as_usual()
   print("drained", drained, "worst", worst, "received", received, raised)
 end
 

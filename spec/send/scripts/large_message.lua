@@ -8,7 +8,7 @@ local scripts = {}
 
 function scripts.sends_to_the_end(port)
   local client = session.new {
-    port = math.tointeger(port), framing = "raw", queue_limit = 2^28, linger = 0.1,
+    port = tonumber(port), framing = "raw", queue_limit = 2^28, linger = 0.1,
   }
   assert(client:connect() and client:wait("connected", build.DEADLINE))
   for _ = 1, 1000 do assert(client:send(("m"):rep(2^16))) end

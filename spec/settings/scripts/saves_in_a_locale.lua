@@ -8,5 +8,5 @@ end
 local path = os.tmpname()
 local settings = require("sidewire").settings
 assert(settings.save(path, { reconnect = 2.5 }))
-print(settings.load(path).reconnect == 2.5 and io.open(path):read("a"):match "= (.*)\n")
+print(settings.load(path).reconnect == 2.5 and io.open(path):read("*a"):match "= (.*)\n")
 os.remove(path)

@@ -13,6 +13,7 @@
 local World = require "spec.stress.wild.world"
 local Values = require "spec.stress.wild.values"
 local Calls = require "spec.stress.wild.calls"
+local engine = require "spec.support.engine"
 
 local Attacks = { MODES = { "plain", "metatables", "debug", "upvalues" } }
 
@@ -162,11 +163,11 @@ local function call_by_hand()
   if chance(0.5) then field = meta and meta.__gc end
   if type(field) ~= "function" then return end
   local is_shared = rawequal(subject, shared_userdata())
-  local args = table.pack(arguments_for(subject))
+  local args = engine.pack(arguments_for(subject))
   -- That one ends the module for good: Attacks.last does it.
   if is_shared and rawequal(args[1], subject) then return end
-  attacked("by hand", field, table.unpack(args, 1, args.n))
-  local ok, why = pcall(field, table.unpack(args, 1, args.n))
+  attacked("by hand", field, engine.unpack(args, 1, args.n))
+  local ok, why = pcall(field, engine.unpack(args, 1, args.n))
   if not ok and type(why) ~= "string" then World.violate("a metamethod raised a %s", type(why)) end
 end
 
@@ -220,10 +221,10 @@ local function attack_join()
   attacked("join", call.name, i)
   local is_bent = World.is_bent
   World.is_bent = true
-  debug.upvaluejoin(keep, 1, call.f, i)
-  debug.upvaluejoin(call.f, i, other, 1)
+  engine.join_upvalues(keep, 1, call.f, i)
+  engine.join_upvalues(call.f, i, other, 1)
   pcall(Calls.make, call)
-  debug.upvaluejoin(call.f, i, keep, 1)
+  engine.join_upvalues(call.f, i, keep, 1)
   World.is_bent = is_bent
 end
 
@@ -233,7 +234,7 @@ local GROUPS = {
   plain = {},
   metatables = { attack_metatable, attack_metatable, attack_metatable, attack_module, load_again },
   debug = { call_by_hand, call_by_hand, call_by_hand },
-  upvalues = { attack_upvalue, attack_upvalue, attack_hidden_upvalue, attack_join },
+  upvalues = { attack_upvalue, attack_upvalue, attack_hidden_upvalue, engine.join_upvalues and attack_join },
 }
 
 function Attacks.begin(mode, core_module, sidewire_module)

@@ -5,6 +5,7 @@
 
 local World = require "spec.stress.wild.world"
 local Values = require "spec.stress.wild.values"
+local engine = require "spec.support.engine"
 
 local Calls = {}
 
@@ -54,7 +55,7 @@ arguments["sidewire.is_ip"] = function() return Values.any() end
 arguments["sidewire.is_port"] = function() return Values.number(), Values.any() end
 arguments["sidewire.set_policy"] = function()
   if chance(0.7) then return {} end
-  local policy = { max_clients = random(30, 100), max_queue = 1 << 22, max_inbox = 1 << 24, max_linger = 1 }
+  local policy = { max_clients = random(30, 100), max_queue = 2 ^ 22, max_inbox = 2 ^ 24, max_linger = 1 }
   if chance(0.2) then policy[pick { "max_clients", "max_queue", "max_inbox", "max_linger", "files" }] = Values.any() end
   if chance(0.2) then policy.files = chance(0.5) end
   return policy
@@ -97,7 +98,7 @@ end
 
 local function bound_time(args, at, most)
   local value = args[at]
-  if value ~= nil and not (math.type(value) and value > most) then return end
+  if value ~= nil and not (type(value) == "number" and value > most) then return end
   args[at] = chance(0.5) and 0 or most
   args.n = math.max(args.n, at)
 end
@@ -107,13 +108,13 @@ local function bound_path(args, at)
   if type(path) == "number" or type(path) == "string" and not path:find("\0", 1, true) then args[at] = Calls.path() end
 end
 
-local BOUNDS = { linger = 0.1, queue_limit = 1 << 22, inbox_limit = 1 << 22, spin = 1000 }
+local BOUNDS = { linger = 0.1, queue_limit = 2 ^ 22, inbox_limit = 2 ^ 22, spin = 1000 }
 
 local function bound_options(options)
   if type(options) ~= "table" then return end
   for name, most in pairs(BOUNDS) do
     local value = rawget(options, name)
-    if math.type(value) and value > most then rawset(options, name, most) end
+    if type(value) == "number" and value > most then rawset(options, name, most) end
   end
 end
 
@@ -137,7 +138,7 @@ local function judge_refusal(name, message, code)
 end
 
 local function judge_id(name, client, floor, id)
-  if math.type(id) ~= "integer" then return World.violate("%s returned %s", name, id) end
+  if not engine.is_integer(id) then return World.violate("%s returned %s", name, id) end
   if id <= floor then World.violate("%s returned id %d after %d", name, id, floor) end
   newest[client] = math.max(id, newest[client] or 0)
 end
@@ -231,7 +232,7 @@ local function choose_arguments(name)
   local make = arguments[name]
   local args
   if make and chance(0.75) then
-    args = table.pack(make(client))
+    args = engine.pack(make(client))
   else
     args = is_method and { client, n = 1 } or { n = 0 }
     for _ = 1, random(0, 3) do
@@ -271,13 +272,13 @@ end
 -- @return as pcall
 function Calls.make(call, invoke)
   World.counts.calls = World.counts.calls + 1
-  World.trace(call.name, table.unpack(call.args, 1, call.args.n))
+  World.trace(call.name, engine.unpack(call.args, 1, call.args.n))
   call.previous = World.subject
   if call.client then
     call.floor, call.was_closed = newest[call.client] or 0, closed[call.client]
     World.subject = call.client
   end
-  return judge(call, (invoke or pcall)(call.f, table.unpack(call.args, 1, call.args.n)))
+  return judge(call, (invoke or pcall)(call.f, engine.unpack(call.args, 1, call.args.n)))
 end
 
 --- Both.

@@ -4,6 +4,7 @@
 local World = require "spec.stress.wild.world"
 local Values = require "spec.stress.wild.values"
 local Calls = require "spec.stress.wild.calls"
+local engine = require "spec.support.engine"
 
 local random, pick, chance = math.random, World.pick, World.chance
 
@@ -42,12 +43,19 @@ local function resume(thread, ...)
   return ok, value
 end
 
-local function body(...)
-  local scope <close> = setmetatable({}, { __close = Values.hostile() }) -- luacheck: ignore 211
+local function hostile_scope()
+  return setmetatable({}, { __close = Values.hostile() })
+end
+
+local function act_and_yield(...)
   for _ = 1, random(4) do
     World.act()
-    if coroutine.isyieldable() and chance(0.4) then coroutine.yield(...) end
+    if engine.is_yieldable() and chance(0.4) then coroutine.yield(...) end
   end
+end
+
+local function body(...)
+  engine.in_scope(hostile_scope(), act_and_yield, ...)
 end
 
 local function start_thread()
@@ -56,7 +64,7 @@ local function start_thread()
     -- The function of the module is all that the coroutine has.
     local call = Calls.prepare()
     thread = coroutine.create(call.f)
-    resume(thread, table.unpack(call.args, 1, call.args.n))
+    resume(thread, engine.unpack(call.args, 1, call.args.n))
   else
     thread = coroutine.create(body)
     if chance(0.1) then debug.sethook(thread, choose_hook()) end
@@ -71,7 +79,7 @@ local function go_on_with_thread()
   if not thread then return start_thread() end
   if chance(0.2) then
     World.threads[place] = nil
-    if chance(0.7) then coroutine.close(thread) end
+    if chance(0.7) then engine.close_thread(thread) end
     return
   end
   resume(thread, Values.any())
@@ -83,28 +91,27 @@ World.add_act(4, go_on_with_thread)
 
 -- --- finalizers ---
 
-local FINALIZER = {
-  __gc = function(object)
-    if World.fuel <= 0 then return end
-    World.counts.finalizers = World.counts.finalizers + 1
-    if chance(0.1) then World.keep(object) end
-    if chance(0.1) and object.client then World.clients[random(World.SLOTS)] = object.client end
-    if chance(0.1) then collectgarbage(pick { "collect", "step", "count" }) end
-    if object.client and chance(0.5) then
-      local call = Calls.prepare()
-      if call.client then
-        call.client, call.args[1] = object.client, object.client
-        return Calls.make(call)
-      end
+local function finalize(object)
+  if World.fuel <= 0 then return end
+  World.counts.finalizers = World.counts.finalizers + 1
+  if chance(0.1) then World.keep(object) end
+  if chance(0.1) and object.client then World.clients[random(World.SLOTS)] = object.client end
+  if chance(0.1) then collectgarbage(pick { "collect", "step", "count" }) end
+  if object.client and chance(0.5) then
+    local call = Calls.prepare()
+    if call.client then
+      call.client, call.args[1] = object.client, object.client
+      return Calls.make(call)
     end
-    return World.mischief(object)
-  end,
-}
+  end
+  return World.mischief(object)
+end
 
 --- Garbage whose finalizers act: some of it holds a client, which may die with it.
 local function litter(count)
   for _ = 1, count do
-    local object = setmetatable({}, FINALIZER)
+    local object = {}
+    object.finalizer = engine.finalizer(function() return finalize(object) end)
     if chance(0.3) then object.client = World.client() end
     if chance(0.1) then
       -- Nothing else holds this one: both die in the same collection.
@@ -125,7 +132,7 @@ local function ambush()
   } or nil)
   collectgarbage "stop"
   litter(random(4))
-  collectgarbage "generational"
+  engine.collect_young()
   collectgarbage "restart"
   Calls.make(call)
 end
@@ -139,32 +146,28 @@ local COLLECT = {
   function() collectgarbage() end,
   function() collectgarbage "step" end,
   function() collectgarbage("step", random(0, 100)) end,
-  function() collectgarbage("generational", random(1, 100), random(1, 100)) end,
-  function() collectgarbage("incremental", random(1, 200), random(40, 1000), random(1, 14)) end,
+  function() engine.collect_young(random(1, 100), random(1, 100)) end,
+  function() engine.collect_by(random(1, 200), random(40, 1000), random(1, 14)) end,
   -- A step at nearly every allocation, cycle after cycle.
-  function() collectgarbage("incremental", 1, 1000, random(1, 8)) end,
+  function() engine.collect_often(random(1, 8)) end,
 }
 
 World.add_act(4, function() pick(COLLECT)() end)
 
 -- --- scopes, message handlers ---
 
-World.add_act(2, function()
-  local scope <close> = setmetatable({}, { __close = Values.hostile() }) -- luacheck: ignore 211
+local function act_and_raise()
   World.act()
   if chance(0.3) then World.raise() end
-end)
+end
 
-World.add_act(1, function()
-  local client <close> = World.client() -- luacheck: ignore 211
-  World.act()
-  if chance(0.3) then World.raise() end
-end)
+World.add_act(2, function() engine.in_scope(hostile_scope(), act_and_raise) end)
+World.add_act(1, function() engine.in_scope(World.client(), act_and_raise) end)
 
 World.add_act(2, function()
   local call = Calls.prepare()
   call.raises_anything = true -- what the message handler returns
-  Calls.make(call, function(f, ...) return xpcall(f, Values.hostile(), ...) end)
+  Calls.make(call, function(f, ...) return engine.xpcall(f, Values.hostile(), ...) end)
 end)
 
 -- From a coroutine of its own, which ends when the call does; what it yields are its results then.
@@ -234,7 +237,7 @@ World.add_act(1, function()
   Calls.call "sidewire.new"
   collectgarbage "stop"
   World.fuel, World.clients = 0, {}
-  if deepest == 0 then pcall(coroutine.wrap(recurse_to), math.maxinteger, 1) end
+  if deepest == 0 then pcall(coroutine.wrap(recurse_to), engine.MAX_INTEGER, 1) end
   pcall(coroutine.wrap(recurse_to), deepest - random(0, 6), 1)
   collectgarbage "restart"
 end)
@@ -247,8 +250,8 @@ World.add_act(1, function()
   collectgarbage "stop"
   World.fuel = 0
   Calls.make(call, function(f, ...)
-    local args = table.pack(...)
-    return xpcall(recurse, function() return f(table.unpack(args, 1, args.n)) end)
+    local args = engine.pack(...)
+    return xpcall(recurse, function() return f(engine.unpack(args, 1, args.n)) end)
   end)
   collectgarbage "restart"
 end)

@@ -2,6 +2,7 @@
 --- and the ones that make sense for a function, so that connections come about and data flows.
 
 local World = require "spec.stress.wild.world"
+local engine = require "spec.support.engine"
 
 local Values = {
   functions = {}, -- of the module, by name; the driver fills it
@@ -12,7 +13,7 @@ local random, pick, chance = math.random, World.pick, World.chance
 
 -- --- strings ---
 
-local BIG = { ("x"):rep(20000), ("y\n"):rep(40000), ("\0"):rep(1 << 20), ("z"):rep(3 << 20) }
+local BIG = { ("x"):rep(20000), ("y\n"):rep(40000), ("\0"):rep(2 ^ 20), ("z"):rep(3 * 2 ^ 20) }
 
 local BINARY = {}
 for i = 1, 300 do BINARY[i] = string.char(random(0, 255)) end
@@ -26,13 +27,14 @@ local STRINGS = {
 
 function Values.text()
   if chance(0.02) then return pick(BIG) end
-  if chance(0.3) then return ("t%d"):format(random(0, 1 << 30)) end -- a new one, which collections have to free
+  if chance(0.3) then return ("t%d"):format(random(0, 1073741824)) end -- a new one, which collections have to free
   return pick(STRINGS)
 end
 
 local NUMBERS = {
-  0, 1, 2, 7, -1, 255, 256, 65535, 65536, 1 << 31, (1 << 31) - 1, 1 << 32, (1 << 53) + 1, math.maxinteger,
-  math.mininteger, 0.5, 1.5, -0.0, 1e-300, 1e8, 1e300, 2 ^ 53, 2 ^ 63, -2 ^ 63, math.huge, -math.huge, 0 / 0, math.pi,
+  0, 1, 2, 7, -1, 255, 256, 65535, 65536, 2147483648, 2147483647, 4294967296, 9007199254740993,
+  engine.MAX_INTEGER, -engine.MAX_INTEGER - 1, 0.5, 1.5, -0.0, 1e-300, 1e8, 1e300, 2 ^ 53, 2 ^ 63, -2 ^ 63, math.huge,
+  -math.huge, 0 / 0, math.pi,
 }
 
 --- A number that is no integer, and so becomes a string only when it is a piece of a message.
@@ -114,9 +116,9 @@ function Values.module_function()
 end
 
 local STANDARD = {
-  pcall, next, rawset, rawget, rawlen, setmetatable, getmetatable, tostring, type, collectgarbage, select, ipairs,
-  coroutine.yield, coroutine.close, World.resume, coroutine.wrap, coroutine.isyieldable, string.rep, table.pack,
-  table.unpack, debug.traceback,
+  pcall, next, rawset, rawget, setmetatable, getmetatable, tostring, type, collectgarbage, select, ipairs,
+  coroutine.yield, engine.close_thread, World.resume, coroutine.wrap, engine.is_yieldable, string.rep, engine.pack,
+  engine.unpack, debug.traceback,
 }
 
 local function coroutine_value()
@@ -199,14 +201,14 @@ end
 function Values.options()
   local options = {
     framing = pick(FRAMINGS), linger = pick { 0, 0.01, 0.1 }, reconnect = Values.reconnect(),
-    retain = pick { "none", "unsent", "unacked", "unconfirmed" }, inbox_limit = pick { 1000, 100000, 1 << 20 },
-    queue_limit = pick { 1000, 100000, 1 << 22 }, connect_timeout = pick { 0.01, 1 }, spin = pick { 0, 0, 50 },
+    retain = pick { "none", "unsent", "unacked", "unconfirmed" }, inbox_limit = pick { 1000, 100000, 2 ^ 20 },
+    queue_limit = pick { 1000, 100000, 2 ^ 22 }, connect_timeout = pick { 0.01, 1 }, spin = pick { 0, 0, 50 },
   }
   options.host, options.port = World.server()
   if chance(0.5) then options.on = Values.handlers() end
   if chance(0.2) then options.greeting = Values.greeting() end
   if chance(0.2) then options.stall_timeout = pick { 0, 0.01, 1 } end
-  if chance(0.2) then options.max_message = pick { 5, 100, 1 << 20 } end
+  if chance(0.2) then options.max_message = pick { 5, 100, 2 ^ 20 } end
   if chance(0.1) then options.keepalive = pick { false, { idle = 1, interval = 1, count = 1 } } end
   if chance(0.1) then setmetatable(options, metatable()) end
   return options
@@ -216,7 +218,7 @@ end
 function Values.pieces()
   local pieces = {}
   for i = 1, pick { 1, 1, 2, 3, 20 } do pieces[i] = chance(0.4) and Values.float() or Values.text() end
-  return table.unpack(pieces)
+  return engine.unpack(pieces)
 end
 
 return Values

@@ -5,6 +5,7 @@
 -- steps is undisturbed.
 
 local socket = require "socket"
+local engine = require "spec.support.engine"
 local Peer = require "spec.support.peer"
 
 local World = {
@@ -49,7 +50,18 @@ function World.violate(sentence, ...)
     io.stdout:write("VIOLATION: ", sentence:format(...), "\n")
     io.stdout:flush()
   end
-  if World.is_closing then os.exit(1, false) end
+  if World.is_closing then os.exit(1) end
+end
+
+local serials, newest_serial = setmetatable({}, { __mode = "k" }), 0
+
+-- A number for each value that was told: an address would need tostring, which calls metamethods.
+local function serial_of(value)
+  if not serials[value] then
+    newest_serial = newest_serial + 1
+    serials[value] = newest_serial
+  end
+  return serials[value]
 end
 
 --- Says what is about to be done, to find the reason of a crash; see the option `trace`.
@@ -59,7 +71,7 @@ function World.trace(...)
   for i = 1, select("#", ...) do
     local value = select(i, ...)
     local text = rawequal(value, nil) and "nil" or type(value) == "string" and ("%q"):format(value:sub(1, 40))
-      or math.type(value) and tostring(value) or ("%s %p"):format(type(value), value)
+      or type(value) == "number" and tostring(value) or ("%s %d"):format(type(value), serial_of(value))
     words[i] = text:gsub("\n", "n")
   end
   io.stderr:write(("%s%s\n"):format(("  "):rep(World.depth), table.concat(words, " ")))
@@ -109,7 +121,7 @@ end
 function World.mischief(value)
   if World.fuel <= 0 then return end
   for _ = 1, random(0, 2) do World.act() end
-  if coroutine.isyieldable() and World.chance(0.1) then
+  if engine.is_yieldable() and World.chance(0.1) then
     World.counts.yields = World.counts.yields + 1
     coroutine.yield(value)
   end
@@ -121,9 +133,9 @@ end
 -- leaves its buffer to the garbage collector, which frees no such thing any more while the state closes (Lua 5.4.0 to
 -- 5.4.6, luaC_checkfinalizer): LeakSanitizer would call that a leak.
 function World.resume(thread, ...)
-  local results = table.pack(coroutine.resume(thread, ...))
-  if not results[1] and coroutine.status(thread) == "dead" then coroutine.close(thread) end
-  return table.unpack(results, 1, results.n)
+  local results = engine.pack(coroutine.resume(thread, ...))
+  if not results[1] and coroutine.status(thread) == "dead" then engine.close_thread(thread) end
+  return engine.unpack(results, 1, results.n)
 end
 
 --- One step of the driver: fuel, and acts until it is spent.
