@@ -30,6 +30,9 @@
 #   make bench-quick the figures that decide, next to LuaSocket's
 #   make install     PREFIX=DIR (/usr/local), DESTDIR=DIR; LUADIR=DIR and
 #                    LIBDIR=DIR: where Lua looks for modules
+#   make bundle      build/bundle-5.4 (LUA=...): a folder to copy beside a game,
+#                    with libev inside; its source comes from LIBEV_SRC=DIR, or
+#                    by apt-get
 #   make clean       removes build/
 #   make help        says this
 #
@@ -38,7 +41,8 @@
 # make system calls and allocations fail (spec/injector/rules.h). Only setup,
 # setup-hosts, demo and test install anything; with SETUP=no nothing is looked for or installed.
 # For other systems: CC, LUA_BIN (the interpreter), LUA_INCDIR, LUA_LIBS,
-# LIBEV_INCDIR, LIBEV_LIBDIR, WERROR= (warnings do not stop the build).
+# LIBEV_INCDIR, LIBEV_LIBDIR, LIBEV_SRC=DIR (libev's own source: it becomes a
+# part of the module), WERROR= (warnings do not stop the build).
 # CORE_LDFLAGS=-Wl,-z,nodelete keeps the module mapped, so that leak reports of
 # `make check` can name its functions.
 
@@ -69,7 +73,7 @@ endif
 ifeq ($(KIND),fuzz)
 override CC = clang
 endif
-export CC LUA LUA_BIN
+export CC LUA LUA_BIN LIBEV_SRC
 
 # --- output ---
 
@@ -126,8 +130,9 @@ COMPILE = $(CC) $(LANGUAGE) $(CFLAGS_$(KIND)) $(CFLAGS) $(CALLS_STAY) -MMD -MP
 LUA_PC = $(shell tools/engine headers $(ENGINE))
 LUA_CFLAGS = $(if $(LUA_INCDIR),-isystem "$(LUA_INCDIR)",$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LUA_PC))))
 LUA_LIBS = $(shell pkg-config --libs $(LUA_PC))
-EV_CFLAGS = $(LIBEV_INCDIR:%=-isystem %)
-EV_LIBS = $(LIBEV_LIBDIR:%=-L%) -lev
+EV_CFLAGS = $(or $(LIBEV_SRC:%=-isystem %),$(LIBEV_INCDIR:%=-isystem %))
+EV_LINKED = $(LIBEV_LIBDIR:%=-L%) -lev
+EV_LIBS = $(if $(LIBEV_SRC),,$(EV_LINKED))
 
 # --- files ---
 
@@ -135,7 +140,7 @@ ROOM_SOURCES = $(wildcard $(foreach room,base buffer codec channel loop,src/$(ro
 HOST_SOURCES = $(wildcard src/host/*.c) src/sidewire.c
 # Only in builds with FAULTS=1.
 INJECTOR_SOURCES = $(wildcard spec/injector/*.c)
-ROOM_OBJECTS = $(ROOM_SOURCES:src/%.c=$B/obj/%.o)
+ROOM_OBJECTS = $(ROOM_SOURCES:src/%.c=$B/obj/%.o) $(if $(LIBEV_SRC),$B/obj/bundle/libev.o)
 HOST_OBJECTS = $(HOST_SOURCES:src/%.c=$B/obj/%.o)
 INJECTOR_OBJECTS = $(if $(FAULTS),$(INJECTOR_SOURCES:spec/%.c=$B/obj/%.o))
 CORE = $B/sidewire/core.so
@@ -163,8 +168,8 @@ GNU_SOURCES = $(STRANGERS:%=spec/support/%.c) $(wildcard spec/support/unpreload.
 # --- building ---
 
 .PHONY: all programs demo test check warnings headers arrows clang-tidy cppcheck clang-format luacheck shellcheck lint install
-.PHONY: FORCE bench bench-engines bench-programs bench-quick demo-programs fuzzers fuzz rock setup setup-hosts help clean docs stress wild
-READY = $(addprefix ready-,build demo bench test stress check fuzz lint docs rock)
+.PHONY: FORCE bundle bench bench-engines bench-programs bench-quick demo-programs fuzzers fuzz rock setup setup-hosts help clean docs stress wild
+READY = $(addprefix ready-,build bundle demo bench test stress check fuzz lint docs rock)
 .PHONY: $(READY)
 .DELETE_ON_ERROR:
 
@@ -194,6 +199,10 @@ $B/obj/%.o: src/%.c | ready-build
 	$(MAKE_FOLDER)
 	$(say_object)$(COMPILE) -fPIC -fvisibility=hidden -Isrc $(INCLUDES) -c -o $@ $<
 
+$B/obj/bundle/libev.o: bundle/libev.c | ready-build
+	$(MAKE_FOLDER)
+	$(say_object)$(COMPILE) -fPIC -fvisibility=hidden $(EV_CFLAGS) -c -o $@ $<
+
 $B/obj/injector/%.o: spec/injector/%.c | ready-build
 	$(MAKE_FOLDER)
 	$(say_object)$(COMPILE) -fPIC -fvisibility=hidden -Isrc $(INCLUDES) -c -o $@ $<
@@ -215,7 +224,7 @@ $(FUZZERS): $B/%: spec/fuzz/%.c | ready-build $B
 # -rdynamic: what a host defines can stand in front of what libraries call.
 $(HOSTS:%=$B/%): $B/%: spec/support/%.c | ready-build $B
 	$(call say,LD)$(COMPILE) -MF $@.d $(LUA_CFLAGS) $(EV_CFLAGS) -rdynamic -o $@ $< $(LDFLAGS) $(LUA_LIBS) $(HOST_LIBS) -ldl -lpthread
-$B/neighbour: HOST_LIBS = $(EV_LIBS)
+$B/neighbour: HOST_LIBS = $(EV_LINKED)
 
 # As docs/embedding.md has its readers build it: nothing of sidewire is linked.
 $B/examples/embed: examples/embed.c | ready-build $B/examples
@@ -291,6 +300,9 @@ install: all
 	$(Q)$(if $(QUIET),,echo "INSTALL $(DESTDIR)$(LUADIR)/sidewire" && )install -d "$(DESTDIR)$(LUADIR)/sidewire"
 	$(Q)install -m 644 $(wildcard lua/sidewire/*.lua) "$(DESTDIR)$(LUADIR)/sidewire/"
 
+bundle: ready-bundle
+	$(Q)MAKE="$(MAKE)" tools/bundle $(ENGINE)
+
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
@@ -358,7 +370,7 @@ cppcheck:
 		$(INJECTOR_SOURCES)
 
 clang-format:
-	$(Q)clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch] examples/*.c bench/*.c bench/qt/*.cpp bench/qt/*.h)
+	$(Q)clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch] examples/*.c bundle/*.c bench/*.c bench/qt/*.cpp bench/qt/*.h)
 
 luacheck:
 	$(Q)luacheck --quiet --no-color $(wildcard lua library spec examples bench tools)

@@ -1,30 +1,56 @@
--- lua installed.lua TREE PORT: run by tools/rock with a module that was installed into TREE, and no other in reach; an
--- echo server is at PORT. Connects, sends, receives, stops, and keeps settings. Raises what is wrong.
-local tree, port = arg[1], tonumber(arg[2])
+-- lua installed.lua DIR PORT [BRIEF]: run by tools/rock and bundle_spec.lua with a module that stands somewhere below DIR,
+-- and no other in reach; an echo server is at PORT, and at BRIEF one that soon ends each connection. Connects, sends,
+-- receives, reconnects, stops, and keeps settings. Raises what is wrong. It needs nothing but sidewire, and runs in every
+-- Lua.
+local dir, port, brief = arg[1], tonumber(arg[2]), tonumber(arg[3])
 local sidewire = require "sidewire"
 local settings = require "sidewire.settings"
 
-for _, name in ipairs { "sidewire", "sidewire.settings", "sidewire.core" } do
-  local file = name:gsub("%.", "/")
-  local places = package.path .. ";" .. package.cpath
-  local path -- the first that there is: Lua 5.1 has no package.searchpath
-  for template in places:gmatch "[^;]+" do
-    local candidate = template:gsub("%?", file)
-    local found = not path and io.open(candidate)
-    if found then path = found:close() and candidate end
+-- The file that a path has for a module: package.searchpath, which Lua 5.1 has not.
+local function search(name, path)
+  for template in path:gmatch "[^;]+" do
+    local place = template:gsub("%?", (name:gsub("%.", "/")))
+    local file = io.open(place)
+    if file then
+      file:close()
+      return place
+    end
   end
-  assert(path and path:sub(1, #tree) == tree, name .. " comes from " .. tostring(path))
 end
 
-local client = sidewire.new { host = "127.0.0.1", port = port, reconnect = false }
-client:connect()
-assert(client:wait("connected", 10))
-for number = 1, 100 do assert(client:send("message " .. number) == number) end
-for number = 1, 100 do
-  local message = client:receive(10)
-  assert(message == "message " .. number, message)
+for _, name in ipairs { "sidewire", "sidewire.settings", "sidewire.core" } do
+  local path = search(name, package.path) or assert(search(name, package.cpath))
+  assert(path:sub(1, #dir) == dir, name .. " comes from " .. path)
 end
-client:close()
+
+local function reconnect()
+  local client = sidewire.new { host = "127.0.0.1", port = brief, reconnect = 0.05 }
+  local connections, deadline = 0, os.time() + 60
+  client:on { connect = function() connections = connections + 1 end }
+  client:connect()
+  while connections < 3 do
+    assert(os.time() < deadline, connections .. " connections")
+    client:send "hello"
+    sidewire.wait(0.05)
+    sidewire.poll()
+  end
+  client:close()
+end
+
+local function exchange()
+  local client = sidewire.new { host = "127.0.0.1", port = port, reconnect = false }
+  client:connect()
+  assert(client:wait("connected", 10))
+  for number = 1, 100 do assert(client:send("message " .. number) == number) end
+  for number = 1, 100 do
+    local message = client:receive(10)
+    assert(message == "message " .. number, message)
+  end
+  client:close()
+end
+
+exchange()
+if brief then reconnect() end
 assert(sidewire.stop(10))
 
 local file = os.tmpname()
