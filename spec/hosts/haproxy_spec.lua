@@ -1,0 +1,85 @@
+-- sidewire in haproxy (Lua 5.3), in the foreground and as a daemon.
+
+local socket = require "socket"
+local Peer = require "spec.support.peer"
+local Program = require "spec.support.program"
+local files = require "spec.support.files"
+local hosts = require "spec.support.hosts"
+local shell = require "spec.support.shell"
+local util = require "spec.support.util"
+
+describe("haproxy", function()
+  local missing = hosts.missing("5.3", "haproxy")
+  if missing then
+    pending(missing)
+    return
+  end
+
+  local dir, peer, record, web_port
+
+  -- The status of the answer to a request; nil when nobody answers.
+  local function get(path)
+    local connection = socket.connect("127.0.0.1", web_port)
+    if not connection then return nil end
+    connection:settimeout(10)
+    assert(connection:send(("GET %s HTTP/1.0\r\n\r\n"):format(path)))
+    local answer = connection:receive "*a"
+    connection:close()
+    return tonumber((answer or ""):match "^HTTP/%d%.%d (%d+)")
+  end
+
+  local function start(options)
+    return hosts.start(("env GATE_DIR=%s GATE_HOST=%s GATE_PORT=%d WEB_PORT=%d PATH=$PATH:/usr/sbin haproxy %s -f %s/haproxy.cfg")
+      :format(dir, peer.host, peer.port, web_port, options, dir))
+  end
+
+  -- Requests and what the server makes of them.
+  local function exchange()
+    assert(peer:wait_accepted(1, util.DEADLINE))
+    assert.equal(200, get "/private")
+    hosts.wait_received(record, "GET /private\n")
+    peer:command "send-line close /private"
+    hosts.wait_received(record, "done close /private\n")
+    assert.same({ 403, 200 }, { get "/private", get "/" })
+    peer:restart()
+    assert(peer:wait_accepted(1, util.DEADLINE))
+    peer:command "send-line open /private"
+    hosts.wait_received(record, "done open /private\n")
+    assert.equal(200, get "/private")
+    assert.equal(200, get "/last")
+  end
+
+  before_each(function()
+    peer, record = Peer.start_recorded()
+    dir = hosts.copy_example("haproxy", "5.3")
+    local reserved = assert(socket.bind("127.0.0.1", 0)) -- a port that is free, and most likely stays so
+    web_port = tonumber((select(2, reserved:getsockname())))
+    reserved:close()
+  end)
+
+  after_each(function()
+    Program.stop_all()
+    Peer.stop_all()
+    Peer.remove(dir)
+  end)
+
+  it("tells a server of requests, and refuses what it says, in the foreground", function()
+    local proxy = start "-db"
+    exchange()
+    proxy:signal "TERM"
+    local output, status, signal = proxy:finish()
+    assert(status == 0 or signal == 15, output)
+    hosts.wait_received(record, "GET /last\n")
+  end)
+
+  it("does so as a daemon, which forks after it has loaded the script", function()
+    local output, status = start(("-D -p %s/pid"):format(dir)):finish()
+    assert.same({ "", 0 }, { output, status })
+    local pid = tonumber(files.read(dir .. "/pid"))
+    finally(function() shell.signal(pid, "KILL") end)
+    exchange()
+    shell.signal(pid, "TERM")
+    assert(util.wait_until(function() return not shell.try(("kill -0 %d 2>/dev/null"):format(pid)) end))
+    hosts.wait_received(record, "GET /last\n")
+  end)
+end)

@@ -1,0 +1,42 @@
+-- sidewire in mpv (Lua 5.2), which plays nothing and shows nothing.
+
+local Peer = require "spec.support.peer"
+local Program = require "spec.support.program"
+local hosts = require "spec.support.hosts"
+local util = require "spec.support.util"
+
+local COMMAND = "mpv --no-config --idle --vo=null --ao=null --script=%s --script-opts=remote-host=%s,remote-port=%d"
+
+describe("mpv", function()
+  local missing = hosts.missing("5.2", "mpv")
+  if missing then
+    pending(missing)
+    return
+  end
+
+  local dir
+
+  after_each(function()
+    Program.stop_all()
+    Peer.stop_all()
+    Peer.remove(dir)
+  end)
+
+  it("tells a server what changes, obeys it, also after its restart, and ends with nothing left unsent", function()
+    local peer, record = Peer.start_recorded()
+    dir = hosts.copy_example("mpv", "5.2")
+    local player = hosts.start(COMMAND:format(dir, peer.host, peer.port))
+    hosts.wait_received(record, "volume 100")
+    peer:command "send-line set volume 50"
+    hosts.wait_received(record, "volume 50")
+
+    peer:restart()
+    assert(peer:wait_accepted(1, util.DEADLINE))
+    peer:command "send-line set pause yes"
+    hosts.wait_received(record, "pause yes")
+
+    peer:command "send-line quit"
+    assert.same({ 0, "\nExiting... (Quit)\n" }, { select(2, player:finish()), "\nExiting... (Quit)\n" })
+    hosts.wait_received(record, "\nshutdown\n")
+  end)
+end)
