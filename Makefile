@@ -40,6 +40,7 @@
 # built in build/KIND. FAULTS=1 builds it in build/KIND-faults, so that tests can
 # make system calls and allocations fail (spec/injector/rules.h). Only setup,
 # setup-hosts, demo and test install anything; with SETUP=no nothing is looked for or installed.
+# LUA55=DIR is a built source tree of Lua 5.5: for LUA=5.5 and the specs that try it.
 # For other systems: CC, LUA_BIN (the interpreter), LUA_INCDIR, LUA_LIBS,
 # LIBEV_INCDIR, LIBEV_LIBDIR, LIBEV_SRC=DIR (libev's own source: it becomes a
 # part of the module), WERROR= (warnings do not stop the build).
@@ -73,7 +74,7 @@ endif
 ifeq ($(KIND),fuzz)
 override CC = clang
 endif
-export CC LUA LUA_BIN LIBEV_SRC
+export CC LUA LUA_BIN LIBEV_SRC LUA55
 
 # --- output ---
 
@@ -128,8 +129,13 @@ endif
 COMPILE = $(CC) $(LANGUAGE) $(CFLAGS_$(KIND)) $(CFLAGS) $(CALLS_STAY) -MMD -MP
 
 LUA_PC = $(shell tools/engine headers $(ENGINE))
-LUA_CFLAGS = $(if $(LUA_INCDIR),-isystem "$(LUA_INCDIR)",$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LUA_PC))))
-LUA_LIBS = $(shell pkg-config --libs $(LUA_PC))
+# Where the headers are that pkg-config does not know.
+LUA_TREE = $(if $(filter 5.5,$(ENGINE)),$(LUA55))
+LUA_HEADERS = $(or $(LUA_INCDIR),$(LUA_TREE))
+LUA_CFLAGS = $(if $(LUA_HEADERS),-isystem "$(LUA_HEADERS)",$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LUA_PC))))
+LUA_LIBS = $(if $(LUA_TREE),$(LUA_ARCHIVE),$(shell pkg-config --libs $(LUA_PC)))
+# A host that links Lua as an archive exports all of it to modules.
+LUA_ARCHIVE = -Wl,--whole-archive "$(LUA_TREE)/liblua.a" -Wl,--no-whole-archive -Wl,--export-dynamic -lm -ldl
 EV_CFLAGS = $(or $(LIBEV_SRC:%=-isystem %),$(LIBEV_INCDIR:%=-isystem %))
 EV_LINKED = $(LIBEV_LIBDIR:%=-L%) -lev
 EV_LIBS = $(if $(LIBEV_SRC),,$(EV_LINKED))
@@ -325,7 +331,7 @@ fuzz: ready-build ready-fuzz
 	$(call build,fuzzers KIND=fuzz)
 	$(Q)tools/fuzz $(if $(REPLAY),replay $(REPLAY),run $(or $(SECONDS),60))
 
-LINTED_SPECS = $(wildcard spec/unit/*.c spec/fuzz/*.c examples/*.c $(HOSTS:%=spec/support/%.c)) $(INJECTOR_SOURCES)
+LINTED_SPECS = $(wildcard spec/unit/*.c spec/fuzz/*.c examples/*.c examples/hosts/*/*.c $(HOSTS:%=spec/support/%.c)) $(INJECTOR_SOURCES)
 
 # What $(CC) has to say about every C file; nothing is built.
 warnings: ready-build
@@ -370,7 +376,7 @@ cppcheck:
 		$(INJECTOR_SOURCES)
 
 clang-format:
-	$(Q)clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch] examples/*.c bundle/*.c bench/*.c bench/qt/*.cpp bench/qt/*.h)
+	$(Q)clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch] examples/*.c examples/hosts/*/*.c bundle/*.c bench/*.c bench/qt/*.cpp bench/qt/*.h)
 
 luacheck:
 	$(Q)luacheck --quiet --no-color $(wildcard lua library spec examples bench tools)

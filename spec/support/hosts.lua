@@ -34,11 +34,12 @@ function hosts.missing(engine, ...)
   end
 end
 
---- Builds the module for a Lua, when it is not there or too old.
+--- Builds the module for a Lua, when it is not there or too old, and programs that are built for that Lua.
 -- @treturn string the folder in which `sidewire/core.so` is
-function hosts.build(engine)
+function hosts.build(engine, ...)
   -- Several specs may ask at the same time.
-  local make = "flock build/hosts.lock make -s SETUP=no KIND=release LUA=" .. engine
+  local make = ("flock build/hosts.lock make -s SETUP=no KIND=release LUA=%s all"):format(engine)
+  for _, program in ipairs { ... } do make = ("%s build/release-%s/%s"):format(make, engine, program) end
   local said, status = shell.run(CLEAN .. make)
   if status ~= 0 then error(said, 2) end
   return "build/release-" .. engine
