@@ -57,6 +57,13 @@ function core.wait(timeout) end
 ---@return sidewire.EventIterator iterator
 function core.events() end
 
+---Returns the object by which an event loop waits for what `poll`, `events` or `receive` has to take. It is always the
+---same one. Codes: `EMFILE` or `ENFILE` (no descriptor is left), `ECLOSED`, `ENOMEM`.
+---@return sidewire.Notifier? notifier
+---@return string? message
+---@return sidewire.Code? code
+function core.notifier() end
+
 ---Closes all clients, waits until their sockets are closed, and ends the background thread.
 ---Codes: `ETIMEDOUT`, `EPOLICY`, `ECLOSED`, `ENOMEM`.
 ---@param timeout? number seconds. Default: the longest linger, and half a second
@@ -94,6 +101,41 @@ function core.lock_policy() end
 ---@return string? message
 ---@return sidewire.Code? code
 function core.check_file(path) end
+
+---What event loops wait for. Made by `sidewire.notifier`.
+---@class sidewire.Notifier
+local Notifier = {}
+
+---Returns the descriptor, for luv, Neovim, GLib and epoll. It is readable while there is something to take. Codes:
+---`ECLOSED`, `ENOMEM`, `EMFILE`, `ENFILE`.
+---@return integer? descriptor
+---@return string? message
+---@return sidewire.Code? code
+function Notifier:fd() end
+
+---The same, for LuaSocket: `socket.select({ notifier })`. Codes: `ECLOSED`, `ENOMEM`, `EMFILE`, `ENFILE`.
+---@return integer? descriptor
+---@return string? message
+---@return sidewire.Code? code
+function Notifier:getfd() end
+
+---The same, for cqueues: `cqueues.poll(notifier)`. Codes: `ECLOSED`, `ENOMEM`, `EMFILE`, `ENFILE`.
+---@return integer? descriptor
+---@return string? message
+---@return sidewire.Code? code
+function Notifier:pollfd() end
+
+---Tells LuaSocket whether there is something to take that need not be waited for. Codes: `ECLOSED`, `ENOMEM`.
+---@return boolean
+function Notifier:dirty() end
+
+---Tells cqueues what to wait for.
+---@return "r"
+function Notifier:events() end
+
+---Tells cqueues how long to wait.
+---@return nil no_limit
+function Notifier:timeout() end
 
 ---A client: at most one connection at a time, and what is sent over it. Made by `sidewire.new`.
 ---@class sidewire.Client

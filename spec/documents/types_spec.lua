@@ -106,7 +106,8 @@ end
 
 -- --- comments and types ---
 
-local FAMILIES = { integer = "number", ["true"] = "boolean", ["false"] = "boolean", client = "userdata" }
+local FAMILIES = { integer = "number", ["true"] = "boolean", ["false"] = "boolean", client = "userdata",
+  notifier = "userdata" }
 
 local add_families
 
@@ -116,7 +117,7 @@ local function add_family(set, kind)
   elseif kind:find "^fun%(" then set["function"] = true
   elseif kind:find "%[%]$" then set.table = true
   elseif types.aliases[kind] then add_families(set, types.aliases[kind])
-  elseif kind == "sidewire.Client" then set.userdata = true
+  elseif kind == "sidewire.Client" or kind == "sidewire.Notifier" then set.userdata = true
   elseif types.classes[kind] then set.table = true
   elseif kind ~= "nil" then set[FAMILIES[kind] or kind] = true
   end
@@ -154,8 +155,8 @@ end
 
 -- The comment's name of a function -> its declaration.
 local function declaration(name)
-  local method = name:match "^client:(.*)$"
-  if method then return types.functions["Client:" .. method] end
+  local class, method = name:match "^(%a+):(.*)$"
+  if method then return types.functions[class:gsub("^%l", string.upper) .. ":" .. method] end
   return types.functions[name:find "^settings%." and name or "core." .. name]
 end
 
@@ -247,6 +248,7 @@ local function handler_of(event)
 end
 
 describe("the types for editors", function()
+  local notifier = assert(sidewire.notifier()) -- it has a descriptor as long as this process runs
   before_each(util.begin)
   after_each(util.finish)
 
@@ -259,6 +261,7 @@ describe("the types for editors", function()
     end
     add("core.", core)
     add("Client:", debug.getmetatable(sidewire.new()).__index)
+    add("Notifier:", debug.getmetatable(notifier).__index)
     add("settings.", sidewire.settings)
     for name in pairs(keys(sidewire, "function")) do
       if sidewire[name] ~= core[name] then real["sidewire." .. name] = true end

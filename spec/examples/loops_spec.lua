@@ -1,8 +1,7 @@
--- The examples of event loops, each in its loop. Nothing but the notifier makes them poll, so what it does not show never
--- comes.
+-- The examples of event loops, each in its loop. Nothing but the notifier makes them poll, so they would hang if it
+-- were not readable when it must be.
 
 local build = require "spec.support.build"
-local Peer = require "spec.support.peer"
 local Program = require "spec.support.program"
 local shell = require "spec.support.shell"
 local util = require "spec.support.util"

@@ -14,8 +14,8 @@ local run = host.runner "spec.life.scripts.strip"
 -- Every call of spec/life/scripts/collect.lua.
 local CALLS = { "on", "on_one", "connect", "connect_elsewhere", "disconnect", "close", "send", "send_many",
   "send_large", "send_refused", "write", "confirm", "receive", "wait", "flush", "poll", "poll_all", "wait_all",
-  "events", "notifier", "state", "pending", "stats", "unfinished", "set_greeting", "set_server", "get_server", "set_reconnect",
-  "get_reconnect", "tostring", "new", "misuse" }
+  "events", "notifier", "state", "pending", "stats", "unfinished", "set_greeting", "set_server", "get_server",
+  "set_reconnect", "get_reconnect", "tostring", "new", "misuse" }
 
 -- Those that make nothing new, so that no collection can start in them today: they are tried all the same.
 local FRUGAL = { disconnect = true, close = true, wait_all = true, pending = true, get_server = true,

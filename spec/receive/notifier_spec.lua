@@ -1,5 +1,5 @@
--- sidewire.notifier: its descriptor is readable while there is something to take, for hosts that sleep in a loop of their
--- own. spec/examples/loops_spec.lua runs it in such loops.
+-- sidewire.notifier: its descriptor is readable while there is something to take, for hosts that sleep in a loop of
+-- their own. spec/examples/loops_spec.lua runs it in such loops.
 --
 -- What counts as something to take depends on how the script has taken things before, so each script has a Lua state of
 -- its own, in `embed`, which also looks for descriptors that are left.

@@ -12,8 +12,8 @@ local CLIENTS = 1000
 local LIMIT = 100 -- seconds, for what hangs
 
 -- Runs spec/stress/sleeper.lua, sends all of its clients something once they are connected and it sleeps, and returns
--- its trace and what it said. Each call in which it sleeps takes 20 ms longer than it would: a thread that gets no core at
--- once, while the loop goes on.
+-- its trace and what it said. Each call in which it sleeps takes 20 ms longer than it would: a thread that gets no core
+-- at once, while the loop goes on.
 local function trace_sleeper(dir, peer, sleeps, mode)
   local calls = ("-e 'trace=read,write,%s' -e 'inject=%s:delay_exit=20000'"):format(sleeps, sleeps)
   local command = ("ulimit -n %d && exec timeout -k 5 %d strace -f -qq -o %s/trace %s "

@@ -464,8 +464,9 @@ errors.sections = {
         return case:run_script("wait_without_descriptors", case:serve "silent")
       end },
     { "sidewire.notifier()", "cannot open the notifier's descriptor: too many open files", "EMFILE",
-      "Close what is open, or raise the limit (`ulimit -n`), and ask again.", when = "the process has no descriptors left",
-      names = "descriptor", get = function(case) return case:run_script "notifier_without_descriptors" end },
+      "Close what is open, or raise the limit (`ulimit -n`), and ask again.",
+      when = "the process has no descriptors left", names = "descriptor",
+      get = function(case) return case:run_script "notifier_without_descriptors" end },
     { 'client:wait "connected"', "not connected: call client:connect first", "ENOTCONN", "Call connect.",
       names = "client:connect" },
     { 'client:wait "connected"', "not connected: client:disconnect ended the connection", "ECLOSED",

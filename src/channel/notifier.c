@@ -18,7 +18,6 @@ int sw_notifier_open(struct sw_engine *engine) {
     failed = sw_waker_open_at(&waker, -1);
     if (failed != 0) return failed;
     waker.sleeping = true;
-    waker.pending = false;
     sw_lock_acquire(&engine->lock);
     engine->notifier = waker;
     bool signal = claim_if_posted(engine);

@@ -59,6 +59,7 @@ static int move(int fd, int number) {
 }
 
 int sw_waker_open_at(struct sw_waker *waker, int number) {
+    *waker = SW_WAKER_CLOSED;
     int error = sw_waker_open(waker);
     bool is_eventfd = waker->write_fd == waker->read_fd;
     if (error == 0 && !is_eventfd && (waker->write_fd = move(waker->write_fd, -1)) < 0) error = errno;

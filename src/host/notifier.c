@@ -2,8 +2,6 @@
  * call, and this one has those of all of them. There is one object for each Lua state; its descriptor belongs to the
  * engine (channel/notifier.h).
  */
-#include <lauxlib.h>
-#include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -58,15 +56,15 @@ static struct context *check(lua_State *L) {
  * @treturn[1] integer descriptor
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ECLOSED (the Lua state is closing); in the child of a fork also ENOMEM, EMFILE (no descriptor
- * is left; a later call tries again)
+ * @treturn[2] string code: ECLOSED (the Lua state is closing); in the child of a fork also ENOMEM, and EMFILE or ENFILE
+ * (no descriptor is left; a later call tries again)
  */
 static int fd(lua_State *L) {
     struct context *context = check(L);
     if (sw_context_refuses(L, context)) return 3;
     int values = open_descriptor(L, context);
     if (values > 0) return values;
-    lua_pushinteger(L, context->engine->notifier.read_fd);
+    sw_push_integer(L, context->engine->notifier.read_fd);
     return 1;
 }
 
@@ -75,7 +73,7 @@ static int fd(lua_State *L) {
  * @treturn[1] integer descriptor
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: as notifier:fd
+ * @treturn[2] string code: ECLOSED, ENOMEM, EMFILE, ENFILE, as notifier:fd
  */
 
 /*** The same as notifier:fd, for cqueues: cqueues.poll(notifier).
@@ -83,7 +81,7 @@ static int fd(lua_State *L) {
  * @treturn[1] integer descriptor
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: as notifier:fd
+ * @treturn[2] string code: ECLOSED, ENOMEM, EMFILE, ENFILE, as notifier:fd
  */
 
 /*** Tells LuaSocket whether there is something to take that need not be waited for.
@@ -91,7 +89,7 @@ static int fd(lua_State *L) {
  * @treturn[1] boolean
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ECLOSED (the Lua state is closing); in the child of a fork also ENOMEM
+ * @treturn[2] string code: ECLOSED (the Lua state is closing), ENOMEM (in the child of a fork)
  */
 static int dirty(lua_State *L) {
     struct context *context = check(L);
