@@ -9,4 +9,5 @@ files["library"] = { std = "min", unused = false }
 files["examples/love"].std = "luajit+love"
 files["examples/love/conf.lua"].ignore = { "131/love" }
 files["spec/hosts/scripts"].std = "luajit+love"
+files["examples/hosts"].read_globals = { "mp", "minetest", "core", "weechat", "Listener", "box" }
 files["examples/neovim"] = { std = "luajit", globals = { "vim" } }

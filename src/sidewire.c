@@ -226,10 +226,11 @@ static void check_libev(lua_State *L) {
     char problem[128];
     if (sw_reactor_check_library(problem, sizeof problem)) return;
     const char *lua = sw_version_push(L);
-    luaL_error(L,
-               "sidewire: %s: use the file that `make bundle LUA=%s` builds, build/bundle-%s/sidewire/core.so, which has its "
-               "own libev inside",
-               problem, lua, lua);
+    luaL_error(
+        L,
+        "sidewire: %s: use the file that `make bundle LUA=%s` builds, build/bundle-%s/sidewire/core.so, which has its "
+        "own libev inside",
+        problem, lua, lua);
 }
 
 /* Pushes the module's table. Every call in the same Lua state pushes the same table. */

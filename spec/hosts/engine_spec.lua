@@ -1,16 +1,12 @@
 -- sidewire in a C host with many states of LuaJIT, each with an allocator of its own: examples/hosts/engine.
 
 local Peer = require "spec.support.peer"
-local Program = require "spec.support.program"
 local hosts = require "spec.support.hosts"
 local shell = require "spec.support.shell"
 
 describe("a C host with states of LuaJIT that have allocators of their own", function()
   local missing = hosts.missing("luajit", "cc")
-  if missing then
-    pending(missing)
-    return
-  end
+  if missing then return pending(missing) end
 
   local dir, peer
 
@@ -26,10 +22,7 @@ describe("a C host with states of LuaJIT that have allocators of their own", fun
   end)
   teardown(function() Peer.remove(dir) end)
   before_each(function() peer = Peer.start { mode = "echo" } end)
-  after_each(function()
-    Program.stop_all()
-    Peer.stop_all()
-  end)
+  after_each(hosts.finish)
 
   it("closes each while sidewire is busy, and nothing is left", function()
     local output, status = run(200, 2 ^ 24)

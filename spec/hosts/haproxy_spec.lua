@@ -2,7 +2,6 @@
 
 local socket = require "socket"
 local Peer = require "spec.support.peer"
-local Program = require "spec.support.program"
 local files = require "spec.support.files"
 local hosts = require "spec.support.hosts"
 local shell = require "spec.support.shell"
@@ -10,10 +9,7 @@ local util = require "spec.support.util"
 
 describe("haproxy", function()
   local missing = hosts.missing("5.3", "haproxy")
-  if missing then
-    pending(missing)
-    return
-  end
+  if missing then return pending(missing) end
 
   local dir, peer, record, web_port
 
@@ -29,8 +25,8 @@ describe("haproxy", function()
   end
 
   local function start(options)
-    return hosts.start(("env GATE_DIR=%s GATE_HOST=%s GATE_PORT=%d WEB_PORT=%d PATH=$PATH:/usr/sbin haproxy %s -f %s/haproxy.cfg")
-      :format(dir, peer.host, peer.port, web_port, options, dir))
+    local places = ("GATE_DIR=%s GATE_HOST=%s GATE_PORT=%d WEB_PORT=%d"):format(dir, peer.host, peer.port, web_port)
+    return hosts.start(("env PATH=$PATH:/usr/sbin %s haproxy %s -f %s/haproxy.cfg"):format(places, options, dir))
   end
 
   -- Requests and what the server makes of them.
@@ -57,11 +53,7 @@ describe("haproxy", function()
     reserved:close()
   end)
 
-  after_each(function()
-    Program.stop_all()
-    Peer.stop_all()
-    Peer.remove(dir)
-  end)
+  after_each(hosts.finish)
 
   it("tells a server of requests, and refuses what it says, in the foreground", function()
     local proxy = start "-db"

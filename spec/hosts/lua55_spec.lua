@@ -1,19 +1,15 @@
--- sidewire in Lua 5.5, for which Debian 12 has neither a package nor busted: a plain script and two C hosts. LUA55=DIR names
--- a built source tree of it. The script also runs in this build's Lua, which shows that it can.
+-- sidewire in Lua 5.5, for which Debian 12 has neither a package nor busted: a plain script and two C hosts. LUA55=DIR
+-- names a built source tree of it. The script also runs in this build's Lua, which shows that it can.
 
 local Peer = require "spec.support.peer"
 local Program = require "spec.support.program"
-local build = require "spec.support.build"
 local engine = require "spec.support.engine"
 local hosts = require "spec.support.hosts"
 local shell = require "spec.support.shell"
 
 local PLAIN = "spec/hosts/scripts/plain.lua"
 
-after_each(function()
-  Program.stop_all()
-  Peer.stop_all()
-end)
+after_each(hosts.finish)
 
 describe("the script for a Lua without busted", function()
   it("runs here", function()
@@ -27,15 +23,14 @@ describe("Lua 5.5", function()
   local program, status = shell.run "env -u LUA_BIN tools/engine program 5.5"
   program = program:match "[^\n]+"
   if status ~= 0 then
-    pending "Lua 5.5 is not installed; LUA55=DIR names a built source tree of it"
-    return
+    return pending "Lua 5.5 is not installed; LUA55=DIR names a built source tree of it"
   end
 
   -- Runs a command with the module; returns what it printed. It must succeed.
   local function run(command, ...)
     local path = hosts.build "5.5"
-    local output, code = hosts.start(("env LUA_PATH='lua/?.lua;lua/?/init.lua;./?.lua' LUA_CPATH='%s/?.so' %s %s"):format(path,
-      command, shell.words(...))):finish()
+    local paths = ("LUA_PATH='lua/?.lua;lua/?/init.lua;./?.lua' LUA_CPATH='%s/?.so'"):format(path)
+    local output, code = hosts.start(("env %s %s %s"):format(paths, command, shell.words(...))):finish()
     assert.equal(0, code, output)
     return output
   end
@@ -65,7 +60,7 @@ describe("Lua 5.5", function()
   it("runs a script in examples/embed.c, with a locked policy", function()
     local peer = Peer.start { mode = "echo" }
     local path = hosts.build("5.5", "examples/embed")
-    assert.matches("\nEPOLICY\tEPOLICY\n8\tEPOLICY\n", run(path .. "/examples/embed", "spec/examples/scripts/forbidden.lua",
-      peer.host, peer.port))
+    local said = run(path .. "/examples/embed", "spec/examples/scripts/forbidden.lua", peer.host, peer.port)
+    assert.matches("\nEPOLICY\tEPOLICY\n8\tEPOLICY\n", said)
   end)
 end)

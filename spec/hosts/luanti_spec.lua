@@ -1,7 +1,6 @@
 -- sidewire in the server of Luanti (LuaJIT), with a game that has nothing in it.
 
 local Peer = require "spec.support.peer"
-local Program = require "spec.support.program"
 local files = require "spec.support.files"
 local hosts = require "spec.support.hosts"
 local shell = require "spec.support.shell"
@@ -15,21 +14,23 @@ describe("the server of Luanti", function()
     server = not missing and name or nil
     if server then break end
   end
-  if missing then
-    pending(missing)
-    return
-  end
+  if missing then return pending(missing) end
 
   local dir, peer, record
 
   -- Starts it with a world of its own. It listens at a port that the system chooses.
   local function start(trusted)
     local mod = dir .. "/world/worldmods/remote"
-    shell.execute(("mkdir -p %s %s/games/empty/mods && mv %s/init.lua %s/mod.conf %s/sidewire %s"):format(mod, dir, dir, dir,
-      dir, mod))
+    shell.execute(("mkdir -p %s %s/games/empty/mods"):format(mod, dir))
+    shell.execute(("cd %s && mv init.lua mod.conf sidewire %s"):format(dir, mod))
     files.write(dir .. "/games/empty/game.conf", "title = Empty\n")
-    files.write(dir .. "/world/world.mt", "gameid = empty\nbackend = dummy\nplayer_backend = dummy\nauth_backend = files\n"
-      .. "load_mod_remote = true\n")
+    files.write(dir .. "/world/world.mt", [[
+      gameid = empty
+      backend = dummy
+      player_backend = dummy
+      auth_backend = files
+      load_mod_remote = true
+    ]])
     files.write(dir .. "/minetest.conf", ([[
       secure.trusted_mods = %s
       remote.host = %s
@@ -38,9 +39,10 @@ describe("the server of Luanti", function()
       bind_address = 127.0.0.1
     ]]):format(trusted, peer.host, peer.port))
     -- Debian's program of this name is a script that sets the configuration file.
-    local program = ("$([ -x /usr/lib/minetest/%s ] && echo /usr/lib/minetest/%s || echo %s)"):format(server, server, server)
-    return hosts.start(("sh -c 'HOME=%s MINETEST_SUBGAME_PATH=%s/games exec %s --world %s/world --config %s/minetest.conf "
-      .. "--logfile \"\" --port %d'"):format(dir, dir, program, dir, dir, peer.port))
+    local installed = "/usr/lib/minetest/" .. server
+    local program = shell.try("test -x " .. installed) and installed or server
+    local options = ("--world %s/world --config %s/minetest.conf --logfile '' --port %d"):format(dir, dir, peer.port)
+    return hosts.start(("env HOME=%s MINETEST_SUBGAME_PATH=%s/games %s %s"):format(dir, dir, program, options))
   end
 
   before_each(function()
@@ -48,11 +50,7 @@ describe("the server of Luanti", function()
     dir = hosts.copy_example("luanti", "luajit")
   end)
 
-  after_each(function()
-    Program.stop_all()
-    Peer.stop_all()
-    Peer.remove(dir)
-  end)
+  after_each(hosts.finish)
 
   it("carries out what a server says, also after its restart, with the C module alone", function()
     local game = start "remote"

@@ -1,7 +1,6 @@
 -- sidewire in mpv (Lua 5.2), which plays nothing and shows nothing.
 
 local Peer = require "spec.support.peer"
-local Program = require "spec.support.program"
 local hosts = require "spec.support.hosts"
 local util = require "spec.support.util"
 
@@ -9,22 +8,13 @@ local COMMAND = "mpv --no-config --idle --vo=null --ao=null --script=%s --script
 
 describe("mpv", function()
   local missing = hosts.missing("5.2", "mpv")
-  if missing then
-    pending(missing)
-    return
-  end
+  if missing then return pending(missing) end
 
-  local dir
-
-  after_each(function()
-    Program.stop_all()
-    Peer.stop_all()
-    Peer.remove(dir)
-  end)
+  after_each(hosts.finish)
 
   it("tells a server what changes, obeys it, also after its restart, and ends with nothing left unsent", function()
     local peer, record = Peer.start_recorded()
-    dir = hosts.copy_example("mpv", "5.2")
+    local dir = hosts.copy_example("mpv", "5.2")
     local player = hosts.start(COMMAND:format(dir, peer.host, peer.port))
     hosts.wait_received(record, "volume 100")
     peer:command "send-line set volume 50"

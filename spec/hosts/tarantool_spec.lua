@@ -1,12 +1,11 @@
 -- sidewire in Tarantool (LuaJIT), which exports a libev of its own.
 
 local Peer = require "spec.support.peer"
-local Program = require "spec.support.program"
 local files = require "spec.support.files"
 local hosts = require "spec.support.hosts"
 local shell = require "spec.support.shell"
 
--- What the test adds to the example, in whose place it stands: it inserts while the server is away, and asks how it went.
+-- Runs the example, puts tuples in, and waits until all have come back.
 local TEST = [[
 local feed = dofile "feed.lua"
 local fiber = require "fiber"
@@ -25,10 +24,7 @@ os.exit(0)
 
 describe("Tarantool", function()
   local missing = hosts.missing("luajit", "tarantool")
-  if missing then
-    pending(missing)
-    return
-  end
+  if missing then return pending(missing) end
 
   local dir
 
@@ -42,17 +38,17 @@ describe("Tarantool", function()
 
   before_each(function() dir = hosts.copy_example("tarantool", "luajit") end)
 
-  after_each(function()
-    Program.stop_all()
-    Peer.stop_all()
-    Peer.remove(dir)
-  end)
+  after_each(hosts.finish)
 
   it("refuses the plain module, and says what to build", function()
-    local output, status = run([[local ok, why = pcall(require, "sidewire.core") print(why) os.exit(ok and 1 or 0)]], dir)
+    local output, status = run([[
+      local ok, why = pcall(require, "sidewire.core")
+      print(why)
+      os.exit(ok and 1 or 0)
+    ]], dir)
     assert.equal(0, status, output)
-    assert.matches("^sidewire: this process has libev 4%.%d+, and sidewire was built for libev 4%.%d+: use the file that "
-      .. "`make bundle LUA=luajit` builds, build/bundle%-luajit/sidewire/core%.so, ", output)
+    assert.matches("^sidewire: this process has libev 4%.%d+, and sidewire was built for libev 4%.%d+: ", output)
+    assert.matches("use the file that `make bundle LUA=luajit` builds, build/bundle%-luajit/sidewire/core%.so", output)
   end)
 
   it("ships what is put into a space, and what comes back, with the bundle", function()

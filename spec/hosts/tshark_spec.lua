@@ -1,7 +1,6 @@
 -- sidewire in tshark (Lua 5.2), which reads packets from a file.
 
 local Peer = require "spec.support.peer"
-local Program = require "spec.support.program"
 local files = require "spec.support.files"
 local hosts = require "spec.support.hosts"
 local util = require "spec.support.util"
@@ -39,26 +38,18 @@ end
 
 describe("tshark", function()
   local missing = hosts.missing("5.2", "tshark")
-  if missing then
-    pending(missing)
-    return
-  end
+  if missing then return pending(missing) end
 
-  local dir
-
-  after_each(function()
-    Program.stop_all()
-    Peer.stop_all()
-    Peer.remove(dir)
-  end)
+  after_each(hosts.finish)
 
   it("ships a line for each packet of a capture file", function()
     local peer, record = Peer.start_recorded()
-    dir = hosts.copy_example("tshark", "5.2")
+    local dir = hosts.copy_example("tshark", "5.2")
     files.write(dir .. "/some.pcap", capture())
-    -- root is told that scripts may do harm; HOME keeps the user's own settings out.
-    local output, status = hosts.start(("env HOME=%s LUA_CPATH='%s/?.so;;' tshark -q -r %s/some.pcap -X lua_script:%s/ship.lua "
-      .. "-X lua_script1:%s -X lua_script1:%d"):format(dir, dir, dir, dir, peer.host, peer.port)):finish()
+    local script = ("-X lua_script:%s/ship.lua -X lua_script1:%s -X lua_script1:%d"):format(dir, peer.host, peer.port)
+    -- HOME keeps the user's own settings out.
+    local command = "env HOME=%s LUA_CPATH='%s/?.so;;' tshark -q -r %s/some.pcap %s"
+    local output, status = hosts.start(command:format(dir, dir, dir, script)):finish()
     assert.equal(0, status, output)
     assert(not output:find "ship.lua", output)
     local lines = expected()

@@ -1,7 +1,6 @@
 -- sidewire in WeeChat (Lua 5.3), without a terminal.
 
 local Peer = require "spec.support.peer"
-local Program = require "spec.support.program"
 local files = require "spec.support.files"
 local hosts = require "spec.support.hosts"
 local shell = require "spec.support.shell"
@@ -9,22 +8,13 @@ local util = require "spec.support.util"
 
 describe("WeeChat", function()
   local missing = hosts.missing("5.3", "weechat-headless")
-  if missing then
-    pending(missing)
-    return
-  end
+  if missing then return pending(missing) end
 
-  local dir
-
-  after_each(function()
-    Program.stop_all()
-    Peer.stop_all()
-    Peer.remove(dir)
-  end)
+  after_each(hosts.finish)
 
   it("shows a server's lines and sends it lines; only the notifier makes it poll", function()
     local peer, record = Peer.start_recorded()
-    dir = hosts.copy_example("weechat", "5.3")
+    local dir = hosts.copy_example("weechat", "5.3")
     shell.execute(("mkdir %s/lua && mv %s/bridge.lua %s/sidewire %s/lua"):format(dir, dir, dir, dir))
     local commands = {
       "/set logger.file.flush_delay 0",

@@ -12,6 +12,7 @@ local shell = require "spec.support.shell"
 local util = require "spec.support.util"
 
 local hosts = {}
+local copies = {} -- folders of hosts.copy_example
 
 -- The specs have the variables of the build that runs them, and of the make that runs that.
 local CLEAN = "env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u LUA_PATH -u LUA_CPATH -u SIDEWIRE_BUILD "
@@ -47,10 +48,10 @@ end
 
 --- Makes the bundle for a Lua, which has libev inside, and copies it to a folder that is not there yet.
 function hosts.bundle(engine, dir)
-  local make = ("unset KIND FAULTS LUA LUA_BIN CFLAGS LDFLAGS; make -s bundle LUA=%s && cp -r build/bundle-%s %s"):format(
-    engine, engine, shell.quote(dir))
+  local make = ("unset KIND FAULTS LUA LUA_BIN CFLAGS LDFLAGS; make -s bundle LUA=%s"):format(engine)
+  local copy = ("cp -r build/bundle-%s %s"):format(engine, shell.quote(dir))
   -- Several specs may ask at the same time.
-  local said, status = shell.run(CLEAN .. "flock build/hosts.lock sh -c " .. shell.quote(make))
+  local said, status = shell.run(CLEAN .. "flock build/hosts.lock sh -c " .. shell.quote(make .. " && " .. copy))
   if status ~= 0 then error(said, 2) end
 end
 
@@ -63,11 +64,12 @@ end
 
 --- Copies an example and the module alone, as the example says.
 -- @tparam string name its folder in examples/hosts
--- @treturn string a folder for Peer.remove
+-- @treturn string a folder, which hosts.finish removes
 function hosts.copy_example(name, engine)
-  local dir = Peer.tempdir()
-  shell.execute(("cp -R examples/hosts/%s/* %s && mkdir %s/sidewire && cp %s/sidewire/core.so %s/sidewire"):format(name, dir,
-    dir, hosts.build(engine), dir))
+  local path, dir = hosts.build(engine), Peer.tempdir()
+  copies[#copies + 1] = dir
+  shell.execute(("cp -R examples/hosts/%s/* %s && mkdir %s/sidewire"):format(name, dir, dir))
+  shell.execute(("cp %s/sidewire/core.so %s/sidewire"):format(path, dir))
   return dir
 end
 
@@ -81,6 +83,13 @@ function hosts.wait_received(record, text)
     return received:find(text, 1, true)
   end)
   if not ok then error(("waiting for %q: %s; so far:\n%s"):format(text, why, received), 2) end
+end
+
+--- For after_each: ends hosts and peers, and removes copies of examples.
+function hosts.finish()
+  Program.stop_all()
+  Peer.stop_all()
+  while copies[1] do Peer.remove(table.remove(copies)) end
 end
 
 --- Starts a host, by its command line; it sees nothing of the build that runs the spec.

@@ -1,4 +1,5 @@
--- A script for engine.c: it always has messages of all sizes on their way to an echo server, also when its state is closed.
+-- A script for engine.c: it always has messages of all sizes on their way to an echo server, also when its state is
+-- closed.
 
 local sidewire = require "sidewire.core"
 

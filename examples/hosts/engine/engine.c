@@ -25,9 +25,9 @@ struct account {
     size_t used, limit;
 };
 
-static size_t most;         /* that a state had at a time */
-static int refusals;        /* of all allocators */
-static int failures;        /* of scripts */
+static size_t most;  /* that a state had at a time */
+static int refusals; /* of all allocators */
+static int failures; /* of scripts */
 static struct account accounts[AT_A_TIME];
 static lua_State *states[AT_A_TIME];
 

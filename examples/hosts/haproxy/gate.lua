@@ -3,8 +3,8 @@
 --
 --     GATE_DIR=DIR GATE_HOST=127.0.0.1 GATE_PORT=4000 WEB_PORT=8080 haproxy -f DIR/haproxy.cfg
 --
--- DIR is a copy of this folder with sidewire/core.so in it, which `make LUA=5.3` builds. With -D it works the same: haproxy
--- loads this file, then forks, and then runs its tasks, the first of which connects.
+-- DIR is a copy of this folder with sidewire/core.so in it, which `make LUA=5.3` builds. With -D it works the same:
+-- haproxy loads this file, then forks, and then runs its tasks, of which one connects.
 
 local sidewire = require "sidewire.core"
 

@@ -1,5 +1,6 @@
--- A mod for the server of Luanti, once called Minetest: it connects to a server, tells it who says what, and carries out
--- the chat commands that come back, a line each. They need no privilege, so it must be a server that you trust.
+-- A mod for the server of Luanti, once called Minetest: it connects to another server, tells it what players say, and
+-- carries out the chat commands that come back, a line each. They need no privilege, so it must be a server that you
+-- trust.
 --
 -- Copy this folder to `mods/remote`, with sidewire/core.so in it (`make LUA=luajit`, or 5.1), and set in minetest.conf:
 --

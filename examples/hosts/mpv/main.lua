@@ -1,5 +1,5 @@
--- A script for mpv: it tells a server what mpv plays, and carries out what the server says, a command of mpv in each line.
--- The server can do all that mpv can, so it must be one that you trust.
+-- A script for mpv: it tells a server what mpv plays, and carries out what the server says, a command of mpv in each
+-- line. The server can do all that mpv can, so it must be one that you trust.
 --
 --     mpv --script=DIR --script-opts=remote-host=127.0.0.1,remote-port=4000 FILE
 --

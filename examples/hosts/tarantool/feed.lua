@@ -1,10 +1,10 @@
--- A program for Tarantool: it ships each tuple that is put into a space to a server, and puts those in that come back. The
--- database goes on meanwhile: a fiber waits for the server.
+-- A program for Tarantool: it ships each tuple of the space `orders` to a server, and puts what comes back into the
+-- space `answers`. The database goes on meanwhile: a fiber waits for the server.
 --
 --     LUA_CPATH='DIR/?.so;;' tarantool feed.lua 127.0.0.1 4000
 --
--- Tarantool exports a libev of its own, so it needs the module that has libev inside. `make bundle LUA=luajit` builds it,
--- and DIR is build/bundle-luajit.
+-- Tarantool exports a libev of its own, so it needs the module that has libev inside. `make bundle LUA=luajit` builds
+-- it, and DIR is build/bundle-luajit.
 
 local fiber = require "fiber"
 local json = require "json"

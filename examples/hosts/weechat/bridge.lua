@@ -6,7 +6,7 @@
 --
 -- It stands in WeeChat's folder `lua`, with sidewire/core.so beside it, which `make LUA=5.3` builds.
 
--- luacheck: globals weechat show_lines send_line (WeeChat finds callbacks by their names)
+-- luacheck: globals show_lines send_line (WeeChat finds callbacks by their names)
 weechat.register("bridge", "sidewire", "1.0", "MIT", "Lines to and from a TCP server", "", "")
 package.cpath = weechat.info_get("weechat_data_dir", "") .. "/lua/?.so;" .. package.cpath
 local sidewire = require "sidewire.core"

@@ -1,7 +1,7 @@
--- lua plain.lua PORT: what a Lua for which there is no busted can show by itself; an echo server is at PORT. It runs the
+-- lua plain.lua PORT: what a Lua for which there is no busted can show by itself; an echo server is at PORT. It runs
 -- programs of README.md, provokes the misuse that docs/errors.md lists, and gives functions the values of
--- spec/support/misuse.lua, which they must refuse. Raises what is wrong; prints how much was tried. It needs sidewire and
--- files of this folder, and nothing else. docs/errors.md has numbers as Lua writes them since 5.3.
+-- spec/support/misuse.lua, which they must refuse. Raises what is wrong; prints how much was tried. It needs sidewire
+-- and files of the project, and nothing else. docs/errors.md has numbers as Lua writes them since 5.3.
 
 local port = ... -- as a word
 local engine = require "spec.support.engine"
@@ -69,25 +69,21 @@ local function refuse_values()
   local client = sidewire.new { host = "127.0.0.1", port = 4000 }
   client:send "queued"
   local count = 0
-  local function refused(...)
-    misuse.refused(...)
+  local function refuses(method, part, ...)
+    misuse.refused({ "client:" .. method, part }, client[method], client, ...)
     count = count + 1
   end
-  for _, value in ipairs(misuse.NO_STRINGS) do refused({ "host must be a string" }, client.set_server, client, value, 80) end
-  for _, value in ipairs(misuse.NO_HOSTS) do refused({ "invalid host name" }, client.set_server, client, value, 80) end
-  for _, case in ipairs(misuse.NO_HOSTS_BUT_MEANT) do refused({ case[2] }, client.set_server, client, case[1], 80) end
-  for _, value in ipairs(misuse.NO_PORTS) do refused({ "1..65535" }, client.set_server, client, "example.org", value) end
+  for _, value in ipairs(misuse.NO_STRINGS) do refuses("set_server", "host must be a string", value, 80) end
+  for _, value in ipairs(misuse.NO_HOSTS) do refuses("set_server", "invalid host name", value, 80) end
+  for _, case in ipairs(misuse.NO_HOSTS_BUT_MEANT) do refuses("set_server", case[2], case[1], 80) end
+  for _, value in ipairs(misuse.NO_PORTS) do refuses("set_server", "1..65535", "example.org", value) end
   for _, value in ipairs(misuse.NO_SECONDS) do
-    for _, method in ipairs { "disconnect", "close", "flush", "receive" } do
-      refused({ "client:" .. method, "seconds" }, client[method], client, value)
-    end
+    for _, method in ipairs { "disconnect", "close", "flush", "receive" } do refuses(method, "seconds", value) end
   end
-  for _, value in ipairs(misuse.NO_NUMBERS) do refused({ "max_events", "whole number" }, client.poll, client, value) end
-  for _, value in ipairs { {}, true, misuse.nothing } do
-    refused({ "a string or a number" }, client.send, client, "good", value)
-  end
+  for _, value in ipairs(misuse.NO_NUMBERS) do refuses("poll", "max_events must be a whole number", value) end
+  for _, value in ipairs { {}, true, misuse.nothing } do refuses("send", "a string or a number", "good", value) end
   local host = client:get_server()
-  assert(host == "127.0.0.1" and select(2, client:pending()) == 1 and client:state() == "idle", "the client has changed")
+  assert(host == "127.0.0.1" and select(2, client:pending()) == 1 and client:state() == "idle", "it has changed")
   return count
 end
 
