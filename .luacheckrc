@@ -1,3 +1,4 @@
+-- What Lua 5.1 to 5.4 and LuaJIT have in common; spec/support/engine.lua has the rest.
 std = "min"
 max_line_length = 120
 files["spec"].std = "min+busted"

@@ -8,7 +8,7 @@ local Peer = require "spec.support.peer"
 local shell = require "spec.support.shell"
 
 local rounds = tonumber(arg[1])
-local engines = { table.unpack(arg, 2) }
+local engines = { (table.unpack or unpack)(arg, 2) } -- luacheck: std max
 local COLUMNS = { "send", "poll" }
 
 local function measure(engine, sink, flood)

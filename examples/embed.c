@@ -26,7 +26,8 @@ static int load_text(lua_State *L, const char *path) {
     FILE *file = fopen(path, "rb");
     int first = file != NULL ? getc(file) : EOF;
     if (file != NULL) (void)fclose(file);
-    if (first == LUA_SIGNATURE[0] || first == '#') return luaL_error(L, "%s is not a script in text form", path);
+    if (first == LUA_SIGNATURE[0]) return luaL_error(L, "%s: attempt to load a binary chunk", path);
+    if (first == '#') return luaL_error(L, "%s: the first line begins with '#'", path);
     return luaL_loadfile(L, path);
 }
 

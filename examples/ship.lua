@@ -159,7 +159,7 @@ end
 -- What runs in a coroutine of its own, as here, is not left half done.
 local function uninterrupted(action, run, client)
   local function act() return action(run, client) end
-  local ok, result = coroutine.wrap(xpcall)(act, debug.traceback)
+  local ok, result = coroutine.wrap(function() return xpcall(act, debug.traceback) end)()
   if not ok then error(result, 0) end
   return result
 end

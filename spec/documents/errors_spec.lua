@@ -1,6 +1,7 @@
 -- Every mistake and failure of spec/support/errors.lua, provoked row by row.
 
 local sidewire = require "sidewire"
+local engine = require "spec.support.engine"
 local errors = require "spec.support.errors"
 local files = require "spec.support.files"
 local util = require "spec.support.util"
@@ -39,7 +40,7 @@ for _, section in ipairs(errors.sections) do
           if row.or_else and message == row.or_else[1] then
             assert.equal(row.or_else[2], code)
           else
-            assert.same({ row[2], row[3] }, { message, code })
+            assert.same({ engine.as_written(row[2]), row[3] }, { message, code })
           end
         end)
       end

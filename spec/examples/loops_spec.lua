@@ -2,6 +2,7 @@
 -- were not readable when it must be.
 
 local build = require "spec.support.build"
+local engine = require "spec.support.engine"
 local Program = require "spec.support.program"
 local shell = require "spec.support.shell"
 local util = require "spec.support.util"
@@ -9,7 +10,7 @@ local util = require "spec.support.util"
 local LOOPS = { select = "socket", cqueues = "cqueues", luv = "luv", glib = "lgi" } -- and the library
 
 local function is_there(library)
-  local text = ("os.exit(package.searchpath('%s', package.path .. ';' .. package.cpath) ~= nil)"):format(library)
+  local text = ("os.exit(engine.searchpath('%s', package.path .. ';' .. package.cpath) ~= nil)"):format(library)
   return select(2, shell.run(("%s -e %s"):format(build.LUA, shell.quote(text)))) == 0
 end
 

@@ -68,10 +68,11 @@ describe("poll", function()
     end)
 
     it("counts levels in coroutines too", function()
-      check_dive(with_lines(60), function() return coroutine.wrap(sidewire.poll)() end)
+      check_dive(with_lines(60), function() return coroutine.wrap(function() return sidewire.poll() end)() end)
     end)
 
     it("counts levels right after polls that errors left, and polls that are never resumed", function()
+      if not engine.has_yields then return pending(engine.lacks "yields across handlers") end
       note(with_lines(20), function() error "left" end)
       for _ = 1, 20 do pcall(sidewire.poll) end
       note(with_lines(20), coroutine.yield)

@@ -2,6 +2,7 @@
 
 local sidewire = require "sidewire"
 local Peer = require "spec.support.peer"
+local engine = require "spec.support.engine"
 local host = require "spec.support.host"
 local util = require "spec.support.util"
 
@@ -130,13 +131,17 @@ describe("a wait within another wait", function()
   }
   for inner, title in pairs(WAITS) do
     it(title, function()
+      if engine.NAME == "5.2" then return pending "Lua 5.2 hardly ever collects within a wait" end
       local output = host.start("spec.receive.scripts.wait", "embed run", "waits_within_a_wait", inner)
       assert.equal("ready", output:read "*l")
       assert(silent:wait_accepted(1, util.DEADLINE))
-      silent:command("send-slow " .. ("78"):rep(1500))
+      local messages = {} -- all different: a string that Lua has already takes no memory
+      for i = 1, 150 do messages[i] = ("%010d"):format(i) end
+      silent:command("send-slow " .. Peer.hex(table.concat(messages)))
       local said = output:read "*a"
       output:close()
       local drained, worst, received = said:match "drained%s+(%d+)%s+worst%s+(%d+)%s+received%s+(%d+)"
+      assert(drained, said)
       assert(tonumber(drained) > 0, said)
       assert.equal("1500", received)
       assert(tonumber(worst) < 500, said)

@@ -19,16 +19,17 @@ local function trace_sleeper(dir, peer, sleeps, mode)
   local command = ("ulimit -n %d && exec timeout -k 5 %d strace -f -qq -o %s/trace %s "
     .. "%s spec/stress/sleeper.lua %d %s %d %s"):format(CLIENTS + 100, LIMIT, dir, calls, build.LUA, CLIENTS, peer.host,
     peer.port, mode or "")
-  local pipe = shell.start(command)
+  local pipe = shell.start_command("exec 2>&1; " .. command)
   local said = pipe:read "*l"
   if said and said:find "^asleep" then
     assert(peer:wait_accepted(CLIENTS, util.DEADLINE))
     socket.sleep(0.1) -- until it is
     peer:command "send-line wake up"
   end
-  said = (said or "") .. pipe:read "*a"
-  local ok, how, code = pipe:close()
-  assert.is_true(ok and said:find "^asleep[ %d]*$" ~= nil, ("%s %s: %s"):format(how, code, said))
+  local rest, status = shell.finish(pipe)
+  said = (said or "") .. rest
+  assert.equal(0, status, said)
+  assert(said:find "^asleep[ %d]*$", said)
   return files.read(dir .. "/trace"), said
 end
 

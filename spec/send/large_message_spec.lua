@@ -101,6 +101,8 @@ describe("a large message", function()
   it("counts against queue_limit as others do; what is refused is not kept [E16]", function()
     local client = sidewire.new { host = "127.0.0.1", port = 1, queue_limit = 300 * KIB, framing = "raw" }
     delivery.send_all(client, large, 2)
+    large(3)
+    assert(#("m"):rep(MIB) == MIB) -- some Luas keep the buffer in which they make a long string
     local before = lua_kib()
     for n = 3, 5 do assert.equal("EFULL", (select(3, client:send(large(n))))) end
     assert.equal("ETOOBIG", (select(3, client:send(("m"):rep(MIB)))))

@@ -29,6 +29,7 @@ local MEMORY = util.choose(2 ^ 30, 6 * 2 ^ 30) -- resident bytes
 local DESCRIPTORS = 400
 
 math.randomseed(seed)
+engine.interpret_only()
 
 local World = require "spec.stress.wild.world"
 local Attacks = require "spec.stress.wild.attacks"

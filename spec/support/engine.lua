@@ -21,6 +21,16 @@ local engine = {
   has_yields = version >= 5.3,
   --- A function that pcall runs can yield.
   has_yields_in_pcall = is_jit or version >= 5.2,
+  --- Lua itself survives that its allocator fails. LuaJIT 2.1 loses memory then, and crashes.
+  survives_lack_of_memory = not is_jit,
+  --- coroutine.create takes C functions, too.
+  has_c_coroutines = is_jit or version >= 5.2,
+  --- debug.getupvalue and debug.setupvalue reach the upvalues of C functions.
+  has_c_upvalues = is_jit or version >= 5.2,
+  --- Tracebacks name the functions of modules.
+  has_named_functions = version >= 5.2,
+  --- Userdata have user values; elsewhere a table that holds them belongs to each, which takes memory.
+  has_user_values = version >= 5.4,
   --- Integers of 64 bits, apart from floats.
   has_integers = version >= 5.3,
   --- os.exit(status, true) closes the state.
@@ -40,6 +50,12 @@ end
 -- --- values ---
 
 engine.unpack = table.unpack or unpack
+
+--- A text in which Lua has written floats ("60.0 s"), as this engine writes them ("60 s").
+function engine.as_written(text)
+  if engine.has_integers then return text end
+  return (text:gsub("(%d+)%.0%f[^%d.]", "%1"))
+end
 
 --- debug.upvaluejoin; nil where the engine has none.
 engine.join_upvalues = debug.upvaluejoin
@@ -109,6 +125,12 @@ function engine.exit(status, is_closing)
   os.exit(status)
 end
 
+--- Keeps LuaJIT from compiling anything from now on. For scripts whose finalizers do everything: LuaJIT 2.1 itself
+-- crashes when a finalizer raises where compiled code is left, and hangs when one runs compiled code that allocates.
+function engine.interpret_only()
+  if is_jit then require "jit".off() end
+end
+
 -- --- garbage ---
 
 --- An object that calls f with itself when it is collected. Before Lua 5.2 tables have no finalizers, userdata have.
@@ -133,6 +155,22 @@ end
 --- From now on a collection begins as soon as one has ended, so that finalizers run all the time.
 function engine.collect_often(step)
   engine.collect_by(1, 1000, step)
+end
+
+--- The same, with a whole collection at each step: for scripts that make little.
+function engine.collect_always(step)
+  engine.collect_by(1, version >= 5.4 and 1000 or 1000000, step)
+end
+
+local made = 0
+
+--- The next allocation of a C function goes on with a collection: between two steps of one, Lua 5.2 and 5.3 let pass
+-- what a small script makes in all.
+function engine.collect_next()
+  if version >= 5.4 or version < 5.2 then return end
+  collectgarbage "restart" -- a step is due when something was allocated, here without a look at it
+  made = made + 1
+  return ("%d"):format(made)
 end
 
 --- Collections begin as in a new state again.

@@ -658,7 +658,9 @@ end
 local function call(case, row)
   local source = row[1]:gsub("net%.ini", case.path)
   local environment = { sidewire = sidewire, client = case.client, print = print }
-  local f = assert(engine.load("return " .. source, source, environment))
+  -- Not `return source`: as a tail call, the function has no name in 5.1.
+  local text = ("local first, message, code = %s return first, message, code"):format(source)
+  local f = assert(engine.load(text, source, environment))
   local results = engine.pack(pcall(f))
   if results[1] then return results[3], results[4] end
   return results[2]:gsub("^%[string [^\n]*%]:1: ", ""), "raises"

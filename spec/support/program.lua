@@ -90,7 +90,7 @@ end
 -- @return what it printed
 function Program.check(...)
   local output, status, signal = Program.run(...)
-  if status ~= 0 then error(("%s\nexit status %s, signal %s"):format(output, status, signal), 2) end
+  if status ~= 0 then error(("%s\nexit status %s, signal %s"):format(output, tostring(status), tostring(signal)), 2) end
   return output
 end
 

@@ -356,7 +356,7 @@ function round_trip.run(options)
   local text = ([[require("spec.support.round_trip").go {
     way = %q, delay = %g, ends = %d, clients = %d, linger = %g, margin = %g, is_cut = %s, is_theirs = %s,
   }]]):format(options.way, options.delay, options.ends, options.clients, options.linger, options.margin,
-    options.way:find "-cut$" ~= nil, finish_after ~= nil)
+    tostring(options.way:find "-cut$" ~= nil), tostring(finish_after ~= nil))
   return netns.run_text({
     delay = options.delay, limit = options.limit, peer = finish_after and "--finish-after " .. finish_after,
   }, text)

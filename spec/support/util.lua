@@ -229,7 +229,7 @@ end
 
 --- Bytes of this process that are in memory.
 function util.resident_bytes()
-  return files.read("/proc/self/statm"):match "^%d+ (%d+)" * 4096
+  return tonumber(files.read("/proc/self/statm"):match "^%d+ (%d+)") * 4096
 end
 
 local function describe_descriptors()

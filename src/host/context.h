@@ -152,11 +152,17 @@ enum {
 
 extern const struct sw_kind sw_client_kind, sw_keeper_kind, sw_context_kind;
 
-/* The context, from the upvalue of the running function. Raises if a script has replaced the upvalue by the debug
- * library. */
+/* The context, from the upvalue of the running function; NULL if a script has replaced the upvalue by the debug library.
+ * For finalizers, which must not raise: before Lua 5.4 their errors end whatever has begun the collection, and LuaJIT
+ * crashes where compiled code has. */
+static inline struct context *sw_find_context(lua_State *L) {
+    return sw_to_kind(L, lua_upvalueindex(UPVALUE_CONTEXT), &sw_context_kind, sizeof(struct context));
+}
+
+/* The same for other functions: raises if the upvalue was replaced. */
 int sw_upvalue_replaced(lua_State *L);
 static inline struct context *sw_context(lua_State *L) {
-    struct context *context = sw_to_kind(L, lua_upvalueindex(UPVALUE_CONTEXT), &sw_context_kind, sizeof *context);
+    struct context *context = sw_find_context(L);
     if (context == NULL) sw_upvalue_replaced(L);
     return context;
 }

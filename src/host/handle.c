@@ -147,6 +147,7 @@ void sw_client_retire(lua_State *L, int index) {
         return;
     }
     retire(client);
+    if (sw_find_context(L) == NULL) return; /* without a keeper, the client stays until the Lua state ends */
     give_keeper(L, index, client);
     sw_client_anchor(L, index, client);
 }
@@ -164,7 +165,8 @@ static int collect(lua_State *L) {
 static int collect_keeper(lua_State *L) {
     struct handle *keeper = sw_to_kind(L, 1, &sw_keeper_kind, sizeof *keeper);
     struct client *client = keeper != NULL ? keeper->client : NULL;
-    if (client == NULL || sw_client_is_forked(client) || push_registered(L, client) == keeper) return 0;
+    if (client == NULL || sw_client_is_forked(client) || sw_find_context(L) == NULL) return 0;
+    if (push_registered(L, client) == keeper) return 0;
     keeper->client = NULL;
     unlink_from(&client->context->retired, client);
     free_client(client);

@@ -67,7 +67,8 @@ static struct sw_unfinished *check(lua_State *L, int index, const struct context
 }
 
 static int collect(lua_State *L) {
-    struct context *context = sw_context(L);
+    struct context *context = sw_find_context(L);
+    if (context == NULL) return 0; /* it frees the messages at the end of the Lua state */
     struct sw_unfinished *left = check(L, 1, context);
     struct iterator *iterator = lua_touserdata(L, 1);
     iterator->left = NULL;

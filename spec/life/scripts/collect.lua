@@ -144,6 +144,7 @@ for _, each in ipairs(ATTACKS) do
     collectgarbage() -- so that the next one begins as early as the mode says
     for _ = 1, 8 do arm() end
     for i = 1, 400 do
+      engine.collect_next()
       is_inside = true
       pcall(call, client, i)
       is_inside = false

@@ -1,6 +1,7 @@
 -- What spec/life/forked_child_spec.lua runs in `embed`.
 
 local forks = require "spec.life.scripts.forks"
+local engine = require "spec.support.engine"
 local files = require "spec.support.files"
 local session = require "spec.support.session"
 local sidewire = require "sidewire.core"
@@ -494,7 +495,7 @@ end
 
 local function ending_well(script)
   return function(...)
-    local ok, problem = xpcall(script, end_child, ...)
+    local ok, problem = engine.xpcall(script, end_child, ...)
     assert(ok or problem == done, problem)
   end
 end

@@ -49,15 +49,15 @@ function scripts.bounds_lingers()
   set { max_linger = 0.3 }
   refused("max_linger is 0.3", "linger 0.5", try_new { linger = 0.5 })
   local client = try_new { linger = 0.3 }
-  refused("max_linger is 0.3", "linger 1.0", client:disconnect(1))
-  refused("max_linger is 0.3", "linger 100000000.0", client:close(1e8))
+  refused("max_linger is 0.3", engine.as_written "linger 1.0", client:disconnect(1))
+  refused("max_linger is 0.3", engine.as_written "linger 100000000.0", client:close(1e8))
   assert(client:state() == "closed") -- all the same
-  refused("max_linger is 0.3", "timeout 2.0", sidewire.stop(2))
+  refused("max_linger is 0.3", engine.as_written "timeout 2.0", sidewire.stop(2))
   local stuck = connected { port = session.silent }
   for _ = 1, 200 do stuck:send(("x"):rep(60000)) end
-  refused("max_linger is 0.3", "linger 60.0", stuck:disconnect(60))
+  refused("max_linger is 0.3", engine.as_written "linger 60.0", stuck:disconnect(60))
   assert(stuck:state() == "connected") -- nothing was done
-  refused("max_linger is 0.3", "linger 60.0", stuck:close(60))
+  refused("max_linger is 0.3", engine.as_written "linger 60.0", stuck:close(60))
   assert(sidewire.stop() == true)
   stuck = connected { port = session.silent }
   for _ = 1, 200 do stuck:send(("x"):rep(60000)) end

@@ -113,7 +113,7 @@ end
 function scripts.fills_memory()
   forbid()
   local kept = {} -- luacheck: ignore 241
-  for i = 1, 32 do kept[i] = ("x"):rep(2^20) end
+  for i = 1, 32 do kept[i] = i .. ("x"):rep(2 ^ 20) end
   assert(collectgarbage "count" > 32 * 1024)
 end
 

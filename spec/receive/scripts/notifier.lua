@@ -1,7 +1,10 @@
 -- What spec/receive/notifier_spec.lua runs in `embed`: hosts that sleep in a loop of their own, here socket.select.
 
 local forks = require "spec.life.scripts.forks"
+local engine = require "spec.support.engine"
+local files = require "spec.support.files"
 local session = require "spec.support.session"
+local shell = require "spec.support.shell"
 local sidewire = require "sidewire.core"
 local socket = require "socket"
 
@@ -130,7 +133,7 @@ function scripts.shows_what_comes_after_a_handler_never_returned()
     client:send(i)
     while handled < i do
       assert(is_readable(LONG))
-      assert(coroutine.resume(coroutine.create(sidewire.poll)))
+      assert(coroutine.resume(coroutine.create(function() return sidewire.poll() end)))
     end
   end
 end
@@ -321,15 +324,14 @@ end
 
 -- The flags of a descriptor, as open(2) numbers them.
 local function flags_of(fd)
-  local file <close> = assert(io.open("/proc/self/fdinfo/" .. fd))
-  return tonumber(file:read("a"):match "flags:%s*(%d+)", 8)
+  return tonumber(files.read("/proc/self/fdinfo/" .. fd):match "flags:%s*(%d+)", 8)
 end
 
 function scripts.is_one_object()
   local descriptors, threads = embed.census()
   begin()
   local fd = notifier:fd()
-  assert(math.type(fd) == "integer" and fd > 2)
+  assert(engine.is_integer(fd) and fd > 2)
   assert(notifier:getfd() == fd and notifier:pollfd() == fd)
   assert(notifier:events() == "r" and notifier:timeout() == nil and notifier:dirty() == false)
   assert(select("#", notifier:timeout()) == 1)
@@ -380,8 +382,7 @@ end
 -- --- forks ---
 
 local function identity(fd)
-  local pipe <close> = assert(io.popen("readlink /proc/" .. embed.pid() .. "/fd/" .. fd))
-  return pipe:read "l"
+  return shell.output(("readlink /proc/%d/fd/%d"):format(embed.pid(), fd)):match "[^\n]+"
 end
 
 local function use()

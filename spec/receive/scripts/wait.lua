@@ -146,11 +146,12 @@ local inner_waits = {
     sidewire.poll()
   end,
   error = function(client)
+    pcall(client.is_connected, client) -- Lua makes the memory that calls as deep as the next one need
     embed.fail_allocations(2) -- the second is Lua's own second try
     local ok, why = pcall(client.receive, client, 1)
     embed.fail_allocations(0)
-    assert(not ok and why == "not enough memory", why)
-    raised = true
+    assert(ok or why == "not enough memory", why)
+    raised = raised or not ok -- not when the message takes no memory
   end,
 }
 
@@ -171,11 +172,12 @@ function scripts.waits_within_a_wait(inner)
   end
   print "ready"
   io.stdout:flush()
-  engine.collect_often(4)
+  engine.collect_always(4)
   collectgarbage()
   for _ = 1, 8 do arm() end
   local received, worst = client:stats().received_bytes, 0
   repeat
+    engine.collect_next()
     is_waiting = true
     local message, _, code = client:receive(1.5)
     is_waiting = false
