@@ -39,7 +39,8 @@
 # V=1 shows each command. KIND is release, debug, asan, tsan or valgrind, each
 # built in build/KIND. FAULTS=1 builds it in build/KIND-faults, so that tests can
 # make system calls and allocations fail (spec/injector/rules.h). Only setup,
-# setup-hosts, demo and test install anything; with SETUP=no nothing is looked for or installed.
+# setup-hosts, demo and test install anything; with SETUP=no nothing is looked for
+# or installed.
 # LUA55=DIR is a built source tree of Lua 5.5: for LUA=5.5 and the specs that try it.
 # For other systems: CC, LUA_BIN (the interpreter), LUA_INCDIR, LUA_LIBS,
 # LIBEV_INCDIR, LIBEV_LIBDIR, LIBEV_SRC=DIR (libev's own source: it becomes a

@@ -20,7 +20,7 @@ local function fly(dt)
   local x = 480 + 270 * math.sin(time * 0.5)
   local y = 215 + 90 * math.sin(time * 0.8)
   for number = 1, COUNT do
-    local angle = number * 2.399963 + time * (0.4 + number % 7 * 0.12) -- the golden angle: no two in one place
+    local angle = number * 2.399963 + time * (0.4 + number * 0.618 % 1 * 0.7) -- the golden angle: no two in one place
     local radius = 9 * math.sqrt(number) * (1 + 0.25 * math.sin(time * 1.3 + number))
     fireflies[number].x = x + radius * 1.5 * math.cos(angle)
     fireflies[number].y = y + radius * math.sin(angle)

@@ -9,7 +9,7 @@ local net = {
   MAX_QUEUE = 64 * 1024, -- bytes; with more in the queue, new positions are not sent: they would arrive too late
   state = "idle", cause = nil, retry_in = nil, -- as client:state() tells them
   silent = 0, -- seconds since the server last said anything
-  queue = 0, unanswered = 0, -- bytes that wait to be sent; lines that the server has not answered
+  queue = 0, -- bytes that wait to be sent
   places = {}, -- number of a firefly -> { x, y }: where the server says it is
   lines = {}, -- what was said: { text =, arrived = }
 }
@@ -46,7 +46,7 @@ end
 function net.update(dt, fireflies)
   net.silent = net.silent + dt
   sidewire.poll(MAX_EVENTS, MAX_SECONDS)
-  net.queue, net.unanswered = client:pending()
+  net.queue = client:pending()
   if client:is_connected() and net.queue < net.MAX_QUEUE then
     for number, fly in ipairs(fireflies) do
       -- send_once: of no use to a later connection.

@@ -7,7 +7,8 @@ local MILLISECOND = 2.4 -- in pixels
 local GRAPH = { x = 342, y = 522, height = 72 } -- its lower left corner
 
 local GREEN, AMBER, RED = { 0.36, 0.86, 0.55 }, { 1, 0.74, 0.3 }, { 0.95, 0.36, 0.38 }
-local WHITE, GREY, DIM, LIGHT = { 0.93, 0.94, 0.97 }, { 0.55, 0.6, 0.7 }, { 0.28, 0.33, 0.44 }, { 1, 0.82, 0.45 }
+local WHITE, GREY, DIM = { 0.93, 0.94, 0.97 }, { 0.55, 0.6, 0.7 }, { 0.28, 0.33, 0.44 }
+local BLUE, LIGHT = { 0.5, 0.68, 1 }, { 1, 0.82, 0.45 }
 
 local view = {}
 local frames = {} -- { seconds of the frame, seconds in sidewire, colour }, a ring
@@ -27,6 +28,7 @@ end
 function view.load()
   graphics.setBackgroundColor(0.04, 0.05, 0.09)
   graphics.setLineStyle "rough"
+  graphics.setPointSize(3)
   glow = make_glow(32)
   font, small = graphics.newFont(15), graphics.newFont(12)
 end
@@ -42,6 +44,11 @@ function view.add_frame(seconds, inside, net)
   frames[newest] = { seconds, inside, colour_of(net) }
 end
 
+-- The i-th of the frames that are kept, from the oldest to the newest.
+local function frame_at(i)
+  return frames[(newest + i - 1) % #frames + 1]
+end
+
 local function draw_swarm(fireflies, places)
   graphics.setBlendMode "add"
   graphics.setColor(0.2, 0.3, 0.6, 0.35)
@@ -50,9 +57,11 @@ local function draw_swarm(fireflies, places)
   end
   graphics.setColor(LIGHT)
   for _, place in pairs(places) do graphics.draw(glow, place[1], place[2], 0, 0.8, 0.8, 16, 16) end
-  graphics.setColor(0.55, 0.75, 1)
-  for _, fly in ipairs(fireflies) do graphics.draw(glow, fly.x, fly.y, 0, 0.3, 0.3, 16, 16) end
   graphics.setBlendMode "alpha"
+  local points = {}
+  for number, fly in ipairs(fireflies) do points[2 * number - 1], points[2 * number] = fly.x, fly.y end
+  graphics.setColor(BLUE)
+  graphics.points(points)
 end
 
 local function write(text, x, y, colour, face)
@@ -82,29 +91,41 @@ local function draw_queue(net)
   graphics.rectangle("fill", 18, 510, 290 * filled, 8, math.min(4, 145 * filled))
 end
 
-local function column(x, milliseconds)
-  local height = math.min(GRAPH.height, milliseconds * MILLISECOND)
-  graphics.rectangle("fill", x, GRAPH.y - height, 1, height)
+-- A line through one number of each frame, in seconds.
+local function draw_curve(index, colour)
+  local points = {}
+  for i = 1, #frames do
+    points[2 * i - 1] = GRAPH.x + FRAMES - #frames + i
+    points[2 * i] = GRAPH.y - math.min(GRAPH.height, frame_at(i)[index] * 1000 * MILLISECOND)
+  end
+  graphics.setColor(colour)
+  if #frames > 1 then graphics.line(points) end
+end
+
+-- A strip with the colours of the frames' states, drawn as one piece for each change.
+local function draw_states()
+  local first = 1
+  for i = 1, #frames do
+    if i == #frames or frame_at(i + 1)[3] ~= frame_at(i)[3] then
+      graphics.setColor(frame_at(i)[3])
+      graphics.rectangle("fill", GRAPH.x + FRAMES - #frames + first - 1, GRAPH.y + 4, i - first + 1, 3)
+      first = i + 1
+    end
+  end
 end
 
 local function draw_graph()
-  local worst = 0
-  for i = 1, #frames do
-    local frame = frames[(newest + i - 1) % #frames + 1]
-    local x = GRAPH.x + FRAMES - #frames + i - 1
-    graphics.setColor(DIM)
-    column(x, frame[1] * 1000)
-    graphics.setColor(LIGHT)
-    column(x, frame[2] * 1000)
-    graphics.setColor(frame[3])
-    graphics.rectangle("fill", x, GRAPH.y + 3, 1, 3)
-    worst = math.max(worst, frame[2])
-  end
-  graphics.setColor(GREY[1], GREY[2], GREY[3], 0.5)
+  graphics.setColor(DIM)
   graphics.rectangle("fill", GRAPH.x, GRAPH.y - 1000 / 60 * MILLISECOND, FRAMES, 1)
-  local text = ("frame  %.1f ms      in sidewire  %.2f ms, worst %.2f ms"):format(frames[newest][1] * 1000,
-    frames[newest][2] * 1000, worst * 1000)
-  write(text, GRAPH.x, GRAPH.y - GRAPH.height - 22, GREY, small)
+  graphics.rectangle("fill", GRAPH.x, GRAPH.y, FRAMES, 1)
+  draw_curve(1, BLUE)
+  draw_curve(2, LIGHT)
+  draw_states()
+  local worst = 0
+  for _, frame in ipairs(frames) do worst = math.max(worst, frame[2]) end
+  local frame = frames[newest]
+  local text = "frame  %.1f ms      in sidewire  %.2f ms, worst %.2f ms"
+  write(text:format(frame[1] * 1000, frame[2] * 1000, worst * 1000), GRAPH.x, GRAPH.y - GRAPH.height - 22, GREY, small)
 end
 
 local function draw_lines(lines, typed)

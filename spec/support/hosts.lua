@@ -8,6 +8,7 @@
 local files = require "spec.support.files"
 local Peer = require "spec.support.peer"
 local Program = require "spec.support.program"
+local Peer = require "spec.support.peer"
 local shell = require "spec.support.shell"
 local util = require "spec.support.util"
 
@@ -28,10 +29,12 @@ end
 -- @treturn string|nil nil: nothing is missing
 function hosts.missing(engine, ...)
   for _, program in ipairs { ... } do
-    if not is_there(program) then return ("%s is not installed, `make setup-hosts` does it"):format(program) end
+    if not is_there(program) then
+      return ("needs %s, which is not installed: `make setup-hosts` does it"):format(program)
+    end
   end
   if select(2, shell.run("tools/engine headers " .. engine)) ~= 0 then
-    return ("the C headers of %s are not installed, `make setup-hosts` does it"):format(engine)
+    return ("needs the C headers of %s, which are not installed: `make setup-hosts` does it"):format(engine)
   end
 end
 
@@ -96,6 +99,14 @@ end
 -- @return as Program.start
 function hosts.start(command)
   return Program.start_command(CLEAN .. command)
+end
+
+--- Waits until the newest stream that a peer has recorded matches a pattern: it may still be reading when a host ends.
+function hosts.wait_recorded(dir, pattern)
+  return util.wait_until(function()
+    local streams = Peer.streams(dir)
+    return streams[1] and streams[#streams].data:find(pattern)
+  end)
 end
 
 --- The first program of a section of the README, for a server on another port.

@@ -27,8 +27,8 @@ end
 
 local function start_screen()
   local pipe = shell.start "echo $$; exec Xvfb -displayfd 1 -screen 0 1024x768x24 -nolisten tcp 2>/dev/null"
-  local pid = math.tointeger(tonumber(pipe:read "l"))
-  local number = assert(pipe:read "l", "Xvfb did not start")
+  local pid = tonumber(pipe:read "*l")
+  local number = assert(pipe:read "*l", "Xvfb did not start")
   return { pipe = pipe, pid = pid, display = ":" .. number }
 end
 
