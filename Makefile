@@ -20,7 +20,8 @@
 #                    no ten lines twice
 #   make headers     does each header of src/ compile alone?
 #   make arrows      do the files of src/ include and call only what they may?
-#   make rock        does the rockspec install, and what it installs work?
+#   make rock        does the rockspec install, for each Lua, and what it
+#                    installs work?
 #   make docs        docs/errors.md from its table, and build/docs/index.html
 #   make bench       sidewire next to other libraries, a quarter of an hour;
 #                    WORKLOADS="flood bulk" CANDIDATES="sidewire luv" ROUNDS=3
@@ -175,7 +176,8 @@ GNU_SOURCES = $(STRANGERS:%=spec/support/%.c) $(wildcard spec/support/unpreload.
 # --- building ---
 
 .PHONY: all programs demo test check warnings headers arrows clang-tidy cppcheck clang-format luacheck shellcheck lint install
-.PHONY: FORCE bundle bench bench-engines bench-programs bench-quick demo-programs fuzzers fuzz rock setup setup-hosts help clean docs stress wild
+.PHONY: FORCE bundle bench bench-engines bench-programs bench-quick demo-programs fuzzers fuzz rock setup setup-hosts
+.PHONY: help clean docs stress wild
 READY = $(addprefix ready-,build bundle demo bench test stress check fuzz lint docs rock)
 .PHONY: $(READY)
 .DELETE_ON_ERROR:

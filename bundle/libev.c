@@ -1,6 +1,6 @@
-/* libev as a part of the module, for `make bundle` and LIBEV_SRC=DIR: libev's own ev.c, from that folder. It is compiled as
- * the rest is, with -fvisibility=hidden, so none of its functions is exported. A host may bring another libev, older or
- * newer: its functions never take the place of these, and the two share no allocator and no error hook.
+/* libev as a part of the module, for `make bundle` and LIBEV_SRC=DIR: libev's own ev.c, from that folder. It is compiled
+ * as the rest is, with -fvisibility=hidden, so none of its functions is exported. A host may bring another libev, older
+ * or newer: its functions never take the place of these, and the two share no allocator and no error hook.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -13,7 +13,7 @@ and accounts for every message that it accepted.]],
   homepage = "https://github.com/OWNER/sidewire",
   license = "MIT",
 }
-dependencies = { "lua >= 5.4, < 5.5" }
+dependencies = { "lua >= 5.1, < 5.6" }
 external_dependencies = {
   LIBEV = { header = "ev.h", library = "ev" },
 }

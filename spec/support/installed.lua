@@ -1,7 +1,7 @@
--- lua installed.lua DIR PORT [BRIEF]: run by tools/rock and bundle_spec.lua with a module that stands somewhere below DIR,
--- and no other in reach; an echo server is at PORT, and at BRIEF one that soon ends each connection. Connects, sends,
--- receives, reconnects, stops, and keeps settings. Raises what is wrong. It needs nothing but sidewire, and runs in every
--- Lua.
+-- lua installed.lua DIR PORT [BRIEF]: run by tools/rock and bundle_spec.lua with a module that stands somewhere below
+-- DIR, and no other in reach; an echo server is at PORT, and at BRIEF one that soon ends each connection. Connects,
+-- sends, receives, reconnects, stops, and keeps settings. Raises what is wrong. It needs nothing but sidewire, and runs
+-- in every Lua.
 local dir, port, brief = arg[1], tonumber(arg[2]), tonumber(arg[3])
 local sidewire = require "sidewire"
 local settings = require "sidewire.settings"

@@ -39,21 +39,21 @@ local function copy_bundle(engine)
   hosts.bundle(engine, scratch .. "/" .. engine)
 end
 
--- Runs spec/support/installed.lua with a module and two peers, in a directory where nothing is. PREFIX goes before the
--- interpreter. Returns what it said, and its exit status.
+-- Runs spec/support/installed.lua with a module and two peers, in a directory where nothing is. `prefix` goes before
+-- the interpreter. Returns what it said, and its exit status.
 local function use(engine, dir, prefix)
   local peer, brief = Peer.start { mode = "echo" }, Peer.start { mode = "echo" }
   brief:command "close-after 5"
-  return shell.run(("cd %s/empty && env -i PATH=$PATH LUA_PATH='%s/?.lua;%s/?/init.lua' LUA_CPATH='%s/?.so' timeout 100 "
-    .. "%s %s %s/spec/support/installed.lua %s %d %d"):format(scratch, dir, dir, dir, prefix or "", program_of(engine),
-    ROOT, dir, peer.port, brief.port))
+  return shell.run(("cd %s/empty && env -i PATH=$PATH LUA_PATH='%s/?.lua;%s/?/init.lua' LUA_CPATH='%s/?.so' "
+    .. "timeout 100 %s %s %s/spec/support/installed.lua %s %d %d"):format(
+    scratch, dir, dir, dir, prefix or "", program_of(engine), ROOT, dir, peer.port, brief.port))
 end
 
 -- The same with the module that this build has, which needs libev.
 local function use_plain(prefix)
   local dir = scratch .. "/plain"
-  shell.execute(("mkdir -p %s/sidewire && cp %s/sidewire/core.so lua/sidewire/*.lua %s/sidewire"):format(dir, build.PATH,
-    dir))
+  local command = "mkdir -p %s/sidewire && cp %s/sidewire/core.so lua/sidewire/*.lua %s/sidewire"
+  shell.execute(command:format(dir, build.PATH, dir))
   return use(build.ENGINE, dir, prefix)
 end
 
@@ -81,7 +81,8 @@ describe("make bundle", function()
 
   each("writes the module, the Lua files, the licences and a README, and nothing else", function(_, dir)
     local expected = { "README.txt", "licenses/libev.txt", "licenses/sidewire.txt", "sidewire/core.so" }
-    for _, name in ipairs(files.lines_of(shell.output "cd lua && find . -type f")) do expected[#expected + 1] = name:sub(3) end
+    local lua_files = files.lines_of(shell.output "cd lua && find * -type f")
+    for _, name in ipairs(lua_files) do expected[#expected + 1] = name end
     table.sort(expected)
     assert.same(expected, files.lines_of(shell.output(("cd %s && find * -type f | LC_ALL=C sort"):format(dir))))
     assert.equal(files.read "LICENSE", files.read(dir .. "/licenses/sidewire.txt"))
@@ -109,7 +110,7 @@ describe("make bundle", function()
     assert.same({ "", 0 }, { use(engine, dir) })
   end)
 
-  describe("with libev moved away", function()
+  describe("with libev moved away [E3]", function()
     local hidden, problem
 
     -- A mount namespace in which there is no such file. It goes with the process.
@@ -134,7 +135,7 @@ describe("make bundle", function()
     end)
   end)
 
-  describe("next to a libev of another version", function()
+  describe("next to a libev of another version [E3]", function()
     local preload
 
     setup(function()
@@ -154,12 +155,14 @@ describe("make bundle", function()
     end)
   end)
 
-  it("leaves a host that uses libev its allocator and its error hook, and keeps its own", function()
+  it("leaves a host that uses libev its allocator and its error hook, and keeps its own [E26]", function()
     if refused[build.ENGINE] then return pending(refused[build.ENGINE]) end
     local peer = Peer.start { mode = "echo" }
     local call = "require('spec.support.session').run('spec.tools.scripts.bundle', 'leaves_the_hooks_alone', ...)"
-    assert.same({ "", 0 }, { shell.run(("env -i LUA_PATH='./?.lua' LUA_CPATH='%s/%s/?.so' timeout 100 %s/neighbour %s"):format(
-      scratch, build.ENGINE, build.PATH, shell.words(call, peer.port, 0))) })
+    local command = "env -i LUA_PATH='./?.lua' LUA_CPATH='%s/%s/?.so' timeout 100 %s/neighbour %s"
+    assert.same({ "", 0 }, {
+      shell.run(command:format(scratch, build.ENGINE, build.PATH, shell.words(call, peer.port, 0))),
+    })
   end)
 end)
 
@@ -172,7 +175,8 @@ describe("libev's source", function()
   -- Runs tools/libev in the directory, with an apt-get and an apt-config that stand first in the PATH.
   local function run(apt_get, environment)
     shell.execute(("mkdir -p %s/bin %s/etc/parts"):format(dir, dir))
-    files.write(dir .. "/bin/apt-config", ("#!/bin/sh\necho \"list='%s/etc/list' lists='%s/etc/parts/'\"\n"):format(dir, dir))
+    local places = ("list='%s/etc/list' lists='%s/etc/parts/'"):format(dir, dir)
+    files.write(dir .. "/bin/apt-config", ('#!/bin/sh\necho "%s"\n'):format(places))
     files.write(dir .. "/bin/apt-get", "#!/bin/sh\n" .. apt_get)
     files.write(dir .. "/bin/dpkg-source", "#!/bin/sh\n")
     shell.execute(("chmod +x %s/bin/*"):format(dir))
@@ -180,7 +184,8 @@ describe("libev's source", function()
       environment or "", ROOT))
   end
 
-  local LIST = "# deb of old\ndeb [arch=amd64] http://server.invalid/debian stable main\n  deb http://server.invalid/x y z\n"
+  local LIST = "# deb of old\ndeb [arch=amd64] http://server.invalid/debian stable main\n"
+    .. "  deb http://server.invalid/x y z\n"
   local SOURCES = "Types: deb\nURIs: http://server.invalid/debian\n\nTypes: deb deb-src\nEnabled: no\n"
   local APT_GET = [[
 for word; do

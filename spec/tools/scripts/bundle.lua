@@ -5,7 +5,8 @@ local sidewire = require "sidewire.core"
 
 local scripts = {}
 
--- The host's allocator and error hook see the host's loops, and nothing of sidewire's, which has an error hook of its own.
+-- The host's allocator and error hook see the host's loops, and nothing of sidewire's, which has an error hook of its
+-- own.
 function scripts.leaves_the_hooks_alone()
   neighbour.set_allocator()
   neighbour.set_error_hook()
