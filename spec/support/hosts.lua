@@ -8,7 +8,6 @@
 local files = require "spec.support.files"
 local Peer = require "spec.support.peer"
 local Program = require "spec.support.program"
-local Peer = require "spec.support.peer"
 local shell = require "spec.support.shell"
 local util = require "spec.support.util"
 
