@@ -4,7 +4,8 @@
 #                    Lua whose C headers pkg-config finds; with LUA=5.1, 5.2,
 #                    5.3, 5.4, 5.5 or luajit: build/release-5.1/... for that one
 #   make setup       installs what all but bench need and is missing (on Debian)
-#   make setup-hosts the programs that spec/hosts tries sidewire in: LÖVE, Neovim
+#   make setup-hosts the programs that spec/hosts tries sidewire in: LÖVE, Neovim,
+#                    mpv, minetest, haproxy, weechat, tshark, tarantool
 #   make demo        the main job on real input, about 15 seconds
 #   make test        unit tests and specs; SPEC="spec/send/x_spec.lua ..." only
 #                    these

@@ -64,6 +64,25 @@ describe("haproxy", function()
     hosts.wait_received(record, "GET /last\n")
   end)
 
+  for directive, clients in pairs { ["lua-load"] = 1, ["lua-load-per-thread"] = 4 } do
+    it("serves from four threads, with " .. directive, function()
+      local config = files.read(dir .. "/haproxy.cfg"):gsub("lua%-load", "nbthread 4\n    " .. directive)
+      files.write(dir .. "/haproxy.cfg", config)
+      local proxy = start "-db"
+      assert(peer:wait_accepted(clients, util.DEADLINE))
+      for i = 1, 200 do assert.equal(200, get("/" .. i)) end
+      proxy:signal "TERM"
+      proxy:finish()
+      assert(peer:wait_connections(0, util.DEADLINE))
+      local seen = {}
+      for stream in Peer.each_stream(record) do
+        for path in stream.data:gmatch "GET /(%d+)\n" do seen[#seen + 1] = tonumber(path) end
+      end
+      table.sort(seen)
+      assert.same({ clients, 200, 200 }, { peer:stats().accepted, #seen, seen[200] })
+    end)
+  end
+
   it("does so as a daemon, which forks after it has loaded the script", function()
     local output, status = start(("-D -p %s/pid"):format(dir)):finish()
     assert.same({ "", 0 }, { output, status })

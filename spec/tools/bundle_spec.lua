@@ -144,10 +144,10 @@ describe("make bundle", function()
       preload = ("env LD_PRELOAD=%s/other.so"):format(scratch)
     end)
 
-    it("the plain module refuses", function()
+    it("the plain module refuses, and names both versions and what to do [E46]", function()
       local said, status = use_plain(preload)
-      assert(status == 1 and said:find("this process has libev 4.24, ", 1, true)
-        and said:find("make bundle LUA=", 1, true), said)
+      assert(status == 1 and said:find("this process has libev 4.24, and sidewire was built for libev 4.", 1, true)
+        and said:find("make bundle LUA=" .. build.ENGINE, 1, true), said)
     end)
 
     each("works", function(engine, dir)
