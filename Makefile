@@ -9,6 +9,8 @@
 #   make demo        the main job on real input, about 15 seconds
 #   make test        unit tests and specs; SPEC="spec/send/x_spec.lua ..." only
 #                    these
+#   make test-all    the same under each Lua that is installed
+#   make test-fallbacks  the same with FALLBACKS=1, about two minutes
 #   make check       the same under sanitizers and valgrind, which first prove
 #                    themselves on planted bugs
 #   make fuzz        SECONDS (60) of libFuzzer on all targets of spec/fuzz at
@@ -40,9 +42,10 @@
 #
 # V=1 shows each command. KIND is release, debug, asan, tsan or valgrind, each
 # built in build/KIND. FAULTS=1 builds it in build/KIND-faults, so that tests can
-# make system calls and allocations fail (spec/injector/rules.h). Only setup,
-# setup-hosts, demo and test install anything; with SETUP=no nothing is looked for
-# or installed.
+# make system calls and allocations fail (spec/injector/rules.h). FALLBACKS=1 builds
+# it in build/KIND-fallbacks without what only some systems have, as for a system
+# that has none of it (src/base/platform.h). Only setup, setup-hosts, demo and test
+# install anything; with SETUP=no nothing is looked for or installed.
 # LUA55=DIR is a built source tree of Lua 5.5: for LUA=5.5 and the specs that try it.
 # For other systems: CC, LUA_BIN (the interpreter), LUA_INCDIR, LUA_LIBS,
 # LIBEV_INCDIR, LIBEV_LIBDIR, LIBEV_SRC=DIR (libev's own source: it becomes a
@@ -51,7 +54,7 @@
 # `make check` can name its functions.
 
 KIND ?= release
-NAME = $(KIND)$(if $(FAULTS),-faults)$(LUA:%=-%)
+NAME = $(KIND)$(if $(FALLBACKS),-fallbacks)$(if $(FAULTS),-faults)$(LUA:%=-%)
 B = build/$(NAME)
 VERSIONS = 5.1 5.2 5.3 5.4 5.5 luajit
 ifneq ($(filter-out $(VERSIONS),$(LUA)),)
@@ -96,7 +99,7 @@ MAKE_FOLDER = @mkdir -p $B/obj; if mkdir $(@D) 2>/dev/null; then $(or $(SAY_FOLD
 # --- flags ---
 
 WERROR = -Werror
-WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef $(WERROR)
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef -Wpedantic $(WERROR)
 # What glibc hides under -std=c11; other systems show what there is unless such a macro asks for less.
 ifeq ($(SYSTEM),Linux)
 FEATURES = -D_DEFAULT_SOURCE -D_POSIX_C_SOURCE=200809L
@@ -129,7 +132,7 @@ ifneq ($(FAULTS),)
 CALLS_STAY = -fno-lto -U_FORTIFY_SOURCE
 WRAPPED = $(shell grep -Eoh '__wrap_[a-z0-9_]+' $(INJECTOR_SOURCES) | sort -u | sed 's/^__wrap_//')
 endif
-COMPILE = $(CC) $(LANGUAGE) $(CFLAGS_$(KIND)) $(CFLAGS) $(CALLS_STAY) -MMD -MP
+COMPILE = $(CC) $(LANGUAGE) $(CFLAGS_$(KIND)) $(CFLAGS) $(CALLS_STAY) $(if $(FALLBACKS),-DSW_FALLBACKS) -MMD -MP
 
 LUA_PC = $(shell tools/engine headers $(ENGINE))
 # Where the headers are that pkg-config does not know.
@@ -176,9 +179,9 @@ GNU_SOURCES = $(STRANGERS:%=spec/support/%.c) $(wildcard spec/support/unpreload.
 
 # --- building ---
 
-.PHONY: all programs demo test check warnings headers arrows clang-tidy cppcheck clang-format luacheck shellcheck lint install
-.PHONY: FORCE bundle bench bench-engines bench-programs bench-quick demo-programs fuzzers fuzz rock setup setup-hosts
-.PHONY: help clean docs stress wild
+.PHONY: all programs demo test test-all test-fallbacks check warnings headers arrows clang-tidy cppcheck clang-format luacheck
+.PHONY: FORCE bundle bench bench-engines bench-programs bench-quick demo-programs fuzzers fuzz lint install rock setup
+.PHONY: setup-hosts shellcheck help clean docs stress wild
 READY = $(addprefix ready-,build bundle demo bench test stress check fuzz lint docs rock)
 .PHONY: $(READY)
 .DELETE_ON_ERROR:
@@ -324,6 +327,15 @@ test:
 	$(call build,programs KIND=$(KIND) FAULTS=1)
 	$(Q)tools/test $(KIND)$(LUA:%=-%) $(KIND)-faults$(LUA:%=-%) $(SPEC)
 
+test-all:
+	$(call set_up,build test)
+	$(Q)MAKE="$(MAKE)" tools/test-all $(SPEC)
+
+# What tests on Linux can show of other systems. The injector knows the calls of Linux, so FAULTS=1 has no part in it.
+test-fallbacks: ready-build ready-test
+	$(call build,programs KIND=$(KIND) FALLBACKS=1)
+	$(Q)tools/test $(KIND)-fallbacks$(LUA:%=-%) $(SPEC)
+
 check: ready-build ready-test ready-check
 	$(call build,programs KIND=asan)
 	$(call build,programs KIND=asan FAULTS=1)
@@ -335,16 +347,23 @@ fuzz: ready-build ready-fuzz
 	$(call build,fuzzers KIND=fuzz)
 	$(Q)tools/fuzz $(if $(REPLAY),replay $(REPLAY),run $(or $(SECONDS),60))
 
-LINTED_SPECS = $(wildcard spec/unit/*.c spec/fuzz/*.c examples/*.c examples/hosts/*/*.c $(HOSTS:%=spec/support/%.c)) $(INJECTOR_SOURCES)
+LINTED_SPECS = $(wildcard spec/unit/*.c spec/fuzz/*.c examples/*.c examples/hosts/*/*.c) \
+	$(wildcard $(HOSTS:%=spec/support/%.c)) $(INJECTOR_SOURCES)
 
-# What $(CC) has to say about every C file; nothing is built.
+# What $(CC) has to say about every C file; nothing is built. Then about the code for other systems: each column of
+# src/base/platform.h.
+COLUMN = -include tools/elsewhere.h -D'SW_ON(linux_, macos, bsd, others)='
 warnings: ready-build
+	$(Q)for column in macos bsd others; do \
+		$(CC) $(LANGUAGE) -O2 -fsyntax-only -Isrc $(LUA_CFLAGS) $(EV_CFLAGS) $(COLUMN)$$column \
+			$$(grep -l base/platform.h $(ROOM_SOURCES) $(HOST_SOURCES)) || exit; done
 	$(Q)$(CC) $(LANGUAGE) -O2 -fsyntax-only -Isrc -Ispec/unit $(LUA_CFLAGS) $(EV_CFLAGS) \
 		$(ROOM_SOURCES) $(HOST_SOURCES) $(LINTED_SPECS)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -fsyntax-only $(GNU_SOURCES)
 
-# Does each header compile with nothing before it? The planted one, which does not, must be found among them.
-ALONE = LC_ALL=C $(CC) $(LANGUAGE) -O2 -Wno-unused-function -fsyntax-only -Isrc $(LUA_CFLAGS) $(EV_CFLAGS) -x c
+# Does each header compile with nothing before it (which is pedantically nothing, if it only has macros)? The planted one,
+# which does not, must be found among them.
+ALONE = LC_ALL=C $(CC) $(LANGUAGE) -O2 -Wno-unused-function -Wno-pedantic -fsyntax-only -Isrc $(LUA_CFLAGS) $(EV_CFLAGS) -x c
 HEADERS = $(wildcard src/*.h src/*/*.h)
 headers: ready-build
 	$(Q)$(ALONE) $(HEADERS)

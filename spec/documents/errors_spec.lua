@@ -34,7 +34,7 @@ for _, section in ipairs(errors.sections) do
     after_each(util.finish)
 
     for _, row in ipairs(section) do
-      if not row.not_here then
+      if row.here or not row.not_here then
         it(title(row), function()
           local message, code = errors.provoke(row)
           if row.or_else and message == row.or_else[1] then

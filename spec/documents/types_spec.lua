@@ -4,6 +4,7 @@
 local core = require "sidewire.core"
 local sidewire = require "sidewire"
 local Peer = require "spec.support.peer"
+local build = require "spec.support.build"
 local files = require "spec.support.files"
 local luacats = require "spec.support.luacats"
 local ports = require "spec.support.ports"
@@ -403,6 +404,7 @@ describe("the types for editors", function()
   end)
 
   it("give each handler what it really gets", function()
+    build.needs("acks", pending)
     local seen = {}
     provoke_events(seen)
     local levels, missing = {}, luacats.literals(types, "sidewire.Event")

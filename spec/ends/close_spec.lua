@@ -4,6 +4,7 @@ local socket = require "socket"
 local sidewire = require "sidewire"
 local engine = require "spec.support.engine"
 local Peer = require "spec.support.peer"
+local build = require "spec.support.build"
 local delivery = require "spec.support.delivery"
 local numbered = require "spec.support.numbered"
 local util = require "spec.support.util"
@@ -131,6 +132,7 @@ describe("close", function()
   after_each(util.finish_without_peers)
 
   it("ends what it cannot flush as lost, by fate, and counts no message twice", function()
+    build.needs("acks", pending)
     local peer = start_peer { mode = "silent" }
     local client = util.connected(peer)
     local events = util.collect(client)
@@ -263,6 +265,7 @@ describe("close", function()
   end)
 
   it("[F31] reports as lost what linger was too short for, and is gone then", function()
+    build.needs("acks", pending)
     local peer, dir = recorded { mode = "silent" }
     local client = util.connected(peer)
     local events = util.collect(client)

@@ -2,6 +2,7 @@
 -- Its output, which ends up in the message when it fails, begins with the seed.
 
 local Program = require "spec.support.program"
+local build = require "spec.support.build"
 local util = require "spec.support.util"
 
 -- Runs it, and wants to see its seed.
@@ -13,6 +14,7 @@ end
 describe("a peer that is killed under load", function()
   for _, retain in ipairs { "none", "unsent", "unacked", "unconfirmed" } do
     it("[F19] leaves every message finished, sent again whole or reported, retain = " .. retain, function()
+      if retain == "unacked" then build.needs("acks", pending) end
       run("killed", util.choose(8, 4), retain)
     end)
   end
@@ -27,6 +29,7 @@ end)
 describe("a peer that half-closes and drains before it restarts", function()
   for _, retain in ipairs { "unsent", "unacked" } do
     it("[F22] costs no message and repeats none, retain = " .. retain, function()
+      if retain == "unacked" then build.needs("acks", pending) end
       run("drained", util.choose(8, 4), retain)
     end)
   end

@@ -1,5 +1,6 @@
 -- What becomes of connections when the wire to the server is cut: between two network namespaces, where there are any.
 
+local build = require "spec.support.build"
 local netns = require "spec.support.netns"
 local util = require "spec.support.util"
 
@@ -18,6 +19,7 @@ describe("a wire", function()
   end
 
   it("[F24] cut in mid-stream ends the connection within stall_timeout; the rest is sent when it is mended", function()
+    build.needs("acks", pending)
     run("is_cut_in_mid_stream", 2, MARGIN)
   end)
 

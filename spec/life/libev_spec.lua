@@ -1,5 +1,6 @@
 -- A host that uses libev itself (docs/embedding.md): in `neighbour` (spec/support/neighbour.c).
 
+local build = require "spec.support.build"
 local host = require "spec.support.host"
 local util = require "spec.support.util"
 
@@ -31,6 +32,7 @@ describe("libev in the same process", function()
 
   it("calls the host's error hook, set anew, for a failure on sidewire's thread, and no client hears of it [E29]",
     function()
+      build.needs("epoll", pending)
       run("neighbour", "sets_its_error_hook_anew")
     end)
 

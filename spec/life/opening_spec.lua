@@ -75,7 +75,10 @@ describe("a host that opens sidewire", function()
     finally(function() Peer.remove(dir) end)
     local script = ("spec/life/scripts/first_descriptors.lua %d %s/found"):format(echo.port, dir)
     shell.run(("%s %s 0<&- 1>&- 2>&-"):format(build.LUA, script))
-    assert.equal("anon_inode:[eventfd]\nanon_inode:[eventfd]\nanon_inode:[eventpoll]\n", files.read(dir .. "/found"))
+    local found = files.read(dir .. "/found"):gsub("pipe:%[%d+%]", "a pipe")
+    local kinds = { "anon_inode:[eventfd]", "anon_inode:[eventfd]", "anon_inode:[eventpoll]" }
+    if build.has_fallbacks then kinds = { "a pipe", "a pipe", "a pipe" } end
+    assert.equal(table.concat(kinds, "\n") .. "\n", found)
   end)
 
   it("gets no global variable by it [E31]", function()

@@ -56,12 +56,14 @@ describe("a thread that sleeps", function()
   end)
 
   it(("is woken once for each sleep, though %d clients have something for it"):format(CLIENTS), function()
+    build.needs("eventfd", pending)
     local sleeps, writes = count_wake_ups(trace_sleeper(dir, peer, "?poll,ppoll"))
     assert.is_true(writes > 0)
     assert.is_true(writes <= sleeps, ("%d writes for %d sleeps"):format(writes, sleeps))
   end)
 
   it("is woken as seldom in a loop of its own, by the notifier", function()
+    build.needs("eventfd", pending)
     local trace, said = trace_sleeper(dir, peer, "?select,pselect6", "notifier")
     local fd = said:match "%d+"
     local sleeps, writes = count(trace, "select6?%("), count(trace, ("write%%(%s, "):format(fd))

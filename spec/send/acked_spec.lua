@@ -1,6 +1,7 @@
 local sidewire = require "sidewire"
 local engine = require "spec.support.engine"
 local Peer = require "spec.support.peer"
+local build = require "spec.support.build"
 local delivery = require "spec.support.delivery"
 local util = require "spec.support.util"
 
@@ -12,6 +13,7 @@ describe("the acked event", function()
   after_each(util.finish_without_peers)
 
   it("tells the newest acknowledged id, once for many, and never again what it told", function()
+    build.needs("acks", pending)
     local peer = delivery.start_peer()
     local client = util.connected(peer, { retain = "unconfirmed", reconnect = 0.01 })
     local events = util.collect(client, "acked", "disconnect", "connect")
@@ -35,6 +37,7 @@ describe("the acked event", function()
   end)
 
   it("waits while the inbox is full, and then tells the newest id", function()
+    build.needs("acks", pending)
     local client = util.connected(Peer.start { mode = "sink" }, { inbox_limit = 4096, queue_limit = 1080 })
     local events = util.collect(client, "acked", "drain")
     local rounds = 100 -- each with a drain, so that one acked event cannot take the place of the one before
@@ -49,6 +52,7 @@ describe("the acked event", function()
   end)
 
   it("comes before the loss and the disconnect that follow it", function()
+    build.needs("acks", pending)
     local peer = delivery.start_peer { mode = "silent" }
     local client = util.connected(peer, { reconnect = 60 })
     local events = util.collect(client, "acked", "lost", "disconnect")

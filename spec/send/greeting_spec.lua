@@ -1,5 +1,6 @@
 -- What a client says first on each new connection.
 
+local build = require "spec.support.build"
 local delivery = require "spec.support.delivery"
 local numbered = require "spec.support.numbered"
 local util = require "spec.support.util"
@@ -62,6 +63,7 @@ describe("the greeting", function()
   end)
 
   it("is acknowledged for itself, not for the messages behind it", function()
+    build.needs("acks", pending)
     local peer = delivery.start_peer()
     local client = util.connected(peer, { greeting = ("g"):rep(2 ^ 20) })
     assert(peer:wait_bytes(2 ^ 20 + 1, util.DEADLINE))

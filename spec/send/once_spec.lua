@@ -2,6 +2,7 @@
 
 local engine = require "spec.support.engine"
 local Peer = require "spec.support.peer"
+local build = require "spec.support.build"
 local delivery = require "spec.support.delivery"
 local util = require "spec.support.util"
 
@@ -110,6 +111,7 @@ describe("info.first", function()
     peer:command "reset"
     assert(events:wait("connect", 2))
     assert.equal(6, events:last "connect"[2].first)
+    build.needs("acks", pending)
     while client:send(("x"):rep(2 ^ 16)) do end
     peer:command "reset"
     assert(events:wait("connect", 3))

@@ -1,6 +1,7 @@
 -- What a new connection sends again with retain = "unacked" and "unconfirmed"; confirm.
 
 local Peer = require "spec.support.peer"
+local build = require "spec.support.build"
 local delivery = require "spec.support.delivery"
 local numbered = require "spec.support.numbered"
 local engine = require "spec.support.engine"
@@ -15,6 +16,7 @@ describe("retain = 'unacked'", function()
   after_each(util.finish_without_peers)
 
   it("sends again what was not acknowledged, from a message's first byte, and loses nothing", function()
+    build.needs("acks", pending)
     local client, events, disconnect, peer, dir, before = delivery.cut { retain = "unacked" }
     assert.same({}, util.losses(events))
     local s = account(client)
@@ -35,6 +37,7 @@ describe("retain = 'unacked'", function()
   end)
 
   it("counts what is in flight against queue_limit, until it is acknowledged", function()
+    build.needs("acks", pending)
     local peer = delivery.start_peer()
     local client = util.connected(peer, { retain = "unacked", queue_limit = 100 * 1025 })
     local accepted = 0
@@ -51,6 +54,7 @@ describe("retain = 'unacked'", function()
   end)
 
   it("ends as lost by fate on close: unknown is whatever any connection was given", function()
+    build.needs("acks", pending)
     local client, events = delivery.cut { retain = "unacked" }
     local s = account(client)
     assert(client:close(0))
@@ -74,6 +78,7 @@ describe("retain = 'unconfirmed'", function()
     send_all(client, small, 100)
     local everything = numbered.lines(small, 1, 100)
     assert(first:wait_bytes(#everything, util.DEADLINE))
+    assert(client:flush(util.DEADLINE)) -- the loop tells what it has handed over after that
     assert.is_true(client:confirm(40))
     assert(util.poll_until(function() return account(client).finished == 40 end))
     assert.same({ 0, 60, 40, 0 }, groups(client))

@@ -12,6 +12,7 @@
 local sidewire = require "sidewire.core"
 local Pair = require "spec.stress.pair"
 local Receiver = require "spec.stress.receiver"
+local build = require "spec.support.build"
 local numbered = require "spec.support.numbered"
 local util = require "spec.support.util"
 
@@ -143,9 +144,11 @@ function handlers.close(self)
   self.is_closed = true
 end
 
-function handlers.acked(self, id)
-  self:want(id > self.acked and id <= self.accepted, "acked %d after %d, of %d", id, self.acked, self.accepted)
-  self.acked = id
+if not build.has_fallbacks then
+  function handlers.acked(self, id)
+    self:want(id > self.acked and id <= self.accepted, "acked %d after %d, of %d", id, self.acked, self.accepted)
+    self.acked = id
+  end
 end
 
 handlers.retry = function() end

@@ -12,6 +12,7 @@
 --
 -- A seed makes the same choices again; when threads and peers get to run is not in its power.
 
+local build = require "spec.support.build"
 local usage = require "spec.support.usage"
 local seconds = usage.number(1, "SECONDS", 60)
 local seed = usage.integer(2, "SEED", os.time())
@@ -26,7 +27,7 @@ math.randomseed(seed)
 print(("seed %d, %g s"):format(seed, seconds))
 
 local FRAME = 1 / 100
-local MODES = { "none", "unsent", "unacked", "unconfirmed" }
+local MODES = build.RETAINS
 local FRAMINGS = {
   "line", "raw", { delimiter = "\0\r\n" }, { fixed = Life.FLOOD }, "u8", "u16be", "u16le", "u32be", "u32le",
   "line", "raw", "u32be",

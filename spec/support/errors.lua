@@ -14,10 +14,12 @@
 -- get      get(case) -> message, code: instead of running the call
 -- or_else  { message, code }: what the same call may get from another system
 -- not_here where it cannot be provoked, in words: such a row is only written down
+-- here     true: it can be provoked all the same, in this build
 
 local sidewire = require "sidewire"
 local engine = require "spec.support.engine"
 local Peer = require "spec.support.peer"
+local build = require "spec.support.build"
 local files = require "spec.support.files"
 local host = require "spec.support.host"
 local ports = require "spec.support.ports"
@@ -186,6 +188,10 @@ errors.sections = {
       "Give bytes." },
     { 'sidewire.new { retain = "all" }', 'sidewire.new: retain must be "none", "unsent", "unacked" or '
       .. '"unconfirmed", got \'all\'', "raises", "Choose one of these." },
+    { 'sidewire.new { retain = "unacked" }', 'sidewire.new: retain = "unacked" is impossible here: this system does '
+      .. "not tell how many bytes the other side's TCP has acknowledged; use \"unconfirmed\", with client:confirm, or "
+      .. '"unsent"', "raises", "Choose one of these; [delivery.md](delivery.md) says which systems tell.",
+      when = "on some systems", not_here = "spec/send/fallbacks_spec.lua", here = build.has_fallbacks },
     { "sidewire.new { greeting = true }", "sidewire.new: greeting must be a string, or a list of strings, got true",
       "raises", 'Give a message, `"login me"`, or several in a list.' },
     { 'sidewire.new { greeting = { "a", {} } }', "sidewire.new: a message of greeting must be a string, got a table",
@@ -250,6 +256,10 @@ errors.sections = {
       "Give the id that send returned." },
     { 'client:on("conect", print)', "client:on: unknown event 'conect' (valid: connect, message, drain, acked, lost, "
       .. "disconnect, retry, error, log, close)", "raises", "Correct the name." },
+    { 'client:on("acked", print)', "client:on: there are no acked events here: this system does not tell how many "
+      .. "bytes the other side's TCP has acknowledged; let the other program answer, and use client:confirm", "raises",
+      'Leave it out, or use `retain = "unconfirmed"`.', when = "on some systems",
+      not_here = "spec/send/fallbacks_spec.lua", here = build.has_fallbacks },
     { 'client:on("connect", true)', "client:on: the handler of connect must be a function, got true", "raises",
       "Give a function, or nil to take the handler away." },
     { "client:connect()", "client:connect: no host: give one here or to sidewire.new", "raises",

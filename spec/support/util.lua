@@ -35,6 +35,7 @@ util.LONG = 60
 
 --- Every event, as `collect` and `client:on` know them.
 util.EVENTS = { "connect", "message", "drain", "acked", "lost", "disconnect", "retry", "error", "log", "close" }
+if build.has_fallbacks then table.remove(util.EVENTS, 4) end -- its handlers are refused
 
 --- A random element of a list.
 function util.pick(list)
@@ -232,7 +233,8 @@ function util.resident_bytes()
   return tonumber(files.read("/proc/self/statm"):match "^%d+ (%d+)") * 4096
 end
 
-local function describe_descriptors()
+--- A line for each open descriptor of this process: its number, and what it is.
+function util.describe_descriptors()
   local list = {}
   for _, fd in ipairs(entries "/proc/self/fd") do
     list[#list + 1] = fd .. " " .. tostring(lfs.symlinkattributes("/proc/self/fd/" .. fd, "target"))
@@ -283,7 +285,7 @@ function util.finish()
   end
   if util.wait_until(is_back, 5) then return end
   error(("left behind: %d descriptors before, %d now; %d threads before, %d now\n%s"):format(before.descriptors,
-    util.count_descriptors(), before.threads, util.count_threads(), describe_descriptors()), 0)
+    util.count_descriptors(), before.threads, util.count_threads(), util.describe_descriptors()), 0)
 end
 
 --- Like util.finish, but ends the peers first: what is stuck need not linger then.

@@ -7,8 +7,10 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "base/platform.h"
+
 unsigned sw_processors(void) {
-#ifdef __linux__
+#if SW_HAS_AFFINITY
     cpu_set_t allowed;
     if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return (unsigned)CPU_COUNT(&allowed);
 #endif

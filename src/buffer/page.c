@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/platform.h"
+
 /* Small pages are allocated in multiples of BLOCK_UNIT bytes, less what malloc adds for its own header: with few
  * different sizes, malloc can reuse freed blocks. */
 enum { BLOCK_UNIT = 64, MALLOC_HEADER = sizeof(size_t) };
@@ -41,7 +43,8 @@ static void unmap(void *memory) {
 }
 
 static void touch(unsigned char *memory, size_t size) {
-#ifdef MADV_POPULATE_WRITE /* Linux 5.14: one system call instead of one page fault for each 4 KiB */
+#if SW_HAS_POPULATE && defined MADV_POPULATE_WRITE
+    /* Linux 5.14: one system call instead of one page fault for each 4 KiB */
     if (madvise(memory, size, MADV_POPULATE_WRITE) == 0) return;
 #endif
     for (size_t at = 0; at < size; at += SMALLEST_SYSTEM_PAGE) ((volatile unsigned char *)memory)[at] = 0;

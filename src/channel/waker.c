@@ -9,7 +9,9 @@
 #include <stdint.h>
 #include <unistd.h>
 
-#ifdef __linux__
+#include "base/platform.h"
+
+#if SW_HAS_EVENTFD
 #include <sys/eventfd.h>
 
 int sw_waker_open(struct sw_waker *waker) {

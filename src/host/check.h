@@ -78,7 +78,8 @@ void sw_check_table(lua_State *L, struct sw_spot spot, int index, const struct s
     static void parse_##name(lua_State *L, struct sw_spot spot, void *out) {      \
         (target)->name = (sw_kind_##kind)(SW_CHECK_##kind(L, spot, least, most)); \
     }
-#define SW_OPTION_ENTRY(name, ...) {#name, parse_##name},
+#define SW_OPTION_ENTRY(name, kind, standard, least, most) {#name, parse_##name},
+#define SW_OPTION_OTHER_ENTRY(name) {#name, parse_##name}, /* a row without a kind */
 
 #define SW_CHECK_seconds(L, spot, least, most) \
     sw_check_number(L, spot, -1, least, most, "a number of seconds, " #least ".." #most)

@@ -84,7 +84,8 @@ static bool push_option(lua_State *L, const char *name) {
  * @treturn[2] nil no client was made, or the saver refused it
  * @treturn[2] string message
  * @treturn[2] string code: EPOLICY, ECLOSED (the Lua state is closing), ENOMEM (in the child of a fork), or the saver's
- * @raise misuse, not enough memory
+ * @raise misuse; retain "unacked" or a handler of acked where the system does not count acknowledgements
+ * (docs/delivery.md); not enough memory
  */
 int sw_module_new(lua_State *L) {
     struct context *context = sw_context(L);
@@ -186,7 +187,7 @@ static void set_handlers(lua_State *L, const char *where, int index, struct clie
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED
- * @raise unknown event, handler not callable
+ * @raise unknown event; handler not callable; a handler of acked where the system does not count acknowledgements
  */
 int sw_method_on(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
@@ -197,9 +198,7 @@ int sw_method_on(lua_State *L) {
     } else {
         enum sw_event event = sw_check_event(L, "client:on", 2);
         lua_settop(L, 3);
-        lua_pushfstring(L, "the handler of %s", sw_event_name(event));
-        sw_check_handler(L, (struct sw_spot){"client:on", lua_tostring(L, 4)}, 3, event == SW_EVENT_MESSAGE);
-        lua_pushvalue(L, 3);
+        sw_check_event_handler(L, "client:on", event, 3);
         set_handler(L, 1, client, event);
     }
     lua_settop(L, 1);

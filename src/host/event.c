@@ -5,6 +5,7 @@
 
 #include "base/address.h"
 #include "base/error.h"
+#include "base/platform.h"
 #include "base/retain.h"
 #include "host/check.h"
 #include "host/luacompat.h"
@@ -38,15 +39,24 @@ enum sw_event sw_check_event(lua_State *L, const char *where, int index) {
     return SW_EVENT_CLOSE;
 }
 
+void sw_check_event_handler(lua_State *L, const char *where, enum sw_event event, int index) {
+    index = lua_absindex(L, index);
+    const char *field = lua_pushfstring(L, "the handler of %s", names[event]);
+    sw_check_handler(L, (struct sw_spot){where, field}, index, event == SW_EVENT_MESSAGE);
+    lua_pop(L, 1);
+    if (event == SW_EVENT_ACKED && !SW_COUNTS_UNACKED && !lua_isnil(L, index))
+        luaL_error(L,
+                   "%s: there are no acked events here: this system does not tell how many bytes the other side's TCP "
+                   "has acknowledged; let the other program answer, and use client:confirm",
+                   where);
+}
+
 void sw_check_handlers(lua_State *L, const char *where, int index) {
     index = lua_absindex(L, index);
     if (!lua_istable(L, index)) sw_misuse(L, (struct sw_spot){where, "on"}, index, "a table of handlers by event name");
     for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
         enum sw_event event = sw_check_event(L, where, -2);
-        lua_pushfstring(L, "the handler of %s", names[event]);
-        lua_insert(L, -2);
-        sw_check_handler(L, (struct sw_spot){where, lua_tostring(L, -2)}, -1, event == SW_EVENT_MESSAGE);
-        lua_remove(L, -2);
+        sw_check_event_handler(L, where, event, -1);
     }
 }
 

@@ -14,6 +14,9 @@ const char *sw_event_name(enum sw_event event);
 /* The event whose name is at index. Raises for an unknown name, and lists the valid ones. */
 enum sw_event sw_check_event(lua_State *L, const char *where, int index);
 
+/* Checks the handler at index, which is for this event. */
+void sw_check_event_handler(lua_State *L, const char *where, enum sw_event event, int index);
+
 /* Checks the table of handlers at index (the option `on`). */
 void sw_check_handlers(lua_State *L, const char *where, int index);
 

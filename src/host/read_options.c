@@ -7,6 +7,7 @@
 
 #include "base/decimal.h"
 #include "base/framing.h"
+#include "base/platform.h"
 #include "base/retain.h"
 #include "codec/codec.h"
 #include "host/check.h"
@@ -118,8 +119,13 @@ static void parse_reconnect(lua_State *L, struct sw_spot spot, void *out) {
 static void parse_retain(lua_State *L, struct sw_spot spot, void *out) {
 #define WORD(name, word) word,
     static const char *const words[] = {SW_RETAINS(WORD)};
-    ((struct reading *)out)->options->retain =
-        (enum sw_retain)sw_check_word(L, spot, -1, words, sizeof words / sizeof *words);
+    enum sw_retain retain = (enum sw_retain)sw_check_word(L, spot, -1, words, sizeof words / sizeof *words);
+    if (retain == SW_RETAIN_UNACKED && !SW_COUNTS_UNACKED)
+        luaL_error(L,
+                   "%s: retain = \"unacked\" is impossible here: this system does not tell how many bytes the other "
+                   "side's TCP has acknowledged; use \"unconfirmed\", with client:confirm, or \"unsent\"",
+                   spot.where);
+    ((struct reading *)out)->options->retain = retain;
 }
 
 #define KEEPALIVE_PARSER(name, kind, standard, least, most) \
@@ -147,7 +153,7 @@ static void pass_over(lua_State *L, struct sw_spot spot, void *out) { (void)L, (
     SW_OPTION_PARSER(((struct reading *)out)->options, name, kind, least, most)
 SW_OPTIONS(PARSER, SW_OPTION_NONE)
 
-static const struct sw_option all_options[] = {SW_OPTIONS(SW_OPTION_ENTRY, SW_OPTION_ENTRY){NULL, NULL}};
+static const struct sw_option all_options[] = {SW_OPTIONS(SW_OPTION_ENTRY, SW_OPTION_OTHER_ENTRY){NULL, NULL}};
 
 static size_t at_most(size_t size, size_t limit) { return size < limit ? size : limit; }
 

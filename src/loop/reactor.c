@@ -8,14 +8,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifdef __linux__
-#include <sys/timerfd.h>
-#endif
-
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/platform.h"
 #include "base/processors.h"
 #include "channel/thread.h"
+
+#if SW_HAS_TIMERFD
+#include <sys/timerfd.h>
+#endif
 
 /* --- libev's process-wide hooks --- */
 
@@ -97,7 +98,7 @@ static void on_coarse_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     run_expired(timer->data);
 }
 
-#ifdef __linux__
+#if SW_HAS_TIMERFD
 
 /* epoll_wait counts milliseconds; a timerfd is finer. */
 static void on_short_timer_fd(struct ev_loop *ev, ev_io *watcher, int events) {
@@ -223,7 +224,7 @@ struct sw_reactor *sw_reactor_new(void) {
     ev_init(&reactor->coarse_timer, on_coarse_timer);
     ev_init(&reactor->sweep_timer, on_sweep_timer);
     reactor->coarse_timer.data = reactor->sweep_timer.data = reactor;
-    reactor->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+    reactor->ev = ev_loop_new((SW_HAS_EVENT_QUEUE ? EVFLAG_AUTO : EVBACKEND_POLL) | EVFLAG_NOENV);
     if (reactor->ev == NULL) reactor->fault = sw_error_system(errno != 0 ? errno : EIO, SW_STAGE_START);
     return reactor;
 }

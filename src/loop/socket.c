@@ -10,15 +10,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#ifdef __linux__
-#include <linux/sockios.h>
-#endif
-
+#include "base/platform.h"
 #include "channel/thread.h"
 #include "loop/ahead.h"
 
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0 /* such systems have SO_NOSIGPIPE */
+#if SW_COUNTS_UNACKED == SW_BY_SIOCOUTQ
+#include <linux/sockios.h>
 #endif
 
 /* Ignores errors: a connection works without these options. */
@@ -29,10 +26,10 @@ static void set_keepalive(int fd, const struct sw_keepalive *keepalive) {
     set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 #if defined TCP_KEEPIDLE
     set(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)keepalive->idle);
-#elif defined TCP_KEEPALIVE
+#elif defined TCP_KEEPALIVE /* macOS */
     set(fd, IPPROTO_TCP, TCP_KEEPALIVE, (int)keepalive->idle);
 #endif
-#if defined TCP_KEEPINTVL && defined TCP_KEEPCNT
+#if defined TCP_KEEPINTVL && defined TCP_KEEPCNT /* not OpenBSD: its times are the system's */
     set(fd, IPPROTO_TCP, TCP_KEEPINTVL, (int)keepalive->interval);
     set(fd, IPPROTO_TCP, TCP_KEEPCNT, (int)keepalive->count);
 #endif
@@ -50,14 +47,14 @@ static void set_options(int fd, const struct sw_options *options) {
     if (options->nodelay) set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     set_keepalive(fd, &options->keepalive);
     sw_socket_set_ahead(fd, SW_AHEAD_MIN);
-#ifdef SO_NOSIGPIPE
+#if !SW_HAS_NOSIGNAL
     set(fd, SOL_SOCKET, SO_NOSIGPIPE, 1);
 #endif
     sw_socket_set_stall(fd, options->stall_timeout);
 }
 
 void sw_socket_set_stall(int fd, double seconds) {
-#ifdef TCP_USER_TIMEOUT
+#if SW_HAS_USER_TIMEOUT
     set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)ceil(seconds * 1e3));
 #else
     (void)fd, (void)seconds;
@@ -65,7 +62,7 @@ void sw_socket_set_stall(int fd, double seconds) {
 }
 
 static int open_socket(int family) {
-#if defined SOCK_NONBLOCK && defined SOCK_CLOEXEC
+#if SW_HAS_SOCKET_FLAGS
     return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
 #else
     int fd = socket(family, SOCK_STREAM, IPPROTO_TCP);
@@ -141,9 +138,14 @@ bool sw_socket_is_self(int fd) {
 
 ptrdiff_t sw_socket_send(int fd, struct iovec *iov, size_t count) {
     struct msghdr message = {.msg_iov = iov, .msg_iovlen = count};
+#if SW_HAS_NOSIGNAL
+    const int flags = MSG_NOSIGNAL;
+#else
+    const int flags = 0;
+#endif
     ssize_t taken;
     do {
-        taken = sendmsg(fd, &message, MSG_NOSIGNAL);
+        taken = sendmsg(fd, &message, flags);
     } while (taken < 0 && errno == EINTR);
     return taken < 0 ? -errno : taken;
 }
@@ -155,30 +157,51 @@ ptrdiff_t sw_socket_receive(int fd, void *buffer, size_t size) {
 
 bool sw_socket_shut_down(int fd) { return shutdown(fd, SHUT_WR) == 0; }
 
-uint64_t sw_socket_acked(int fd, uint64_t written, bool fin) {
-    int queued = 0;
-#if defined SIOCOUTQ
-    if (ioctl(fd, SIOCOUTQ, &queued) < 0) return 0;
-#elif defined SO_NWRITE
-    socklen_t size = sizeof queued;
-    if (getsockopt(fd, SOL_SOCKET, SO_NWRITE, &queued, &size) < 0) return 0;
-#elif defined FIONWRITE
-    if (ioctl(fd, FIONWRITE, &queued) < 0) return 0;
-#else
-#error "no way to ask how many bytes the peer's TCP has not acknowledged"
+#if SW_COUNTS_UNACKED == SW_BY_SO_NWRITE || SW_COUNTS_UNACKED == SW_BY_FIONWRITE
+
+/* When a connection ends, these systems empty its send buffer (soisdisconnected in their sources). So an empty one says
+ * that all is acknowledged only while the connection exists, or when it has ended without an error: that leaves the
+ * peer's FIN to read. A peek does not take an error away. */
+static bool is_emptied(int fd) {
+    struct sw_address peer = {.size = sizeof peer.in6};
+    char byte;
+    return getpeername(fd, &peer.any, &peer.size) < 0 && receive(fd, &byte, 1, MSG_PEEK) != 0;
+}
+
 #endif
-    uint64_t all = written + (fin ? 1 : 0), left = (uint64_t)queued;
-    if (left > all) return 0;
+
+/* Bytes in the send buffer; with SIOCOUTQ, an unacknowledged FIN is one of them. -1: the system cannot tell. */
+static int count_unacked(int fd) {
+    int count = 0;
+#if SW_COUNTS_UNACKED == SW_BY_SIOCOUTQ
+    return ioctl(fd, SIOCOUTQ, &count) == 0 ? count : -1;
+#elif SW_COUNTS_UNACKED == SW_BY_SO_NWRITE
+    socklen_t size = sizeof count;
+    bool tells = getsockopt(fd, SOL_SOCKET, SO_NWRITE, &count, &size) == 0;
+    return !tells || (count == 0 && is_emptied(fd)) ? -1 : count;
+#elif SW_COUNTS_UNACKED == SW_BY_FIONWRITE
+    bool tells = ioctl(fd, FIONWRITE, &count) == 0;
+    return !tells || (count == 0 && is_emptied(fd)) ? -1 : count;
+#else
+    (void)fd;
+    return count;
+#endif
+}
+
+uint64_t sw_socket_acked(int fd, uint64_t written, bool fin) {
+    int unacked = count_unacked(fd);
+    uint64_t all = written + (SW_COUNTS_UNACKED == SW_BY_SIOCOUTQ && fin ? 1 : 0), left = (uint64_t)unacked;
+    if (unacked < 0 || left > all) return 0;
     return all - left < written ? all - left : written;
 }
 
 double sw_socket_round_trip(int fd) {
-#if defined __linux__ && defined TCP_INFO
+#if SW_ROUND_TRIP == SW_BY_TCP_INFO
     struct tcp_info info; /* tcpi_rtt: microseconds, smoothed (RFC 6298) */
     socklen_t size = sizeof info;
     memset(&info, 0, sizeof info);
     return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? (double)info.tcpi_rtt * 1e-6 : 0;
-#elif defined __APPLE__ && defined TCP_CONNECTION_INFO
+#elif SW_ROUND_TRIP == SW_BY_TCP_CONNECTION_INFO
     struct tcp_connection_info info; /* tcpi_srtt: milliseconds */
     socklen_t size = sizeof info;
     memset(&info, 0, sizeof info);

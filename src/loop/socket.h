@@ -53,12 +53,12 @@ ptrdiff_t sw_socket_receive(int fd, void *buffer, size_t size);
 bool sw_socket_shut_down(int fd);
 
 /* Returns how many of the `written` bytes that the kernel has taken the peer's TCP has acknowledged; 0 if the kernel
- * cannot tell. `fin`: sw_socket_shut_down has succeeded; an unacknowledged FIN counts as one byte. After a reset, the
- * number stays correct until the socket is closed. */
+ * cannot tell, and all where it never can (SW_COUNTS_UNACKED). `fin`: sw_socket_shut_down has succeeded. Where the
+ * count stays correct after a reset (SIOCOUTQ), it does so until the socket is closed. */
 uint64_t sw_socket_acked(int fd, uint64_t written, bool fin);
 
 /* Sets for how long the peer's TCP may acknowledge nothing, also while connecting, before the system ends the
- * connection (TCP_USER_TIMEOUT, where it exists); 0: the system's own limit. It should be set only while bytes are in
+ * connection (TCP_USER_TIMEOUT; elsewhere loop/stall.h does that); 0: the system's own limit. It should be set only while bytes are in
  * flight: on an idle connection, Linux lets keepalive wait for this time instead of the set number of probes
  * (measured on Linux 6). */
 void sw_socket_set_stall(int fd, double seconds);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/options.h"
+#include "base/platform.h"
 #include "channel/loop_end.h"
 #include "loop/socket.h"
 
@@ -32,7 +33,8 @@ static struct closing_facts gather_facts(struct stream *stream) {
         .all_sent = stream->tx.status == TX_SENT,
         .peer_ended = stream->rx.status == RX_ENDED,
         .all_acked = sw_tx_is_acked(&stream->tx),
-        .is_unheard = drains && sw_channel_is_orphaned(stream->tx.common->channel),
+        /* Where acknowledgements are not counted, only the peer's end tells that it has everything. */
+        .is_unheard = SW_COUNTS_UNACKED && drains && sw_channel_is_orphaned(stream->tx.common->channel),
     };
 }
 
@@ -68,6 +70,8 @@ static void check_halves(struct stream *stream) {
     if (stream->rx.status == RX_BROKEN) {
         if (phase != CLOSING_DRAIN) stream->cause = stream->rx.error; /* while draining, the first cause stays */
         sw_closing_end(&stream->closing);
+    } else if (stream->tx.status == TX_BROKEN && phase == CLOSING_DRAIN) {
+        sw_closing_end(&stream->closing); /* nothing is acknowledged any more: loop/stall.h */
     } else if (stream->tx.status == TX_BROKEN) {
         begin_drain(stream, stream->tx.error);
     } else if (stream->rx.status == RX_ENDED && phase == CLOSING_NOT) {

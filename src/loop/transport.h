@@ -20,6 +20,7 @@ struct sw_transport;
 enum sw_tune {
     SW_TUNE_STALL, /* after how many seconds without an acknowledgement the connection ends; 0: the system's limit */
     SW_TUNE_AHEAD, /* how many unsent bytes the system may hold: see loop/ahead.h */
+    SW_TUNE_ABORT, /* `close` resets the connection, so nothing that the system holds arrives later; no value */
 };
 
 struct sw_transport_table {
@@ -35,8 +36,8 @@ struct sw_transport_table {
     /* Sends our FIN after all bytes sent before, and sets `fin` if the kernel has accepted it. */
     void (*shut_down)(struct sw_transport *transport);
 
-    /* Returns how many bytes of `written` the peer's TCP has acknowledged. After a reset, the number stays correct
-     * until `close`. */
+    /* Returns how many bytes of `written` the peer's TCP has acknowledged: see sw_socket_acked. After a reset it may
+     * return 0, where the system cannot tell any more. */
     uint64_t (*acked)(struct sw_transport *transport);
 
     /* Sets an option of the connection. Does nothing if the system does not have that option. */
@@ -50,6 +51,7 @@ struct sw_transport {
     const struct sw_transport_table *table; /* NULL: closed */
     int fd;                                 /* the socket */
     bool fin;                               /* the kernel has accepted our FIN */
+    bool failed;                            /* the socket has had a permanent error */
     atomic_int *fork_fd;                    /* holds a copy of fd for a forked child: see sw_socket_connect */
     uint64_t written;                       /* bytes written to the socket so far */
 };

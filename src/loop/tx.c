@@ -1,15 +1,18 @@
 #include "loop/tx.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 #include <sys/uio.h>
 
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/options.h"
+#include "base/platform.h"
 #include "base/tunables.h"
 #include "channel/engine.h"
 #include "channel/loop_end.h"
+#include "loop/stall.h"
 
 /* --- the messages to send --- */
 
@@ -87,11 +90,15 @@ static double ack_interval(const struct tx *tx) {
     return tx->queue.mode == SW_RETAIN_UNACKED ? SW_ACK_INTERVAL_FOR_ROOM : SW_ACK_INTERVAL;
 }
 
+static uint64_t milliseconds(void) { return (uint64_t)(sw_clock() * 1e3); }
+
 static void query_acked(struct tx *tx) {
     struct sw_sendq *queue = &tx->queue;
     uint64_t before = queue->acked.id;
+    uint64_t acked_before = tx->acked;
     tx->acked = tx->transport->table->acked(tx->transport);
-    uint32_t ahead = sw_ahead_next(&tx->ahead, tx->acked, (uint64_t)(sw_clock() * 1e3));
+    if (tx->acked != acked_before) tx->stalled_since = 0;
+    uint32_t ahead = sw_ahead_next(&tx->ahead, tx->acked, milliseconds());
     if (ahead != 0) tx->transport->table->tune(tx->transport, SW_TUNE_AHEAD, ahead);
     sw_sendq_acked(queue, sw_written_acked(&tx->written, tx->acked));
     /* Messages that are sent again are not reported again. */
@@ -117,6 +124,7 @@ static void watch_acks(struct tx *tx) {
     if (!ev_is_active(&tx->ack_timer))
         tx->transport->table->tune(tx->transport, SW_TUNE_STALL, tx->common->channel->options->stall_timeout);
     tx->is_quiet = false;
+    tx->stalled_since = 0;
     tx->ack_timer.repeat = ack_interval(tx);
     ev_timer_again(tx->common->reactor->ev, &tx->ack_timer);
 }
@@ -124,6 +132,27 @@ static void watch_acks(struct tx *tx) {
 static void stop_watching_acks(struct tx *tx) {
     tx->transport->table->tune(tx->transport, SW_TUNE_STALL, 0);
     ev_timer_stop(tx->common->reactor->ev, &tx->ack_timer);
+}
+
+/* True if a message waits until the socket is writable: the peer takes nothing. Where the kernel does not count
+ * acknowledgements, that is the only sign. */
+static bool must_time(const struct tx *tx) { return !SW_HAS_USER_TIMEOUT && ev_is_active(&tx->writer); }
+
+/* Carries out stall_timeout where the system has no option for it. Ends the connection, or lets the timer look again
+ * in time. */
+static void check_stall(struct tx *tx) {
+    bool waits = !sw_tx_is_acked(tx) || must_time(tx);
+    double limit = tx->common->channel->options->stall_timeout;
+    double left = sw_stall_left(&tx->stalled_since, waits, limit, milliseconds());
+    if (left > 0) {
+        tx->ack_timer.repeat = fmin(tx->ack_timer.repeat, left);
+        return;
+    }
+    tx->error = sw_error_system(ETIMEDOUT, SW_STAGE_RECEIVE);
+    tx->status = TX_BROKEN;
+    ev_io_stop(tx->common->reactor->ev, &tx->writer);
+    sw_reactor_cancel_short_timer(&tx->coalesce_timer);
+    tx->transport->table->tune(tx->transport, SW_TUNE_ABORT, 0);
 }
 
 static void check_acks(struct tx *tx) {
@@ -134,10 +163,11 @@ static void check_acks(struct tx *tx) {
     double longer = timer->repeat * 2 < SW_ACK_INTERVAL_MAX ? timer->repeat * 2 : SW_ACK_INTERVAL_MAX;
     timer->repeat = advanced ? ack_interval(tx) : longer;
     bool no_buffers = lacks_buffers(tx);
-    if (sw_tx_is_acked(tx) && !must_report_acked(tx) && !no_buffers) {
+    if (sw_tx_is_acked(tx) && !must_report_acked(tx) && !no_buffers && !must_time(tx)) {
         tx->is_quiet = true;
         timer->repeat = SW_ACK_REST;
     }
+    if (!SW_HAS_USER_TIMEOUT) check_stall(tx);
     ev_timer_again(tx->common->reactor->ev, timer);
     if (no_buffers) sw_tx_send(tx);
 }
@@ -246,7 +276,7 @@ static enum outcome send_some(struct tx *tx) {
         return BROKEN;
     }
     count_taken(tx, (uint64_t)taken, tx->transport->written - before);
-    if (tx->transport->written - tx->acked >= SW_ASK_BYTES) sw_tx_sample(tx);
+    if (tx->transport->written - tx->acked >= (SW_COUNTS_UNACKED ? SW_ASK_BYTES : 1)) sw_tx_sample(tx);
     return MORE;
 }
 
@@ -263,10 +293,12 @@ void sw_tx_send(struct tx *tx) {
         return;
     }
     if (outcome != ALL_SENT && outcome != COALESCING) sw_progress_publish(tx->progress); /* else done already */
-    if (tx->transport->written != before || outcome == NO_BUFFERS) watch_acks(tx);
+    bool is_blocked = outcome == BLOCKED || outcome == MORE;
+    if (tx->transport->written != before || outcome == NO_BUFFERS || (is_blocked && !SW_HAS_USER_TIMEOUT))
+        watch_acks(tx);
     if (outcome == COALESCING) sw_reactor_start_short_timer(tx->common->reactor, &tx->coalesce_timer);
     /* Not with NO_BUFFERS: the socket may be writable, and `writer` would run without end. */
-    if (outcome == BLOCKED || outcome == MORE)
+    if (is_blocked)
         ev_io_start(tx->common->reactor->ev, &tx->writer);
     else
         ev_io_stop(tx->common->reactor->ev, &tx->writer);

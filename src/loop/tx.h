@@ -56,6 +56,7 @@ struct tx {
     struct sw_written written;      /* which bytes of the queue the written bytes carried */
     uint64_t acked;                 /* how many written bytes were acknowledged at the last sample */
     struct sw_ahead ahead;          /* the limit of unsent bytes in the system */
+    uint32_t stalled_since;         /* no byte was acknowledged since then, and some wait: see loop/stall.h */
     uint64_t fence;    /* id of the last message that this connection may send; UINT64_MAX: no limit. Also lowered while
                         commands wait that may end the connection */
     uint64_t in_a_row; /* messages taken since the outbox was last empty */

@@ -2,6 +2,7 @@
 --- and the ones that make sense for a function, so that connections come about and data flows.
 
 local World = require "spec.stress.wild.world"
+local build = require "spec.support.build"
 local engine = require "spec.support.engine"
 
 local Values = {
@@ -201,7 +202,7 @@ end
 function Values.options()
   local options = {
     framing = pick(FRAMINGS), linger = pick { 0, 0.01, 0.1 }, reconnect = Values.reconnect(),
-    retain = pick { "none", "unsent", "unacked", "unconfirmed" }, inbox_limit = pick { 1000, 100000, 2 ^ 20 },
+    retain = pick(build.RETAINS), inbox_limit = pick { 1000, 100000, 2 ^ 20 },
     queue_limit = pick { 1000, 100000, 2 ^ 22 }, connect_timeout = pick { 0.01, 1 }, spin = pick { 0, 0, 50 },
   }
   options.host, options.port = World.server()
