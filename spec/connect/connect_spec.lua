@@ -207,6 +207,15 @@ describe("connect", function()
     assert.equal("connect", events:last "error"[4].stage)
   end)
 
+  it("to a server that does not answer takes connect_timeout, however short stall_timeout is", function()
+    local client = util.client(ports.black_hole(), { connect_timeout = 2.5, stall_timeout = 1, reconnect = false })
+    local events = util.collect(client)
+    local began = socket.gettime()
+    assert(client:connect())
+    assert.equal("ETIMEDOUT", assert(events:wait "error")[3])
+    assert(socket.gettime() - began > 2.4)
+  end)
+
   it("[F14] never ends in a connection to itself: ESELF, retried like a refusal", function()
     -- The kernel gives a connect an even ephemeral port, one after the other: sooner or later the very one it goes to.
     local port = ports.closed()

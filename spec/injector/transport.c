@@ -96,8 +96,8 @@ static const struct sw_transport_table records = {
     .close = close_plain,
 };
 
-void __wrap_sw_plain_open(struct sw_transport *transport, int fd, atomic_int *fork_fd) {
-    __real_sw_plain_open(transport, fd, fork_fd);
+void __wrap_sw_plain_open(struct sw_transport *transport, int fd) {
+    __real_sw_plain_open(transport, fd);
     plain = transport->table;
     transport->table = rules_judge(CALL_OPEN, NULL) != 0 ? &records : &judged;
 }

@@ -64,7 +64,7 @@ describe("a forked child", function()
     embed "forks_in_a_saver"
   end)
 
-  it("[F42] looks names up, though all look-ups of the parent's are under way", function()
+  it("[F42] [F55] looks names up, though all look-ups of the parent's are under way", function()
     embed "looks_names_up"
   end)
 

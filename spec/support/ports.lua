@@ -15,14 +15,16 @@ function ports.closed()
 end
 
 --- A listener whose backlog is full: the kernel drops further SYNs, so that a connect never gets an answer.
+-- @tparam[opt="127.0.0.1"] string host
+-- @tparam[opt=0] integer port 0: a free one
 -- @return { host =, port = }, with a method close; ports.close_all closes it, too
-function ports.black_hole()
-  local hole = { host = "127.0.0.1", sockets = {} }
+function ports.black_hole(host, port)
+  local hole = { host = host or "127.0.0.1", sockets = {} }
   local listener = assert(socket.tcp())
-  assert(listener:bind(hole.host, 0))
+  assert(listener:bind(hole.host, port or 0))
   assert(listener:listen(0))
-  local _, port = listener:getsockname()
-  hole.port = tonumber(port)
+  local _, bound = listener:getsockname()
+  hole.port = tonumber(bound)
   for i = 1, 4 do
     hole.sockets[i] = assert(socket.tcp())
     hole.sockets[i]:settimeout(0)

@@ -154,6 +154,10 @@ struct sw_error sw_error_make(enum sw_err err, enum sw_stage stage) {
     return (struct sw_error){.err = err, .stage = stage, .sys = 0};
 }
 
+struct sw_error sw_error_lookups(unsigned under_way) {
+    return (struct sw_error){.err = SW_LOOKUPS, .stage = SW_STAGE_RESOLVE, .sys = (int)under_way};
+}
+
 struct sw_error sw_error_system(int sys, enum sw_stage stage) {
     return (struct sw_error){.err = SW_SYSTEM, .stage = stage, .sys = sys};
 }
@@ -169,6 +173,8 @@ const char *sw_error_text(const struct sw_error *error, char *buf, size_t size) 
     assert(size > 0);
     if (error->err == SW_SYSTEM)
         write_system_text(error->sys, buf, size);
+    else if (error->err == SW_LOOKUPS)
+        (void)snprintf(buf, size, "its lookup had no turn, because %d others hang", error->sys);
     else
         (void)snprintf(buf, size, "%s", own_text(error->err, error->stage));
     return buf;

@@ -23,6 +23,11 @@
     X(FORKED, "EFORKED", "not usable after fork", NULL)                                                  \
     X(NOTFOUND, "ENOTFOUND", "host name not found", NULL)                                                \
     X(NONAME, "EAI_AGAIN", "name service does not answer", NULL)                                         \
+    X(NAMEFAIL, "EAI_AGAIN", "name service reports a failure", NULL)                                     \
+    X(LOOKUPS, "EAI_AGAIN", "its lookup had no turn, because too many others hang",                      \
+      NULL) /* sys: how many hold up this one */                                                         \
+    X(NOTHREAD, "EAGAIN", "the system allows no further thread for the lookup", NULL)                    \
+    X(SCOPE, "ENODEV", "there is no network interface of that name", NULL) /* RFC 4007, 11 */            \
     X(FRAME, "EFRAME", "framing cannot carry this message", "it sent a message longer than max_message") \
     X(SELF, "ESELF", "connected to itself", NULL) /* RFC 9293, 3.5: simultaneous open */                 \
     X(PEER, "EPEER", "the other side ended it", NULL)                                                    \
@@ -53,7 +58,7 @@ enum sw_stage {
 struct sw_error {
     enum sw_err err : 8;
     enum sw_stage stage : 8;
-    int sys; /* errno when err is SW_SYSTEM, else 0 */
+    int sys; /* errno when err is SW_SYSTEM; a number of lookups when it is SW_LOOKUPS; else 0 */
 };
 
 /* Makes an error of one of our own codes. */
@@ -61,6 +66,9 @@ struct sw_error sw_error_make(enum sw_err err, enum sw_stage stage);
 
 /* Makes an error of an errno value. */
 struct sw_error sw_error_system(int sys, enum sw_stage stage);
+
+/* Makes the error of a name whose lookup could not begin, because so many others are under way. */
+struct sw_error sw_error_lookups(unsigned under_way);
 
 /* The upper-case code that scripts compare: "ECONNREFUSED", "EFULL", ... For an errno without a name in the table of
  * base/error.c it is "ESYSTEM", and sw_error_text gives the number. Static storage. */

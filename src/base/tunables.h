@@ -104,10 +104,15 @@ enum {
 
 /* --- connections --- */
 
-enum { SW_LOOKUPS_MAX = 4 /* name lookups of a process at once: each has a thread */ };
+/* Name lookups of a process at once, and of one engine: each has a thread (loop/lookups.h). */
+enum { SW_LOOKUPS_MAX = 32, SW_LOOKUPS_OF_ENGINE_MAX = SW_LOOKUPS_MAX / 2 };
 
-/* How long a lookup waits before it tries again to start, while SW_LOOKUPS_MAX are running. */
-#define SW_LOOKUP_RETRY 0.02
+/* Seconds from one address of a name to the next (RFC 8305, 8: the Connection Attempt Delay). */
+#define SW_RACE_DELAY 0.25
+
+/* Seconds after which a client that waits for its turn looks again, to show whether it still waits. Less: more work with
+ * thousands of such clients. */
+#define SW_TURN_CHECK 1.0
 
 /* After a connection that lasted this long, the reconnect delay starts again at its first value. */
 #define SW_GOOD_AFTER 5.0

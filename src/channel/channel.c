@@ -13,8 +13,6 @@ struct sw_channel *sw_channel_new(struct sw_engine *engine, struct sw_options *o
     }
     sw_lock_init(&channel->lock);
     atomic_init(&channel->refs, 1);
-    atomic_init(&channel->fd, -1);
-    atomic_init(&channel->fd_before, -1);
     channel->engine = sw_engine_ref(engine);
     atomic_fetch_add_explicit(&engine->open, 1, memory_order_relaxed);
     channel->options = options;

@@ -41,8 +41,6 @@ struct sw_copy {
 
 struct sw_channel {
     atomic_int refs;
-    atomic_int fd;              /* loop writes: its socket or -1; only a forked child reads it, to close it ... */
-    atomic_int fd_before;       /* ... and the same of the socket of the connection before, while that ends beside it */
     uint32_t connection;        /* under the lock; loop: number of the open one, as gauges.connects; 0: none */
     struct sw_engine *engine;   /* one reference */
     struct sw_options *options; /* one reference */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "channel/fork.h"
 #include "channel/thread.h"
 
 /* --- making and freeing --- */

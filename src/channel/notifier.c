@@ -1,5 +1,6 @@
 #include "channel/notifier.h"
 
+#include "channel/fork.h"
 #include "channel/lock.h"
 #include "channel/thread.h"
 #include "channel/waker.h"

@@ -43,14 +43,20 @@ enum sw_wake_on {
 /* The state of a client with what belongs to it, as the loop posts it at each change. */
 struct sw_standing {
     enum sw_state state;
-    double attempt_due;    /* sw_clock, with WAITING: when the next attempt begins */
+    union {
+        double attempt_due;   /* WAITING: when the next attempt begins (sw_clock) */
+        double lookups_ahead; /* RESOLVING: other lookups because of which this one has no turn; 0: it has its turn */
+    };
     struct sw_error ended; /* why the last connection or attempt ended; err = SW_OK: none has since the loop began */
 };
 
 /* The state and the counters as they were at one moment. */
 struct sw_snapshot {
     enum sw_state state;
-    double attempt_due;   /* sw_clock, with WAITING: when the next attempt begins */
+    union {
+        double attempt_due;   /* WAITING: when the next attempt begins (sw_clock) */
+        double lookups_ahead; /* RESOLVING: other lookups because of which this one has no turn; 0: it has its turn */
+    };
     uint32_t connection;  /* number of the open connection; 0: none is open */
     bool attached;        /* a loop handles the channel */
     bool paused;          /* the loop does not read: the inbox is full, or its reserved slot is in use */

@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 
 static _Thread_local bool ours;
 
@@ -28,40 +27,3 @@ int sw_thread_spawn(pthread_t *thread, bool detached, void *(*thread_main)(void 
     pthread_attr_destroy(&attributes);
     return failed;
 }
-
-static atomic_int helpers;
-
-bool sw_thread_claim_helper(int most) {
-    if (atomic_fetch_add(&helpers, 1) < most) return true;
-    sw_thread_end_helper();
-    return false;
-}
-
-void sw_thread_end_helper(void) { atomic_fetch_sub(&helpers, 1); }
-
-static atomic_uint generation;
-static int watch_failure;
-
-static pthread_mutex_t fork_lock = PTHREAD_MUTEX_INITIALIZER;
-
-void sw_fork_hold(void) { pthread_mutex_lock(&fork_lock); }
-
-void sw_fork_release(void) { pthread_mutex_unlock(&fork_lock); }
-
-/* Runs in the child of a fork. Only the thread that forked exists there. It holds fork_lock, so it can release it;
- * other locks may be held by threads that do not exist in the child. */
-static void count_fork(void) {
-    atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed);
-    atomic_store(&helpers, 0);
-    sw_fork_release();
-}
-
-static void watch(void) { watch_failure = pthread_atfork(sw_fork_hold, sw_fork_release, count_fork); }
-
-int sw_fork_watch(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, watch);
-    return watch_failure;
-}
-
-unsigned sw_fork_generation(void) { return atomic_load_explicit(&generation, memory_order_relaxed); }

@@ -1,4 +1,4 @@
-/* Checks on which thread a function runs, starts threads, and detects forks.
+/* Checks on which thread a function runs, and starts threads.
  */
 #ifndef SW_CHANNEL_THREAD_H
 #define SW_CHANNEL_THREAD_H
@@ -19,22 +19,5 @@ bool sw_thread_is_ours(void);
 
 /* Starts a thread on which all signals are blocked, except those for its own faults. Returns 0 or an errno. */
 int sw_thread_spawn(pthread_t *thread, bool detached, void *(*thread_main)(void *), void *argument);
-
-/* sw_fork_generation counts forks from the first process to this one: if it has changed, this process is a forked child
- * and lacks the parent's threads. sw_fork_watch must be called before; it returns 0 or an errno. */
-int sw_fork_watch(void);
-unsigned sw_fork_generation(void);
-
-/* Helper threads: claims one, unless this process has `most` of them already. True: the caller starts the thread, which
- * calls sw_thread_end_helper when it has done its work. The count is 0 in a forked child, where the parent's helper
- * threads do not exist. */
-bool sw_thread_claim_helper(int most);
-void sw_thread_end_helper(void);
-
-/* No fork happens between these two calls. They are used where a descriptor is opened or closed and stored in
- * sw_channel.fd, so that a forked child can close its copy; and where a helper thread takes a lock that the child may
- * use. Only system calls that do not wait may run between them. They do not nest. */
-void sw_fork_hold(void);
-void sw_fork_release(void);
 
 #endif

@@ -1,27 +1,11 @@
 #include "host/forked.h"
 
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "channel/engine.h"
 
-/* The second descriptor is that of a socket that lingers (loop/lingering.h). */
-void sw_forked_close(struct sw_channel *channel) {
-    int fds[] = {atomic_exchange(&channel->fd, -1), atomic_exchange(&channel->fd_before, -1)};
-    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
-        if (fds[i] >= 0) close(fds[i]);
-}
-
-/* Their handles were collected in the parent, so no finalizer in the child closes their sockets. */
-static void close_retired(const struct context *context) {
-    for (const struct client *client = context->retired; client != NULL; client = client->next)
-        sw_forked_close(client->channel);
-}
-
 void sw_forked_leave(struct context *context) {
-    close_retired(context);
     sw_engine_abandon(context->engine);
     context->is_left = true;
 }
@@ -67,7 +51,6 @@ static bool renew(lua_State *L, struct context *context) {
     left->unfinished = NULL;
     move_clients(left->clients, context, left);
     move_clients(left->retired, context, left);
-    close_retired(left);
     sw_engine_inherit_notifier(engine, left->engine);
     sw_engine_abandon(left->engine); /* NOLINT(clang-analyzer-unix.Malloc): the parent's clients refer to `left` */
     begin_anew(context, engine);

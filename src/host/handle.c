@@ -9,7 +9,6 @@
 #include "channel/engine.h"
 #include "channel/host_end.h"
 #include "host/ending.h"
-#include "host/forked.h"
 #include "host/functions.h"
 #include "host/luacompat.h"
 #include "host/receiveq.h"
@@ -142,10 +141,7 @@ void sw_client_retire(lua_State *L, int index) {
     struct client *client = handle->client;
     if (client == NULL) return;
     handle->client = NULL;
-    if (sw_client_is_forked(client)) {
-        sw_forked_close(client->channel);
-        return;
-    }
+    if (sw_client_is_forked(client)) return;
     retire(client);
     if (sw_find_context(L) == NULL) return; /* without a keeper, the client stays until the Lua state ends */
     give_keeper(L, index, client);

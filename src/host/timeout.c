@@ -41,10 +41,17 @@ static void push_due(lua_State *L, double attempt_due) {
     lua_pushstring(L, seconds > 0 ? text : "; next attempt now");
 }
 
+static void push_lookup(lua_State *L, const struct sw_endpoint *server, int ahead) {
+    lua_pushfstring(L, "; still looking up %s", server->hostname);
+    if (ahead == 0) return;
+    lua_pushfstring(L, ", which has no turn yet, because %d other lookups hang", ahead);
+    lua_concat(L, 2);
+}
+
 static void push_next(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot) {
     const struct sw_endpoint server = sw_server_endpoint(client->server);
     switch (snapshot->state) {
-    case SW_STATE_RESOLVING: lua_pushfstring(L, "; still looking up %s", server.hostname); break;
+    case SW_STATE_RESOLVING: push_lookup(L, &server, (int)snapshot->lookups_ahead); break;
     case SW_STATE_CONNECTING:
         lua_pushstring(L, has_cause(snapshot) ? "; this one: no answer yet" : "; it has not answered");
         break;

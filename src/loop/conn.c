@@ -35,7 +35,9 @@ static enum sw_state shown_state(const struct conn *conn) {
 }
 
 static struct sw_standing make_standing(const struct conn *conn) {
-    return (struct sw_standing){.state = shown_state(conn), .attempt_due = conn->attempt_due, .ended = conn->cause};
+    struct sw_standing standing = {.state = shown_state(conn), .attempt_due = conn->attempt_due, .ended = conn->cause};
+    if (standing.state == SW_STATE_RESOLVING) standing.lookups_ahead = sw_dialer_lookups_ahead(&conn->dialer);
+    return standing;
 }
 
 static void post_state(struct conn *conn) {
@@ -311,6 +313,7 @@ static void check_dialer(struct conn *conn) {
 /* Counts a failure, unless the connection lasted long enough to be called good. */
 static void count_failure(struct conn *conn) {
     bool was_good = sw_clock() - conn->state_since >= SW_GOOD_AFTER;
+    conn->dialer.avoids_address = !was_good;
     set_failures(conn, was_good ? 0 : conn->failures + 1);
 }
 

@@ -1,4 +1,4 @@
-/* The dialer makes one attempt to connect: it looks the name up, tries the addresses in order, then carries out the
+/* The dialer makes one attempt to connect: it looks the name up, lets its addresses race, then carries out the
  * stages (loop/stage.h) on the new connection. The result is a connection that is ready, or the reason why there is
  * none.
  *
@@ -20,44 +20,52 @@
 #include "base/error.h"
 #include "base/server.h"
 #include "loop/common.h"
-#include "loop/resolver.h"
+#include "loop/lookups.h"
 #include "loop/stage.h"
 #include "loop/transport.h"
 
 enum dialer_status {
     DIALER_IDLE,       /* no attempt is under way */
-    DIALER_RESOLVING,  /* a lookup is under way, or waits until fewer lookups are */
-    DIALER_CONNECTING, /* connect() is under way: the socket is not writable yet */
+    DIALER_RESOLVING,  /* a lookup is under way, or waits for its turn */
+    DIALER_CONNECTING, /* the race is under way */
     DIALER_READY,      /* the owner can take the connection */
     DIALER_FAILED,     /* `error` says why */
 };
 
 struct dialer {
     struct common *common;
-    void (*on_change)(struct dialer *dialer); /* called after an event that has changed the status */
+    void (*on_change)(struct dialer *dialer); /* called after an event that has changed the status,
+                                                 or the lookups ahead */
     struct attempt *attempt;                  /* RESOLVING, CONNECTING, READY; else NULL */
-    struct sw_lookup *lookup;                 /* under way, perhaps since an earlier attempt; NULL: none */
+    struct sw_lookup *lookup;                 /* RESOLVING; else NULL */
     struct sw_server *server;                 /* of the current or last attempt; one reference; NULL before the first */
     double started_at;                        /* sw_clock: when that attempt began */
-    enum dialer_status status;
-    struct sw_error error; /* why the last address or the attempt failed */
-    struct sw_ip address;  /* the address that was tried last; version 0: none */
-    uint16_t port;         /* of `server` */
+    float waited;                             /* seconds of that attempt in which its lookup had no turn */
+    struct sw_error error;                    /* why the last address or the attempt failed */
+    struct sw_ip address;                     /* of the connection, or of the error; version 0: none */
+    uint16_t port;                            /* of `server` */
+    enum dialer_status status : 4;
+    bool
+        avoids_address : 1; /* the server at `address` ended the last connection soon: the next attempt tries it last */
 };
 
 void sw_dialer_init(struct dialer *dialer, struct common *common, void (*on_change)(struct dialer *dialer));
 void sw_dialer_fini(struct dialer *dialer);
 
-/* Sets the server of the next attempt, and clears `address`. */
+/* Sets the server of the next attempt. */
 void sw_dialer_set_server(struct dialer *dialer, struct sw_server *server);
 
-/* Begins an attempt, which takes at most connect_timeout seconds. The status may be READY or FAILED at once. */
+/* RESOLVING: the other lookups because of which this one has no turn yet; 0: it has its turn. */
+unsigned sw_dialer_lookups_ahead(const struct dialer *dialer);
+
+/* Begins an attempt, which takes at most connect_timeout seconds, and as long again if its lookup waits for a turn. The
+ * status may be READY or FAILED at once. */
 void sw_dialer_start(struct dialer *dialer);
 
 /* READY: moves the connection and the result of its stages to the caller. */
 void sw_dialer_take(struct dialer *dialer, struct sw_transport *transport, struct stage_result *result);
 
-/* Ends the attempt, if there is one, and frees what it holds. A lookup that is under way goes on. */
+/* Ends the attempt, if there is one, and frees what it holds. */
 void sw_dialer_cancel(struct dialer *dialer);
 
 #endif

@@ -10,7 +10,7 @@
 struct lingering {
     struct lingering *next; /* in the reactor's list, which is short */
     struct sw_reactor *reactor;
-    struct sw_channel *channel; /* one reference: it has the note of the descriptor */
+    struct sw_channel *channel; /* one reference */
     struct sw_transport transport;
     double deadline; /* sw_clock */
     ev_io reader;
@@ -68,7 +68,6 @@ void sw_lingering_start(struct sw_reactor *reactor, struct sw_channel *channel, 
         taken.table->close(&taken);
         return;
     }
-    taken.fork_fd = sw_socket_move_fork_fd(taken.fd, taken.fork_fd, &channel->fd_before);
     *lingering = (struct lingering){
         .next = reactor->lingering, .reactor = reactor, .channel = sw_channel_ref(channel), .transport = taken};
     reactor->lingering = lingering;

@@ -40,7 +40,7 @@ static void plain_tune(struct sw_transport *transport, enum sw_tune what, double
 }
 
 static void plain_close(struct sw_transport *transport) {
-    sw_socket_close(transport->fd, transport->fork_fd);
+    sw_socket_close(transport->fd);
     transport->table = NULL;
 }
 
@@ -53,6 +53,6 @@ static const struct sw_transport_table plain = {
     .close = plain_close,
 };
 
-void sw_plain_open(struct sw_transport *transport, int fd, atomic_int *fork_fd) {
-    *transport = (struct sw_transport){.table = &plain, .fd = fd, .fork_fd = fork_fd};
+void sw_plain_open(struct sw_transport *transport, int fd) {
+    *transport = (struct sw_transport){.table = &plain, .fd = fd};
 }

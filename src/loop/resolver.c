@@ -1,24 +1,22 @@
 #include "loop/resolver.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
 #include <netdb.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/address.h"
-#include "base/list.h"
-#include "base/tunables.h"
-#include "channel/thread.h"
 
-/* Calls getaddrinfo. Returns 0 or its error code (EAI_...). */
-static int resolve(const struct sw_server *server, int flags, struct sw_addresses *addresses) {
-    char port[8];
-    (void)snprintf(port, sizeof port, "%u", (unsigned)server->port);
-    struct addrinfo hints = {.ai_flags = flags | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *found = NULL;
-    int failed = getaddrinfo(server->hostname, port, &hints, &found);
-    if (failed != 0) return failed;
+/* Calls getaddrinfo. Returns 0 or its error code (EAI_...). There is no AI_ADDRCONFIG: with it, glibc finds no localhost on
+ * a machine that has no other address than those of the loopback (RFC 3493, 6.1, does not count them). */
+static int call(const char *hostname, int flags, struct sw_addresses *addresses) {
+    struct addrinfo hints = {.ai_flags = flags, .ai_socktype = SOCK_STREAM}, *found = NULL;
     addresses->count = 0;
+    int failed = getaddrinfo(hostname, NULL, &hints, &found);
+    if (failed != 0) return failed;
     for (const struct addrinfo *info = found; info != NULL && addresses->count < SW_ADDRESSES_MAX;
          info = info->ai_next) {
         struct sw_address *address = &addresses->list[addresses->count];
@@ -31,13 +29,18 @@ static int resolve(const struct sw_server *server, int flags, struct sw_addresse
     return addresses->count > 0 ? 0 : EAI_NONAME;
 }
 
-bool sw_resolver_numeric(const struct sw_server *server, struct sw_addresses *addresses) {
-    if (sw_ip_kind(server->hostname, strlen(server->hostname)) == NULL) return false;
-    return resolve(server, AI_NUMERICHOST, addresses) == 0;
+/* Returns 0, or the errno for which this process can open no file. getaddrinfo says that a name does not exist when it
+ * could open neither the hosts file nor a socket (glibc 2.36). */
+static int descriptor_failure(void) {
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) close(fd);
+    return fd < 0 && (errno == EMFILE || errno == ENFILE) ? errno : 0;
 }
 
 /* `failed` is what getaddrinfo returned; sys is errno, for EAI_SYSTEM. */
 static struct sw_error to_error(int failed, int sys) {
+    int full = failed != 0 ? descriptor_failure() : 0;
+    if (full != 0) return sw_error_system(full, SW_STAGE_RESOLVE);
     switch (failed) {
     case 0: return sw_error_make(SW_OK, SW_STAGE_RESOLVE);
     case EAI_NONAME:
@@ -47,59 +50,31 @@ static struct sw_error to_error(int failed, int sys) {
         return sw_error_make(SW_NOTFOUND, SW_STAGE_RESOLVE);
     case EAI_MEMORY: return sw_error_system(ENOMEM, SW_STAGE_RESOLVE);
     case EAI_SYSTEM: return sw_error_system(sys, SW_STAGE_RESOLVE);
+    case EAI_FAIL: return sw_error_make(SW_NAMEFAIL, SW_STAGE_RESOLVE);
     default: return sw_error_make(SW_NONAME, SW_STAGE_RESOLVE);
     }
 }
 
-static void free_lookup(struct sw_lookup *lookup) {
-    sw_engine_unref(lookup->engine);
-    sw_server_unref(lookup->server);
-    free(lookup);
+bool sw_resolve_numeric(const char *hostname, struct sw_addresses *addresses, struct sw_error *error) {
+    if (sw_ip_kind(hostname, strlen(hostname)) == NULL) return false;
+    int failed = call(hostname, AI_NUMERICHOST, addresses), sys = errno;
+    *error = to_error(failed, sys);
+    /* The address itself was checked before, so this is its zone (RFC 4007, 11). */
+    if (error->err == SW_NOTFOUND) *error = sw_error_make(SW_SCOPE, SW_STAGE_RESOLVE);
+    return true;
 }
 
-static void handle_answer(struct sw_post *post) {
-    struct sw_lookup *lookup = SW_HOLDER(post, struct sw_lookup, post);
-    if (lookup->owner != NULL) lookup->on_answer(lookup);
-    free_lookup(lookup);
+struct sw_error sw_resolve(const char *hostname, struct sw_addresses *addresses) {
+    int failed = call(hostname, 0, addresses);
+    return to_error(failed, errno);
 }
 
-static void drop_answer(struct sw_post *post) { free_lookup(SW_HOLDER(post, struct sw_lookup, post)); }
-
-static void *run(void *argument) {
-    struct sw_lookup *lookup = argument;
-    sw_thread_mark_ours();
-    int failed = resolve(lookup->server, AI_ADDRCONFIG, &lookup->addresses);
-    lookup->error = to_error(failed, errno);
-    sw_thread_end_helper();
-    struct sw_engine *engine = sw_engine_ref(lookup->engine); /* after the post, the loop may free the lookup */
-    if (!sw_engine_post(engine, &lookup->post)) free_lookup(lookup);
-    sw_engine_unref(engine);
-    return NULL;
-}
-
-static int spawn(struct sw_lookup *lookup) {
-    if (!sw_thread_claim_helper(SW_LOOKUPS_MAX)) return EAGAIN;
-    pthread_t thread;
-    int failed = sw_thread_spawn(&thread, true, run, lookup);
-    if (failed != 0) sw_thread_end_helper();
-    return failed;
-}
-
-int sw_resolver_start(struct sw_engine *engine, struct sw_server *server, void (*on_answer)(struct sw_lookup *lookup),
-                      void *owner, struct sw_lookup **lookup) {
-    SW_ON_LOOP_THREAD();
-    struct sw_lookup *job = calloc(1, sizeof *job);
-    if (job == NULL) return ENOMEM;
-    job->post = (struct sw_post){.handle = handle_answer, .drop = drop_answer};
-    job->on_answer = on_answer;
-    job->owner = owner;
-    job->engine = sw_engine_ref(engine);
-    job->server = sw_server_ref(server);
-    int failed = spawn(job);
-    if (failed != 0) {
-        free_lookup(job);
-        return failed;
+void sw_addresses_set_port(struct sw_addresses *addresses, uint16_t port) {
+    for (size_t i = 0; i < addresses->count; i++) {
+        struct sw_address *address = &addresses->list[i];
+        if (address->any.sa_family == AF_INET6)
+            address->in6.sin6_port = htons(port);
+        else
+            address->in.sin_port = htons(port);
     }
-    *lookup = job;
-    return 0;
 }

@@ -1,46 +1,30 @@
-/* Resolves host names to addresses on a helper thread.
- *
- * getaddrinfo follows the system's configuration (hosts file, mDNS, search list), but blocks for as long as a name
- * server does not answer. So it runs on a detached thread, which is never joined. The lookup is a post: the helper
- * gives it to the loop when it is done, or frees it if the loop has ended. A dialer cannot stop its lookup, and
- * starts no second one: so each client has at most one. A process has at most SW_LOOKUPS_MAX, so that a dead name
- * server does not cause many threads.
+/* Turns host names into addresses. getaddrinfo follows the system's configuration (hosts file, mDNS, search list), but
+ * blocks for as long as a name server does not answer: loop/lookups.h calls it on threads of its own.
  */
 #ifndef SW_LOOP_RESOLVER_H
 #define SW_LOOP_RESOLVER_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
-#include "base/server.h"
-#include "channel/engine.h"
 #include "loop/socket.h"
 
 enum { SW_ADDRESSES_MAX = 16 };
 
 struct sw_addresses {
     size_t count;
-    struct sw_address list[SW_ADDRESSES_MAX];
+    struct sw_address list[SW_ADDRESSES_MAX]; /* without a port: sw_addresses_set_port */
 };
 
-/* One lookup. It belongs to the helper thread until that posts it, then to the loop thread. */
-struct sw_lookup {
-    struct sw_post post; /* how the loop gets the lookup back */
-    void (*on_answer)(struct sw_lookup *lookup);
-    void *owner;              /* loop thread only: the dialer, for on_answer; NULL: it was freed */
-    struct sw_engine *engine; /* one reference */
-    struct sw_server *server; /* one reference */
-    struct sw_error error;    /* the outcome, as are the addresses: the helper thread writes both */
-    struct sw_addresses addresses;
-};
+/* Is the text a numeric address? Then *addresses holds it, or *error says what is wrong with it, such as the name of a
+ * network interface that does not exist. False: it is a name. Does not block. */
+bool sw_resolve_numeric(const char *hostname, struct sw_addresses *addresses, struct sw_error *error);
 
-/* Fills *addresses if the host is a numeric address. False: it is a name, which needs a lookup. */
-bool sw_resolver_numeric(const struct sw_server *server, struct sw_addresses *addresses);
+/* Looks the name up. Blocks. */
+struct sw_error sw_resolve(const char *hostname, struct sw_addresses *addresses);
 
-/* Starts a lookup. When it is done, calls on_answer on the loop thread, unless lookup->owner is NULL, and frees the
- * lookup. Returns 0, EAGAIN (this process has too many lookups: try again soon) or an errno. */
-int sw_resolver_start(struct sw_engine *engine, struct sw_server *server, void (*on_answer)(struct sw_lookup *lookup),
-                      void *owner, struct sw_lookup **lookup);
+void sw_addresses_set_port(struct sw_addresses *addresses, uint16_t port);
 
 #endif

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/platform.h"
-#include "channel/thread.h"
+#include "channel/fork.h"
 #include "loop/ahead.h"
 
 #if SW_COUNTS_UNACKED == SW_BY_SIOCOUTQ
@@ -50,7 +50,6 @@ static void set_options(int fd, const struct sw_options *options) {
 #if !SW_HAS_NOSIGNAL
     set(fd, SOL_SOCKET, SO_NOSIGPIPE, 1);
 #endif
-    sw_socket_set_stall(fd, options->stall_timeout);
 }
 
 void sw_socket_set_stall(int fd, double seconds) {
@@ -85,8 +84,7 @@ static int start_connect(int fd, const struct sw_address *address, bool *connect
     return failed;
 }
 
-int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, atomic_int *fork_fd, int *fd,
-                      bool *connected) {
+int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, int *fd, bool *connected) {
     int failed = 0;
     sw_fork_hold();
     *fd = open_socket(address->any.sa_family);
@@ -96,8 +94,10 @@ int sw_socket_connect(const struct sw_address *address, const struct sw_options 
         set_options(*fd, options);
         failed = start_connect(*fd, address, connected);
     }
-    if (failed != 0) *fd = -1;
-    atomic_store(fork_fd, *fd);
+    if (failed == 0)
+        sw_fork_note(*fd);
+    else
+        *fd = -1;
     sw_fork_release();
     return failed;
 }
@@ -212,22 +212,14 @@ double sw_socket_round_trip(int fd) {
 #endif
 }
 
-atomic_int *sw_socket_move_fork_fd(int fd, atomic_int *before, atomic_int *now) {
-    sw_fork_hold();
-    atomic_store(now, fd);
-    atomic_store(before, -1);
-    sw_fork_release();
-    return now;
-}
-
 void sw_socket_set_abort(int fd) {
     const struct linger now = {.l_onoff = 1, .l_linger = 0};
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
-void sw_socket_close(int fd, atomic_int *fork_fd) {
+void sw_socket_close(int fd) {
     sw_fork_hold();
-    atomic_store(fork_fd, -1);
+    sw_fork_forget(fd);
     close(fd); /* not repeated on EINTR: Linux has closed the descriptor (close(2)) */
     sw_fork_release();
 }

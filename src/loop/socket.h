@@ -8,7 +8,6 @@
 #define SW_LOOP_SOCKET_H
 
 #include <netinet/in.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,10 +28,9 @@ struct sw_address {
 };
 
 /* Opens a socket, sets its options and begins to connect it. Returns 0 or an errno. *fd is the socket, or -1 on
- * failure. *connected: the socket is connected already; else wait until it is writable. *fork_fd gets a copy of *fd,
- * in which a forked child finds the descriptor that it must close. */
-int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, atomic_int *fork_fd, int *fd,
-                      bool *connected);
+ * failure. *connected: the socket is connected already; else wait until it is writable. A forked child closes its
+ * copy of the descriptor (channel/fork.h). */
+int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, int *fd, bool *connected);
 
 /* The result of connecting, when the socket has become writable: 0, an errno, or -1 if it is not connected yet. If
  * data can be read, the socket is connected, and SO_ERROR is not asked: after a reset, that would discard data that
@@ -57,10 +55,10 @@ bool sw_socket_shut_down(int fd);
  * count stays correct after a reset (SIOCOUTQ), it does so until the socket is closed. */
 uint64_t sw_socket_acked(int fd, uint64_t written, bool fin);
 
-/* Sets for how long the peer's TCP may acknowledge nothing, also while connecting, before the system ends the
- * connection (TCP_USER_TIMEOUT; elsewhere loop/stall.h does that); 0: the system's own limit. It should be set only while bytes are in
- * flight: on an idle connection, Linux lets keepalive wait for this time instead of the set number of probes
- * (measured on Linux 6). */
+/* Sets for how long the peer's TCP may acknowledge nothing before the system ends the connection (TCP_USER_TIMEOUT;
+ * elsewhere loop/stall.h does that); 0: the system's own limit, as a new socket has it. It should be set only while bytes
+ * are in flight. While connecting, it would end the attempt, for which connect_timeout is; and on an idle connection,
+ * Linux lets keepalive wait for this time instead of the set number of probes (measured on Linux 6). */
 void sw_socket_set_stall(int fd, double seconds);
 
 /* Sets how many unsent bytes the system may hold (TCP_NOTSENT_LOWAT, where it exists; see loop/ahead.h). It is
@@ -70,14 +68,11 @@ void sw_socket_set_ahead(int fd, int bytes);
 /* Seconds of a round trip, as the system has measured them lately; 0 where it cannot tell. */
 double sw_socket_round_trip(int fd);
 
-/* Notes the descriptor in `now` instead of `before`, for a forked child (see sw_socket_connect). Returns `now`. */
-atomic_int *sw_socket_move_fork_fd(int fd, atomic_int *before, atomic_int *now);
-
 /* Makes sw_socket_close send a reset, without TIME-WAIT. */
 void sw_socket_set_abort(int fd);
 
-/* Closes a connected or connecting socket, and sets *fork_fd to -1. No other function closes one. */
-void sw_socket_close(int fd, atomic_int *fork_fd);
+/* Closes a connected or connecting socket. No other function closes one. */
+void sw_socket_close(int fd);
 
 /* The address without the port. */
 struct sw_ip sw_address_ip(const struct sw_address *address);

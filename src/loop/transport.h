@@ -8,7 +8,6 @@
 #ifndef SW_LOOP_TRANSPORT_H
 #define SW_LOOP_TRANSPORT_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,7 +51,6 @@ struct sw_transport {
     int fd;                                 /* the socket */
     bool fin;                               /* the kernel has accepted our FIN */
     bool failed;                            /* the socket has had a permanent error */
-    atomic_int *fork_fd;                    /* holds a copy of fd for a forked child: see sw_socket_connect */
     uint64_t written;                       /* bytes written to the socket so far */
 };
 

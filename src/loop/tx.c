@@ -354,7 +354,6 @@ void sw_tx_start(struct tx *tx, struct sw_transport *transport, struct sw_greeti
     tx->fence = UINT64_MAX;
     tx->is_ending = tx->is_final = tx->is_quiet = false;
     ev_io_set(&tx->writer, transport->fd, EV_WRITE);
-    transport->table->tune(transport, SW_TUNE_STALL, 0);
     tx->ahead = (struct sw_ahead){.limit = 0};
 }
 

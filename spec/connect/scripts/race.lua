@@ -1,0 +1,63 @@
+-- What spec/connect/race_spec.lua runs in `embed`, where pair-N.test has the addresses 127.0.0.N and 127.0.0.1, in this
+-- order.
+
+local session = require "spec.support.session"
+local sidewire = require "sidewire.core"
+
+local scripts = {}
+
+-- Connects to the pair; returns what connect, error and retry told, and the client.
+local function dial(n, port, options)
+  local told = {}
+  options = options or {}
+  options.host, options.port = ("pair-%d.test"):format(n), tonumber(port)
+  options.on = {
+    connect = function(_, info) told[#told + 1] = { "connect", info.address, info.seconds } end,
+    disconnect = function() told[#told + 1] = { "disconnect" } end,
+    error = function(_, message, code) told[#told + 1] = { "error", code, message } end,
+    retry = function(_, _, _, message, code) told[#told + 1] = { "retry", code, message } end,
+  }
+  return told, session.connect(options)
+end
+
+-- The second address answers, and there is no other attempt.
+function scripts.connects_to_the_second(port, timeout)
+  local told = dial(2, port, { connect_timeout = tonumber(timeout) })
+  session.poll_until(function() return #told > 0 end)
+  assert(told[1][1] == "connect" and told[1][2] == "127.0.0.1", told[1][1])
+  print("seconds", told[1][3])
+end
+
+-- Neither works: the code is that of the one that refuses.
+function scripts.tells_the_refusal(port)
+  local told = dial(2, port, { connect_timeout = 1, reconnect = false })
+  session.poll_until(function() return #told > 0 end)
+  assert(told[1][1] == "error" and told[1][2] == "ECONNREFUSED", told[1][2])
+  assert(told[1][3]:find("cannot connect to pair%-2%.test port %d+ %(127%.0%.0%.1%): connection refused"), told[1][3])
+end
+
+-- The first address accepts and ends at once, so that the next attempt begins with the other.
+function scripts.avoids_what_ends_at_once(port)
+  local told, client = dial(2, port, { reconnect = 0.01 })
+  session.poll_until(function() return #told >= 4 end)
+  local words = {}
+  for i, one in ipairs(told) do words[i] = one[1] .. (one[1] == "connect" and " " .. one[2] or "") end
+  local said = table.concat(words, ", ", 1, 4)
+  assert(said == "connect 127.0.0.2, disconnect, retry, connect 127.0.0.1", said)
+  assert(client:wait("connected", 30))
+  sidewire.poll()
+end
+
+-- No socket is left of the addresses that lost.
+function scripts.closes_the_losers(port)
+  local before = embed.census()
+  local told, client = dial(2, port)
+  session.poll_until(function() return #told > 0 end)
+  local named = embed.census()
+  client:close(0)
+  local other = session.connected { host = "127.0.0.1", port = tonumber(port) }
+  assert(named == embed.census() and named > before, "as many descriptors as with one address")
+  other:close()
+end
+
+return scripts

@@ -1,0 +1,210 @@
+#include "loop/race.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/tunables.h"
+#include "loop/reactor.h"
+
+/* --- the order --- */
+
+static bool is_from(const struct sw_address *address, const struct sw_ip *from) {
+    struct sw_ip ip = sw_address_ip(address);
+    return from->version != 0 && ip.version == from->version && ip.zone == from->zone &&
+           memcmp(ip.bytes, from->bytes, sizeof ip.bytes) == 0;
+}
+
+/* The index of the next address that has no place yet: of the other family than the last, if there is one (RFC 8305, 4).
+ * Those `from` come when there is no other. */
+static size_t choose(const struct sw_addresses *addresses, const bool *is_placed, const struct sw_ip *from, int last) {
+    size_t best = addresses->count;
+    int best_rank = 0;
+    for (size_t i = 0; i < addresses->count; i++) {
+        if (is_placed[i]) continue;
+        bool is_other = addresses->list[i].any.sa_family != last;
+        int rank = is_from(&addresses->list[i], from) ? 1 : is_other ? 3 : 2;
+        if (rank <= best_rank) continue;
+        best = i;
+        best_rank = rank;
+    }
+    return best;
+}
+
+static void place(struct race *race, const struct sw_addresses *addresses, const struct sw_ip *from) {
+    bool is_placed[SW_ADDRESSES_MAX] = {false};
+    int last = AF_UNSPEC;
+    for (unsigned i = 0; i < race->count; i++) {
+        size_t index = choose(addresses, is_placed, from, last);
+        is_placed[index] = true;
+        struct entrant *entrant = &race->entrants[i];
+        entrant->address = addresses->list[index];
+        entrant->fd = -1;
+        entrant->race = race;
+        last = entrant->address.any.sa_family;
+    }
+}
+
+/* --- running --- */
+
+static void give_up(struct entrant *entrant, struct sw_error error) {
+    struct race *race = entrant->race;
+    ev_io_stop(race->common->reactor->ev, &entrant->writer);
+    if (entrant->fd >= 0) sw_socket_close(entrant->fd);
+    entrant->fd = -1;
+    entrant->error = error;
+}
+
+static void win(struct entrant *entrant) {
+    struct race *race = entrant->race;
+    ev_io_stop(race->common->reactor->ev, &entrant->writer);
+    race->winner = entrant;
+    race->status = RACE_WON;
+}
+
+/* Looks what has become of a socket. */
+static void check(struct entrant *entrant) {
+    int failed = sw_socket_connect_result(entrant->fd);
+    if (failed < 0) return;
+    if (failed > 0) {
+        give_up(entrant, sw_error_system(failed, SW_STAGE_CONNECT));
+    } else if (sw_socket_is_self(entrant->fd)) {
+        sw_socket_set_abort(entrant->fd);
+        give_up(entrant, sw_error_make(SW_SELF, SW_STAGE_CONNECT));
+    } else {
+        win(entrant);
+    }
+}
+
+/* Begins to connect. False: it has failed at once. */
+static bool start(struct entrant *entrant) {
+    struct race *race = entrant->race;
+    bool connected;
+    int failed = sw_socket_connect(&entrant->address, race->common->channel->options, &entrant->fd, &connected);
+    if (failed != 0) {
+        give_up(entrant, sw_error_system(failed, SW_STAGE_CONNECT));
+        return false;
+    }
+    ev_io_set(&entrant->writer, entrant->fd, EV_WRITE);
+    ev_io_start(race->common->reactor->ev, &entrant->writer);
+    sw_reactor_skip_sleep(race->common->reactor);
+    if (connected) check(entrant);
+    return entrant->fd >= 0;
+}
+
+static bool is_trying(const struct race *race) {
+    for (unsigned i = 0; i < race->next; i++)
+        if (race->entrants[i].fd >= 0) return true;
+    return false;
+}
+
+/* Tries the next address that does not fail at once. */
+static void advance(struct race *race) {
+    ev_timer_stop(race->common->reactor->ev, &race->timer);
+    while (race->status == RACE_RUNNING && race->next < race->count)
+        if (start(&race->entrants[race->next++])) break;
+    if (race->status != RACE_RUNNING) return;
+    if (race->next < race->count)
+        sw_reactor_set_timer(race->common->reactor, &race->timer, SW_RACE_DELAY);
+    else if (!is_trying(race))
+        race->status = RACE_LOST;
+}
+
+static void notify_owner(struct race *race) {
+    if (race->status != RACE_RUNNING) race->on_change(race);
+}
+
+static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
+    (void)ev, (void)events;
+    struct race *race = timer->data;
+    advance(race);
+    notify_owner(race);
+}
+
+static void on_writable(struct ev_loop *ev, ev_io *writer, int events) {
+    (void)ev;
+    struct entrant *entrant = writer->data;
+    struct race *race = entrant->race;
+    if (events & EV_ERROR)
+        give_up(entrant, sw_error_system(EIO, SW_STAGE_CONNECT));
+    else
+        check(entrant);
+    if (entrant->fd < 0) advance(race);
+    notify_owner(race);
+}
+
+/* --- functions for the owner --- */
+
+struct race *sw_race_new(struct common *common, const struct sw_addresses *addresses, const struct sw_ip *from,
+                         void (*on_change)(struct race *race), void *owner) {
+    struct race *race = calloc(1, sizeof *race + addresses->count * sizeof race->entrants[0]);
+    if (race == NULL) return NULL;
+    race->common = common;
+    race->on_change = on_change;
+    race->owner = owner;
+    race->count = (unsigned)addresses->count;
+    place(race, addresses, from);
+    ev_init(&race->timer, on_timer);
+    race->timer.data = race;
+    for (unsigned i = 0; i < race->count; i++) {
+        ev_init(&race->entrants[i].writer, on_writable);
+        race->entrants[i].writer.data = &race->entrants[i];
+    }
+    advance(race);
+    return race;
+}
+
+int sw_race_take(struct race *race, struct sw_ip *address) {
+    int fd = race->winner->fd;
+    race->winner->fd = -1;
+    *address = sw_address_ip(&race->winner->address);
+    return fd;
+}
+
+/* What an error tells a person, by the number: that this machine lacks something, that there is a machine but no server,
+ * that nothing answers, that there is no way there. */
+static int weight(const struct sw_error *error) {
+    if (error->err != SW_SYSTEM) return 4;
+    switch (error->sys) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+    case EADDRNOTAVAIL: return 5;
+    case ECONNREFUSED:
+    case ECONNRESET: return 4;
+    case ETIMEDOUT: return 3;
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENETDOWN:
+    case EAFNOSUPPORT: return 1;
+    default: return 2;
+    }
+}
+
+struct sw_error sw_race_failure(const struct race *race, struct sw_ip *address) {
+    struct sw_error worst = sw_error_system(ETIMEDOUT, SW_STAGE_CONNECT);
+    int most = 0;
+    for (unsigned i = 0; i < race->next; i++) {
+        const struct entrant *entrant = &race->entrants[i];
+        struct sw_error error =
+            entrant->error.err != SW_OK ? entrant->error : sw_error_system(ETIMEDOUT, SW_STAGE_CONNECT);
+        int told = weight(&error);
+        if (told <= most) continue;
+        most = told;
+        worst = error;
+        *address = sw_address_ip(&entrant->address);
+    }
+    return worst;
+}
+
+void sw_race_free(struct race *race) {
+    if (race == NULL) return;
+    ev_timer_stop(race->common->reactor->ev, &race->timer);
+    for (unsigned i = 0; i < race->count; i++) {
+        struct entrant *entrant = &race->entrants[i];
+        ev_io_stop(race->common->reactor->ev, &entrant->writer);
+        if (entrant->fd >= 0) sw_socket_close(entrant->fd);
+    }
+    free(race);
+}
