@@ -1,5 +1,5 @@
--- sidewire in haproxy (Lua 5.3), in the foreground and as a daemon. It ends in order, and closes its Lua states, when it
--- gets USR1; TERM kills it.
+-- sidewire in haproxy (Lua 5.3), in the foreground and as a daemon. It ends in order, and closes its Lua states, by USR1;
+-- TERM kills it.
 
 local socket = require "socket"
 local Peer = require "spec.support.peer"
