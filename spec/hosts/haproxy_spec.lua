@@ -1,4 +1,4 @@
--- sidewire in haproxy (Lua 5.3), in the foreground and as a daemon. It ends in order, and closes its Lua states, by USR1;
+-- sidewire in haproxy (Lua 5.3), in the foreground and as a daemon. USR1 ends it in order: it closes its Lua states.
 -- TERM kills it.
 
 local socket = require "socket"
