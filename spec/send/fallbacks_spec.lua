@@ -96,7 +96,7 @@ describe("stall_timeout", function()
     for _, client in ipairs { busy, idle } do client:on("disconnect", function() ends = ends + 1 end) end
     assert(idle:send "once")
     assert(util.poll_until(function() return idle:stats().finished == 1 end))
-    peer:command(("throttle %d"):format(2000000 // limit)) -- all takes one and a half times as long
+    peer:command(("throttle %d"):format(math.floor(2000000 / limit))) -- all takes one and a half times as long
     delivery.overfill(busy)
     assert(util.poll_until(function() return busy:stats().queued == 0 end, 10 * limit))
     assert.equal(0, ends)

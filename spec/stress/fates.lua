@@ -278,4 +278,4 @@ for _, run in ipairs(runs) do
 end
 for _, sentence in ipairs(violations) do print("VIOLATION: " .. sentence) end
 sidewire.stop()
-os.exit(#violations == 0, true)
+os.exit(#violations == 0 and 0 or 1, true)

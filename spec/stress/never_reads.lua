@@ -162,4 +162,4 @@ for _, sentence in ipairs(violations) do print("VIOLATION: " .. sentence) end
 client:close()
 sidewire.stop()
 peer:stop()
-os.exit(#violations == 0, true)
+os.exit(#violations == 0 and 0 or 1, true)

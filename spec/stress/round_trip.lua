@@ -59,4 +59,4 @@ for _, way in ipairs(ways) do
     if milliseconds > 0 or not way:find "-cut$" then try(way, milliseconds / 2000) end
   end
 end
-os.exit(not failed, true)
+os.exit(failed and 1 or 0, true)

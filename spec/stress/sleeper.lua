@@ -40,4 +40,4 @@ sleep_until(function(client) return client:state() == "connected" end)
 print("asleep" .. (notifier and " " .. notifier:fd() or ""))
 io.stdout:flush()
 sleep_until(function(client) return client:stats().received_bytes > 0 end)
-os.exit(true) -- without a stop, which sleeps, too
+os.exit(0) -- without a stop, which sleeps, too

@@ -53,6 +53,7 @@ function scripts.handles_for_long()
   local began = embed.clock()
   assert(sidewire.poll(1, 0.01) == 1)
   assert(embed.clock() - began > 0.29)
+  if engine.is_jit then _G.jit.off() end -- the code that LuaJIT compiles calls no hooks
   debug.sethook(function() error "too long" end, "", 100000)
   local ok, why = pcall(sidewire.poll)
   debug.sethook()
