@@ -4,7 +4,8 @@
 #                    Lua whose C headers pkg-config finds; with LUA=5.1, 5.2,
 #                    5.3, 5.4, 5.5 or luajit: build/release-5.1/... for that one
 #   make setup       installs what all but bench need and is missing (on Debian)
-#   make setup-hosts the programs that spec/hosts tries sidewire in: LÖVE, Neovim
+#   make setup-hosts the programs that spec/hosts tries sidewire in: LÖVE, Neovim,
+#                    mpv, minetest, haproxy, weechat, tshark, tarantool
 #   make demo        the main job on real input, about 15 seconds
 #   make test        unit tests and specs; SPEC="spec/send/x_spec.lua ..." only
 #                    these
@@ -46,6 +47,7 @@
 # it in build/KIND-fallbacks without what only some systems have, as for a system
 # that has none of it (src/base/platform.h). Only setup, setup-hosts, demo and test
 # install anything; with SETUP=no nothing is looked for or installed.
+# LUA55=DIR is a built source tree of Lua 5.5: for LUA=5.5 and the specs that try it.
 # For other systems: CC, LUA_BIN (the interpreter), LUA_INCDIR, LUA_LIBS,
 # LIBEV_INCDIR, LIBEV_LIBDIR, LIBEV_SRC=DIR (libev's own source: it becomes a
 # part of the module), WERROR= (warnings do not stop the build).
@@ -79,7 +81,7 @@ endif
 ifeq ($(KIND),fuzz)
 override CC = clang
 endif
-export CC LUA LUA_BIN LIBEV_SRC
+export CC LUA LUA_BIN LIBEV_SRC LUA55
 
 # --- output ---
 
@@ -134,8 +136,13 @@ endif
 COMPILE = $(CC) $(LANGUAGE) $(CFLAGS_$(KIND)) $(CFLAGS) $(CALLS_STAY) $(if $(FALLBACKS),-DSW_FALLBACKS) -MMD -MP
 
 LUA_PC = $(shell tools/engine headers $(ENGINE))
-LUA_CFLAGS = $(if $(LUA_INCDIR),-isystem "$(LUA_INCDIR)",$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LUA_PC))))
-LUA_LIBS = $(shell pkg-config --libs $(LUA_PC))
+# Where the headers are that pkg-config does not know.
+LUA_TREE = $(if $(filter 5.5,$(ENGINE)),$(LUA55))
+LUA_HEADERS = $(or $(LUA_INCDIR),$(LUA_TREE))
+LUA_CFLAGS = $(if $(LUA_HEADERS),-isystem "$(LUA_HEADERS)",$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LUA_PC))))
+LUA_LIBS = $(if $(LUA_TREE),$(LUA_ARCHIVE),$(shell pkg-config --libs $(LUA_PC)))
+# A host that links Lua as an archive exports all of it to modules.
+LUA_ARCHIVE = -Wl,--whole-archive "$(LUA_TREE)/liblua.a" -Wl,--no-whole-archive -Wl,--export-dynamic -lm -ldl
 EV_CFLAGS = $(or $(LIBEV_SRC:%=-isystem %),$(LIBEV_INCDIR:%=-isystem %))
 EV_LINKED = $(LIBEV_LIBDIR:%=-L%) -lev
 EV_LIBS = $(if $(LIBEV_SRC),,$(EV_LINKED))
@@ -341,7 +348,8 @@ fuzz: ready-build ready-fuzz
 	$(call build,fuzzers KIND=fuzz)
 	$(Q)tools/fuzz $(if $(REPLAY),replay $(REPLAY),run $(or $(SECONDS),60))
 
-LINTED_SPECS = $(wildcard spec/unit/*.c spec/fuzz/*.c examples/*.c $(HOSTS:%=spec/support/%.c)) $(INJECTOR_SOURCES)
+LINTED_SPECS = $(wildcard spec/unit/*.c spec/fuzz/*.c examples/*.c examples/hosts/*/*.c) \
+	$(wildcard $(HOSTS:%=spec/support/%.c)) $(INJECTOR_SOURCES)
 
 # What $(CC) has to say about every C file; nothing is built. Then about the code for other systems: each column of
 # src/base/platform.h.
@@ -392,7 +400,7 @@ cppcheck:
 		$(INJECTOR_SOURCES)
 
 clang-format:
-	$(Q)clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch] examples/*.c bundle/*.c bench/*.c bench/qt/*.cpp bench/qt/*.h)
+	$(Q)clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch] examples/*.c examples/hosts/*/*.c bundle/*.c bench/*.c bench/qt/*.cpp bench/qt/*.h)
 
 luacheck:
 	$(Q)luacheck --quiet --no-color $(wildcard lua library spec examples bench tools)

@@ -221,12 +221,23 @@ static void complete_context(lua_State *L) {
     set_table(L, 1, CONTEXT_MODULE, NULL);
 }
 
+/* Raises if calls of libev reach another one than ours, as in Tarantool, which exports its own. */
+static void check_libev(lua_State *L) {
+    char problem[128];
+    if (sw_reactor_check_library(problem, sizeof problem)) return;
+    const char *lua = sw_version_push(L);
+    luaL_error(
+        L,
+        "sidewire: %s: use the file that `make bundle LUA=%s` builds, build/bundle-%s/sidewire/core.so, which has its "
+        "own libev inside",
+        problem, lua, lua);
+}
+
 /* Pushes the module's table. Every call in the same Lua state pushes the same table. */
 int luaopen_sidewire_core(lua_State *L) {
     sw_version_check(L);
     luaL_checkversion(L);
-    const char *problem = sw_reactor_check_library();
-    if (problem != NULL) return luaL_error(L, "%s", problem);
+    check_libev(L);
     prevent_unloading_once();
     lua_settop(L, 0);
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, &context_key) != LUA_TUSERDATA) {

@@ -11,8 +11,8 @@ local MISSING = "not shown yet"
 -- Number -> the last cell of its row.
 local function rows()
   local cells = {}
-  for number, cell in files.read "docs/faults.md":gmatch "\n| (%d+) |[^\n]*| ([^|\n]*) |" do
-    number = tonumber(number)
+  for digits, cell in files.read "docs/faults.md":gmatch "\n| (%d+) |[^\n]*| ([^|\n]*) |" do
+    local number = tonumber(digits)
     assert(not cells[number], number .. " has two rows")
     cells[number] = cell
   end

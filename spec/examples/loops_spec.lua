@@ -9,7 +9,8 @@ local util = require "spec.support.util"
 local LOOPS = { select = "socket", cqueues = "cqueues", luv = "luv", glib = "lgi" } -- and the library
 
 local function is_there(library)
-  local text = ("os.exit(engine.searchpath('%s', package.path .. ';' .. package.cpath) ~= nil)"):format(library)
+  local found = "require('spec.support.engine').searchpath('%s', package.path .. ';' .. package.cpath)"
+  local text = ("os.exit(%s and 0 or 1)"):format(found:format(library))
   return select(2, shell.run(("%s -e %s"):format(build.LUA, shell.quote(text)))) == 0
 end
 

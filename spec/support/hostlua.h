@@ -8,6 +8,11 @@
 #include <lualib.h>
 #include <stddef.h>
 
+#if LUA_VERSION_NUM >= 505
+/* A state's hashes begin with a number that was a constant of the library before. */
+#define lua_newstate(allocate, userdata) lua_newstate(allocate, userdata, 1)
+#endif
+
 #if LUA_VERSION_NUM < 502
 
 #ifndef LUA_OK

@@ -36,7 +36,7 @@ end
 function shell.finish(pipe)
   local said, status = pipe:read("*a"):match "^(.*)status (%d+)\n$"
   pipe:close()
-  return said, assert(tonumber(status), "the shell did not print the exit status")
+  return said, (assert(tonumber(status), "the shell did not print the exit status"))
 end
 
 --- Runs a command; returns what it printed, on stderr too, and its exit status, or 128 and the signal that ended it.

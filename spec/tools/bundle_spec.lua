@@ -4,6 +4,7 @@
 local Peer = require "spec.support.peer"
 local build = require "spec.support.build"
 local files = require "spec.support.files"
+local hosts = require "spec.support.hosts"
 local shell = require "spec.support.shell"
 local util = require "spec.support.util"
 
@@ -35,10 +36,7 @@ end
 local function copy_bundle(engine)
   if NO_SOURCE ~= "" then return NO_SOURCE end
   if not program_of(engine) then return "no interpreter of " .. engine end
-  local said, status = shell.run(("unset MAKEFLAGS MFLAGS MAKELEVEL KIND FAULTS LUA LUA_BIN CFLAGS LDFLAGS; "
-    .. "make bundle LUA=%s"):format(engine))
-  assert(status == 0, said)
-  shell.execute(("cp -r build/bundle-%s %s/%s"):format(engine, scratch, engine))
+  hosts.bundle(engine, scratch .. "/" .. engine)
 end
 
 -- Runs spec/support/installed.lua with a module and two peers, in a directory where nothing is. `prefix` goes before
@@ -146,9 +144,10 @@ describe("make bundle", function()
       preload = ("env LD_PRELOAD=%s/other.so"):format(scratch)
     end)
 
-    it("the plain module refuses", function()
+    it("the plain module refuses, and names both versions and what to do [E46]", function()
       local said, status = use_plain(preload)
-      assert(status == 1 and said:find("this process brings another libev", 1, true), said)
+      assert(status == 1 and said:find("this process has libev 4.24, and sidewire was built for libev 4.", 1, true)
+        and said:find("make bundle LUA=" .. build.ENGINE, 1, true), said)
     end)
 
     each("works", function(engine, dir)

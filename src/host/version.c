@@ -32,6 +32,8 @@ static const char *push_name(lua_State *L, int version) {
     return lua_pushfstring(L, "%d.%d", version / 100, version % 100);
 }
 
+const char *sw_version_push(lua_State *L) { return push_name(L, running_version(L)); }
+
 static const char *file_of_module(void) {
     Dl_info here;
     bool is_found = dladdr((void *)(uintptr_t)&sw_version_check, &here) != 0 && here.dli_fname != NULL;

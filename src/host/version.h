@@ -11,4 +11,7 @@
 /* Raises if the module was built for another Lua. The error names both, the file, and the file to use instead. */
 void sw_version_check(lua_State *L);
 
+/* Pushes the name of this Lua as the value of LUA= in make: "5.4", "luajit". Returns it. */
+const char *sw_version_push(lua_State *L);
+
 #endif

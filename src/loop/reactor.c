@@ -58,10 +58,12 @@ static void install_hooks(void) {
     ev_set_syserr_cb(system_failed);
 }
 
-const char *sw_reactor_check_library(void) {
-    if (ev_version_major() == EV_VERSION_MAJOR && ev_version_minor() >= EV_VERSION_MINOR) return NULL;
-    return "sidewire: this process brings another libev than the one sidewire was built for; use the module that `make "
-           "bundle` makes, which has a libev of its own";
+bool sw_reactor_check_library(char *text, size_t size) {
+    int major = ev_version_major(), minor = ev_version_minor();
+    if (major == EV_VERSION_MAJOR && minor >= EV_VERSION_MINOR) return true;
+    (void)snprintf(text, size, "this process has libev %d.%d, and sidewire was built for libev %d.%d", major, minor,
+                   EV_VERSION_MAJOR, EV_VERSION_MINOR);
+    return false;
 }
 
 /* --- short timers --- */

@@ -55,9 +55,9 @@ struct sw_reactor {
     unsigned char buffer[SW_READ_BUFFER]; /* for one read at a time, of any connection */
 };
 
-/* NULL if this process has a libev of the version that sidewire was built with; else a sentence that says what to do.
- */
-const char *sw_reactor_check_library(void);
+/* Has this process a libev of the version that sidewire was built with? If not, text gets a sentence that names both: a host
+ * that exports a libev of its own has it called instead of ours. */
+bool sw_reactor_check_library(char *text, size_t size);
 
 /* Makes the reactor of the calling thread. On failure, `fault` says why, and the reactor must still be freed. */
 struct sw_reactor *sw_reactor_new(void);
