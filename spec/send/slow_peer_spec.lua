@@ -9,6 +9,7 @@ local Server = require "spec.support.server"
 local delivery = require "spec.support.delivery"
 local numbered = require "spec.support.numbered"
 local shell = require "spec.support.shell"
+local engine = require "spec.support.engine"
 local util = require "spec.support.util"
 
 local recorded = delivery.recorded
@@ -76,7 +77,7 @@ describe("a peer", function()
       peak = math.max(peak, util.resident_bytes())
       if Server.find "ss" then in_kernel = math.max(in_kernel, kernel_bytes(peer)) end
     end
-    if not util.is_sanitized then assert.is_true(peak - before <= QUEUE_LIMIT + 2 * MIB) end
+    if not util.is_sanitized then assert.is_true(peak - before <= QUEUE_LIMIT + engine.GARBAGE) end
     peer:command "throttle 0"
     all_arrives(client, dir)
     if not Server.find "ss" then pending "the kernel's memory: ss is not installed (`make setup`)" end

@@ -15,6 +15,7 @@ usage.no_more(2)
 local socket = require "socket"
 local sidewire = require "sidewire.core"
 local Peer = require "spec.support.peer"
+local engine = require "spec.support.engine"
 local numbered = require "spec.support.numbered"
 local util = require "spec.support.util"
 
@@ -95,7 +96,7 @@ want(ends == 0, "the connection was lost")
 want(stuck.queue_bytes <= queue_limit, "%d bytes are queued", stuck.queue_bytes)
 want(stuck.lost == 0, "%d messages are lost", stuck.lost)
 if not util.is_sanitized then
-  want(growth <= queue_limit + 2 * MIB, "memory grew by %.2f MiB", growth / MIB)
+  want(growth <= queue_limit + engine.GARBAGE, "memory grew by %.2f MiB", growth / MIB)
 end
 
 -- --- the peer reads again ---
@@ -155,7 +156,7 @@ row("messages accepted", accepted)
 row("refused, EFULL", codes.EFULL or 0, first_refusal and ("first after %.1f s"):format(first_refusal))
 row("handed to the kernel while stuck", ("%.2f MiB"):format(stuck.sent_bytes / MIB))
 row("queued while stuck", ("%.2f MiB"):format(stuck.queue_bytes / MIB))
-row("memory grew by", ("%.2f MiB"):format(growth / MIB), ("limit %.2f MiB"):format(queue_limit / MIB + 2))
+row("memory grew by", ("%.2f MiB"):format(growth / MIB), ("limit %.2f MiB"):format((queue_limit + engine.GARBAGE) / MIB))
 row("drain after the peer read again", ("%.1f ms"):format(drained * 1e3),
   ("%.2f MiB pending then"):format(pending_then / MIB))
 row("digest", got.digest, got.digest == expected and "as sent" or "NOT AS SENT")

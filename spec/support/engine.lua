@@ -28,7 +28,7 @@ local engine = {
   --- debug.getupvalue and debug.setupvalue reach the upvalues of C functions.
   has_c_upvalues = is_jit or version >= 5.2,
   --- Tracebacks name the functions of modules.
-  has_named_functions = version >= 5.2,
+  has_named_functions = version >= 5.3,
   --- Userdata have user values; elsewhere a table that holds them belongs to each, which takes memory.
   has_user_values = version >= 5.4,
   --- Integers of 64 bits, apart from floats.
@@ -38,6 +38,10 @@ local engine = {
   --- An error in a finalizer is only a warning, or nothing at all; elsewhere it is raised where the collection began.
   has_quiet_finalizers = version >= 5.4,
 }
+
+--- Bytes that Lua may keep beside the messages of a test whose memory is bounded: texts of refusals, of which the older
+-- collectors leave more behind.
+engine.GARBAGE = (version >= 5.4 and 2 or 3) * 2 ^ 20
 
 --- The largest number up to which all whole ones are exact.
 engine.MAX_INTEGER = math.maxinteger or 2 ^ 53

@@ -196,7 +196,7 @@ static void parse_field(lua_State *L, struct sw_spot spot, const struct sw_optio
 }
 
 void sw_check_table(lua_State *L, struct sw_spot spot, int index, const struct sw_option *options, void *out) {
-    luaL_checkstack(L, 12, "options");
+    if (!lua_checkstack(L, 12)) luaL_error(L, "not enough memory");
     sw_push_copy(L, index);
     for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
         const char *name = sw_to_word(L, -2);

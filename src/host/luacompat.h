@@ -46,10 +46,11 @@ static inline int64_t sw_to_integer(lua_State *L, int index, int *is_whole) {
 #if LUA_VERSION_NUM >= 503
     return lua_tointegerx(L, index, is_whole);
 #else
+    const lua_Number limit = 9223372036854775808.0; /* 2^63 */
     lua_Number number = lua_tonumber(L, index);
-    bool is_in_range = number >= -0x1p63 && number <= 0x1p63; /* not NaN */
-    int64_t integer = !is_in_range ? 0 : number == 0x1p63 ? INT64_MAX : (int64_t)number;
-    bool is_found = is_in_range && lua_isnumber(L, index) && (number == 0x1p63 || (lua_Number)integer == number);
+    bool is_in_range = number >= -limit && number <= limit; /* not NaN */
+    int64_t integer = !is_in_range ? 0 : number == limit ? INT64_MAX : (int64_t)number;
+    bool is_found = is_in_range && lua_isnumber(L, index) && (number == limit || (lua_Number)integer == number);
     if (is_whole != NULL) *is_whole = is_found;
     return is_found ? integer : 0;
 #endif

@@ -55,6 +55,7 @@ function scripts.closes_the_losers(port)
   session.poll_until(function() return #told > 0 end)
   local named = embed.census()
   client:close(0)
+  session.poll_until(function() return embed.census() == named - 1 end) -- its only socket
   local other = session.connected { host = "127.0.0.1", port = tonumber(port) }
   assert(named == embed.census() and named > before, "as many descriptors as with one address")
   other:close()
