@@ -340,6 +340,7 @@ test-fallbacks: ready-build ready-test
 check: ready-build ready-test ready-check
 	$(call build,programs KIND=asan)
 	$(call build,programs KIND=asan FAULTS=1)
+	$(if $(shell tools/engine headers 5.1),$(call build,programs KIND=asan LUA=5.1))
 	$(call build,programs KIND=tsan)
 	$(call build,programs KIND=valgrind)
 	$(Q)tools/check $(SPEC)

@@ -156,7 +156,8 @@ row("messages accepted", accepted)
 row("refused, EFULL", codes.EFULL or 0, first_refusal and ("first after %.1f s"):format(first_refusal))
 row("handed to the kernel while stuck", ("%.2f MiB"):format(stuck.sent_bytes / MIB))
 row("queued while stuck", ("%.2f MiB"):format(stuck.queue_bytes / MIB))
-row("memory grew by", ("%.2f MiB"):format(growth / MIB), ("limit %.2f MiB"):format((queue_limit + engine.GARBAGE) / MIB))
+row("memory grew by", ("%.2f MiB"):format(growth / MIB),
+  ("limit %.2f MiB"):format((queue_limit + engine.GARBAGE) / MIB))
 row("drain after the peer read again", ("%.1f ms"):format(drained * 1e3),
   ("%.2f MiB pending then"):format(pending_then / MIB))
 row("digest", got.digest, got.digest == expected and "as sent" or "NOT AS SENT")

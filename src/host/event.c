@@ -161,14 +161,8 @@ static int push_connect(lua_State *L, const struct sw_report *report) {
     return 1;
 }
 
-/* The unfinished message comes first: to push the rest may run a finalizer that polls, and that frees the bytes. */
+/* The unfinished message is on top. */
 static int push_end(lua_State *L, const struct sw_report *report, const struct sw_endpoint *server) {
-    const struct sw_partial *unfinished = report->partial;
-    if (report->lacks_partial)
-        lua_pushnil(L);
-    else
-        lua_pushlstring(L, unfinished != NULL ? (const char *)unfinished->bytes : "",
-                        unfinished != NULL ? unfinished->size : 0);
     int partial = lua_gettop(L);
     push_sentence(L, &report->error, &report->address, server);
     lua_pushstring(L, sw_error_code(&report->error));

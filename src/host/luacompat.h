@@ -69,6 +69,11 @@ static inline bool sw_is_integer(lua_State *L, int index) {
 #endif
 }
 
+/* 1: lua_pushlstring copies its bytes before it lets the collector run, whose finalizers may free them. Lua 5.1, 5.2, 5.3.0
+ * and LuaJIT let the collector run first. There, bytes that a finalizer may free are copied into a luaL_Buffer, after a
+ * check that they still exist. */
+#define SW_PUSH_COPIES_FIRST (LUA_VERSION_NUM >= 504)
+
 #if LUA_VERSION_NUM >= 503
 #define SW_CAN_YIELD(L) lua_isyieldable(L)
 #define sw_callk(L, arguments, results, k) lua_callk(L, arguments, results, 0, k)

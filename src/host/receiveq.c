@@ -281,7 +281,7 @@ void sw_receiveq_clear_end(struct client *client) {
 static bool push_message(lua_State *L, struct client *client) {
     uint64_t serial = client->serial;
     struct sw_message message = sw_cursor_message(&client->messages);
-    if (message.bytes != NULL) {
+    if (message.bytes != NULL && SW_PUSH_COPIES_FIRST) {
         lua_pushlstring(L, (const char *)message.bytes, message.size);
     } else {
         luaL_Buffer buffer;

@@ -2,6 +2,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 #include "channel/report.h"
 #include "host/event.h"
@@ -19,11 +21,31 @@ bool sw_undelivered_peek(const struct client *client, bool in_order, struct sw_u
     return report != NULL || (in_order && sw_receiveq_count_messages(client) > 0);
 }
 
+/* Pushes the message that a connection did not bring to its end, or nil if there was no room for it. To push it may run a
+ * finalizer, which may poll and free the report; then the string is not valid. */
+static void push_partial(lua_State *L, const struct client *client) {
+    const struct sw_report *report = client->reports.head;
+    const struct sw_partial *partial = report->partial;
+    uint64_t serial = client->serial;
+    size_t size = partial != NULL ? partial->size : 0;
+    if (report->lacks_partial) {
+        lua_pushnil(L);
+    } else if (size == 0 || SW_PUSH_COPIES_FIRST) {
+        lua_pushlstring(L, size > 0 ? (const char *)partial->bytes : "", size);
+    } else {
+        luaL_Buffer buffer;
+        char *to = luaL_buffinitsize(L, &buffer, size);
+        if (client->serial == serial) memcpy(to, partial->bytes, size);
+        luaL_pushresultsize(&buffer, size);
+    }
+}
+
 static int push_report(lua_State *L, const struct client *client, enum sw_event event) {
     const struct sw_report *report = client->reports.head;
     const struct sw_report *kept = event == SW_EVENT_LOST ? sw_reports_first_kept(report) : NULL;
     if (kept != NULL) report = kept;
     const struct sw_report copy = *report; /* pushing may run a finalizer, which may poll and free the report */
+    if (event == SW_EVENT_DISCONNECT || event == SW_EVENT_ERROR) push_partial(L, client);
     if (event != SW_EVENT_LOST) return sw_push_report(L, &copy, client->server);
     bool unknown = copy.lost_unknown.first != 0;
     return sw_push_loss(L, unknown ? copy.lost_unknown : copy.lost_unsent, unknown ? "unknown" : "unsent");

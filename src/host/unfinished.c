@@ -117,7 +117,7 @@ static bool is_next(const struct iterator *iterator, uint64_t id) {
 /* Pushes `size` bytes of the next message. If a finalizer advances the iterator meanwhile, the string is not valid. */
 static void push_bytes(lua_State *L, const struct iterator *iterator, const struct sw_message *message, size_t before,
                        size_t size) {
-    if (message->bytes != NULL) {
+    if (message->bytes != NULL && SW_PUSH_COPIES_FIRST) {
         lua_pushlstring(L, (const char *)message->bytes + before, size);
         return;
     }
