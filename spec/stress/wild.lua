@@ -183,5 +183,6 @@ heart:close()
 Peer.remove(World.folder)
 World.folder = "/nonexistent"
 -- Finalizers that run while the state closes may act, too.
-World.is_closing, World.fuel, World.depth, World.deadline = true, 50, 0, socket.gettime() + 1
+World.is_closing, World.fuel, World.depth = true, 50, 0
+World.deadline = World.now() + 1
 if World.violations > 0 then engine.exit(1, true) end
