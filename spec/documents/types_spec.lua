@@ -240,6 +240,10 @@ local function provoke_events(seen)
   record(refused, seen)
   assert(refused:connect())
   wait_for(seen, "error")
+  assert(util.poll_until(function() -- the last report, of the same end
+    local last = seen[#seen]
+    return last.name == "log" and last[2] == "error"
+  end))
 end
 
 local function handler_of(event)

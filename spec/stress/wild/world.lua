@@ -101,8 +101,8 @@ function World.add_act(weight, act)
   for _ = 1, weight do acts[#acts + 1] = act end
 end
 
---- Seconds. While the state closes, whole ones: Lua 5.1, 5.2 and LuaJIT unload C modules then (socket, not sidewire), and
--- still call finalizers of what a finalizer has made and collected, where socket.gettime would be a crash.
+--- Seconds. While the state closes, whole ones: Lua 5.1, 5.2 and LuaJIT unload C modules then (socket, not sidewire),
+-- and still call finalizers of what a finalizer has made and collected, where socket.gettime would be a crash.
 function World.now()
   return World.is_closing and os.time() or socket.gettime()
 end
