@@ -11,6 +11,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -107,12 +108,28 @@ struct sentinel {
     struct context *context;
 };
 
+/* Is the running function called within another function of the module? Before Lua 5.4, a finalizer that runs while the
+ * state closes can run the collector, and so the sentinel's finalizer within a poll of its own. */
+static bool is_nested(lua_State *L) {
+    lua_Debug frame;
+    Dl_info here, other;
+    if (dladdr((void *)(uintptr_t)&luaopen_sidewire_core, &here) == 0 || !lua_checkstack(L, 1)) return true;
+    for (int level = 1; lua_getstack(L, level, &frame); level++) {
+        lua_getinfo(L, "f", &frame);
+        lua_CFunction function = lua_tocfunction(L, -1);
+        lua_pop(L, 1);
+        if (function != NULL && dladdr((void *)(uintptr_t)function, &other) != 0 && other.dli_fbase == here.dli_fbase)
+            return true;
+    }
+    return false;
+}
+
 /* The sentinel's finalizer. It runs at the end of the Lua state, because before that the registry refers to the
  * sentinel. It finds the context in the registry; a reference from the sentinel to the context would be a cycle. */
 static int collect_sentinel(lua_State *L) {
     const struct sentinel *sentinel = sw_to_kind(L, 1, &sentinel_kind, sizeof *sentinel);
     if (sentinel == NULL || lua_rawgetp(L, LUA_REGISTRYINDEX, &context_key) != LUA_TUSERDATA) return 0;
-    sw_host_close(L, -1, sentinel->context);
+    sw_host_close(L, -1, sentinel->context, is_nested(L));
     return 0;
 }
 

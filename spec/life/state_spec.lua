@@ -53,6 +53,12 @@ describe("a Lua state", function()
     embed "polls_in_finalizer"
   end)
 
+  for _, how in ipairs { "poll", "events" } do
+    it("survives a finalizer that collects garbage within " .. how .. " while the state closes", function()
+      embed("collects_in_a_poll_while_it_closes", how)
+    end)
+  end
+
   it("takes along the clients that finalizers make while it closes", function()
     run("embed cycles " .. util.choose(20, 5), "connects_in_finalizers")
   end)

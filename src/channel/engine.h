@@ -93,7 +93,7 @@ void sw_engine_detach(struct sw_engine *engine);
 /* True in a forked child if the parent had started the loop thread before the fork. */
 bool sw_engine_forked(const struct sw_engine *engine);
 
-/* In such a child: closes the descriptors and touches nothing else. */
+/* In such a child, or when no thread of the engine runs any more: closes the descriptors and touches nothing else. */
 void sw_engine_abandon(struct sw_engine *engine);
 
 /* In such a child: moves the notifier of the parent's engine to this new engine, with a descriptor that is not the

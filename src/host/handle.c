@@ -1,5 +1,6 @@
 #include "host/handle.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/options.h"
@@ -136,12 +137,15 @@ static void give_keeper(lua_State *L, int index, struct client *client) {
     lua_setiuservalue(L, index, CLIENT_KEEPER);
 }
 
+/* sw_clients_end was called, within a function that still runs, and has kept the client's memory. */
+static bool has_ended(const struct client *client) { return client->context->engine == NULL; }
+
 void sw_client_retire(lua_State *L, int index) {
     struct handle *handle = lua_touserdata(L, index);
     struct client *client = handle->client;
     if (client == NULL) return;
     handle->client = NULL;
-    if (sw_client_is_forked(client)) return;
+    if (has_ended(client) || sw_client_is_forked(client)) return;
     retire(client);
     if (sw_find_context(L) == NULL) return; /* without a keeper, the client stays until the Lua state ends */
     give_keeper(L, index, client);
@@ -161,7 +165,7 @@ static int collect(lua_State *L) {
 static int collect_keeper(lua_State *L) {
     struct handle *keeper = sw_to_kind(L, 1, &sw_keeper_kind, sizeof *keeper);
     struct client *client = keeper != NULL ? keeper->client : NULL;
-    if (client == NULL || sw_client_is_forked(client) || sw_find_context(L) == NULL) return 0;
+    if (client == NULL || has_ended(client) || sw_client_is_forked(client) || sw_find_context(L) == NULL) return 0;
     if (push_registered(L, client) == keeper) return 0;
     keeper->client = NULL;
     unlink_from(&client->context->retired, client);
@@ -178,7 +182,17 @@ static void empty_handle(lua_State *L, int clients, const struct client *client)
     lua_pop(L, 1);
 }
 
-void sw_clients_free(lua_State *L, int index, struct context *context) {
+/* Keeps the memory of these clients until the process ends, in a list that leak detectors find. */
+static void keep_memory(struct client *clients) {
+    static _Atomic(struct client *) kept;
+    struct client *last = clients;
+    if (clients == NULL) return;
+    while (last->next != NULL) last = last->next;
+    last->next = atomic_load(&kept);
+    while (!atomic_compare_exchange_weak(&kept, &last->next, clients)) continue;
+}
+
+void sw_clients_end(lua_State *L, int index, struct context *context, bool keeps_memory) {
     lua_getiuservalue(L, index, CONTEXT_CLIENTS);
     int clients = lua_gettop(L);
     while (context->clients != NULL) {
@@ -188,8 +202,9 @@ void sw_clients_free(lua_State *L, int index, struct context *context) {
     for (struct client *client = context->retired, *next; client != NULL; client = next) {
         next = client->next;
         empty_handle(L, clients, client);
-        free_client(client);
+        if (!keeps_memory) free_client(client);
     }
+    if (keeps_memory) keep_memory(context->retired);
     context->retired = NULL;
     lua_pop(L, 1);
 }

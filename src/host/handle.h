@@ -35,7 +35,8 @@ void sw_handle_fill(lua_State *L, int index, struct client *client);
  * of the parent, this only closes the child's copies of its sockets. */
 void sw_client_retire(lua_State *L, int index);
 
-/* Frees all clients at the end of the Lua state. The context userdata is at index. */
-void sw_clients_free(lua_State *L, int index, struct context *context);
+/* Closes all clients at the end of the Lua state, and frees them unless keeps_memory: a function that still runs may use
+ * them. The context userdata is at index. */
+void sw_clients_end(lua_State *L, int index, struct context *context, bool keeps_memory);
 
 #endif

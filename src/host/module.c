@@ -77,17 +77,19 @@ int sw_module_stop(lua_State *L) {
     return 3;
 }
 
-void sw_host_close(lua_State *L, int index, struct context *context) {
+void sw_host_close(lua_State *L, int index, struct context *context, bool is_nested) {
     if (context->engine == NULL) return;
     if (sw_engine_forked(context->engine)) {
         sw_forked_leave(context);
         return; /* other memory may be locked by threads of the parent */
     }
-    sw_clients_free(L, index, context);
+    sw_clients_end(L, index, context, is_nested);
     sw_unfinished_free(context);
     double deadline = sw_clock() + context->max_linger + SW_STOP_MARGIN / 2;
     if (!sw_engine_stop(context->engine, false, deadline))
         sw_engine_stop(context->engine, true, sw_clock() + SW_STOP_MARGIN / 2);
+    /* The clients that stay keep the engine, but not its descriptors. */
+    if (is_nested && !context->engine->running) sw_engine_abandon(context->engine);
     sw_receiveq_take_last(context); /* drops the references of the engine's list to channels */
     sw_engine_detach(context->engine);
     context->engine = NULL;

@@ -55,6 +55,22 @@ function scripts.polls_in_finalizer()
   end
 end
 
+-- Before Lua 5.4, the poll then runs the finalizer that ends the module.
+function scripts.collects_in_a_poll_while_it_closes(how)
+  local client = connected { on = { message = function() end } }
+  client:send "x"
+  assert(sidewire.wait(30))
+  _G.kept = { client, engine.finalizer(function()
+    collectgarbage "restart"
+    engine.collect_by(1, 1000000, 0)
+    if how == "poll" then
+      pcall(sidewire.poll)
+    else
+      pcall(function() for _ in sidewire.events() do collectgarbage() end end)
+    end
+  end) }
+end
+
 function scripts.connects_in_finalizers()
   local client = connected {}
   engine.finalizer(function()
