@@ -35,6 +35,8 @@ local engine = {
   has_integers = version >= 5.3,
   --- os.exit(status, true) closes the state.
   has_closing_exit = is_jit or version >= 5.2,
+  --- A finalizer can collect garbage while the state closes. Lua 5.3 may never end then, with or without sidewire.
+  can_collect_at_close = version ~= 5.3,
   --- An error in a finalizer is only a warning, or nothing at all; elsewhere it is raised where the collection began.
   has_quiet_finalizers = version >= 5.4,
 }

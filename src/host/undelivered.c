@@ -26,7 +26,6 @@ bool sw_undelivered_peek(const struct client *client, bool in_order, struct sw_u
 static void push_partial(lua_State *L, const struct client *client) {
     const struct sw_report *report = client->reports.head;
     const struct sw_partial *partial = report->partial;
-    uint64_t serial = client->serial;
     size_t size = partial != NULL ? partial->size : 0;
     if (report->lacks_partial) {
         lua_pushnil(L);
@@ -34,6 +33,7 @@ static void push_partial(lua_State *L, const struct client *client) {
         lua_pushlstring(L, size > 0 ? (const char *)partial->bytes : "", size);
     } else {
         luaL_Buffer buffer;
+        uint64_t serial = client->serial;
         char *to = luaL_buffinitsize(L, &buffer, size);
         if (client->serial == serial) memcpy(to, partial->bytes, size);
         luaL_pushresultsize(&buffer, size);
