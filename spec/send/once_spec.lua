@@ -117,6 +117,6 @@ describe("info.first", function()
     assert(events:wait("connect", 3))
     local stats, lost = client:stats(), util.losses(events)
     assert.equal(stats.finished + stats.lost + 1, events:last "connect"[2].first)
-    assert.equal(lost[#lost][2] + 1, events:last "connect"[2].first)
+    if #lost > 0 then assert.equal(lost[#lost][2] + 1, events:last "connect"[2].first) end -- the system had taken none
   end)
 end)

@@ -114,15 +114,27 @@ local function check_bounds()
   if bytes > MEMORY then World.violate("%d MiB are in memory", math.floor(bytes / 2 ^ 20)) end
 end
 
+local function turn()
+  beat()
+  pcall(World.step)
+  World.fuel = 0
+  debug.sethook()
+  if World.chance(0.02) then World.trouble_peer() end
+  if World.chance(0.02) then check_bounds() end
+end
+
+-- Calls f. Where an error in a finalizer is raised in the code that runs just then, f may fail without a fault of its own.
+local function call(f)
+  if engine.has_quiet_finalizers then return true, f() end
+  return pcall(f)
+end
+
 local function run(duration)
   local deadline = socket.gettime() + duration
-  while socket.gettime() < deadline and World.violations < 20 do
-    beat()
-    pcall(World.step)
-    World.fuel = 0
-    debug.sethook()
-    if World.chance(0.02) then World.trouble_peer() end
-    if World.chance(0.02) then check_bounds() end
+  while World.violations < 20 do
+    local ok, now = call(socket.gettime)
+    if ok and now >= deadline then break end
+    call(turn)
   end
 end
 
@@ -170,11 +182,17 @@ else
   run(seconds)
 end
 local survived, why = pcall(check_survival)
+for _ = 1, engine.has_quiet_finalizers and 0 or 3 do
+  if survived then break end
+  survived, why = pcall(check_survival)
+end
 if not survived then World.violate("the module does not work any more: %s", why) end
 Attacks.last(mode)
 run(math.min(seconds / 10, 1))
 
 -- --- the end ---
+
+if not engine.has_quiet_finalizers then pcall(collectgarbage, "stop") end
 
 local connections, bytes = World.peer_counts()
 for _, peer in ipairs(World.peers) do pcall(peer.stop, peer) end
