@@ -123,7 +123,7 @@ local function turn()
   if World.chance(0.02) then check_bounds() end
 end
 
--- Calls f. Where an error in a finalizer is raised in the code that runs just then, f may fail without a fault of its own.
+-- Calls f. Where an error in a finalizer is raised in the code that runs just then, f may fail without its own fault.
 local function call(f)
   if engine.has_quiet_finalizers then return true, f() end
   return pcall(f)
