@@ -258,24 +258,26 @@ static const char *real_name(const char *name) {
 }
 
 /* Without the `restrict` of netdb.h, which adds nothing. */
-static int (*real_getaddrinfo)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+typedef int lookup_function(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
 /* freeaddrinfo takes such a chain: it frees one entry after the other, in glibc and musl. */
-static int find_pair(int n, const char *service, const struct addrinfo *req, struct addrinfo **pai) {
+static int find_pair(lookup_function *real, int n, const char *service, const struct addrinfo *req,
+                     struct addrinfo **pai) {
     char first[32];
     (void)snprintf(first, sizeof first, "127.0.0.%d", n);
-    int failed = real_getaddrinfo(first, service, req, pai);
-    return failed != 0 ? failed : real_getaddrinfo("127.0.0.1", service, req, &(*pai)->ai_next);
+    int failed = real(first, service, req, pai);
+    return failed != 0 ? failed : real("127.0.0.1", service, req, &(*pai)->ai_next);
 }
 
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *req, struct addrinfo **pai) {
+    lookup_function *real;
     int pair;
-    *(void **)&real_getaddrinfo = dlsym(RTLD_NEXT, "getaddrinfo");
-    if (req != NULL && req->ai_flags & AI_NUMERICHOST) return real_getaddrinfo(name, service, req, pai);
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (req != NULL && req->ai_flags & AI_NUMERICHOST) return real(name, service, req, pai);
     note_lookup(++lookups);
     if (lookup_time > 0 && strncmp(name, "quick", 5) != 0) sleep_ms(lookup_time);
-    int failed = sscanf(name, "pair-%d.test", &pair) == 1 ? find_pair(pair, service, req, pai)
-                                                          : real_getaddrinfo(real_name(name), service, req, pai);
+    int failed = sscanf(name, "pair-%d.test", &pair) == 1 ? find_pair(real, pair, service, req, pai)
+                                                          : real(real_name(name), service, req, pai);
     lookups--;
     return failed;
 }
