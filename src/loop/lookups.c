@@ -26,7 +26,9 @@ struct sw_name {
 static struct {
     struct sw_name *head, **tail; /* in the order in which they were first asked for */
     unsigned under_way;
-    unsigned generation; /* sw_fork_generation: a child begins anew, and leaves the parent's names as they are */
+    struct sw_engine
+        *turns[SW_LOOKUPS_MAX]; /* the engines of those under way, in no order; thousands of names may wait */
+    unsigned generation;        /* sw_fork_generation: a child begins anew, and leaves the parent's names as they are */
 } registry;
 
 static void hold(void) {
@@ -101,7 +103,7 @@ static void remove_asker(struct sw_lookup *lookup) {
 
 static unsigned count_turns(const struct sw_engine *engine) {
     unsigned count = 0;
-    for (const struct sw_name *name = registry.head; name != NULL; name = name->next) count += name->engine == engine;
+    for (unsigned i = 0; i < registry.under_way; i++) count += registry.turns[i] == engine;
     return count;
 }
 
@@ -124,7 +126,13 @@ static bool has_free_turn(void) { return registry.under_way < SW_LOOKUPS_MAX; }
 static void give_turn(struct sw_name *name, struct sw_engine *engine) {
     name->engine = sw_engine_ref(engine);
     name->since = sw_clock();
-    registry.under_way++;
+    registry.turns[registry.under_way++] = engine;
+}
+
+static void end_turn(const struct sw_name *name) {
+    unsigned i = 0;
+    while (registry.turns[i] != name->engine) i++;
+    registry.turns[i] = registry.turns[--registry.under_way];
 }
 
 /* Gives the name a turn if there is one for it. */
@@ -164,7 +172,7 @@ static void free_name(struct sw_name *name) {
 static struct sw_name *finish(struct sw_name *name) {
     hold();
     remove_name(name);
-    registry.under_way--;
+    end_turn(name);
     struct sw_lookup *askers = name->askers;
     for (struct sw_lookup *lookup = askers; lookup != NULL; lookup = lookup->next) {
         lookup->name = NULL;
