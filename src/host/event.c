@@ -125,6 +125,15 @@ int sw_push_closed(lua_State *L, const struct sw_server *server) {
     return sw_push_refusal(L, SW_CLOSED, lua_tostring(L, -1));
 }
 
+int sw_push_system_failure(lua_State *L, const char *what, int sys) {
+    const struct sw_error error = sw_error_system(sys, SW_STAGE_NONE);
+    char text[160];
+    lua_pushnil(L);
+    lua_pushfstring(L, "%s: %s", what, sw_error_text(&error, text, sizeof text));
+    lua_pushstring(L, sw_error_code(&error));
+    return 3;
+}
+
 int sw_push_not_connected(lua_State *L, const char *sentence) {
     lua_pushnil(L);
     lua_pushstring(L, sentence);

@@ -38,6 +38,9 @@ int sw_push_failure(lua_State *L, const struct sw_error *error, const struct sw_
 /* Does the same for a code of sidewire, with the caller's sentence. */
 int sw_push_refusal(lua_State *L, enum sw_err err, const char *sentence);
 
+/* Pushes nil, "WHAT: " with the text of the errno, and its code; returns 3. */
+int sw_push_system_failure(lua_State *L, const char *what, int sys);
+
 /* Pushes nil, the sentence and "ENOTCONN"; returns 3. */
 int sw_push_not_connected(lua_State *L, const char *sentence);
 

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/error.h"
 #include "channel/notifier.h"
 #include "host/context.h"
+#include "host/event.h"
 #include "host/functions.h"
 #include "host/luacompat.h"
 #include "host/receiveq.h"
@@ -20,19 +20,10 @@ struct notifier {
     const struct sw_kind *kind;
 };
 
-static int cannot_open(lua_State *L, int failed) {
-    const struct sw_error error = sw_error_system(failed, SW_STAGE_NONE);
-    char text[160];
-    lua_pushnil(L);
-    lua_pushfstring(L, "cannot open the notifier's descriptor: %s", sw_error_text(&error, text, sizeof text));
-    lua_pushstring(L, sw_error_code(&error));
-    return 3;
-}
-
 /* Opens the descriptor unless it is open. Returns 0, or the number of values pushed: nil, message, code. */
 static int open_descriptor(lua_State *L, const struct context *context) {
     int failed = sw_notifier_open(context->engine);
-    if (failed != 0) return cannot_open(L, failed);
+    if (failed != 0) return sw_push_system_failure(L, "cannot open the notifier's descriptor", failed);
     sw_receiveq_notify(context);
     return 0;
 }

@@ -22,16 +22,6 @@ static int interrupted(lua_State *L) {
     return 3;
 }
 
-/* poll(2) has failed with another error than EINTR: the system or the process has run out of a resource. */
-static int cannot_wait(lua_State *L, int failed) {
-    const struct sw_error error = sw_error_system(failed, SW_STAGE_NONE);
-    char text[160];
-    lua_pushnil(L);
-    lua_pushfstring(L, "cannot wait: poll(2) failed: %s", sw_error_text(&error, text, sizeof text));
-    lua_pushstring(L, sw_error_code(&error));
-    return 3;
-}
-
 static int timed_out(lua_State *L, const struct client *client, const struct sw_goal *goal, void *subject) {
     struct sw_snapshot snapshot;
     if (client != NULL) sw_channel_snapshot(client->channel, &snapshot);
@@ -96,7 +86,7 @@ static int fail(lua_State *L, const struct context *context, const struct client
     case EDEADLK: return nothing_can_come(L, context);
     case EINTR: return interrupted(L);
     case ETIMEDOUT: return timed_out(L, client, goal, subject);
-    default: return cannot_wait(L, failed);
+    default: return sw_push_system_failure(L, "cannot wait: poll(2) failed", failed);
     }
 }
 
