@@ -92,14 +92,16 @@ describe("stall_timeout", function()
     local peer = delivery.start_peer { mode = "sink" }
     local busy = util.connected(peer, { stall_timeout = limit })
     local idle = util.connected(peer, { stall_timeout = limit / 2 })
-    local ends = 0
-    for _, client in ipairs { busy, idle } do client:on("disconnect", function() ends = ends + 1 end) end
+    local ends = {}
+    for name, client in pairs { busy = busy, idle = idle } do
+      client:on("disconnect", function(_, message) ends[#ends + 1] = name .. ": " .. message end)
+    end
     assert(idle:send "once")
     assert(util.poll_until(function() return idle:stats().finished == 1 end))
     peer:command(("throttle %d"):format(math.floor(2000000 / limit))) -- all takes one and a half times as long
     delivery.overfill(busy)
     assert(util.poll_until(function() return busy:stats().queued == 0 end, 10 * limit))
-    assert.equal(0, ends)
+    assert.same({}, ends)
     assert.is_true(busy:is_connected() and idle:is_connected())
   end)
 end)
