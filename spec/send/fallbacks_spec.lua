@@ -1,5 +1,6 @@
--- What a system without its own means gets instead: no count of acknowledgements, stall_timeout by a timer of the loop,
--- pipes for wake-ups. In builds with FALLBACKS=1 (src/base/platform.h); on Linux, what these stand for.
+-- What a system without its own means gets instead: no count of acknowledgements, a stall_timeout that sees only
+-- whether the system takes bytes, pipes for wake-ups. In builds with FALLBACKS=1 (src/base/platform.h); on Linux, what
+-- these stand for.
 
 local socket = require "socket"
 local sidewire = require "sidewire"

@@ -31,6 +31,7 @@ local OPTIONS = {
 }
 
 local running = {} -- the started and not yet stopped ones: peer -> true
+local holders = {} -- of the ports of killed ones: peer -> socket
 local records = {} -- directories of Peer.start_recorded
 local tempdirs = {} -- made by Peer.tempdir and not yet removed: path -> true
 
@@ -199,11 +200,25 @@ function Peer:kill_in(seconds)
   shell.execute(("(sleep %.3f; kill -KILL %d) >/dev/null 2>&1 &"):format(seconds, self.pid))
 end
 
+-- Keeps the port until start_again, and refuses connections: or a peer of another test, which runs at the same time,
+-- gets the port from the system, and the client its bytes.
+local function reserve_port(self)
+  local holder = assert(self.host:find(":", 1, true) and socket.tcp6() or socket.tcp4())
+  assert(holder:setoption("reuseaddr", true))
+  if holder:bind(self.host, self.port) then holders[self] = holder else holder:close() end
+end
+
+local function free_port(self)
+  if holders[self] then holders[self]:close() end
+  holders[self] = nil
+end
+
 --- SIGKILL; returns when the process is gone.
 function Peer:kill()
   if not self:is_running() then return end
   self:signal "KILL"
   io.stderr:write((reap(self)))
+  reserve_port(self)
 end
 
 --- Starts it again with the same options, as a new process on the same port.
@@ -212,7 +227,10 @@ function Peer:start_again()
   local deadline = socket.gettime() + REBIND_TIMEOUT
   repeat
     local ok, why = launch(self, self.port)
-    if ok then return self end
+    if ok then
+      free_port(self)
+      return self
+    end
     if not why:find("in use", 1, true) or socket.gettime() > deadline then
       error("peer did not start again: " .. why, 2)
     end
@@ -244,6 +262,7 @@ function Peer.stop_all()
     local ok, why = pcall(Peer.stop, peer)
     if not ok then failure = why end
   end
+  for peer in pairs(holders) do free_port(peer) end
   while records[1] do Peer.remove(table.remove(records)) end
   if failure then error(failure, 0) end
 end

@@ -37,9 +37,6 @@
 /* 1: sendmsg(2) takes MSG_NOSIGNAL (POSIX). 0: SO_NOSIGPIPE is set once. */
 #define SW_HAS_NOSIGNAL SW_ON(1, 0, 1, 1)
 
-/* 1: TCP_USER_TIMEOUT. 0: a timer of the loop carries out stall_timeout (loop/stall.h). */
-#define SW_HAS_USER_TIMEOUT SW_ON(1, 0, 0, 0)
-
 #define SW_BY_NOTHING 0
 
 /* How the system tells how many bytes the peer's TCP has not acknowledged: they are in the send buffer. By nothing: a

@@ -89,12 +89,6 @@ enum {
 #define SW_ACK_INTERVAL_FOR_ROOM 0.005
 #define SW_ACK_INTERVAL_MAX 0.5
 
-/* If no byte awaits an acknowledgement for this long, the loop removes stall_timeout from the socket. The delay saves
- * two system calls for each message of a host that sends one per frame. Together with SW_ACK_INTERVAL_MAX it must be
- * shorter than the shortest keepalive (idle 1 s, interval 1 s), because stall_timeout shortens keepalive: see
- * sw_socket_set_stall. */
-#define SW_ACK_REST 1.0
-
 /* The loop sleeps between turns (loop/turns.h) if they take longer than SW_TURNS_NEAR on average, because a wake-up
  * takes 3 to 20 us. The average starts at SW_TURNS_FAR, so about thirty quick turns keep the loop awake;
  * SW_TURNS_WEIGHT is the weight of the newest turn. */

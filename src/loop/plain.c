@@ -33,7 +33,6 @@ static uint64_t plain_acked(struct sw_transport *transport) {
 
 static void plain_tune(struct sw_transport *transport, enum sw_tune what, double value) {
     switch (what) {
-    case SW_TUNE_STALL: sw_socket_set_stall(transport->fd, value); break;
     case SW_TUNE_AHEAD: sw_socket_set_ahead(transport->fd, (int)value); break;
     case SW_TUNE_ABORT: sw_socket_set_abort(transport->fd); break;
     }

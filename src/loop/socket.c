@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -49,14 +48,6 @@ static void set_options(int fd, const struct sw_options *options) {
     sw_socket_set_ahead(fd, SW_AHEAD_MIN);
 #if !SW_HAS_NOSIGNAL
     set(fd, SOL_SOCKET, SO_NOSIGPIPE, 1);
-#endif
-}
-
-void sw_socket_set_stall(int fd, double seconds) {
-#if SW_HAS_USER_TIMEOUT
-    set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)ceil(seconds * 1e3));
-#else
-    (void)fd, (void)seconds;
 #endif
 }
 

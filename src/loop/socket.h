@@ -55,12 +55,6 @@ bool sw_socket_shut_down(int fd);
  * count stays correct after a reset (SIOCOUTQ), it does so until the socket is closed. */
 uint64_t sw_socket_acked(int fd, uint64_t written, bool fin);
 
-/* Sets for how long the peer's TCP may acknowledge nothing before the system ends the connection (TCP_USER_TIMEOUT;
- * elsewhere loop/stall.h does that); 0: the system's own limit, as a new socket has it. It should be set only while bytes
- * are in flight. While connecting, it would end the attempt, for which connect_timeout is; and on an idle connection,
- * Linux lets keepalive wait for this time instead of the set number of probes (measured on Linux 6). */
-void sw_socket_set_stall(int fd, double seconds);
-
 /* Sets how many unsent bytes the system may hold (TCP_NOTSENT_LOWAT, where it exists; see loop/ahead.h). It is
  * SW_AHEAD_MIN at first. */
 void sw_socket_set_ahead(int fd, int bytes);

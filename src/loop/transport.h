@@ -17,7 +17,6 @@ struct sw_transport;
 
 /* The options that `tune` sets, and what their values mean. */
 enum sw_tune {
-    SW_TUNE_STALL, /* after how many seconds without an acknowledgement the connection ends; 0: the system's limit */
     SW_TUNE_AHEAD, /* how many unsent bytes the system may hold: see loop/ahead.h */
     SW_TUNE_ABORT, /* `close` resets the connection, so nothing that the system holds arrives later; no value */
 };

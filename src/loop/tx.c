@@ -114,32 +114,19 @@ void sw_tx_sample(struct tx *tx) {
         tx->acked_reported = tx->acked_to_report;
 }
 
-/* True if ack_timer does not ask the kernel for acknowledgements. */
-static bool is_idle(const struct tx *tx) { return tx->is_quiet || !ev_is_active(&tx->ack_timer); }
-
-/* Starts ack_timer. It asks the kernel until all bytes are acknowledged and the host has got the report; then it
- * waits for SW_ACK_REST (is_quiet). */
+/* Starts ack_timer. It asks the kernel until all bytes are acknowledged and the host has got the report. */
 static void watch_acks(struct tx *tx) {
-    if (!is_idle(tx)) return;
-    if (!ev_is_active(&tx->ack_timer))
-        tx->transport->table->tune(tx->transport, SW_TUNE_STALL, tx->common->channel->options->stall_timeout);
-    tx->is_quiet = false;
+    if (ev_is_active(&tx->ack_timer)) return;
     tx->stalled_since = 0;
     tx->ack_timer.repeat = ack_interval(tx);
     ev_timer_again(tx->common->reactor->ev, &tx->ack_timer);
 }
 
-static void stop_watching_acks(struct tx *tx) {
-    tx->transport->table->tune(tx->transport, SW_TUNE_STALL, 0);
-    ev_timer_stop(tx->common->reactor->ev, &tx->ack_timer);
-}
-
 /* True if a message waits until the socket is writable: the peer takes nothing. Where the kernel does not count
  * acknowledgements, that is the only sign. */
-static bool must_time(const struct tx *tx) { return !SW_HAS_USER_TIMEOUT && ev_is_active(&tx->writer); }
+static bool must_time(const struct tx *tx) { return ev_is_active(&tx->writer); }
 
-/* Carries out stall_timeout where the system has no option for it. Ends the connection, or lets the timer look again
- * in time. */
+/* Carries out stall_timeout: ends the connection, or lets the timer look again in time. */
 static void check_stall(struct tx *tx) {
     bool waits = !sw_tx_is_acked(tx) || must_time(tx);
     double limit = tx->common->channel->options->stall_timeout;
@@ -164,10 +151,10 @@ static void check_acks(struct tx *tx) {
     timer->repeat = advanced ? ack_interval(tx) : longer;
     bool no_buffers = lacks_buffers(tx);
     if (sw_tx_is_acked(tx) && !must_report_acked(tx) && !no_buffers && !must_time(tx)) {
-        tx->is_quiet = true;
-        timer->repeat = SW_ACK_REST;
+        ev_timer_stop(tx->common->reactor->ev, timer);
+        return;
     }
-    if (!SW_HAS_USER_TIMEOUT) check_stall(tx);
+    check_stall(tx);
     ev_timer_again(tx->common->reactor->ev, timer);
     if (no_buffers) sw_tx_send(tx);
 }
@@ -175,10 +162,7 @@ static void check_acks(struct tx *tx) {
 static void on_ack_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     (void)ev, (void)events;
     struct tx *tx = timer->data;
-    if (tx->is_quiet)
-        stop_watching_acks(tx);
-    else
-        check_acks(tx);
+    check_acks(tx);
     tx->on_change(tx);
 }
 
@@ -294,8 +278,7 @@ void sw_tx_send(struct tx *tx) {
     }
     if (outcome != ALL_SENT && outcome != COALESCING) sw_progress_publish(tx->progress); /* else done already */
     bool is_blocked = outcome == BLOCKED || outcome == MORE;
-    if (tx->transport->written != before || outcome == NO_BUFFERS || (is_blocked && !SW_HAS_USER_TIMEOUT))
-        watch_acks(tx);
+    if (tx->transport->written != before || outcome == NO_BUFFERS || is_blocked) watch_acks(tx);
     if (outcome == COALESCING) sw_reactor_start_short_timer(tx->common->reactor, &tx->coalesce_timer);
     /* Not with NO_BUFFERS: the socket may be writable, and `writer` would run without end. */
     if (is_blocked)
@@ -352,7 +335,7 @@ void sw_tx_start(struct tx *tx, struct sw_transport *transport, struct sw_greeti
     tx->preamble_sent = 0;
     tx->acked = tx->in_a_row = 0;
     tx->fence = UINT64_MAX;
-    tx->is_ending = tx->is_final = tx->is_quiet = false;
+    tx->is_ending = tx->is_final = false;
     ev_io_set(&tx->writer, transport->fd, EV_WRITE);
     tx->ahead = (struct sw_ahead){.limit = 0};
 }

@@ -48,7 +48,6 @@ struct tx {
     struct sw_error error;
     bool is_ending; /* a command ends the connection: the fence is final, and messages do not coalesce */
     bool is_final;  /* the client is closed: no command can lower the fence */
-    bool is_quiet;  /* all is acknowledged, and ack_timer waits SW_ACK_REST for more traffic before it stops */
     struct sw_transport *transport; /* NULL: none is open */
     struct sw_greeting *preamble;   /* sent before the first message; one reference; NULL: none, or handed over */
     size_t preamble_sent;           /* bytes of it that were handed over */
@@ -61,7 +60,7 @@ struct tx {
                         commands wait that may end the connection */
     uint64_t in_a_row; /* messages taken since the outbox was last empty */
     ev_io writer;      /* active while the socket must become writable */
-    ev_timer ack_timer;                   /* active while bytes are not acknowledged, and for SW_ACK_REST longer */
+    ev_timer ack_timer;                   /* active while bytes are not acknowledged, or cannot be handed over */
     struct sw_short_timer coalesce_timer; /* started while messages coalesce */
 };
 

@@ -11,8 +11,9 @@ function scripts.sends_to_the_end(port)
     port = tonumber(port), framing = "raw", queue_limit = 2^28, linger = 0.1,
   }
   assert(client:connect() and client:wait("connected", build.DEADLINE))
-  for _ = 1, 1000 do assert(client:send(("m"):rep(2^16))) end
-  repeat sidewire.wait(0.001) until client:stats().sent_bytes > 2^23 -- so that the peer has read some of it
+  local message = ("m"):rep(2^16)
+  for _ = 1, 2000 do assert(client:send(message)) end
+  repeat sidewire.wait(0.001) until client:stats().sent_bytes > 2^24 -- so that the peer has read some of it
   frail.hold()
   repeat
     client:send "m"
