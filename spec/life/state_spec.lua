@@ -65,6 +65,13 @@ describe("a Lua state", function()
     run("embed cycles " .. util.choose(20, 5), "connects_in_finalizers")
   end)
 
+  it("survives a finalizer that makes clients and collects them while it closes", function()
+    if not engine.can_collect_at_close then
+      return pending "Lua 5.3 may never end a collection in a finalizer while it closes"
+    end
+    run("embed cycles 5", "collects_clients_in_finalizer")
+  end)
+
   it("[F35] leaves nothing behind when it is opened and closed again and again", function()
     run("embed cycles " .. CYCLES, "is_busy")
   end)

@@ -119,14 +119,39 @@ local function turn()
   pcall(World.step)
   World.fuel = 0
   debug.sethook()
-  if World.chance(0.02) then World.trouble_peer() end
+-- Where an error in a finalizer is raised in the code that runs just then, the driver collects nothing outside of
+-- `call`.
   if World.chance(0.02) then check_bounds() end
 end
 
--- Calls f. Where an error in a finalizer is raised in the code that runs just then, f may fail without its own fault.
+-- Where an error in a finalizer is raised in the code that runs just then, the driver collects nothing outside of `call`.
+local collect = collectgarbage
+local function pause_collector()
+  if not engine.has_quiet_finalizers then collect "stop" end
+end
+
+-- Ends a hook of the script, which may raise at every moment until then.
+local sethook = debug.sethook
+local function quieten()
+  World.fuel = 0
+  sethook()
+end
+
+local function collecting(f)
+  collect "restart"
+  local ok, result = pcall(f)
+  for _ = 1, 3 do pcall(quieten) end
+  if not ok then error(result, 0) end
+  return result
+end
+
+-- Calls f, which may then fail without its own fault.
 local function call(f)
   if engine.has_quiet_finalizers then return true, f() end
-  return pcall(f)
+  local ok, result = pcall(collecting, f)
+  for _ = 1, 3 do pcall(quieten) end
+  pause_collector()
+  return ok, result
 end
 
 local function run(duration)
@@ -167,6 +192,7 @@ local function check_locked()
   if ok and client then World.violate "a locked policy does not hold any more" end
 end
 
+pause_collector()
 World.start_peers()
 start_watchdog()
 Calls.learn(core, sidewire, core.new())
@@ -181,18 +207,17 @@ if words.lock and core.lock_policy then
 else
   run(seconds)
 end
-local survived, why = pcall(check_survival)
-for _ = 1, engine.has_quiet_finalizers and 0 or 3 do
-  if survived then break end
+local survived, why
+for _ = 1, engine.has_quiet_finalizers and 1 or 4 do
   survived, why = pcall(check_survival)
+  pause_collector()
+  if survived then break end
 end
 if not survived then World.violate("the module does not work any more: %s", why) end
 Attacks.last(mode)
 run(math.min(seconds / 10, 1))
 
 -- --- the end ---
-
-if not engine.has_quiet_finalizers then pcall(collectgarbage, "stop") end
 
 local connections, bytes = World.peer_counts()
 for _, peer in ipairs(World.peers) do pcall(peer.stop, peer) end

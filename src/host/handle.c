@@ -175,21 +175,19 @@ static int collect_keeper(lua_State *L) {
 
 /* Empties the client's handle or keeper at the end of the Lua state, if it still exists in the weak table. One can
  * remain there: a finalizer has made it, and Lua runs no finalizer for it any more; or a script has removed its
- * metatable. */
-static void empty_handle(lua_State *L, int clients, const struct client *client) {
+ * metatable. False: it is not there. */
+static bool empty_handle(lua_State *L, int clients, const struct client *client) {
     struct handle *handle = lua_rawgetp(L, clients, client) == LUA_TUSERDATA ? lua_touserdata(L, -1) : NULL;
     if (handle != NULL) handle->client = NULL;
     lua_pop(L, 1);
+    return handle != NULL;
 }
 
-/* Keeps the memory of these clients until the process ends, in a list that leak detectors find. */
-static void keep_memory(struct client *clients) {
+/* Keeps the memory of the client until the process ends, in a list that leak detectors find. */
+static void keep_memory(struct client *client) {
     static _Atomic(struct client *) kept;
-    struct client *last = clients;
-    if (clients == NULL) return;
-    while (last->next != NULL) last = last->next;
-    last->next = atomic_load(&kept);
-    while (!atomic_compare_exchange_weak(&kept, &last->next, clients)) continue;
+    client->next = atomic_load(&kept);
+    while (!atomic_compare_exchange_weak(&kept, &client->next, client)) continue;
 }
 
 void sw_clients_end(lua_State *L, int index, struct context *context, bool keeps_memory) {
@@ -201,10 +199,13 @@ void sw_clients_end(lua_State *L, int index, struct context *context, bool keeps
     }
     for (struct client *client = context->retired, *next; client != NULL; client = next) {
         next = client->next;
-        empty_handle(L, clients, client);
-        if (!keeps_memory) free_client(client);
+        /* A handle that is not in the table may still have its finalizer to run: before Lua 5.4, when a finalizer makes
+         * and collects clients while the state closes. */
+        if (!empty_handle(L, clients, client) || keeps_memory)
+            keep_memory(client);
+        else
+            free_client(client);
     }
-    if (keeps_memory) keep_memory(context->retired);
     context->retired = NULL;
     lua_pop(L, 1);
 }

@@ -81,6 +81,14 @@ function scripts.connects_in_finalizers()
   finally(function() assert(select(3, client:connect()) == "ECLOSED") end)
 end
 
+-- Before Lua 5.4 that collection runs the finalizer that ends the module, and after it those of the handles.
+function scripts.collects_clients_in_finalizer()
+  engine.finalizer(function()
+    for _ = 1, 10 do new {} end
+    collectgarbage()
+  end)
+end
+
 function scripts.is_busy_and_hears()
   local clients = be_busy()
   poll_until(function() return clients[1]:stats().received > 10 end)
