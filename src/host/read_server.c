@@ -23,11 +23,11 @@ static void read_url(lua_State *L, struct sw_spot spot, int index, struct sw_end
     struct sw_url url;
     const char *problem = sw_url_parse(text, size, &url, &at);
     if (problem != NULL)
-        luaL_error(L, "%s: invalid %s '%s', at character %d: %s", spot.where, spot.field, sw_push_without_password(L, index), (int)at,
-                   problem);
+        luaL_error(L, "%s: invalid %s '%s', at character %d: %s", spot.where, spot.field,
+                   sw_push_without_password(L, index), (int)at, problem);
     if (url.scheme != SW_SCHEME_TCP)
-        luaL_error(L, "%s: %s '%s': %s is not supported yet (valid: tcp)", spot.where, spot.field, sw_push_without_password(L, index),
-                   sw_scheme_text(url.scheme));
+        luaL_error(L, "%s: %s '%s': %s is not supported yet (valid: tcp)", spot.where, spot.field,
+                   sw_push_without_password(L, index), sw_scheme_text(url.scheme));
     memcpy(endpoint->hostname, url.host.data, url.host.size);
     endpoint->hostname[url.host.size] = '\0';
     endpoint->port = url.port;
