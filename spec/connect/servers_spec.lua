@@ -56,6 +56,24 @@ describe("a server's URL", function()
     assert.is_nil(message:find("secret", 1, true))
   end)
 
+  it("hides the password also where the URL is cut short by it, and where a host is wanted", function()
+    local client = sidewire.new()
+    for _, text in ipairs { "ws://me:sec/ret@h", "ws://me:?secret@h", "me:secret@h:80", "tcp:me:secret@h:80" } do
+      for _, call in ipairs {
+        function() sidewire.new { server = text } end,
+        function() sidewire.new { server = { text } } end,
+        function() sidewire.new { host = text } end,
+        function() client:connect(text) end,
+        function() client:set_server(text, 80) end,
+      } do
+        local ok, message = pcall(call)
+        assert.is_false(ok)
+        assert(message:find(":***@h", 1, true), message)
+        assert.is_nil(message:find("sec", 1, true), message)
+      end
+    end
+  end)
+
   it("of a scheme that is not built yet raises and says so", function()
     for _, scheme in ipairs { "tls", "ws", "wss" } do
       refused({ scheme .. " is not supported yet" }, sidewire.new, { server = scheme .. "://h:1" })

@@ -89,12 +89,20 @@ static void zero_bytes(void) {
     CHECK_EQ(at, 7);
 }
 
+static bool hides(const char *text, const char *user) { return is(sw_url_user(text, strlen(text)), user); }
+
 static void secrets(void) {
-    CHECK(is(sw_url_user("wss://me:secret@x/", 18), "me:secret"));
-    CHECK(is(sw_url_user("nosuch://me:secret@x:y", 22), "me:secret"));
-    CHECK(is(sw_url_user("wss://x/me@y", 12), ""));
-    CHECK(is(sw_url_user("wss://x", 7), ""));
-    CHECK(is(sw_url_user("a@b", 3), ""));
+    CHECK(hides("wss://me:secret@x/", "me:secret"));
+    CHECK(hides("nosuch://me:secret@x:y", "me:secret"));
+    CHECK(hides("wss://me:sec/r?e#t@x", "me:sec/r?e#t"));
+    CHECK(hides("wss:me:secret@x", "wss:me:secret"));
+    CHECK(hides("me:secret@x:80", "me:secret"));
+    CHECK(hides("me:sec//ret@x:80", "me:sec//ret"));
+    CHECK(hides("wss://x/me@y", ""));
+    CHECK(hides("wss://x", ""));
+    CHECK(hides("unix:/a:b@c", ""));
+    CHECK(hides("unix:a:b@c", ""));
+    CHECK(hides("", ""));
 }
 
 static void meant(void) {

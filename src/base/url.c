@@ -57,16 +57,6 @@ bool sw_url_is_meant(const char *text, size_t size) {
     return starts_with(&rest, "//") || is_word(text, (size_t)(colon - text), "unix");
 }
 
-struct sw_slice sw_url_user(const char *text, size_t size) {
-    const char *end = text + size, *from = text;
-    for (const char *c = text; c + 1 < end && from == text; c++)
-        if (c[0] == '/' && c[1] == '/') from = c + 2;
-    const char *stop = find_any(from, end, "/?#"), *at = NULL;
-    for (const char *c = from; c < stop; c++)
-        if (*c == '@') at = c;
-    return at != NULL && from != text ? slice(from, at) : slice(text, text);
-}
-
 /* --- the parts, in their order; each returns NULL or what is wrong, and leaves rest->at where it is wrong --- */
 
 static const char *read_scheme(struct rest *rest, struct sw_url *url) {
@@ -192,4 +182,17 @@ const char *sw_url_parse(const char *text, size_t size, struct sw_url *url, size
     const char *problem = read_all(&rest, url);
     if (problem != NULL) *at = (size_t)(rest.at - text) + 1;
     return problem;
+}
+
+/* A password may hold what ends the host in a URL, so in a wrong one all up to the last "@" counts as the user. */
+struct sw_slice sw_url_user(const char *text, size_t size) {
+    struct sw_url url;
+    size_t at;
+    const struct sw_slice none = {text, 0};
+    if (sw_url_parse(text, size, &url, &at) == NULL) return url.user.size > 0 ? url.user : none;
+    const char *colon = memchr(text, ':', size), *stop = text + size;
+    while (stop > text && stop[-1] != '@') stop--;
+    if (colon == NULL || stop <= colon || is_word(text, (size_t)(colon - text), "unix")) return none;
+    const struct rest rest = {colon + 1, stop - 1};
+    return slice(starts_with(&rest, "//") ? colon + 3 : text, stop - 1);
 }

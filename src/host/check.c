@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/decimal.h"
+#include "base/url.h"
 #include "host/luacompat.h"
 
 enum { SHOWN_MAX = 60 }; /* bytes of a string that an error message shows */
@@ -123,6 +124,22 @@ void sw_check_handler(lua_State *L, struct sw_spot spot, int index, bool may_be_
 
 /* --- servers --- */
 
+const char *sw_push_without_password(lua_State *L, int index) {
+    size_t size;
+    const char *text = lua_tolstring(L, index, &size);
+    struct sw_slice user = sw_url_user(text, size);
+    const char *colon = memchr(user.data, ':', user.size);
+    if (colon == NULL) return sw_to_text(L, index);
+    const char *end = (const char *)user.data + user.size;
+    luaL_Buffer shown;
+    luaL_buffinit(L, &shown);
+    luaL_addlstring(&shown, text, (size_t)(colon - text));
+    luaL_addstring(&shown, ":***");
+    luaL_addlstring(&shown, end, size - (size_t)(end - text));
+    luaL_pushresult(&shown);
+    return sw_to_text(L, -1);
+}
+
 void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint) {
     size_t size = 0;
     const char *hostname = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &size) : NULL;
@@ -132,7 +149,7 @@ void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_endpo
         memcpy(endpoint->hostname, hostname, size + 1);
         return;
     }
-    luaL_error(L, "%s: invalid host name '%s': %s", spot.where, sw_to_text(L, index), problem);
+    luaL_error(L, "%s: invalid host name '%s': %s", spot.where, sw_push_without_password(L, index), problem);
 }
 
 void sw_check_port(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint) {

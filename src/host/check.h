@@ -47,6 +47,10 @@ bool sw_check_boolean(lua_State *L, struct sw_spot spot, int index);
 /* Accepts a function, a callable table or userdata, nil, and false if may_be_false. Else raises. */
 void sw_check_handler(lua_State *L, struct sw_spot spot, int index, bool may_be_false);
 
+/* Pushes the string at index for an error message, as sw_to_text, but with *** in place of the password if it is a URL, or is
+ * meant as one, that has a user. */
+const char *sw_push_without_password(lua_State *L, int index);
+
 void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint);
 void sw_check_port(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint);
 

@@ -13,23 +13,6 @@ bool sw_is_server(lua_State *L, int index) {
     return sw_url_is_meant(text, size);
 }
 
-/* Pushes the URL for a message: without the password of its user. */
-static const char *push_shown(lua_State *L, int index) {
-    size_t size;
-    const char *text = lua_tolstring(L, index, &size);
-    struct sw_slice user = sw_url_user(text, size);
-    const char *colon = memchr(user.data, ':', user.size);
-    if (colon == NULL) return sw_to_text(L, index);
-    const char *end = (const char *)user.data + user.size;
-    luaL_Buffer shown;
-    luaL_buffinit(L, &shown);
-    luaL_addlstring(&shown, text, (size_t)(colon - text));
-    luaL_addstring(&shown, ":***");
-    luaL_addlstring(&shown, end, size - (size_t)(end - text));
-    luaL_pushresult(&shown);
-    return sw_to_text(L, -1);
-}
-
 static void read_url(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint) {
     size_t size = 0, at = 0;
     const char *text = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &size) : NULL;
@@ -40,11 +23,11 @@ static void read_url(lua_State *L, struct sw_spot spot, int index, struct sw_end
     struct sw_url url;
     const char *problem = sw_url_parse(text, size, &url, &at);
     if (problem != NULL)
-        luaL_error(L, "%s: invalid %s '%s', at character %d: %s", spot.where, spot.field, push_shown(L, index), (int)at,
-                   problem);
+        luaL_error(L, "%s: invalid %s '%s', at character %d: %s", spot.where, spot.field,
+                   sw_push_without_password(L, index), (int)at, problem);
     if (url.scheme != SW_SCHEME_TCP)
-        luaL_error(L, "%s: %s '%s': %s is not supported yet (valid: tcp)", spot.where, spot.field, push_shown(L, index),
-                   sw_scheme_text(url.scheme));
+        luaL_error(L, "%s: %s '%s': %s is not supported yet (valid: tcp)", spot.where, spot.field,
+                   sw_push_without_password(L, index), sw_scheme_text(url.scheme));
     memcpy(endpoint->hostname, url.host.data, url.host.size);
     endpoint->hostname[url.host.size] = '\0';
     endpoint->port = url.port;
