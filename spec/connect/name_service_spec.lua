@@ -3,7 +3,7 @@
 
 local host = require "spec.support.host"
 local netns = require "spec.support.netns"
-local names = require("spec.connect.scripts.name_service").NAMES
+local names = require "spec.support.names"
 
 local CALL = "require('spec.connect.scripts.name_service').%s()"
 

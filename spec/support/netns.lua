@@ -17,7 +17,7 @@
 -- With `names`, a table of names and their addresses, a name server (spec/support/nameserver.lua) runs on the far machine,
 -- and the near one asks no other:
 --
---     netns.run({ names = { ["two.test"] = "10.77.0.3,10.77.0.2" } }, "spec...", ...)
+--     netns.run({ names = { ["two.example"] = "10.77.0.3,10.77.0.2" } }, "spec...", ...)
 --     netns.ask_names(1)                        -- there, first: the system waits a second for an answer
 --
 -- Network namespaces joined by veth, or by spec/support/delay.c, which delays. They are private to the processes of

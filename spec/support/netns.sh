@@ -36,7 +36,8 @@ until [ -s /run/peer ]; do sleep 0.01; done
 if [ -n "$names" ]; then
     # It gets its signal when this process ends, which becomes the COMMAND.
     # shellcheck disable=SC2086 # several words
-    ip netns exec far setpriv --pdeathsig KILL $names >/run/names 2>&1 &
+    : >/run/names
+    ip netns exec far setpriv --pdeathsig KILL $names >>/run/names 2>&1 &
     until grep -q ready /run/names; do
         kill -0 $! 2>/run/gone || { cat /run/names && exit 1; }
         sleep 0.01

@@ -22,7 +22,9 @@
     X(CLOSED, "ECLOSED", "closed", NULL)            /* the script closed the client, or the loop ends */ \
     X(FORKED, "EFORKED", "not usable after fork", NULL)                                                  \
     X(NOTFOUND, "ENOTFOUND", "host name not found", NULL)                                                \
+    X(NOADDRESS, "ENOTFOUND", "the name exists, but has no address", NULL)                               \
     X(NONAME, "EAI_AGAIN", "name service does not answer", NULL)                                         \
+    X(NAMEDOWN, "EAI_AGAIN", "name service cannot be reached, or reports a failure of its own", NULL)    \
     X(NAMEFAIL, "EAI_AGAIN", "name service reports a failure", NULL)                                     \
     X(LOOKUPS, "EAI_AGAIN", "its lookup had no turn, because too many others hang",                      \
       NULL) /* sys: how many hold up this one */                                                         \

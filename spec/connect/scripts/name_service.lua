@@ -5,16 +5,13 @@
 local socket = require "socket"
 local sidewire = require "sidewire.core"
 local netns = require "spec.support.netns"
-local session = require "spec.support.session"
 local util = require "spec.support.util"
 
 local scripts = {}
 
 local OF_ENGINE = 16 -- lookups at once: SW_LOOKUPS_OF_ENGINE_MAX
-local LONG = 30 -- seconds that a silent name server is waited for, at most, by glibc
-
---- The addresses of the names: at the first one of two.test nobody is.
-scripts.NAMES = { ["good.test"] = netns.HOST, ["two.test"] = "10.77.0.3," .. netns.HOST }
+local LONG = 30 -- seconds
+local SILENCE = 6 -- seconds that the system waits for a name server, twice: shorter than `embed` waits for the threads
 
 local function dial(name, options)
   options = options or {}
@@ -25,12 +22,15 @@ local function dial(name, options)
   return client, events
 end
 
--- What the one attempt came to.
+-- What the one attempt came to. A failure that came after a second passes for silence, which a busy machine can do: it is
+-- tried again, unless it is to be silent.
 local function fail(name)
   local began = socket.gettime()
   local _, events = dial(name, { reconnect = false })
   local event = assert(events:wait "error")
-  print(("%-9s after %5.3f s: %s"):format(event[3], socket.gettime() - began, event[2]))
+  local seconds = socket.gettime() - began
+  print(("%-9s after %5.3f s: %s"):format(event[3], seconds, event[2]))
+  if name:find "^broken" and seconds > 1 then return fail(name) end
   assert(event[4].stage == "resolve", event[4].stage)
   return event[3] .. ": " .. event[2]:gsub(name, "NAME")
 end
@@ -45,8 +45,8 @@ end
 
 -- Lookups of names with which the server stays silent; returns when all that have turns have been asked.
 local function hang(count)
-  netns.ask_names(LONG)
-  for i = 1, count do dial(("silent-%d.test"):format(i), { connect_timeout = LONG }) end
+  netns.ask_names(SILENCE)
+  for i = 1, count do dial(("silent-%d.example"):format(i), { connect_timeout = LONG }) end
   assert(util.wait_until(function()
     local asked, different = {}, 0
     for name in netns.asked_names():gmatch "silent%-[^\n]*" do
@@ -59,52 +59,52 @@ end
 
 function scripts.says_what_failed()
   netns.ask_names(1)
-  local said, texts = {}, 0
-  for _, name in ipairs { "missing.test", "empty.test", "broken.test", "silent.test" } do
+  local said, count, texts = {}, 0, {}
+  for _, name in ipairs { "missing.example", "empty.example", "broken.example", "silent.example" } do
     said[name] = fail(name)
-    print(name, said[name])
+    if not texts[said[name]] then count = count + 1 end
+    texts[said[name]] = true
   end
-  assert(said["missing.test"] == "ENOTFOUND: cannot resolve NAME: host name not found")
-  assert(said["silent.test"] ~= said["missing.test"] and said["broken.test"] ~= said["missing.test"])
-  for _ in pairs(said) do texts = texts + 1 end
-  assert(texts == 4)
-  connects "good.test"
+  assert(said["missing.example"] == "ENOTFOUND: cannot resolve NAME: host name not found")
+  assert(said["silent.example"] == "EAI_AGAIN: cannot resolve NAME: name service does not answer")
+  assert(count == 4, "two have the same text")
+  connects "good.example"
 end
 
 -- A silent name server keeps nobody but who asked.
 function scripts.leaves_others_alone()
-  netns.replace("/etc/hosts", ("%s here.test\n"):format(netns.HOST))
+  netns.replace("/etc/hosts", ("%s here.example\n"):format(netns.HOST))
   local other = connects(netns.HOST)
   hang(1)
-  connects "here.test"
-  connects "good.test"
+  connects "here.example"
+  connects "good.example"
   assert(other:is_connected())
 end
 
--- The seventeenth waits for its turn, though the hosts file has it; another Lua state has turns of its own.
+-- The seventeenth waits for its turn, though the hosts file has it; another Lua state has turns of its own. (It asks for
+-- another name: the first state would share its answer.)
 function scripts.waits_for_a_turn()
-  netns.replace("/etc/hosts", ("%s here.test\n"):format(netns.HOST))
+  netns.replace("/etc/hosts", ("%s here.example there.example\n"):format(netns.HOST))
   hang(OF_ENGINE)
-  local waiting = dial("here.test", { connect_timeout = LONG })
+  local waiting = dial("here.example", { connect_timeout = LONG })
   local ok, message, code = waiting:wait("connected", 0.5)
   assert(ok == nil and code == "ETIMEDOUT" and message:find("16 other lookups", 1, true), message)
   print(message)
   local began = socket.gettime()
   embed.in_state([[
     local sidewire = require "sidewire.core"
-    local client = sidewire.new { host = "here.test", port = tonumber((...)), linger = 0 }
+    local client = sidewire.new { host = "there.example", port = tonumber((...)), linger = 0 }
     assert(client:connect())
     assert(client:wait("connected", 20))
   ]], tostring(netns.PORT))
   print(("in another Lua state: connected after %.3f s"):format(socket.gettime() - began))
-  assert(waiting:state() == "resolving")
-  session.finally(function() print "the state is closed" end)
+  assert(waiting:state() == "resolving", waiting:state())
 end
 
 -- The script ends, and lua_close does, while the lookup goes on.
 function scripts.closes_meanwhile()
   hang(1)
-  local client = dial "silent-too.test"
+  local client = dial "silent-too.example"
   local began = socket.gettime()
   client:close()
   print(("close took %.6f s"):format(socket.gettime() - began))
@@ -114,19 +114,19 @@ function scripts.goes_to_the_second()
   netns.ask_names(LONG)
   netns.execute "ip -n far address add 10.77.0.3/24 dev wire"
   netns.drop "ip daddr 10.77.0.3"
-  local _, info = connects("two.test", { connect_timeout = LONG })
+  local _, info = connects("two.example", { connect_timeout = LONG })
   assert(info.address == netns.HOST and info.seconds >= 0.25, info.seconds)
 end
 
 -- Hosts that are none are refused before anybody is asked.
 function scripts.asks_nobody()
   netns.ask_names(1)
-  for _, name in ipairs { "", "a..b", "x y", "http://good.test", "good.test:80", "[::1]", "127.1", "0x7f1",
-    ("x"):rep(64) .. ".test" } do
+  for _, name in ipairs { "", "a..b", "x y", "http://good.example", "good.example:80", "[::1]", "127.1", "0x7f1",
+    ("x"):rep(64) .. ".example" } do
     assert(not pcall(sidewire.new, { host = name, port = 1 }), name)
   end
-  connects "good.test" -- a question that comes after all of them
-  assert(netns.asked_names():gsub("good%.test\n", "") == "", netns.asked_names())
+  connects "good.example" -- a question that comes after all of them
+  assert(netns.asked_names():gsub("good%.example\n", "") == "", netns.asked_names())
 end
 
 -- Leaves the near machine nothing but its own addresses, and a link that leads nowhere, if `link_local`.

@@ -1,0 +1,2 @@
+--- The names that the tests' own name server knows (spec/support/netns.lua): at the first address of two.example nobody is.
+return { ["good.example"] = "10.77.0.2", ["two.example"] = "10.77.0.3,10.77.0.2" }
