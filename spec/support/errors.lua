@@ -386,8 +386,8 @@ errors.sections = {
     { 'client:connect("example.org", 4000)', "cannot resolve example.org: the name exists, but has no address",
       "ENOTFOUND", "Is it the right name? It has entries of another kind, perhaps for mail.", when = "no address of it",
       not_here = "the network decides; spec/connect/name_service_spec.lua" },
-    { "client:connect()", "cannot connect to 127.0.0.1 port 4000: connected to itself", "ESELF",
-      "No server listens there; the next attempt follows by itself.",
+    { "client:connect()", "cannot connect to 127.0.0.1 port 4000: connected to itself, because no server "
+      .. "listens there", "ESELF", "Is the server running? With `reconnect` on the next attempt follows by itself.",
       when = "the system gave the connection its own port",
       not_here = "chance decides; spec/connect/connect_spec.lua" },
     { "client:connect()", "sidewire's loop thread failed: too many open files", "EMFILE",

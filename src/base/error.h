@@ -31,7 +31,8 @@
     X(NOTHREAD, "EAGAIN", "the system allows no further thread for the lookup", NULL)                    \
     X(SCOPE, "ENODEV", "there is no network interface of that name", NULL) /* RFC 4007, 11 */            \
     X(FRAME, "EFRAME", "framing cannot carry this message", "it sent a message longer than max_message") \
-    X(SELF, "ESELF", "connected to itself", NULL) /* RFC 9293, 3.5: simultaneous open */                 \
+    X(SELF, "ESELF", "connected to itself, because no server listens there",                             \
+      NULL) /* RFC 9293, 3.5: simultaneous open */                                                       \
     X(PEER, "EPEER", "the other side ended it", NULL)                                                    \
     X(POLICY, "EPOLICY", "the host's policy does not allow it", NULL)
 
