@@ -7,8 +7,8 @@
  *   meter.start()   from here on is measured
  *   meter.stop()    what it cost since: processor time and wall time in seconds; how often the thread went to sleep
  *                   (voluntary context switches), how often it was put off the processor (involuntary ones), and how
- *                   often it found a lock taken
- *   meter.places()  where locks were found taken, each once: the file and the offset in it, for addr2line
+ *                   often it waited for a lock that another thread held
+ *   meter.places()  where it waited, each place once: the file and the offset in it, for addr2line
  *
  * That a host thread never waits is said of its own time: the wall time also counts other programs and other machines.
  */
@@ -18,6 +18,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -28,33 +29,48 @@
 
 #include "hostlua.h"
 
-/* --- locks: this pthread_mutex_lock stands in front of libc's --- */
+/* --- locks: these stand in front of libc's --- */
 
 enum { PLACES_MAX = 32 };
 
 static _Thread_local bool is_measured;
-static long contended;              /* on the thread that measures */
-static const void *places[PLACES_MAX]; /* the callers' */
+static long contended;                 /* on the thread that measures */
+static const void *places[PLACES_MAX]; /* that wanted a lock */
 static size_t place_count;
 
-static void note(const void *caller) {
+/* Notes the function so many calls above the caller of this one's caller. */
+__attribute__((noinline)) static void note(int above) {
+    void *frames[8];
+    int count = backtrace(frames, 8);
+    const void *place = 2 + above < count ? frames[2 + above] : NULL;
     contended++;
     for (size_t i = 0; i < place_count; i++)
-        if (places[i] == caller) return;
-    if (place_count < PLACES_MAX) places[place_count++] = caller;
+        if (places[i] == place) return;
+    if (place_count < PLACES_MAX) places[place_count++] = place;
 }
 
-#if !defined __SANITIZE_THREAD__ /* which has one of its own */
+#if !defined __SANITIZE_THREAD__ /* which has its own of these */
+
 int pthread_mutex_lock(pthread_mutex_t *mutex) {
     static int (*real)(pthread_mutex_t *);
     if (is_measured) {
         int failed = pthread_mutex_trylock(mutex);
         if (failed != EBUSY) return failed;
-        note(__builtin_return_address(0));
+        note(0);
     }
     if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, "pthread_mutex_lock");
     return real(mutex);
 }
+
+/* sidewire's own lock (src/channel/lock.h) calls it when it has spun in vain, and nothing else of the host does. */
+int nanosleep(const struct timespec *requested, struct timespec *remaining) {
+    if (is_measured) note(1);
+    int failed = clock_nanosleep(CLOCK_MONOTONIC, 0, requested, remaining);
+    if (failed == 0) return 0;
+    errno = failed;
+    return -1;
+}
+
 #endif
 
 /* --- measuring --- */
@@ -75,11 +91,14 @@ static double seconds(clockid_t clock) {
 static struct reading take_reading(void) {
     struct rusage usage;
     getrusage(RUSAGE_THREAD, &usage);
-    return (struct reading){seconds(CLOCK_THREAD_CPUTIME_ID), seconds(CLOCK_MONOTONIC), usage.ru_nvcsw, usage.ru_nivcsw};
+    return (struct reading){seconds(CLOCK_THREAD_CPUTIME_ID), seconds(CLOCK_MONOTONIC), usage.ru_nvcsw,
+                            usage.ru_nivcsw};
 }
 
 static int l_start(lua_State *L) {
     (void)L;
+    void *frame[1];
+    backtrace(frame, 1); /* the first call loads what it needs */
     contended = 0;
     begin = take_reading();
     is_measured = true;
@@ -104,7 +123,8 @@ static int l_places(lua_State *L) {
         char text[512] = "?";
         if (dladdr(places[i], &info) != 0)
             (void)snprintf(text, sizeof text, "%s 0x%zx", info.dli_fname,
-                           (size_t)((const char *)places[i] - (const char *)info.dli_fbase) - 1); /* in the call itself */
+                           (size_t)((const char *)places[i] - (const char *)info.dli_fbase) -
+                               1); /* in the call itself */
         lua_pushstring(L, text);
         lua_rawseti(L, -2, (int)i + 1);
     }

@@ -6,8 +6,8 @@
 #include "unit.h"
 
 static const enum sw_err own[] = {
-    SW_FULL, SW_TOOBIG, SW_CLOSED, SW_FORKED, SW_NOTFOUND, SW_NOADDRESS, SW_NONAME, SW_NAMEDOWN,
-    SW_FRAME, SW_SELF, SW_PEER,
+    SW_FULL,   SW_TOOBIG,   SW_CLOSED, SW_FORKED, SW_NOTFOUND, SW_NOADDRESS,
+    SW_NONAME, SW_NAMEDOWN, SW_FRAME,  SW_SELF,   SW_PEER,
 };
 enum { OWN = sizeof own / sizeof own[0] };
 

@@ -14,6 +14,7 @@ local blocking = {}
 local DROPPED = 4001 -- a port
 local VICTIMS, PINGERS = 12, 8
 local FRAME = 0.004 -- seconds
+local EVENTS = 2 * PINGERS -- of one poll: what its handlers cost is a part of it
 
 -- --- the costs of calls, by what was called ---
 
@@ -86,7 +87,7 @@ local function run(seconds, victims, times)
   local deadline, next_frame, i = socket.gettime() + seconds, 0, 0
   while socket.gettime() < deadline do
     sidewire.wait(0.001)
-    measure("poll", sidewire.poll)
+    measure("poll", sidewire.poll, EVENTS)
     if victims and socket.gettime() > next_frame then
       next_frame, i = socket.gettime() + FRAME, i % VICTIMS + 1
       torment(victims, i)
@@ -112,15 +113,16 @@ local function print_costs()
   local names = {}
   for name in pairs(costs) do names[#names + 1] = name end
   table.sort(names)
-  print "call            calls  worst cpu, ms  worst wall, ms  slept  preempted  locks taken"
+  print "call            calls  worst cpu, ms  worst wall, ms  slept  preempted  waited for locks"
   for _, name in ipairs(names) do
     local cost = costs[name]
-    print(("%-14s %6d %14.3f %15.3f %6d %10d %12d"):format(name, cost.calls, cost.cpu * 1e3, cost.wall * 1e3,
+    print(("%-14s %6d %14.3f %15.3f %6d %10d %17d"):format(name, cost.calls, cost.cpu * 1e3, cost.wall * 1e3,
       cost.voluntary, cost.involuntary, cost.contended))
   end
   for _, place in ipairs(meter.places()) do
     local file, offset = place:match "^(.*) (0x%x+)$"
-    print("a lock was taken in " .. (file and shell.run(("addr2line -f -e %s %s | head -n 1"):format(file, offset)) or place))
+    local name = file and shell.run(("addr2line -f -e %s %s | head -n 1"):format(file, offset)):match "[^\n]*" or place
+    print("it waited for a lock in " .. name)
   end
 end
 
