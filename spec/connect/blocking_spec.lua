@@ -5,9 +5,7 @@ local util = require "spec.support.util"
 local names = require "spec.support.names"
 
 describe("no call of the host waits", function()
-  local TITLE = "for packets that vanish, a silent name server, a dead address: not once does the thread sleep [F12] [F43]"
-
-  it(TITLE, function()
+  it("for dropped packets, a silent name server, a dead address: not once does the thread sleep [F12] [F43]", function()
     local missing = netns.missing()
     if missing then pending(missing) end
     if util.is_sanitized then pending "a sanitizer has locks of its own" end

@@ -7,8 +7,8 @@ local util = require "spec.support.util"
 
 -- Runs a program of spec/stress for so many clients, with more arguments; returns what it printed.
 local function run(program, count, more)
-  local said, status = shell.run(("ulimit -n %d || exit 42; exec %s spec/stress/%s %d %s"):format(count + 100, build.LUA,
-    program, count, more or ""))
+  local command = "ulimit -n %d || exit 42; exec %s spec/stress/%s %d %s"
+  local said, status = shell.run(command:format(count + 100, build.LUA, program, count, more or ""))
   if status == 42 then pending("this process may not have that many descriptors: " .. said:gsub("\n", "")) end
   assert.equal(0, status, said)
   return said

@@ -1,4 +1,5 @@
--- What becomes of connections when the network says no, or nothing: between two network namespaces, where there are any.
+-- What becomes of connections when the network says no, or nothing: between two network namespaces, where there are
+-- any.
 
 local netns = require "spec.support.netns"
 

@@ -2,8 +2,8 @@
 --
 --     ulimit -n 2000; tools/run release lua spec/stress/away.lua [CLIENTS] [SECONDS]      (1000, 10)
 --
--- Checked, exit status 1 if it is not so: every client connects again. Printed, and to be read on a quiet machine: from the
--- server's return on, how many connections the busiest 100 ms hold, which are to be 15 % at most.
+-- Checked, exit status 1 if it is not so: every client connects again. Printed, and to be read on a quiet machine: from
+-- the server's return on, how many connections the busiest 100 ms hold, which are to be 15 % at most.
 
 local usage = require "spec.support.usage"
 local count, away = usage.integer(1, "CLIENTS", 1000), usage.integer(2, "SECONDS", 10)

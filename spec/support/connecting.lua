@@ -11,7 +11,8 @@ connecting.ROWS = {
   { "refused", "error", "nobody listens on the port", "Is the server running, and on that port?" },
   { "vanishes", "error", "packets vanish (a firewall drops them, or nobody has the address)",
     "Is the address right? Ask the firewall." },
-  { "full_backlog", "error", "the server does not accept, and its backlog is full", "The server is stuck, or overloaded." },
+  { "full_backlog", "error", "the server does not accept, and its backlog is full",
+    "The server is stuck, or overloaded." },
   { "rejected", "error", "a router or firewall says no", "Is the address right? Ask the firewall." },
   { "no_route", "error", "there is no route to the address", "Is there a network, or a VPN to start?" },
   { "link_down", "error", "the own link is down", "Plug it in; `reconnect` does the rest." },
@@ -47,8 +48,8 @@ local HEAD = [[
 What a script sees when it connects, situation by situation. Each row is from a real run: `make docs` makes the
 situation, between two network namespaces with a name server of their own, and writes down what came.
 
-The client is `sidewire.new { host = ..., port = 4000, connect_timeout = 1, reconnect = false }` (the name server that is
-silent has a `connect_timeout` of 10). 10.77.0.2 is the server, 4000 its port, 127.0.0.1 this machine. With `reconnect`
+The client is `sidewire.new { host = ..., port = 4000, connect_timeout = 1, reconnect = false }` (for the silent name
+server once with a `connect_timeout` of 10). 10.77.0.2 is the server, 4000 its port, 127.0.0.1 this machine. With `reconnect`
 the same text and code come with a `retry` event, and the next attempt follows by itself. No call of the script waits
 for any of this: `connect` returns at once, and the events come with `poll`. [errors.md](errors.md) has all codes.
 

@@ -380,8 +380,8 @@ errors.sections = {
       "Is there a network? With `reconnect` on it is asked again.", when = "no name service",
       not_here = "the network decides; spec/connect/name_service_spec.lua" },
     { 'client:connect("example.org", 4000)', "cannot resolve example.org: name service cannot be reached, or reports a "
-      .. "failure of its own", "EAI_AGAIN", "Is there a network, and does the name server in /etc/resolv.conf work? With "
-      .. "`reconnect` on it is asked again.", when = "it said so within a second",
+      .. "failure of its own", "EAI_AGAIN", "Is there a network, and does the name server in /etc/resolv.conf "
+      .. "work? With `reconnect` on it is asked again.", when = "it said so within a second",
       not_here = "the network decides; spec/connect/name_service_spec.lua" },
     { 'client:connect("example.org", 4000)', "cannot resolve example.org: the name exists, but has no address",
       "ENOTFOUND", "Is it the right name? It has entries of another kind, perhaps for mail.", when = "no address of it",

@@ -14,8 +14,8 @@
 --     netns.mend()
 --     netns.execute "ip netns exec far ..."     -- anything else
 --
--- With `names`, a table of names and their addresses, a name server (spec/support/nameserver.lua) runs on the far machine,
--- and the near one asks no other:
+-- With `names`, a table of names and their addresses, a name server (spec/support/nameserver.lua) runs on the far
+-- machine, and after ask_names the near one asks no other:
 --
 --     netns.run({ names = { ["two.example"] = "10.77.0.3,10.77.0.2" } }, "spec...", ...)
 --     netns.ask_names(1)                        -- there, first: the system waits a second for an answer
@@ -68,8 +68,8 @@ end
 
 --- Calls a function of a module on the near machine with arguments, numbers, while a peer records on the far one.
 -- @tparam[opt] table options delay, seconds that a packet takes each way; peer, more arguments of its command line;
--- limit, seconds for what hangs; names, for a name server; host, a C host of spec/support that runs it, and its arguments
--- (Lua itself)
+-- limit, seconds for what hangs; names, for a name server; host, a C host of spec/support that runs it instead of Lua,
+-- with its arguments
 -- @return what it printed; raises when it fails
 function netns.run(options, ...)
   if type(options) == "string" then return netns.run({}, options, ...) end

@@ -1,10 +1,9 @@
 #!/bin/sh
-# netns.sh HOST PORT RECORD PEER MORE DELAY NAMES [COMMAND]: builds two machines out of the network namespace that it is started in and
-# another one, `far`, with a wire between them: a pair of veth, or what the command DELAY makes (spec/support/delay.c), if
-# it is not empty. With a COMMAND, starts PEER on the far one, which listens on HOST and PORT and records in RECORD, a
-# folder that is made (MORE are more arguments of its), and runs the COMMAND on this one. NAMES, if it is not empty, is a
-# command that starts a name server on the far machine; it says what it does in /run/names, and is the only one that
-# this machine asks.
+# netns.sh HOST PORT RECORD PEER MORE DELAY NAMES [COMMAND]: builds two machines out of the network namespace that it is
+# started in and another one, `far`, with a wire between them: a pair of veth, or what the command DELAY makes
+# (spec/support/delay.c), if it is not empty. With a COMMAND, starts PEER on the far one, which listens on HOST and PORT
+# and records in RECORD, a folder that is made (MORE are more arguments of its), and runs the COMMAND on this one. NAMES,
+# if it is not empty, is a command that starts a name server on the far machine, which says what it does in /run/names.
 set -e
 host=$1 port=$2 record=$3 peer=$4 more=$5 delay=$6 names=$7
 # `far` gets a name, which `ip netns` keeps in /run; this /run is our own.

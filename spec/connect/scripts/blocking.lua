@@ -9,6 +9,8 @@ local netns = require "spec.support.netns"
 local shell = require "spec.support.shell"
 local util = require "spec.support.util"
 
+local meter = require "meter" -- of the C host, spec/support/meter.c
+
 local blocking = {}
 
 local DROPPED = 4001 -- a port
@@ -140,8 +142,8 @@ function blocking.measure(rounds, seconds)
   end
   print_costs()
   local p99, loaded = percentile(quiet, 0.99), percentile(busy, 0.99)
-  print(("round trips of the others: quiet %d, p50 %.3f ms, p99 %.3f ms; with the victims %d, p50 %.3f ms, p99 %.3f ms: "
-    .. "ratio %.2f"):format(#quiet, percentile(quiet, 0.5) * 1e3, p99 * 1e3, #busy, percentile(busy, 0.5) * 1e3,
+  print(("round trips of the others: quiet %d, p50 %.3f ms, p99 %.3f ms; with the victims %d, p50 %.3f ms, "
+    .. "p99 %.3f ms: ratio %.2f"):format(#quiet, percentile(quiet, 0.5) * 1e3, p99 * 1e3, #busy, percentile(busy, 0.5) * 1e3,
     loaded * 1e3, loaded / p99))
   print(("stolen time %.2f s; load %s"):format((stolen() - before) / 100, files.read "/proc/loadavg":match "^%S+"))
   for name, cost in pairs(costs) do

@@ -22,8 +22,8 @@ local function dial(name, options)
   return client, events
 end
 
--- What the one attempt came to. A failure that came after a second passes for silence, which a busy machine can do: it is
--- tried again, unless it is to be silent.
+-- What the one attempt came to. A failure that took more than a second passes for silence, which can happen on a busy
+-- machine: then it is tried again.
 local function fail(name)
   local began = socket.gettime()
   local _, events = dial(name, { reconnect = false })
@@ -81,8 +81,8 @@ function scripts.leaves_others_alone()
   assert(other:is_connected())
 end
 
--- The seventeenth waits for its turn, though the hosts file has it; another Lua state has turns of its own. (It asks for
--- another name: the first state would share its answer.)
+-- The seventeenth waits for its turn, though the hosts file has it; another Lua state has turns of its own. (It asks
+-- for another name: the first state would share its answer.)
 function scripts.waits_for_a_turn()
   netns.replace("/etc/hosts", ("%s here.example there.example\n"):format(netns.HOST))
   hang(OF_ENGINE)

@@ -1,5 +1,6 @@
--- The situations of docs/connecting.md (spec/support/connecting.lua), each run on the near one of two machines with a name
--- server (spec/support/netns.lua). Each gives the options of a client, and may leave something behind that it needs.
+-- The situations of docs/connecting.md (spec/support/connecting.lua), each run on the near one of two machines with a
+-- name server (spec/support/netns.lua). Each returns the options of a client, and perhaps a function that is to be
+-- called again and again.
 
 local socket = require "socket"
 local netns = require "spec.support.netns"
