@@ -49,9 +49,10 @@ What a script sees when it connects, situation by situation. Each row is from a 
 situation, between two network namespaces with a name server of their own, and writes down what came.
 
 The client is `sidewire.new { host = ..., port = 4000, connect_timeout = 1, reconnect = false }` (for the silent name
-server once with a `connect_timeout` of 10). 10.77.0.2 is the server, 4000 its port, 127.0.0.1 this machine. With `reconnect`
-the same text and code come with a `retry` event, and the next attempt follows by itself. No call of the script waits
-for any of this: `connect` returns at once, and the events come with `poll`. [errors.md](errors.md) has all codes.
+server once with a `connect_timeout` of 10). 10.77.0.2 is the server, 4000 its port, 127.0.0.1 this machine. With
+`reconnect` the same text and code come with a `retry` event, and the next attempt follows by itself. No call of the
+script waits for any of this: `connect` returns at once, and the events come with `poll`. [errors.md](errors.md) has
+all codes.
 
 | situation | event | code | text | after | what to do |
 |---|---|---|---|---|---|

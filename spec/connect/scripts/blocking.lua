@@ -142,9 +142,11 @@ function blocking.measure(rounds, seconds)
   end
   print_costs()
   local p99, loaded = percentile(quiet, 0.99), percentile(busy, 0.99)
-  print(("round trips of the others: quiet %d, p50 %.3f ms, p99 %.3f ms; with the victims %d, p50 %.3f ms, "
-    .. "p99 %.3f ms: ratio %.2f"):format(#quiet, percentile(quiet, 0.5) * 1e3, p99 * 1e3, #busy, percentile(busy, 0.5) * 1e3,
-    loaded * 1e3, loaded / p99))
+  for kind, times in pairs { ["without victims"] = quiet, ["with the victims"] = busy } do
+    print(("round trips of the others, %s: %d, p50 %.3f ms, p99 %.3f ms"):format(kind, #times,
+      percentile(times, 0.5) * 1e3, percentile(times, 0.99) * 1e3))
+  end
+  print(("ratio of the p99 %.2f"):format(loaded / p99))
   print(("stolen time %.2f s; load %s"):format((stolen() - before) / 100, files.read "/proc/loadavg":match "^%S+"))
   for name, cost in pairs(costs) do
     -- What slept did so for a lock, of which the count is printed; for nothing else.

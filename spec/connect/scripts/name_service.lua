@@ -5,6 +5,7 @@
 local socket = require "socket"
 local sidewire = require "sidewire.core"
 local netns = require "spec.support.netns"
+local shell = require "spec.support.shell"
 local util = require "spec.support.util"
 
 local scripts = {}
@@ -135,7 +136,7 @@ local function take_the_network(hosts, link_local)
   netns.replace("/etc/hosts", hosts)
   netns.execute(link_local and "ip address flush dev wire scope global" or "ip link delete wire")
   if link_local then assert(util.wait_until(function()
-    return os.execute "ip -6 address show dev wire | grep -q 'inet6 fe80.*scope link *$'"
+    return shell.try "PATH=$PATH:/usr/sbin:/sbin; ip -6 address show dev wire | grep -q 'inet6 fe80.*scope link *$'"
   end)) end
 end
 
