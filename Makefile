@@ -26,7 +26,8 @@
 #   make arrows      do the files of src/ include and call only what they may?
 #   make rock        does the rockspec install, for each Lua, and what it
 #                    installs work?
-#   make docs        docs/errors.md from its table, and build/docs/index.html
+#   make docs        docs/errors.md from its table, docs/connecting.md from real
+#                    runs, and build/docs/index.html
 #   make bench       sidewire next to other libraries, a quarter of an hour;
 #                    WORKLOADS="flood bulk" CANDIDATES="sidewire luv" ROUNDS=3
 #                    SCALE=0.1 for less
@@ -290,8 +291,9 @@ demo:
 
 docs: ready-docs $(CORE)
 	$(Q)tools/run $(NAME) lua tools/errors.lua
+	$(Q)tools/run $(NAME) lua tools/connecting.lua
 	$(Q)cd docs && ldoc -c config.ld -d ../build/docs --fatalwarnings . >/dev/null
-	@echo "docs/errors.md, build/docs/index.html"
+	@echo "docs/errors.md, docs/connecting.md, build/docs/index.html"
 
 bench: ready-bench
 	$(call build,demo-programs bench-programs)

@@ -42,8 +42,8 @@
 ---| "ETOOBIG" # the message is too large for queue_limit, or for the length in front of it
 ---| "ECLOSED" # the client or the Lua state is closed, or nothing can come any more
 ---| "EFORKED" # the client belongs to the parent process
----| "ENOTFOUND" # the host name does not exist
----| "EAI_AGAIN" # the name service does not answer
+---| "ENOTFOUND" # the host name does not exist, or has no address
+---| "EAI_AGAIN" # the name service does not answer, or fails
 ---| "EFRAME" # the framing cannot carry the message; received: it is longer than max_message
 ---| "ESELF" # the client connected to itself
 ---| "EPEER" # the other side ended the connection

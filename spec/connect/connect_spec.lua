@@ -207,7 +207,7 @@ describe("connect", function()
     assert.equal("connect", events:last "error"[4].stage)
   end)
 
-  it("to a server that does not answer takes connect_timeout, however short stall_timeout is", function()
+  it("to a server that does not answer takes connect_timeout, however short stall_timeout is [F57]", function()
     local client = util.client(ports.black_hole(), { connect_timeout = 2.5, stall_timeout = 1, reconnect = false })
     local events = util.collect(client)
     local began = socket.gettime()

@@ -49,6 +49,10 @@ describe("looking names up", function()
     assert.equal(32, most)
   end)
 
+  it("holds up neither close nor lua_close [F44]", function()
+    assert(host.closing(embed "closes_meanwhile") < 3) -- the lookup takes 6 s
+  end)
+
   it("costs nothing while many names wait", function()
     local seconds = tonumber(embed("waits_without_work", util.choose(2000, 200)):match "processor time%s+([%d.e-]+)")
     assert(seconds < IDLE, seconds)

@@ -5,10 +5,10 @@ local shell = require "spec.support.shell"
 
 local util = require "spec.support.util"
 
--- Runs a program of spec/stress for so many clients; returns what it printed.
-local function run(program, count)
-  local said, status = shell.run(("ulimit -n %d || exit 42; exec %s spec/stress/%s %d"):format(count + 100, build.LUA,
-    program, count))
+-- Runs a program of spec/stress for so many clients, with more arguments; returns what it printed.
+local function run(program, count, more)
+  local command = "ulimit -n %d || exit 42; exec %s spec/stress/%s %d %s"
+  local said, status = shell.run(command:format(count + 100, build.LUA, program, count, more or ""))
   if status == 42 then pending("this process may not have that many descriptors: " .. said:gsub("\n", "")) end
   assert.equal(0, status, said)
   return said
@@ -29,5 +29,9 @@ describe("one engine", function()
 
   it(("[F29] spreads the attempts of %d clients that lose one server"):format(CLIENTS), function()
     assert.truthy(run("herd.lua", CLIENTS):find("no peak", 1, true))
+  end)
+
+  it(("[F29] has all of %d clients back when their server was away"):format(CLIENTS), function()
+    assert.truthy(run("away.lua", CLIENTS, 2):find("all back", 1, true))
   end)
 end)

@@ -28,6 +28,13 @@ local function names_the_culprit(row)
   return false
 end
 
+-- Is it what another system answers?
+local function is_other_answer(row, message)
+  for _, other in ipairs(row.or_else or {}) do
+    if message == other then return true end
+  end
+end
+
 for _, section in ipairs(errors.sections) do
   describe(section.title .. ":", function()
     before_each(util.begin)
@@ -37,8 +44,8 @@ for _, section in ipairs(errors.sections) do
       if row.here or not row.not_here then
         it(title(row), function()
           local message, code = errors.provoke(row)
-          if row.or_else and message == row.or_else[1] then
-            assert.equal(row.or_else[2], code)
+          if is_other_answer(row, message) then
+            assert.equal(row.or_else.code, code)
           else
             assert.same({ engine.as_written(row[2]), row[3] }, { message, code })
           end

@@ -12,7 +12,7 @@
 -- given    given(case): makes them, with the methods of Case below; without, client is an idle one
 -- event    the message and code are not returned but come with this event
 -- get      get(case) -> message, code: instead of running the call
--- or_else  { message, code }: what the same call may get from another system
+-- or_else  { message, ..., code = }: what the same call may get from another system
 -- not_here where it cannot be provoked, in words: such a row is only written down
 -- here     true: it can be provoked all the same, in this build
 
@@ -388,12 +388,21 @@ errors.sections = {
       when = "nothing answers", given = on_mute_server, event = "error" },
     { 'client:connect("no-such-host.invalid", 4000)', "cannot resolve no-such-host.invalid: host name not found",
       "ENOTFOUND", "Is the name spelled right?", when = "no such host", given = new { reconnect = false },
-      event = "error", or_else = { "cannot resolve no-such-host.invalid: name service does not answer", "EAI_AGAIN" } },
+      event = "error", or_else = { "cannot resolve no-such-host.invalid: name service does not answer",
+        "cannot resolve no-such-host.invalid: name service cannot be reached, or reports a failure of its own",
+        code = "EAI_AGAIN" } },
     { 'client:connect("example.org", 4000)', "cannot resolve example.org: name service does not answer", "EAI_AGAIN",
       "Is there a network? With `reconnect` on it is asked again.", when = "no name service",
-      not_here = "the network decides" },
-    { "client:connect()", "cannot connect to 127.0.0.1 port 4000: connected to itself", "ESELF",
-      "No server listens there; the next attempt follows by itself.",
+      not_here = "the network decides; spec/connect/name_service_spec.lua" },
+    { 'client:connect("example.org", 4000)', "cannot resolve example.org: name service cannot be reached, or reports a "
+      .. "failure of its own", "EAI_AGAIN", "Is there a network, and does the name server in /etc/resolv.conf "
+      .. "work? With `reconnect` on it is asked again.", when = "it said so within a second",
+      not_here = "the network decides; spec/connect/name_service_spec.lua" },
+    { 'client:connect("example.org", 4000)', "cannot resolve example.org: the name exists, but has no address",
+      "ENOTFOUND", "Is it the right name? It has entries of another kind, perhaps for mail.", when = "no address of it",
+      not_here = "the network decides; spec/connect/name_service_spec.lua" },
+    { "client:connect()", "cannot connect to 127.0.0.1 port 4000: connected to itself, because no server "
+      .. "listens there", "ESELF", "Is the server running? With `reconnect` on the next attempt follows by itself.",
       when = "the system gave the connection its own port",
       not_here = "chance decides; spec/connect/connect_spec.lua" },
     { "client:connect()", "sidewire's loop thread failed: too many open files", "EMFILE",
@@ -551,7 +560,7 @@ errors.sections = {
       when = "the file says `example.org 4000`", given = file_with "example.org 4000\n" },
     { 'sidewire.new { settings = "net.ini", port = 4000 }', "cannot write net.ini: no such file or directory", "ENOENT",
       "Make the folder.", when = "there is no such folder", given = in_no_folder, or_else = {
-        "cannot read net.ini: not a directory", "ENOTDIR" } },
+        "cannot read net.ini: not a directory", code = "ENOTDIR" } },
     { 'sidewire.settings.load "net.ini"', "cannot read net.ini: is a directory", "EISDIR", "Give the file's name.",
       when = "it is a folder", given = function(case) case.path = case.folder end },
     { 'client:set_server("127.0.0.1", 4000)', "done, but not saved: cannot write net.ini: no space left on device",

@@ -14,6 +14,12 @@
 --     netns.mend()
 --     netns.execute "ip netns exec far ..."     -- anything else
 --
+-- With `names`, a table of names and their addresses, a name server (spec/support/nameserver.lua) runs on the far
+-- machine, and after ask_names the near one asks no other:
+--
+--     netns.run({ names = { ["two.example"] = "10.77.0.3,10.77.0.2" } }, "spec...", ...)
+--     netns.ask_names(1)                        -- there, first: the system waits a second for an answer
+--
 -- Network namespaces joined by veth, or by spec/support/delay.c, which delays. They are private to the processes of
 -- one run, and go with the last of these, whatever happens: nothing is to be cleaned up, and the machine's own network
 -- never changes. Users other than root need a system that lets them have user namespaces.
@@ -31,12 +37,21 @@ local netns = {
 
 local LIMIT = 60 -- seconds, for what hangs
 
+-- The command that starts a name server, or "".
+local function name_server(names)
+  if not names then return "" end
+  local words = { build.PROGRAM, "spec/support/nameserver.lua", netns.HOST }
+  for name, addresses in pairs(names) do words[#words + 1] = name .. "=" .. addresses end
+  return table.concat(words, " ")
+end
+
 -- Runs spec/support/netns.sh, with a command for the near machine.
 local function unshare(options, ...)
   local root = shell.output "id -u" == "0\n"
   local namespaces = ("unshare %s --net --mount"):format(root and "" or "--map-root-user")
   local delay = options.delay and ("%s/delay wire far %g"):format(build.PATH, options.delay * 1000) or ""
-  local words = shell.words(netns.HOST, netns.PORT, netns.RECORD, Peer.program, options.peer or "", delay, ...)
+  local words = shell.words(netns.HOST, netns.PORT, netns.RECORD, Peer.program, options.peer or "", delay,
+    name_server(options.names), ...)
   return shell.run(("PATH=$PATH:/usr/sbin:/sbin timeout -k 5 %d %s sh spec/support/netns.sh %s"):format(
     options.limit or LIMIT, namespaces, words))
 end
@@ -53,7 +68,8 @@ end
 
 --- Calls a function of a module on the near machine with arguments, numbers, while a peer records on the far one.
 -- @tparam[opt] table options delay, seconds that a packet takes each way; peer, more arguments of its command line;
--- limit, seconds for what hangs
+-- limit, seconds for what hangs; names, for a name server; host, a C host of spec/support that runs it instead of Lua,
+-- with its arguments
 -- @return what it printed; raises when it fails
 function netns.run(options, ...)
   if type(options) == "string" then return netns.run({}, options, ...) end
@@ -64,7 +80,8 @@ end
 
 --- The same for a text.
 function netns.run_text(options, text)
-  local said, status = unshare(options, ("exec %s -e %s"):format(build.LUA, shell.quote(text)))
+  local lua = options.host and ("tools/run %s %s/%s"):format(build.KIND, build.PATH, options.host) or build.LUA .. " -e"
+  local said, status = unshare(options, ("exec %s %s"):format(lua, shell.quote(text)))
   if status ~= 0 then error(("exit status %d\n%s"):format(status, said), 2) end
   return said
 end
@@ -99,6 +116,36 @@ end
 function netns.mend()
   if tell_delay("USR2", "mended") then return end
   on_both "nft delete table inet cut"
+end
+
+--- Puts a text in the place of a file of the near machine, such as /etc/hosts. Again: another text.
+function netns.replace(path, text)
+  local own = "/run/" .. path:gsub("/", "-")
+  local is_new = not files.try_read(own)
+  files.write(own, text)
+  if is_new then netns.execute(("mount --bind %s $(readlink -f %s)"):format(own, path)) end
+end
+
+--- From now on names are asked of the name server on the far machine, once, for so many seconds (1 to 30).
+function netns.ask_names(seconds)
+  netns.replace("/etc/resolv.conf", ("nameserver %s\nsearch .\noptions timeout:%d attempts:1\n"):format(netns.HOST,
+    seconds))
+end
+
+--- The names that it was asked for so far, a line for each question.
+function netns.asked_names()
+  return (files.read "/run/names":gsub("^ready\n", ""))
+end
+
+--- On the far machine, from now on the packets that a rule of nft describes are dropped, or what the verdict says.
+function netns.drop(rule, verdict)
+  local rules = "table inet rules { chain arriving { type filter hook input priority 0; %s %s; }; }"
+  netns.execute("ip netns exec far nft " .. shell.quote(rules:format(rule, verdict or "drop")))
+end
+
+--- Ends what netns.drop began.
+function netns.undrop()
+  netns.execute "ip netns exec far nft delete table inet rules"
 end
 
 return netns

@@ -6,7 +6,8 @@
 #include "unit.h"
 
 static const enum sw_err own[] = {
-    SW_FULL, SW_TOOBIG, SW_CLOSED, SW_FORKED, SW_NOTFOUND, SW_NONAME, SW_FRAME, SW_SELF, SW_PEER,
+    SW_FULL,   SW_TOOBIG,   SW_CLOSED, SW_FORKED, SW_NOTFOUND, SW_NOADDRESS,
+    SW_NONAME, SW_NAMEDOWN, SW_FRAME,  SW_SELF,   SW_PEER,
 };
 enum { OWN = sizeof own / sizeof own[0] };
 
@@ -62,7 +63,9 @@ static void names_own(void) {
     CHECK_EQ(own_code(SW_CLOSED), "ECLOSED");
     CHECK_EQ(own_code(SW_FORKED), "EFORKED");
     CHECK_EQ(own_code(SW_NOTFOUND), "ENOTFOUND");
+    CHECK_EQ(own_code(SW_NOADDRESS), "ENOTFOUND");
     CHECK_EQ(own_code(SW_NONAME), "EAI_AGAIN");
+    CHECK_EQ(own_code(SW_NAMEDOWN), "EAI_AGAIN");
     CHECK_EQ(own_code(SW_FRAME), "EFRAME");
     CHECK_EQ(own_code(SW_SELF), "ESELF");
     CHECK_EQ(own_code(SW_PEER), "EPEER");

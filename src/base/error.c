@@ -120,6 +120,22 @@ static void lower_first(char *text) {
     if (isupper(first) && !isupper((unsigned char)text[1])) text[0] = (char)tolower(first);
 }
 
+/* Where the system's text would mislead: it is made for all calls that fail so. */
+static const struct {
+    enum sw_stage stage;
+    int sys;
+    const char *words;
+} clearer[] = {
+    {SW_STAGE_RESOLVE, ETIMEDOUT, "name service has not answered within connect_timeout"},
+    {SW_STAGE_CONNECT, EADDRNOTAVAIL, "no local port or address is left for it (cannot assign requested address)"},
+};
+
+static const char *find_clearer(const struct sw_error *error) {
+    for (size_t i = 0; i < sizeof clearer / sizeof clearer[0]; i++)
+        if (clearer[i].stage == error->stage && clearer[i].sys == error->sys) return clearer[i].words;
+    return NULL;
+}
+
 static void write_system_text(int sys, char *buf, size_t size) {
     char room[256];
     const char *text = system_text(sys, room, sizeof room);
@@ -171,7 +187,10 @@ const char *sw_stage_name(enum sw_stage stage) { return stages[stage]; }
 
 const char *sw_error_text(const struct sw_error *error, char *buf, size_t size) {
     assert(size > 0);
-    if (error->err == SW_SYSTEM)
+    const char *words = error->err == SW_SYSTEM ? find_clearer(error) : NULL;
+    if (words != NULL)
+        (void)snprintf(buf, size, "%s", words);
+    else if (error->err == SW_SYSTEM)
         write_system_text(error->sys, buf, size);
     else if (error->err == SW_LOOKUPS)
         (void)snprintf(buf, size, "its lookup had no turn, because %d others hang", error->sys);

@@ -22,14 +22,17 @@
     X(CLOSED, "ECLOSED", "closed", NULL)            /* the script closed the client, or the loop ends */ \
     X(FORKED, "EFORKED", "not usable after fork", NULL)                                                  \
     X(NOTFOUND, "ENOTFOUND", "host name not found", NULL)                                                \
+    X(NOADDRESS, "ENOTFOUND", "the name exists, but has no address", NULL)                               \
     X(NONAME, "EAI_AGAIN", "name service does not answer", NULL)                                         \
+    X(NAMEDOWN, "EAI_AGAIN", "name service cannot be reached, or reports a failure of its own", NULL)    \
     X(NAMEFAIL, "EAI_AGAIN", "name service reports a failure", NULL)                                     \
     X(LOOKUPS, "EAI_AGAIN", "its lookup had no turn, because too many others hang",                      \
       NULL) /* sys: how many hold up this one */                                                         \
     X(NOTHREAD, "EAGAIN", "the system allows no further thread for the lookup", NULL)                    \
     X(SCOPE, "ENODEV", "there is no network interface of that name", NULL) /* RFC 4007, 11 */            \
     X(FRAME, "EFRAME", "framing cannot carry this message", "it sent a message longer than max_message") \
-    X(SELF, "ESELF", "connected to itself", NULL) /* RFC 9293, 3.5: simultaneous open */                 \
+    X(SELF, "ESELF", "connected to itself, because no server listens there",                             \
+      NULL) /* RFC 9293, 3.5: simultaneous open */                                                       \
     X(PEER, "EPEER", "the other side ended it", NULL)                                                    \
     X(POLICY, "EPOLICY", "the host's policy does not allow it", NULL)
 

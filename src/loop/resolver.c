@@ -1,3 +1,7 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* EAI_NODATA in glibc */
+#endif
+
 #include "loop/resolver.h"
 
 #include <arpa/inet.h>
@@ -9,6 +13,10 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "base/clock.h"
+
+/* A name server counts as silent after so many seconds at least (resolv.conf(5), timeout). */
+static const double SILENCE_MIN = 1;
 
 /* Calls getaddrinfo. Returns 0 or its error code (EAI_...). There is no AI_ADDRCONFIG: with it, glibc finds no localhost on
  * a machine that has no other address than those of the loopback (RFC 3493, 6.1, does not count them). */
@@ -37,36 +45,37 @@ static int descriptor_failure(void) {
     return fd < 0 && (errno == EMFILE || errno == ENFILE) ? errno : 0;
 }
 
-/* `failed` is what getaddrinfo returned; sys is errno, for EAI_SYSTEM. */
-static struct sw_error to_error(int failed, int sys) {
+/* `failed` is what getaddrinfo returned; sys is errno, for EAI_SYSTEM; after so many seconds. */
+static struct sw_error to_error(int failed, int sys, double seconds) {
     int full = failed != 0 ? descriptor_failure() : 0;
     if (full != 0) return sw_error_system(full, SW_STAGE_RESOLVE);
     switch (failed) {
     case 0: return sw_error_make(SW_OK, SW_STAGE_RESOLVE);
-    case EAI_NONAME:
+    case EAI_NONAME: return sw_error_make(SW_NOTFOUND, SW_STAGE_RESOLVE);
 #if defined EAI_NODATA && EAI_NODATA != EAI_NONAME
-    case EAI_NODATA:
+    case EAI_NODATA: return sw_error_make(SW_NOADDRESS, SW_STAGE_RESOLVE);
 #endif
-        return sw_error_make(SW_NOTFOUND, SW_STAGE_RESOLVE);
     case EAI_MEMORY: return sw_error_system(ENOMEM, SW_STAGE_RESOLVE);
     case EAI_SYSTEM: return sw_error_system(sys, SW_STAGE_RESOLVE);
     case EAI_FAIL: return sw_error_make(SW_NAMEFAIL, SW_STAGE_RESOLVE);
-    default: return sw_error_make(SW_NONAME, SW_STAGE_RESOLVE);
+    default: /* EAI_AGAIN, for a name server that is silent, that cannot be reached, and that cannot find out */
+        return sw_error_make(seconds < SILENCE_MIN ? SW_NAMEDOWN : SW_NONAME, SW_STAGE_RESOLVE);
     }
 }
 
 bool sw_resolve_numeric(const char *hostname, struct sw_addresses *addresses, struct sw_error *error) {
     if (sw_ip_kind(hostname, strlen(hostname)) == NULL) return false;
     int failed = call(hostname, AI_NUMERICHOST, addresses), sys = errno;
-    *error = to_error(failed, sys);
+    *error = to_error(failed, sys, 0);
     /* The address itself was checked before, so this is its zone (RFC 4007, 11). */
     if (error->err == SW_NOTFOUND) *error = sw_error_make(SW_SCOPE, SW_STAGE_RESOLVE);
     return true;
 }
 
 struct sw_error sw_resolve(const char *hostname, struct sw_addresses *addresses) {
-    int failed = call(hostname, 0, addresses);
-    return to_error(failed, errno);
+    double begin = sw_clock();
+    int failed = call(hostname, 0, addresses), sys = errno;
+    return to_error(failed, sys, sw_clock() - begin);
 }
 
 void sw_addresses_set_port(struct sw_addresses *addresses, uint16_t port) {

@@ -120,5 +120,11 @@ function scripts.waits_without_work(count)
   print("processor time", os.clock() - began)
 end
 
+-- The script ends, and lua_close does, while the lookups go on: one of a closed client, and one of another.
+function scripts.closes_meanwhile()
+  embed.slow_lookups(6)
+  local client = hang(2)[1]
+  client:close()
+end
 
 return scripts
