@@ -30,6 +30,15 @@
     X(SCOPE, "ENODEV", "there is no network interface of that name", NULL) /* RFC 4007, 11 */            \
     X(FRAME, "EFRAME", "framing cannot carry this message", "it sent a message longer than max_message") \
     X(SELF, "ESELF", "connected to itself", NULL) /* RFC 9293, 3.5: simultaneous open */                 \
+    X(UNTRIED, "ETIMEDOUT", "not tried, because connect_timeout was over", NULL)                         \
+    X(BINDFAMILY, "EAFNOSUPPORT",                                                                        \
+      "the server has no address of the family (IPv4 or IPv6) of the option bind", NULL)                 \
+    X(BINDADDRESS, "EADDRNOTAVAIL", "this machine has no network interface with the address of the option bind", \
+      NULL)                                                                                              \
+    X(BINDPORT, "EADDRINUSE", "another socket has the port of the option bind", NULL)                    \
+    X(BINDDENIED, "EACCES", "this process may not use the port of the option bind", NULL)                \
+    X(BINDPAIR, "EADDRNOTAVAIL",                                                                         \
+      "the option bind leaves no free port: such a connection exists, or ended a moment ago", NULL)      \
     X(PEER, "EPEER", "the other side ended it", NULL)                                                    \
     X(POLICY, "EPOLICY", "the host's policy does not allow it", NULL)
 
