@@ -192,7 +192,7 @@
 
 ---The delay is in seconds; the message and the code say why the last attempt or connection ended.
 ---@alias sidewire.RetryHandler
----| fun(client: sidewire.Client, attempt: integer, delay: number, message: string, code: sidewire.Code)
+---| fun(client: sidewire.Client, attempt: integer, delay: number, message: string, code: sidewire.Code, detail: sidewire.RetryDetail)
 
 ---@alias sidewire.ErrorHandler
 ---| fun(client: sidewire.Client, message: string, code: sidewire.Code, detail: sidewire.EndDetail)

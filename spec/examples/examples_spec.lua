@@ -40,6 +40,27 @@ describe("examples/", function()
     assert(output:find("refused", 1, true), output)
   end)
 
+  it("connect.lua tells what the seconds of a connection were spent on", function()
+    local peer = Peer.start()
+    local output, status = Program.run("examples/connect.lua", peer.host, peer.port)
+    assert.equal(0, status, output)
+    local ms = "%d+%.%d%d%d ms"
+    assert.matches(("\nconnected to 127.0.0.1 port %d in %s\n"):format(peer.port, ms), output)
+    assert.matches(("\n  name lookup  0.000 ms %%(0.000 ms of it waiting for its turn%%)\n  TCP          %s\n"
+      .. "  stages       %s\n"):format(ms, ms), output)
+  end)
+
+  it("connect.lua tells why there is none, for each address", function()
+    local peer = Peer.start()
+    peer:stop()
+    local output, status = Program.run("examples/connect.lua", peer.host, peer.port)
+    assert.equal(1, status, output)
+    assert.matches(("\n  127.0.0.1 port %d: connection refused %%(ECONNREFUSED%%) after %%d"):format(peer.port), output)
+    output, status = Program.run("examples/connect.lua", peer.host, peer.port, "::1")
+    assert.equal(1, status, output)
+    assert.matches("the option bind %(EAFNOSUPPORT%)", output)
+  end)
+
   it("frame_loop.lua prints a line a second and ends by itself", function()
     local peer = Peer.start { mode = "lines" }
     local output, status = Program.run("examples/frame_loop.lua", peer.host, peer.port, 2)
