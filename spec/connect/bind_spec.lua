@@ -87,9 +87,9 @@ describe("bind", function()
   it("takes its port again at once, though the client ended the last connection itself", function()
     local listener, port = listen()
     local bind = { host = "127.0.0.9", port = ports.closed() }
-    local client, peer = nil, nil
+    local client
     for _ = 1, 3 do
-      local events
+      local peer, events
       if client == nil then
         peer, client, events = connect(listener, port, bind, { reconnect = false })
       else
@@ -114,23 +114,23 @@ describe("bind", function()
 
   it("says so when no address is left", function()
     local message, code, detail = failure { host = "127.0.0.1", port = 1, bind = "::1" }
-    assert.equal("cannot connect to 127.0.0.1 port 1: the server has no address of the family (IPv4 or IPv6) of the "
-      .. "option bind", message)
+    assert.equal("cannot connect to 127.0.0.1 port 1: the server has no address of the family (IPv4, IPv6) of "
+      .. "bind", message)
     assert.equal("EAFNOSUPPORT", code)
     assert.same({}, detail.causes)
   end)
 
   it("says so when no interface has the address", function()
     local message, code, detail = failure { host = "127.0.0.1", port = 1, bind = "192.0.2.7" }
-    assert.equal("cannot connect to 127.0.0.1 port 1: this machine has no network interface with the address of the "
-      .. "option bind", message)
+    assert.equal("cannot connect to 127.0.0.1 port 1: no interface of this machine has the address of bind",
+      message)
     assert.same({ "EADDRNOTAVAIL", "EADDRNOTAVAIL" }, { code, detail.causes[1].code })
   end)
 
   it("says so when another socket has the port", function()
     local _, taken = listen()
     local message, code = failure { host = "127.0.0.1", port = 1, bind = { host = "127.0.0.1", port = taken } }
-    assert.equal("cannot connect to 127.0.0.1 port 1: another socket has the port of the option bind", message)
+    assert.equal("cannot connect to 127.0.0.1 port 1: another socket has the port of bind", message)
     assert.equal("EADDRINUSE", code)
   end)
 
@@ -139,8 +139,8 @@ describe("bind", function()
     local bind = { host = "127.0.0.1", port = ports.closed() }
     local peer = connect(listener, port, bind)
     local message, code = failure { host = "127.0.0.1", port = port, bind = bind }
-    assert.equal(("cannot connect to 127.0.0.1 port %d: the option bind leaves no free port: such a connection exists, "
-      .. "or ended a moment ago"):format(port), message)
+    assert.equal(("cannot connect to 127.0.0.1 port %d: bind leaves no port: such a connection exists or "
+      .. "ended just now"):format(port), message)
     assert.equal("EADDRNOTAVAIL", code)
     peer:close()
   end)

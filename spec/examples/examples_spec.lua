@@ -58,7 +58,7 @@ describe("examples/", function()
     assert.matches(("\n  127.0.0.1 port %d: connection refused %%(ECONNREFUSED%%) after %%d"):format(peer.port), output)
     output, status = Program.run("examples/connect.lua", peer.host, peer.port, "::1")
     assert.equal(1, status, output)
-    assert.matches("the option bind %(EAFNOSUPPORT%)", output)
+    assert.matches("of bind %(EAFNOSUPPORT%)", output)
   end)
 
   it("frame_loop.lua prints a line a second and ends by itself", function()

@@ -24,8 +24,8 @@ static bool same_bytes(struct sw_slice a, struct sw_slice b) {
 }
 
 static bool are_equal(const struct sw_options *a, const struct sw_options *b) {
-    return same_framing(&a->framing, &b->framing) && a->retain == b->retain &&
-           same_bind(&a->bind, &b->bind) && same_bytes(a->preamble, b->preamble) &&
+    return same_framing(&a->framing, &b->framing) && a->retain == b->retain && same_bind(&a->bind, &b->bind) &&
+           same_bytes(a->preamble, b->preamble) &&
            same_keepalive(&a->keepalive, &b->keepalive) SW_OPTIONS(AND_SAME, SW_OPTION_NONE);
 }
 

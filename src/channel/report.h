@@ -89,9 +89,9 @@ struct sw_report {
         uint64_t unacked; /* disconnect, error: handed over and not acknowledged */
         uint64_t first;   /* connect: id of the first message that the connection carries */
     };
-    float dns, tcp;           /* connect: the seconds of the lookup, and those until a TCP connection was made */
-    struct sw_causes *causes; /* retry, error: one reference of a posted report; NULL: none */
-    struct sw_partial *partial;               /* disconnect: the report's own; NULL: none */
+    float dns, tcp;             /* connect: the seconds of the lookup, and those until a TCP connection was made */
+    struct sw_causes *causes;   /* retry, error: one reference of a posted report; NULL: none */
+    struct sw_partial *partial; /* disconnect: the report's own; NULL: none */
     struct sw_loss lost_unknown, lost_unsent; /* disconnect, error, close: told as `lost` events first ... */
     struct sw_report *kept; /* ... after those of earlier reports that this one stands for: see reports.h */
 };

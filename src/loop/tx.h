@@ -49,8 +49,8 @@ struct tx {
     bool is_ending; /* a command ends the connection: the fence is final, and messages do not coalesce */
     bool is_final;  /* the client is closed: no command can lower the fence */
     struct sw_transport *transport; /* NULL: none is open */
-    struct sw_greeting *opening;   /* sent before the first message; one reference; NULL: none, or handed over */
-    size_t opening_sent;           /* bytes of it that were handed over */
+    struct sw_greeting *opening;    /* sent before the first message; one reference; NULL: none, or handed over */
+    size_t opening_sent;            /* bytes of it that were handed over */
     struct sw_once *once;           /* messages of send_once: the last one of their ring (channel/once.h) */
     struct sw_written written;      /* which bytes of the queue the written bytes carried */
     uint64_t acked;                 /* how many written bytes were acknowledged at the last sample */
