@@ -110,10 +110,15 @@
 ---@field host? string a numeric address of this machine; addresses of the server of the other family are left out
 ---@field port? integer 1 to 65535
 
+---A URL such as "tcp://example.org:4000", or a list of 1 to 16 URLs.
+---@alias sidewire.Server string|string[]
+
 ---The options of `sidewire.core.new`.
 ---@class sidewire.core.Options
 ---@field host? string a name or a numeric address
 ---@field port? integer 1 to 65535
+---@field server? sidewire.Server instead of host and port
+---@field order? "given"|"random" in which several servers are tried. Default: "given"
 ---@field framing? sidewire.FramingWord|sidewire.FramingTable Default: "line"
 ---@field max_message? integer bytes of the longest received message. Default: 64 KiB; 16 MiB with a length in front
 ---@field bind? string|sidewire.Bind the local end of the connections. Default: the system chooses it
@@ -143,6 +148,7 @@
 ---@class sidewire.Checked
 ---@field host? string
 ---@field port? integer
+---@field server? string[] URLs; nil if the host or the port is missing
 ---@field reconnect false|sidewire.Reconnect
 
 -- --- events ---

@@ -10,7 +10,7 @@
 /* RFC 1035, 2.3.4: a name has at most 253 visible characters, a label at most 63. */
 enum { SW_HOST_MAX = 253, SW_LABEL_MAX = 63 };
 
-/* A host and a port while arguments are read. struct sw_server (base/server.h) stores them. */
+/* A host and a port while arguments are read. struct sw_servers (base/server.h) stores them. */
 struct sw_endpoint {
     char hostname[SW_HOST_MAX + 1]; /* "" = none given */
     uint16_t port;                  /* 0 = none given */

@@ -22,6 +22,8 @@
 #define SW_OPTIONS(X, OTHER)                                                                                           \
     OTHER(host)                                                                                                        \
     OTHER(port)                                                                                                        \
+    OTHER(server)                                                                                                      \
+    OTHER(order)                                                                                                       \
     OTHER(framing)                                                                                                     \
     OTHER(max_message)                                                                                                 \
     OTHER(bind)                                                                                                        \

@@ -29,6 +29,10 @@ struct attempt {
     struct stage_result result;    /* READY */
 };
 
+static const struct sw_server *server_of(const struct dialer *dialer) {
+    return sw_servers_at(dialer->servers, dialer->index);
+}
+
 static void set_timer(struct dialer *dialer, double seconds) {
     sw_reactor_set_timer(dialer->common->reactor, &dialer->attempt->timer, seconds);
 }
@@ -132,7 +136,7 @@ static void connect_to(struct dialer *dialer, struct sw_addresses *addresses) {
         fail(dialer, sw_error_make(SW_BINDFAMILY, SW_STAGE_CONNECT));
         return;
     }
-    sw_addresses_set_port(addresses, dialer->server->port);
+    sw_addresses_set_port(addresses, dialer->port);
     dialer->attempt->race = sw_race_new(dialer->common, addresses, last, on_race, dialer);
     if (dialer->attempt->race == NULL) {
         fail(dialer, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
@@ -175,7 +179,7 @@ static void check_lookup(struct dialer *dialer) {
 
 static void look_up(struct dialer *dialer) {
     dialer->attempt->is_looked_up = true;
-    dialer->lookup = sw_lookup_start(dialer->common->channel->engine, dialer->server->hostname, on_answer, dialer);
+    dialer->lookup = sw_lookup_start(dialer->common->channel->engine, server_of(dialer)->hostname, on_answer, dialer);
     if (dialer->lookup == NULL)
         fail(dialer, sw_error_system(ENOMEM, SW_STAGE_RESOLVE));
     else
@@ -235,12 +239,14 @@ void sw_dialer_init(struct dialer *dialer, struct common *common, void (*on_chan
 void sw_dialer_fini(struct dialer *dialer) {
     assert(dialer->attempt == NULL);
     set_causes(dialer, NULL);
-    sw_server_unref(dialer->server);
+    sw_servers_unref(dialer->servers);
 }
 
-void sw_dialer_set_server(struct dialer *dialer, struct sw_server *server) {
-    bool is_same = sw_server_equal(dialer->server, server);
-    sw_server_set(&dialer->server, server);
+void sw_dialer_set_server(struct dialer *dialer, struct sw_servers *servers, unsigned index) {
+    const struct sw_server *server = sw_servers_at(servers, index);
+    bool is_same = dialer->servers != NULL && sw_server_equal(server_of(dialer), server);
+    sw_servers_set(&dialer->servers, servers);
+    dialer->index = (uint8_t)index;
     if (is_same && dialer->avoids_address) return;
     dialer->avoids_address = false;
     dialer->address = (struct sw_ip){.version = 0};
@@ -266,7 +272,7 @@ void sw_dialer_start(struct dialer *dialer) {
     dialer->started_at = sw_clock();
     dialer->waited = 0;
     if (!make_attempt(dialer)) return;
-    if (!sw_resolve_numeric(dialer->server->hostname, &addresses, &error)) {
+    if (!sw_resolve_numeric(server_of(dialer)->hostname, &addresses, &error)) {
         dialer->status = DIALER_RESOLVING;
         look_up(dialer);
     } else if (error.err == SW_OK) {
