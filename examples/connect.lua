@@ -1,15 +1,21 @@
 -- Tells how a connection comes about, or why there is none: a tool for diagnosis, as `curl -v` is for HTTP.
 --
---     lua examples/connect.lua HOST PORT [BIND]
+--     lua examples/connect.lua [--bind ADDRESS] URL ...
 --
--- BIND is the local address. Prints what the attempt's seconds were spent on, or each address with its own reason. Ends
--- after one attempt; the exit status is 0 if there was a connection, else 1.
+-- A URL is tcp://HOST:PORT; ADDRESS is the local one. Tries one URL after the other, until there is a connection. Prints for
+-- each attempt what its seconds were spent on, or each address with its own reason. The exit status is 0 if there was a
+-- connection, else 1.
 
 local sidewire = require "sidewire"
 
-local host, port, bind = arg[1], tonumber(arg[2]), arg[3]
-if not host or not port then
-  io.stderr:write "usage: lua examples/connect.lua HOST PORT [BIND]\n"
+local urls, bind = {}, nil
+for i = 1, #arg do urls[i] = arg[i] end
+if urls[1] == "--bind" then
+  table.remove(urls, 1)
+  bind = table.remove(urls, 1)
+end
+if #urls == 0 then
+  io.stderr:write "usage: lua examples/connect.lua [--bind ADDRESS] URL ...\n"
   os.exit(2)
 end
 
@@ -35,16 +41,16 @@ end
 local status -- nil: the attempt is under way
 
 local client = sidewire.new {
-  host = host,
-  port = port,
+  server = urls,
   bind = bind,
-  reconnect = false,
+  reconnect = false, -- one round over all URLs
   on = {
     log = function(_, level, text) print(("%s: %s"):format(level, text)) end,
     connect = function(_, info)
       print_connection(info)
       status = 0
     end,
+    retry = function(_, _, _, message, code, detail) print_failure(message, code, detail.causes) end,
     error = function(_, message, code, detail)
       print_failure(message, code, detail.causes)
       status = 1
