@@ -2,9 +2,9 @@
 --
 --     lua examples/connect.lua [--bind ADDRESS] URL ...
 --
--- A URL is tcp://HOST:PORT; ADDRESS is the local one. Tries one URL after the other, until there is a connection. Prints for
--- each attempt what its seconds were spent on, or each address with its own reason. The exit status is 0 if there was a
--- connection, else 1.
+-- A URL is tcp://HOST:PORT; ADDRESS is the local one. Tries one URL after the other, until there is a connection.
+-- Prints for each attempt what its seconds were spent on, or each address with its own reason. The exit status is 0 if
+-- there was a connection, else 1.
 
 local sidewire = require "sidewire"
 

@@ -196,9 +196,9 @@
 ---@alias sidewire.DisconnectHandler
 ---| fun(client: sidewire.Client, message: string, code: sidewire.Code, detail: sidewire.EndDetail)
 
----The delay is in seconds; the message and the code say why the last attempt or connection ended.
+---The number of the further attempt; the delay is in seconds; the sentence and the code say why the last attempt or connection ended.
 ---@alias sidewire.RetryHandler
----| fun(client: sidewire.Client, attempt: integer, delay: number, message: string, code: sidewire.Code, detail: sidewire.RetryDetail)
+---| fun(client: sidewire.Client, try: integer, delay: number, why: string, code: sidewire.Code, detail: sidewire.Retry)
 
 ---@alias sidewire.ErrorHandler
 ---| fun(client: sidewire.Client, message: string, code: sidewire.Code, detail: sidewire.EndDetail)
@@ -233,8 +233,8 @@
 ---@field seconds number spent on this address; 0: it was not tried, because connect_timeout was over
 
 ---What came before a further attempt.
----@class sidewire.RetryDetail
----@field causes? sidewire.Cause[] each address of a failed attempt; empty: none was tried; nil: there was no room for it
+---@class sidewire.Retry
+---@field causes? sidewire.Cause[] each address of a failed attempt; empty: none was tried; nil: no room for it
 
 ---How a connection or an attempt ended.
 ---@class sidewire.EndDetail
@@ -245,7 +245,7 @@
 ---@field once_lost integer messages of `send_once` that were not handed over whole
 ---@field merged integer earlier ends that were merged into this one, because nobody polled
 ---@field will_retry boolean
----@field causes? sidewire.Cause[] of an `error` event, as in `sidewire.RetryDetail`
+---@field causes? sidewire.Cause[] of an `error` event, as in `sidewire.Retry`
 
 ---Counters and gauges of one moment. In messages: accepted = queued + in_flight + finished + lost.
 ---@class sidewire.Stats

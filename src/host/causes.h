@@ -1,4 +1,4 @@
-/* The causes of a failed attempt (channel/causes.h) as scripts see them: in the sentence of an event, and in its detail.
+/* The causes of a failed attempt (channel/causes.h) as scripts see them: in an event's sentence and in its detail.
  */
 #ifndef SW_HOST_CAUSES_H
 #define SW_HOST_CAUSES_H
