@@ -196,7 +196,7 @@
 ---@alias sidewire.DisconnectHandler
 ---| fun(client: sidewire.Client, message: string, code: sidewire.Code, detail: sidewire.EndDetail)
 
----The number of the further attempt; the delay is in seconds; the sentence and the code say why the last attempt or connection ended.
+---The number of the further attempt; the seconds until then; why the last attempt or connection ended.
 ---@alias sidewire.RetryHandler
 ---| fun(client: sidewire.Client, try: integer, delay: number, why: string, code: sidewire.Code, detail: sidewire.Retry)
 
