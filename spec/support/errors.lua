@@ -407,7 +407,8 @@ errors.sections = {
       "Is there a network? With `reconnect` on it is asked again.", when = "no name service",
       not_here = "the network decides" },
     { "client:connect()", "cannot connect to example.org port 4000: 192.0.2.1: connection refused; 2001:db8::1: "
-      .. "network is unreachable", "ECONNREFUSED", "Each address has its own reason; `detail.causes` has them one by one.",
+      .. "network is unreachable", "ECONNREFUSED",
+      "Each address has its own reason; `detail.causes` has them one by one.",
       when = "a name has several addresses", not_here = "spec/connect/race_spec.lua" },
     { "client:connect()", "cannot connect to example.org port 4000: 192.0.2.1: connection timed out; 192.0.2.2: not "
       .. "tried, because connect_timeout was over", "ETIMEDOUT", "Raise `connect_timeout`.",
