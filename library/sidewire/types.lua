@@ -105,6 +105,11 @@
 ---@field interval? integer seconds between two probes. Default: 5
 ---@field count? integer unanswered probes after which the connection ends. Default: 3
 
+---The local end of a connection.
+---@class sidewire.Bind
+---@field host? string a numeric address of this machine; addresses of the server of the other family are left out
+---@field port? integer 1 to 65535
+
 ---A URL such as "tcp://example.org:4000", or a list of 1 to 16 URLs.
 ---@alias sidewire.Server string|string[]
 
@@ -116,11 +121,13 @@
 ---@field order? "given"|"random" in which several servers are tried. Default: "given"
 ---@field framing? sidewire.FramingWord|sidewire.FramingTable Default: "line"
 ---@field max_message? integer bytes of the longest received message. Default: 64 KiB; 16 MiB with a length in front
+---@field bind? string|sidewire.Bind the local end of the connections. Default: the system chooses it
 ---@field connect_timeout? number seconds for one attempt, with its name lookup. Default: 10 s
 ---@field reconnect? sidewire.ReconnectSpec what follows a failure. Default: true
 ---@field queue_limit? integer bytes of unfinished messages above which `send` refuses. Default: 16 MiB
 ---@field inbox_limit? integer bytes of undelivered messages above which reading pauses. Default: 8 MiB
 ---@field retain? sidewire.Retain Default: "unsent"
+---@field preamble? string bytes that are sent as they are, first on every new connection: a PROXY protocol header
 ---@field greeting? string|string[] messages that are sent first on every new connection
 ---@field linger? number seconds that all of an end may take, in the background. Default: 1 s
 ---@field nodelay? boolean TCP_NODELAY: small messages leave at once. Default: true
@@ -189,9 +196,9 @@
 ---@alias sidewire.DisconnectHandler
 ---| fun(client: sidewire.Client, message: string, code: sidewire.Code, detail: sidewire.EndDetail)
 
----The delay is in seconds; the message and the code say why the last attempt or connection ended.
+---The number of the further attempt; the seconds until then; why the last attempt or connection ended.
 ---@alias sidewire.RetryHandler
----| fun(client: sidewire.Client, attempt: integer, delay: number, message: string, code: sidewire.Code)
+---| fun(client: sidewire.Client, try: integer, delay: number, why: string, code: sidewire.Code, detail: sidewire.Retry)
 
 ---@alias sidewire.ErrorHandler
 ---| fun(client: sidewire.Client, message: string, code: sidewire.Code, detail: sidewire.EndDetail)
@@ -206,8 +213,28 @@
 ---@field port integer
 ---@field attempt integer the number of this attempt: 1 is the first
 ---@field seconds number that the attempt took
+---@field timeline sidewire.Timeline what the seconds were spent on
 ---@field first integer the id of the first message that it carries
 ---@field merged integer earlier connections whose events were merged into this one, because nobody polled
+
+---The seconds of an attempt: dns + tcp + stages.
+---@class sidewire.Timeline
+---@field dns number for the name lookup, with `turn`; 0: the address is numeric
+---@field turn number of dns, in which the lookup waited for its turn
+---@field tcp number from the addresses to a TCP connection, with the addresses that failed
+---@field stages number from the TCP connection until the connection was ready
+
+---Why an attempt did not connect to one address.
+---@class sidewire.Cause
+---@field address string the numeric address
+---@field port integer
+---@field code sidewire.Code
+---@field message string
+---@field seconds number spent on this address; 0: it was not tried, because connect_timeout was over
+
+---What came before a further attempt.
+---@class sidewire.Retry
+---@field causes? sidewire.Cause[] each address of a failed attempt; empty: none was tried; nil: no room for it
 
 ---How a connection or an attempt ended.
 ---@class sidewire.EndDetail
@@ -218,6 +245,7 @@
 ---@field once_lost integer messages of `send_once` that were not handed over whole
 ---@field merged integer earlier ends that were merged into this one, because nobody polled
 ---@field will_retry boolean
+---@field causes? sidewire.Cause[] of an `error` event, as in `sidewire.Retry`
 
 ---Counters and gauges of one moment. In messages: accepted = queued + in_flight + finished + lost.
 ---@class sidewire.Stats

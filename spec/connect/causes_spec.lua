@@ -143,3 +143,78 @@ describe("the log of attempts that the script ends", function()
       { log_of(client, function() client:connect("127.0.0.1", hole.port) end) })
   end)
 end)
+
+describe("detail.causes", function()
+  before_each(util.begin)
+  after_each(util.finish)
+
+  -- The arguments of the first event of that name.
+  local function event_of(name, options)
+    local client = new(options.port or ports.closed(), options)
+    local events = util.collect(client)
+    client:connect()
+    return assert(events:wait(name)), client, events
+  end
+
+  local function check(causes, client)
+    local host, port = client:get_server()
+    assert.equal(1, #causes)
+    local cause = causes[1]
+    assert(cause.seconds >= 0)
+    cause.seconds = nil
+    assert.same({ address = host, port = port, code = "ECONNREFUSED", message = "connection refused" }, cause)
+  end
+
+  it("has the address of an attempt that fails, in the error event", function()
+    local event, client = event_of("error", { reconnect = false })
+    check(event[4].causes, client)
+  end)
+
+  it("has it in the retry event", function()
+    local event, client = event_of("retry", { reconnect = LONG })
+    check(event[6].causes, client)
+  end)
+
+  it("has those of the last attempt in the error event that ends the waiting", function()
+    local _, client, events = event_of("retry", { reconnect = LONG })
+    client:set_reconnect(false)
+    check(assert(events:wait "error")[4].causes, client)
+  end)
+
+  it("is empty when no address was tried", function()
+    local event = event_of("error", { reconnect = false, host = "no-such-name.invalid" })
+    assert.same({}, event[4].causes)
+  end)
+
+  it("is empty when the script ended the attempt, and when a connection was lost", function()
+    local _, client, events = event_of("retry", { reconnect = LONG })
+    client:disconnect()
+    assert.same({}, assert(events:wait "error")[4].causes)
+    local peer = Peer.start()
+    local lost = util.connected(peer, { reconnect = LONG })
+    local its = util.collect(lost)
+    peer:command "reset"
+    assert.is_nil(assert(its:wait "disconnect")[4].causes)
+    assert.same({}, assert(its:wait "retry")[6].causes)
+  end)
+
+  it("has no room in a full inbox, and the event comes all the same", function()
+    local event = event_of("error", { reconnect = false, inbox_limit = 1 })
+    assert.equal("ECONNREFUSED", event[3])
+    assert.is_nil(event[4].causes)
+  end)
+
+  it("counts against inbox_limit until it is delivered, also when retries are merged", function()
+    local client = new(ports.closed(), { reconnect = 0.001 })
+    local before = client:stats().inbox_bytes
+    local last
+    client:on("retry", function(_, _, _, _, _, detail) last = detail end)
+    client:connect()
+    assert(util.wait_until(function() return client:stats().failures > 400 end))
+    assert(client:stats().inbox_bytes > before)
+    client:set_reconnect(false)
+    assert(util.wait_until(function() return (client:state()) == "idle" end))
+    assert(util.poll_until(function() return client:stats().inbox_bytes == before end))
+    assert.equal("ECONNREFUSED", last.causes[1].code)
+  end)
+end)

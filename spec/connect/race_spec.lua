@@ -35,10 +35,16 @@ describe("a name with two addresses", function()
     assert(seconds < TIMEOUT / 4, seconds)
   end)
 
-  it("tells that one refuses, though the other does not answer [F43]", function()
+  it("tells that one refuses, and that the other does not answer [F43]", function()
     local port = ports.closed()
     begin_black_hole(port)
     embed("tells_the_refusal", port)
+  end)
+
+  it("tells which one was not tried, because connect_timeout was over", function()
+    local port = ports.closed()
+    begin_black_hole(port)
+    embed("tells_what_was_not_tried", port)
   end)
 
   it("avoids the first one after that has accepted and ended at once", function()

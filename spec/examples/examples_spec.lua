@@ -40,6 +40,44 @@ describe("examples/", function()
     assert(output:find("refused", 1, true), output)
   end)
 
+  local function url_of(peer) return ("tcp://%s:%d"):format(peer.host, peer.port) end
+
+  it("connect.lua tells what the seconds of a connection were spent on", function()
+    local peer = Peer.start()
+    local output, status = Program.run("examples/connect.lua", url_of(peer))
+    assert.equal(0, status, output)
+    local ms = "%d+%.%d%d%d ms"
+    assert.matches(("\nconnected to 127.0.0.1 port %d in %s\n"):format(peer.port, ms), output)
+    assert.matches(("\n  name lookup  0.000 ms %%(0.000 ms of it waiting for its turn%%)\n  TCP          %s\n"
+      .. "  stages       %s\n"):format(ms, ms), output)
+  end)
+
+  it("connect.lua tells why there is none, for each address", function()
+    local peer = Peer.start()
+    peer:stop()
+    local output, status = Program.run("examples/connect.lua", url_of(peer))
+    assert.equal(1, status, output)
+    assert.matches(("\n  127.0.0.1 port %d: connection refused %%(ECONNREFUSED%%) after %%d"):format(peer.port), output)
+    output, status = Program.run("examples/connect.lua", "--bind", "::1", url_of(peer))
+    assert.equal(1, status, output)
+    assert.matches("of bind %(EAFNOSUPPORT%)", output)
+  end)
+
+  it("connect.lua tells of each URL that fails, until one works", function()
+    local bad, good = Peer.start(), Peer.start()
+    bad:stop()
+    local output, status = Program.run("examples/connect.lua", url_of(bad), url_of(good))
+    assert.equal(0, status, output)
+    assert.matches(("\n  127.0.0.1 port %d: connection refused .*\nconnected to 127.0.0.1 port %d in "):format(bad.port,
+      good.port), output)
+  end)
+
+  it("connect.lua wants a URL", function()
+    local output, status = Program.run "examples/connect.lua"
+    assert.equal(2, status, output)
+    assert.matches("^usage:", output)
+  end)
+
   it("frame_loop.lua prints a line a second and ends by itself", function()
     local peer = Peer.start { mode = "lines" }
     local output, status = Program.run("examples/frame_loop.lua", peer.host, peer.port, 2)

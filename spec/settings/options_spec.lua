@@ -33,7 +33,8 @@ describe("misuse raises, names the field, says what is valid:", function()
     it("lists the valid options when one is unknown [F5]", function()
       local message = refused({ "unknown option 'reconect'" }, sidewire.new, { reconect = true })
       for _, name in ipairs { "host", "port", "framing", "max_message", "connect_timeout", "reconnect", "queue_limit",
-        "inbox_limit", "retain", "greeting", "linger", "nodelay", "keepalive", "stall_timeout", "spin", "on" } do
+        "inbox_limit", "retain", "bind", "preamble", "greeting", "linger", "nodelay", "keepalive", "stall_timeout",
+        "spin", "on" } do
         assert(message:find(name, 1, true), name .. " is not listed")
       end
       refused({ "unknown option '1'" }, sidewire.new, { "127.0.0.1" })

@@ -119,12 +119,12 @@ local function turn()
   pcall(World.step)
   World.fuel = 0
   debug.sethook()
--- Where an error in a finalizer is raised in the code that runs just then, the driver collects nothing outside of
--- `call`.
+  if World.chance(0.02) then World.trouble_peer() end
   if World.chance(0.02) then check_bounds() end
 end
 
--- Where an error in a finalizer is raised in the code that runs just then, the driver collects nothing outside of `call`.
+-- Where an error in a finalizer is raised in the code that runs just then, the driver collects nothing outside of
+-- `call`.
 local collect = collectgarbage
 local function pause_collector()
   if not engine.has_quiet_finalizers then collect "stop" end

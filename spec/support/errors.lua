@@ -125,8 +125,8 @@ errors.sections = {
       "Give a table, or nothing." },
     { "sidewire.new { reconect = true }",
       "sidewire.new: unknown option 'reconect' (valid: host, port, server, order, framing, max_message, "
-      .. "connect_timeout, reconnect, queue_limit, inbox_limit, retain, greeting, linger, nodelay, keepalive, "
-      .. "stall_timeout, spin, on, settings)",
+      .. "bind, connect_timeout, reconnect, queue_limit, inbox_limit, retain, preamble, greeting, linger, nodelay, "
+      .. "keepalive, stall_timeout, spin, on, settings)",
       "raises", "Correct the name; the valid ones are listed." },
     { "sidewire.new { host = 5 }", "sidewire.new: host must be a string, a host name or an IP address, got 5", "raises",
       "Give a string." },
@@ -205,6 +205,20 @@ errors.sections = {
       .. "not tell how many bytes the other side's TCP has acknowledged; use \"unconfirmed\", with client:confirm, or "
       .. '"unsent"', "raises", "Choose one of these; [delivery.md](delivery.md) says which systems tell.",
       when = "on some systems", not_here = "spec/send/fallbacks_spec.lua", here = build.has_fallbacks },
+    { 'sidewire.new { bind = "localhost" }', 'sidewire.new: bind must be a numeric address of this machine, as '
+      .. "\"192.0.2.7\" or \"2001:db8::7\", got 'localhost'", "raises", "Give an address: a name may have several." },
+    { "sidewire.new { bind = true }", "sidewire.new: bind must be a numeric address of this machine or a table { host "
+      .. "=, port = }, got true", "raises", "Leave it out to let the system choose." },
+    { 'sidewire.new { bind = { host = "lan" } }', 'sidewire.new: bind.host must be a numeric address of this machine, '
+      .. 'as "192.0.2.7" or "2001:db8::7", got \'lan\'', "raises", "Give an address." },
+    { 'sidewire.new { bind = { port = 0 } }', "sidewire.new: bind.port must be a whole number, 1..65535, got 0",
+      "raises", "Leave the port out to let the system choose." },
+    { 'sidewire.new { bind = "fe80::1%nonesuch" }', "sidewire.new: bind 'fe80::1%nonesuch': there is no network "
+      .. "interface of that name", "raises", "See which ones there are (`ip link`)." },
+    { "sidewire.new { preamble = true }", "sidewire.new: preamble must be a string of bytes, got true", "raises",
+      "Give the bytes." },
+    { 'sidewire.new { preamble = "hello", queue_limit = 4 }',
+      "sidewire.new: preamble must fit into queue_limit (4), and has 5 bytes", "raises", "Raise queue_limit." },
     { "sidewire.new { greeting = true }", "sidewire.new: greeting must be a string, or a list of strings, got true",
       "raises", 'Give a message, `"login me"`, or several in a list.' },
     { 'sidewire.new { greeting = { "a", {} } }', "sidewire.new: a message of greeting must be a string, got a table",
@@ -401,6 +415,27 @@ errors.sections = {
     { 'client:connect("example.org", 4000)', "cannot resolve example.org: the name exists, but has no address",
       "ENOTFOUND", "Is it the right name? It has entries of another kind, perhaps for mail.", when = "no address of it",
       not_here = "the network decides; spec/connect/name_service_spec.lua" },
+    { "client:connect()", "cannot connect to example.org port 4000: 192.0.2.1: connection refused; 2001:db8::1: "
+      .. "network is unreachable", "ECONNREFUSED",
+      "Each address has its own reason; `detail.causes` has them one by one.",
+      when = "a name has several addresses", not_here = "spec/connect/race_spec.lua" },
+    { "client:connect()", "cannot connect to example.org port 4000: 192.0.2.1: connection timed out; 192.0.2.2: not "
+      .. "tried, because connect_timeout was over", "ETIMEDOUT", "Raise `connect_timeout`.",
+      when = "a name has several addresses", not_here = "spec/connect/race_spec.lua" },
+    { "client:connect()", "cannot connect to 127.0.0.1 port 4000: the server has no address of the family (IPv4, IPv6) "
+      .. "of bind", "EAFNOSUPPORT", "Bind to an address of the server's family.", when = 'with `bind = "::1"`',
+      given = new { bind = "::1", reconnect = false }, event = "error" },
+    { "client:connect()", "cannot connect to 127.0.0.1 port 4000: no interface of this machine has the address of bind",
+      "EADDRNOTAVAIL", "See which addresses the machine has (`ip address`).", when = 'with `bind = "192.0.2.7"`',
+      given = new { bind = "192.0.2.7", reconnect = false }, event = "error" },
+    { "client:connect()", "cannot connect to 127.0.0.1 port 4000: another socket has the port of bind", "EADDRINUSE",
+      "Take another port, or none.", when = "with a port in `bind` at which a program listens",
+      not_here = "spec/connect/bind_spec.lua" },
+    { "client:connect()", "cannot connect to 127.0.0.1 port 4000: this process may not use the port of bind", "EACCES",
+      "Take a port above 1023, or none.", when = "with `bind = { port = 80 }`", not_here = "a superuser may use it" },
+    { "client:connect()", "cannot connect to 127.0.0.1 port 4000: bind leaves no port: such a connection exists or "
+      .. "ended just now", "EADDRNOTAVAIL", "Bind without a port, or let the next attempt follow.",
+      when = "with a port in `bind`, twice", not_here = "spec/connect/bind_spec.lua" },
     { "client:connect()", "cannot connect to 127.0.0.1 port 4000: connected to itself, because no server "
       .. "listens there", "ESELF", "Is the server running? With `reconnect` on the next attempt follows by itself.",
       when = "the system gave the connection its own port",

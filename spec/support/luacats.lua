@@ -205,7 +205,18 @@ local function fits_class(types, class, value, where)
   return true
 end
 
+local function fits_list(types, kind, value, where)
+  if type(value) ~= "table" then return nil, where .. " is no table" end
+  for i, one in ipairs(value) do
+    local ok, why = luacats.fits(types, kind, one, ("%s[%d]"):format(where, i))
+    if not ok then return nil, why end
+  end
+  return true
+end
+
 local function fits_one(types, kind, value, where)
+  local element = kind:match "^(.*)%[%]$"
+  if element then return fits_list(types, element, value, where) end
   local literal = kind:match '^"(.*)"$'
   if literal then return value == literal end
   if BASIC[kind] then return BASIC[kind](value) end

@@ -1,6 +1,7 @@
 #include "base/address.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -73,6 +74,33 @@ const char *sw_ip_kind(const char *text, size_t size) {
     if (is_ipv4(text, size)) return "ipv4";
     if (is_ipv6(text, size)) return "ipv6";
     return NULL;
+}
+
+/* The index of the interface with this name or number; 0: there is none. */
+static uint32_t find_zone(const char *text, size_t size) {
+    char name[IF_NAMESIZE];
+    uint32_t number = 0;
+    if (size >= sizeof name) return 0;
+    memcpy(name, text, size);
+    name[size] = '\0';
+    uint32_t index = if_nametoindex(name);
+    if (index != 0 || !all(is_digit, text, size)) return index;
+    for (size_t i = 0; i < size && number < 100000000; i++) number = number * 10 + (uint32_t)(text[i] - '0');
+    return number;
+}
+
+bool sw_ip_read(const char *text, size_t size, struct sw_ip *ip) {
+    char bare[INET6_ADDRSTRLEN];
+    const char *percent = memchr(text, '%', size);
+    size_t length = percent != NULL ? (size_t)(percent - text) : size;
+    *ip = (struct sw_ip){.version = is_ipv4(text, size) ? 4 : 6};
+    assert(length < sizeof bare);
+    memcpy(bare, text, length);
+    bare[length] = '\0';
+    (void)inet_pton(ip->version == 4 ? AF_INET : AF_INET6, bare, ip->bytes);
+    if (percent == NULL) return true;
+    ip->zone = find_zone(percent + 1, size - length - 1);
+    return ip->zone != 0;
 }
 
 /* Returns what is wrong with a byte that no host name, address or URL can contain. NULL: nothing. */

@@ -3,6 +3,7 @@
 #ifndef SW_BASE_ADDRESS_H
 #define SW_BASE_ADDRESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,9 @@ void sw_ip_text(const struct sw_ip *ip, char text[SW_IP_TEXT]);
  * "127.1", "0x7f.0.0.1" and "010.0.0.1" are not addresses. IPv6: RFC 4291 text with an optional %zone. The text need
  * not be zero-terminated; text that contains a zero byte is not an address. */
 const char *sw_ip_kind(const char *text, size_t size);
+
+/* Reads a numeric address, which sw_ip_kind accepts. False: there is no network interface of the name behind "%". */
+bool sw_ip_read(const char *text, size_t size, struct sw_ip *ip);
 
 /* Returns NULL if the text is a valid address, as above, or a valid host name. Else returns a static sentence that says
  * what is wrong and what to do; it can follow "invalid host name '...': ".

@@ -14,26 +14,32 @@
  * receiving (SW_STAGE_RECEIVE), where NULL stands for the same text.
  *
  *   X(name, code, words, receive_words) */
-#define SW_ERRORS(X)                                                                                     \
-    X(OK, "OK", "no error", NULL)                                                                        \
-    X(SYSTEM, "ESYSTEM", "system error", NULL) /* a system call failed: sw_error.sys is the errno */     \
-    X(FULL, "EFULL", "queue full", "inbox full: poll first")                                             \
-    X(TOOBIG, "ETOOBIG", "message too large", NULL) /* for queue_limit, or for the length prefix */      \
-    X(CLOSED, "ECLOSED", "closed", NULL)            /* the script closed the client, or the loop ends */ \
-    X(FORKED, "EFORKED", "not usable after fork", NULL)                                                  \
-    X(NOTFOUND, "ENOTFOUND", "host name not found", NULL)                                                \
-    X(NOADDRESS, "ENOTFOUND", "the name exists, but has no address", NULL)                               \
-    X(NONAME, "EAI_AGAIN", "name service does not answer", NULL)                                         \
-    X(NAMEDOWN, "EAI_AGAIN", "name service cannot be reached, or reports a failure of its own", NULL)    \
-    X(NAMEFAIL, "EAI_AGAIN", "name service reports a failure", NULL)                                     \
-    X(LOOKUPS, "EAI_AGAIN", "its lookup had no turn, because too many others hang",                      \
-      NULL) /* sys: how many hold up this one */                                                         \
-    X(NOTHREAD, "EAGAIN", "the system allows no further thread for the lookup", NULL)                    \
-    X(SCOPE, "ENODEV", "there is no network interface of that name", NULL) /* RFC 4007, 11 */            \
-    X(FRAME, "EFRAME", "framing cannot carry this message", "it sent a message longer than max_message") \
-    X(SELF, "ESELF", "connected to itself, because no server listens there",                             \
-      NULL) /* RFC 9293, 3.5: simultaneous open */                                                       \
-    X(PEER, "EPEER", "the other side ended it", NULL)                                                    \
+#define SW_ERRORS(X)                                                                                      \
+    X(OK, "OK", "no error", NULL)                                                                         \
+    X(SYSTEM, "ESYSTEM", "system error", NULL) /* a system call failed: sw_error.sys is the errno */      \
+    X(FULL, "EFULL", "queue full", "inbox full: poll first")                                              \
+    X(TOOBIG, "ETOOBIG", "message too large", NULL) /* for queue_limit, or for the length prefix */       \
+    X(CLOSED, "ECLOSED", "closed", NULL)            /* the script closed the client, or the loop ends */  \
+    X(FORKED, "EFORKED", "not usable after fork", NULL)                                                   \
+    X(NOTFOUND, "ENOTFOUND", "host name not found", NULL)                                                 \
+    X(NOADDRESS, "ENOTFOUND", "the name exists, but has no address", NULL)                                \
+    X(NONAME, "EAI_AGAIN", "name service does not answer", NULL)                                          \
+    X(NAMEDOWN, "EAI_AGAIN", "name service cannot be reached, or reports a failure of its own", NULL)     \
+    X(NAMEFAIL, "EAI_AGAIN", "name service reports a failure", NULL)                                      \
+    X(LOOKUPS, "EAI_AGAIN", "its lookup had no turn, because too many others hang",                       \
+      NULL) /* sys: how many hold up this one */                                                          \
+    X(NOTHREAD, "EAGAIN", "the system allows no further thread for the lookup", NULL)                     \
+    X(SCOPE, "ENODEV", "there is no network interface of that name", NULL) /* RFC 4007, 11 */             \
+    X(FRAME, "EFRAME", "framing cannot carry this message", "it sent a message longer than max_message")  \
+    X(SELF, "ESELF", "connected to itself, because no server listens there",                              \
+      NULL) /* RFC 9293, 3.5: simultaneous open */                                                        \
+    X(UNTRIED, "ETIMEDOUT", "not tried, because connect_timeout was over", NULL)                          \
+    X(BINDFAMILY, "EAFNOSUPPORT", "the server has no address of the family (IPv4, IPv6) of bind", NULL)   \
+    X(BINDADDRESS, "EADDRNOTAVAIL", "no interface of this machine has the address of bind", NULL)         \
+    X(BINDPORT, "EADDRINUSE", "another socket has the port of bind", NULL)                                \
+    X(BINDDENIED, "EACCES", "this process may not use the port of bind", NULL)                            \
+    X(BINDPAIR, "EADDRNOTAVAIL", "bind leaves no port: such a connection exists or ended just now", NULL) \
+    X(PEER, "EPEER", "the other side ended it", NULL)                                                     \
     X(POLICY, "EPOLICY", "the host's policy does not allow it", NULL)
 
 enum sw_err {

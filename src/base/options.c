@@ -14,8 +14,18 @@ static bool same_keepalive(const struct sw_keepalive *a, const struct sw_keepali
     return true SW_KEEPALIVE_OPTIONS(AND_SAME);
 }
 
+static bool same_bind(const struct sw_bind *a, const struct sw_bind *b) {
+    return a->port == b->port && a->address.version == b->address.version && a->address.zone == b->address.zone &&
+           memcmp(a->address.bytes, b->address.bytes, sizeof a->address.bytes) == 0;
+}
+
+static bool same_bytes(struct sw_slice a, struct sw_slice b) {
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
 static bool are_equal(const struct sw_options *a, const struct sw_options *b) {
-    return same_framing(&a->framing, &b->framing) && a->retain == b->retain &&
+    return same_framing(&a->framing, &b->framing) && a->retain == b->retain && same_bind(&a->bind, &b->bind) &&
+           same_bytes(a->preamble, b->preamble) &&
            same_keepalive(&a->keepalive, &b->keepalive) SW_OPTIONS(AND_SAME, SW_OPTION_NONE);
 }
 
@@ -26,9 +36,11 @@ static struct sw_options *ref(struct sw_options *options) {
 
 struct sw_options *sw_options_share(struct sw_options **last, const struct sw_options *wanted) {
     if (*last != NULL && are_equal(*last, wanted)) return ref(*last);
-    struct sw_options *options = malloc(sizeof *options);
+    struct sw_options *options = malloc(sizeof *options + wanted->preamble.size);
     if (options == NULL) return NULL;
     memcpy(options, wanted, sizeof *options);
+    if (wanted->preamble.size > 0) memcpy(options + 1, wanted->preamble.data, wanted->preamble.size);
+    options->preamble.data = (const char *)(options + 1);
     atomic_init(&options->refs, 1);
     sw_options_unref(*last);
     *last = ref(options);

@@ -10,9 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "base/framing.h"
 #include "base/option_kinds.h"
 #include "base/retain.h"
+#include "base/slice.h"
 
 /* The options of sidewire.new, in the order in which error messages list them. X: an option with one value of a kind
  * (option_kinds.h). OTHER: an option that has a parser of its own in host/read_options.c. */
@@ -24,11 +26,13 @@
     OTHER(order)                                                                                                       \
     OTHER(framing)                                                                                                     \
     OTHER(max_message)                                                                                                 \
+    OTHER(bind)                                                                                                        \
     X(connect_timeout, seconds, 10, 0.001, 1e8)            /* for one attempt, with its name lookup */                 \
     OTHER(reconnect)                                                                                                   \
     X(queue_limit, size, (size_t)16 << 20, 1, SW_SIZE_MAX) /* bytes of unfinished messages, with framing */            \
     X(inbox_limit, size, (size_t)8 << 20, 1, SW_SIZE_MAX)  /* bytes of undelivered messages and reports */             \
     OTHER(retain)                                                                                                      \
+    OTHER(preamble)                                                                                                    \
     OTHER(greeting)                                                                                                    \
     X(linger, seconds, 1, 0, 1e8)                          /* that closing may spend on sending what is queued */      \
     X(nodelay, flag, true, false, true)                    /* TCP_NODELAY: small messages leave at once */             \
@@ -52,11 +56,19 @@ struct sw_keepalive {
     SW_KEEPALIVE_OPTIONS(SW_OPTION_FIELD)
 };
 
+/* The local end of the connections. */
+struct sw_bind {
+    struct sw_ip address; /* version 0: the system chooses it */
+    uint16_t port;        /* 0: the system chooses it */
+};
+
 struct sw_options {
     atomic_int refs;
     struct sw_framing framing;
     enum sw_retain retain;
     struct sw_keepalive keepalive;
+    struct sw_bind bind;
+    struct sw_slice preamble; /* sent first on each connection; lies behind the struct that sw_options_share makes */
     SW_OPTIONS(SW_OPTION_FIELD, SW_OPTION_NONE) /* a field for each X */
 };
 

@@ -30,14 +30,18 @@ bool sw_inbox_merge(struct sw_inbox *inbox, const struct sw_page *page, uint64_t
     return true;
 }
 
+/* What a report costs beside its struct. One that is kept for its lost messages has no more than that. */
+static size_t own_cost(const struct sw_report *report) { return sw_report_cost(report) - sizeof *report; }
+
 struct sw_add_result sw_inbox_report(struct sw_inbox *inbox, struct sw_report *report) {
     unsigned before = inbox->reports.count;
     report->after = inbox->messages;
-    size_t partial = sw_report_cost(report) - sizeof *report; /* with one, a report is never merged */
+    inbox->bytes += own_cost(report);
     struct sw_add_result added = sw_reports_add(&inbox->reports, report);
+    for (const struct sw_report *dropped = added.dropped; dropped != NULL; dropped = dropped->next)
+        inbox->bytes -= own_cost(dropped);
     inbox->bytes -= before * sizeof *report;
     inbox->bytes += inbox->reports.count * sizeof *report;
-    inbox->bytes += partial;
     inbox->undelivered -= before;
     inbox->undelivered += inbox->reports.count;
     return added;
@@ -50,6 +54,8 @@ static void fill(struct sw_report *slot, const struct sw_report *report, uint64_
     slot->is_embedded = true;
     slot->lacks_partial = report->partial != NULL;
     slot->partial = NULL;
+    slot->lacks_causes = report->lacks_causes || report->causes != NULL;
+    slot->causes = NULL;
 }
 
 void sw_inbox_put_reserved(struct sw_inbox *inbox, const struct sw_report *report) {

@@ -213,18 +213,36 @@ static bool wants_log(struct sw_channel *channel) {
 
 static struct sw_report *copy_report(const struct sw_report *report) {
     struct sw_report *copy = malloc(sizeof *copy);
-    if (copy != NULL) *copy = *report;
+    if (copy == NULL) return NULL;
+    *copy = *report;
+    sw_causes_ref(copy->causes);
     return copy;
 }
 
-/* With the lock held: takes the unfinished message from a report for which the inbox has no room with it; to be freed. */
-static struct sw_partial *cut_partial(const struct sw_channel *channel, struct sw_report *report) {
+/* What a report has lost, because the inbox has no room for it; to be freed without the lock. */
+struct cut {
+    struct sw_partial *partial;
+    struct sw_causes *causes;
+};
+
+static void free_cut(struct cut cut) {
+    free(cut.partial);
+    sw_causes_unref(cut.causes);
+}
+
+/* With the lock held: takes the unfinished message and the causes from a report for which the inbox has no room with
+ * them. NULL: there was no memory for a copy of the `original`, whose message then belongs to nobody. */
+static struct cut cut_report(const struct sw_channel *channel, struct sw_report *report,
+                             const struct sw_report *original) {
+    if (report == NULL) return (struct cut){original->partial, NULL};
     size_t limit = channel->options->inbox_limit, cost = sw_report_cost(report);
-    if (channel->in.bytes < limit && cost <= limit - channel->in.bytes) return NULL;
-    struct sw_partial *partial = report->partial;
-    report->lacks_partial = report->lacks_partial || partial != NULL;
+    if (channel->in.bytes < limit && cost <= limit - channel->in.bytes) return (struct cut){NULL, NULL};
+    struct cut cut = {report->partial, report->causes};
+    report->lacks_partial = report->lacks_partial || cut.partial != NULL;
+    report->lacks_causes = report->lacks_causes || cut.causes != NULL;
     report->partial = NULL;
-    return partial;
+    report->causes = NULL;
+    return cut;
 }
 
 /* With the lock held: adds *copy to the inbox, which then owns it. If *copy is NULL (no memory), puts a `report` that
@@ -251,13 +269,13 @@ bool sw_channel_post_state_with(struct sw_channel *channel, uint64_t known, cons
     struct sw_report *copy = copy_report(report);
     bool has_memory = copy != NULL;
     sw_channel_lock(channel);
-    struct sw_partial *unwanted = has_memory ? cut_partial(channel, copy) : report->partial;
+    struct cut unwanted = cut_report(channel, copy, report);
     set_state(channel, known, standing);
     bool must_post = put_report(channel, &copy, report);
     bool wake = must_post || waits_for_state(channel);
     sw_channel_unlock(channel);
     sw_reports_free(copy);
-    free(unwanted);
+    free_cut(unwanted);
     notify_host(channel, must_post, wake);
     return has_memory;
 }
@@ -267,12 +285,12 @@ bool sw_channel_post_report(struct sw_channel *channel, const struct sw_report *
     struct sw_report *copy = copy_report(report);
     bool has_memory = copy != NULL;
     sw_channel_lock(channel);
-    struct sw_partial *unwanted = has_memory ? cut_partial(channel, copy) : report->partial;
+    struct cut unwanted = cut_report(channel, copy, report);
     bool must_post = put_report(channel, &copy, report);
     bool wake = !has_memory && waits_for_state(channel); /* a report in the reserved slot pauses reading */
     sw_channel_unlock(channel);
     sw_reports_free(copy);
-    free(unwanted);
+    free_cut(unwanted);
     notify_host(channel, must_post, wake);
     return has_memory;
 }

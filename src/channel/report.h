@@ -14,6 +14,7 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/retain.h"
+#include "channel/causes.h"
 
 /* All events, in the order of README's table. Two of them have no reports: messages are in pages, and lost messages are
  * in the report of the end that caused the loss. */
@@ -64,6 +65,7 @@ struct sw_report {
     bool will_retry : 1;    /* disconnect */
     bool is_embedded : 1;   /* lies in the inbox: not to be freed */
     bool lacks_partial : 1; /* disconnect: there was an unfinished message, but no room for it */
+    bool lacks_causes : 1;  /* retry, error: there were causes, but no room for them */
     uint16_t port;          /* of the peer in question ... */
     struct sw_ip address;   /* ... and its address */
     union {
@@ -72,7 +74,10 @@ struct sw_report {
     };
     union {
         struct sw_error error; /* disconnect, error, retry, log: why */
-        uint32_t connection;   /* connect: its number */
+        struct {
+            uint32_t connection; /* connect: its number ... */
+            float turn;          /* ... and the seconds of `dns` in which the lookup had no turn */
+        };
     };
     uint32_t merged;      /* connect, disconnect, error: how many earlier ones it stands for */
     uint32_t kept_ranges; /* in `kept` */
@@ -85,14 +90,16 @@ struct sw_report {
         uint64_t unacked; /* disconnect, error: handed over and not acknowledged */
         uint64_t first;   /* connect: id of the first message that the connection carries */
     };
-    struct sw_partial *partial;               /* disconnect: the report's own; NULL: none */
+    float dns, tcp;             /* connect: the seconds of the lookup, and those until a TCP connection was made */
+    struct sw_causes *causes;   /* retry, error: one reference of a posted report; NULL: none */
+    struct sw_partial *partial; /* disconnect: the report's own; NULL: none */
     struct sw_loss lost_unknown, lost_unsent; /* disconnect, error, close: told as `lost` events first ... */
     struct sw_report *kept; /* ... after those of earlier reports that this one stands for: see reports.h */
 };
 
 /* What it counts against inbox_limit. */
 static inline size_t sw_report_cost(const struct sw_report *report) {
-    return sizeof *report + (report->partial != NULL ? report->partial->size : 0);
+    return sizeof *report + (report->partial != NULL ? report->partial->size : 0) + sw_causes_size(report->causes);
 }
 
 /* Ranges of lost messages that it tells of, those of the reports that it keeps left aside. */

@@ -34,6 +34,7 @@ static struct sw_report *join_rings(struct sw_report *a, struct sw_report *b) {
 
 void sw_report_free(struct sw_report *report) {
     free(report->partial);
+    sw_causes_unref(report->causes);
     free(report);
 }
 
@@ -134,14 +135,16 @@ static bool can_replace(const struct sw_report *newest, const struct sw_report *
     return later->event == SW_EVENT_RETRY || later->event == SW_EVENT_ERROR;
 }
 
-/* Copies the later report over the newest one, which keeps its place in the list. */
-static void replace(struct sw_report *newest, const struct sw_report *later) {
+/* Copies the later report over the newest one, which keeps its place in the list. The later one gets its causes, to be
+ * freed with it. */
+static void replace(struct sw_report *newest, struct sw_report *later) {
     const struct sw_report before = *newest;
     *newest = *later;
     newest->next = NULL;
     newest->after = before.after;
     newest->is_embedded = before.is_embedded;
     newest->merged += before.merged + 1;
+    later->causes = before.causes;
 }
 
 struct sw_add_result sw_reports_add(struct sw_reports *list, struct sw_report *report) {

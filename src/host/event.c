@@ -1,5 +1,6 @@
 #include "host/event.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -99,6 +100,19 @@ static void push_sentence(lua_State *L, const struct sw_error *error, const stru
     lua_remove(L, -2);
 }
 
+/* The same for the end of an attempt: if several addresses failed, the sentence gives the reason of each. */
+static void push_failure_of(lua_State *L, const struct sw_report *report, const struct sw_causes_copy *causes,
+                            const struct sw_endpoint *server) {
+    if (causes->count < 2) {
+        push_sentence(L, &report->error, &report->address, server);
+        return;
+    }
+    const char *reasons = sw_push_reasons(L, causes);
+    lua_pushfstring(L, "cannot connect to %s: %s", push_place(L, &no_address, server), reasons);
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+}
+
 void sw_push_cause(lua_State *L, const struct sw_error *error, const struct sw_server *server) {
     const struct sw_endpoint copy = sw_server_endpoint(server);
     push_sentence(L, error, &no_address, &copy);
@@ -155,8 +169,24 @@ static void set_integer(lua_State *L, const char *name, uint64_t value) {
     lua_setfield(L, -2, name);
 }
 
+static void set_number(lua_State *L, const char *name, double value) {
+    lua_pushnumber(L, value);
+    lua_setfield(L, -2, name);
+}
+
+/* Pushes the parts of the attempt's seconds; `stages` is the rest, so that the sum of dns, tcp and stages is exact but for
+ * rounding. */
+static void push_timeline(lua_State *L, const struct sw_report *report) {
+    double dns = (double)report->dns, tcp = (double)report->tcp;
+    lua_createtable(L, 0, 4);
+    set_number(L, "dns", dns);
+    set_number(L, "turn", (double)report->turn);
+    set_number(L, "tcp", tcp);
+    set_number(L, "stages", fmax(report->seconds - dns - tcp, 0));
+}
+
 static int push_connect(lua_State *L, const struct sw_report *report) {
-    lua_createtable(L, 0, 6);
+    lua_createtable(L, 0, 7);
     char address[SW_IP_TEXT];
     sw_ip_text(&report->address, address);
     lua_pushstring(L, address);
@@ -167,15 +197,26 @@ static int push_connect(lua_State *L, const struct sw_report *report) {
     set_integer(L, "merged", report->merged);
     lua_pushnumber(L, report->seconds);
     lua_setfield(L, -2, "seconds");
+    push_timeline(L, report);
+    lua_setfield(L, -2, "timeline");
     return 1;
 }
 
+/* Without memory for the causes, the field stays nil. */
+static void set_causes(lua_State *L, const struct sw_report *report, const struct sw_causes_copy *causes) {
+    if (report->lacks_causes) return;
+    sw_push_causes(L, causes, report->port);
+    lua_setfield(L, -2, "causes");
+}
+
 /* The unfinished message is on top. */
-static int push_end(lua_State *L, const struct sw_report *report, const struct sw_endpoint *server) {
+static int push_end(lua_State *L, const struct sw_report *report, const struct sw_causes_copy *causes,
+                    const struct sw_endpoint *server) {
     int partial = lua_gettop(L);
-    push_sentence(L, &report->error, &report->address, server);
+    push_failure_of(L, report, causes, server);
     lua_pushstring(L, sw_error_code(&report->error));
-    lua_createtable(L, 0, 7);
+    lua_createtable(L, 0, 8);
+    if (report->event == SW_EVENT_ERROR) set_causes(L, report, causes);
     lua_pushstring(L, sw_stage_name(report->error.stage));
     lua_setfield(L, -2, "stage");
     set_integer(L, "unsent", report->unsent);
@@ -190,12 +231,15 @@ static int push_end(lua_State *L, const struct sw_report *report, const struct s
     return 3;
 }
 
-static int push_retry(lua_State *L, const struct sw_report *report, const struct sw_endpoint *server) {
+static int push_retry(lua_State *L, const struct sw_report *report, const struct sw_causes_copy *causes,
+                      const struct sw_endpoint *server) {
     sw_push_integer(L, report->attempt);
     lua_pushnumber(L, report->seconds);
-    push_sentence(L, &report->error, &report->address, server);
+    push_failure_of(L, report, causes, server);
     lua_pushstring(L, sw_error_code(&report->error));
-    return 4;
+    lua_createtable(L, 0, 1);
+    set_causes(L, report, causes);
+    return 5;
 }
 
 static int push_log(lua_State *L, const struct sw_report *report, const struct sw_endpoint *server) {
@@ -232,13 +276,14 @@ static int push_log(lua_State *L, const struct sw_report *report, const struct s
     return 2;
 }
 
-int sw_push_report(lua_State *L, const struct sw_report *report, const struct sw_server *server) {
+int sw_push_report(lua_State *L, const struct sw_report *report, const struct sw_causes_copy *causes,
+                   const struct sw_server *server) {
     const struct sw_endpoint copy = sw_server_endpoint(server);
     switch (report->event) {
     case SW_EVENT_CONNECT: return push_connect(L, report);
     case SW_EVENT_DISCONNECT:
-    case SW_EVENT_ERROR: return push_end(L, report, &copy);
-    case SW_EVENT_RETRY: return push_retry(L, report, &copy);
+    case SW_EVENT_ERROR: return push_end(L, report, causes, &copy);
+    case SW_EVENT_RETRY: return push_retry(L, report, causes, &copy);
     case SW_EVENT_LOG: return push_log(L, report, &copy);
     case SW_EVENT_ACKED: sw_push_integer(L, (int64_t)report->acked); return 1;
     case SW_EVENT_MESSAGE:

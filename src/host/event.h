@@ -7,6 +7,7 @@
 #include "base/retain.h"
 #include "base/server.h"
 #include "channel/report.h"
+#include "host/causes.h"
 #include "host/luacompat.h"
 
 const char *sw_event_name(enum sw_event event);
@@ -21,9 +22,10 @@ void sw_check_event_handler(lua_State *L, const char *where, enum sw_event event
 void sw_check_handlers(lua_State *L, const char *where, int index);
 
 /* Pushes the handler arguments that follow the client; events() returns the same values. Returns their number. The
- * server is the client's, which sentences name. For a disconnect or error report, the message that the connection did not
- * bring to its end is on top, and is popped. */
-int sw_push_report(lua_State *L, const struct sw_report *report, const struct sw_server *server);
+ * server is the client's, which sentences name; `causes` are those of the report. For a disconnect or error report, the
+ * message that the connection did not bring to its end is on top, and is popped. */
+int sw_push_report(lua_State *L, const struct sw_report *report, const struct sw_causes_copy *causes,
+                   const struct sw_server *server);
 int sw_push_loss(lua_State *L, struct sw_loss loss, const char *fate);
 
 /* Pushes and returns "HOST port PORT". */

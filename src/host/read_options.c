@@ -26,7 +26,8 @@ struct reading {
     struct sw_start *start;
     struct sw_endpoint single; /* host and port */
     int64_t max_message;       /* bytes; 0 = not given */
-    bool has_server;           /* the option server is given */
+    size_t preamble_size;
+    bool has_server; /* the option server is given */
 };
 
 static void parse_host(lua_State *L, struct sw_spot spot, void *out) {
@@ -133,7 +134,49 @@ static void complete_framing(lua_State *L, const struct reading *reading, const 
     sw_framing_init(framing);
 }
 
+/* --- bind --- */
+
+static const char bind_hosts[] = "a numeric address of this machine, as \"192.0.2.7\" or \"2001:db8::7\"";
+
+static void parse_bind_host(lua_State *L, struct sw_spot spot, void *out) {
+    size_t size = 0;
+    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &size) : NULL;
+    if (text == NULL || sw_ip_kind(text, size) == NULL) sw_misuse(L, spot, -1, bind_hosts);
+    if (!sw_ip_read(text, size, &((struct sw_bind *)out)->address))
+        luaL_error(L, "%s: %s '%s': there is no network interface of that name", spot.where, spot.field, text);
+}
+
+static void parse_bind_port(lua_State *L, struct sw_spot spot, void *out) {
+    struct sw_endpoint local;
+    sw_check_port(L, spot, -1, &local);
+    ((struct sw_bind *)out)->port = local.port;
+}
+
+static const struct sw_option bind_options[] = {{"host", parse_bind_host}, {"port", parse_bind_port}, {NULL, NULL}};
+
+static void parse_bind(lua_State *L, struct sw_spot spot, void *out) {
+    struct sw_bind *local = &((struct reading *)out)->options->bind;
+    if (lua_type(L, -1) == LUA_TSTRING)
+        parse_bind_host(L, spot, local);
+    else if (lua_istable(L, -1) && count_fields(L, -1) > 0)
+        sw_check_table(L, (struct sw_spot){spot.where, "bind"}, -1, bind_options, local);
+    else
+        sw_misuse(L, spot, -1, "a numeric address of this machine or a table { host =, port = }");
+}
+
 /* --- options of their own kinds --- */
+
+/* Only the check; sidewire.new (client.c) reads the bytes, when nothing can run before they are copied. */
+static void parse_preamble(lua_State *L, struct sw_spot spot, void *out) {
+    if (lua_type(L, -1) != LUA_TSTRING) sw_misuse(L, spot, -1, "a string of bytes");
+    ((struct reading *)out)->preamble_size = lua_rawlen(L, -1);
+}
+
+static void check_preamble(lua_State *L, const struct reading *reading) {
+    if (reading->preamble_size <= reading->options->queue_limit) return;
+    luaL_error(L, "sidewire.new: preamble must fit into queue_limit (%s), and has %s bytes",
+               SW_DECIMAL(reading->options->queue_limit), SW_DECIMAL(reading->preamble_size));
+}
 
 static void parse_reconnect(lua_State *L, struct sw_spot spot, void *out) {
     struct sw_reconnect standard = sw_reconnect_default();
@@ -205,4 +248,5 @@ void sw_options_read(lua_State *L, int index, const struct sw_policy *policy, st
     sw_check_table(L, (struct sw_spot){"sidewire.new", NULL}, index, all_options, &reading);
     complete_server(L, &reading);
     complete_framing(L, &reading, policy);
+    check_preamble(L, &reading);
 }

@@ -92,8 +92,12 @@ static void finish(struct conn *conn, struct sw_report *last) {
 static struct sw_error closed(void) { return sw_error_make(SW_CLOSED, SW_STAGE_CLOSE); }
 
 static struct sw_report make_report(const struct conn *conn, enum sw_event event) {
+    bool has_causes = (event == SW_EVENT_RETRY || event == SW_EVENT_ERROR) && conn->cause.stage == SW_STAGE_CONNECT;
+    struct sw_causes *causes = has_causes ? conn->dialer.causes : NULL; /* a report that is posted gets a reference */
     return (struct sw_report){
         .event = event,
+        .causes = causes,
+        .lacks_causes = has_causes && causes == NULL,
         .error = conn->cause,
         .address = conn->dialer.address,
         .port = conn->dialer.port,
@@ -303,13 +307,22 @@ static void finish_delivery(struct conn *conn, double deadline) {
     sw_stream_flush(&conn->stream, conn->fence, fmax(left, 0), conn->goal == GOAL_CLOSE);
 }
 
+/* How long the attempt has taken, and its parts. */
+static void set_times(const struct conn *conn, struct sw_report *report) {
+    struct dialer_times times = sw_dialer_times(&conn->dialer);
+    report->seconds = times.all;
+    report->dns = (float)times.dns;
+    report->tcp = (float)times.tcp;
+    report->turn = (float)times.turn;
+}
+
 static void open_stream(struct conn *conn) {
     struct sw_transport transport;
     struct stage_result yield;
     uint32_t number = (uint32_t)sw_progress_count_connect(&conn->stream.progress);
     sw_progress_publish(&conn->stream.progress);
     struct sw_report report = make_report(conn, SW_EVENT_CONNECT);
-    report.seconds = sw_clock() - conn->dialer.started_at;
+    set_times(conn, &report);
     report.first = sw_tx_first(&conn->stream.tx);
     report.connection = number;
     bool ends = is_delivering(conn);
@@ -325,7 +338,7 @@ static void open_stream(struct conn *conn) {
     conn->state_since = sw_clock();
     post_log(conn, number > 1 ? SW_LOG_RECONNECTED : SW_LOG_CONNECTED, 0);
     sw_dialer_take(&conn->dialer, &transport, &yield);
-    sw_stream_open(&conn->stream, &transport, yield.preamble);
+    sw_stream_open(&conn->stream, &transport, yield.opening);
     if (ends)
         finish_delivery(conn, deadline);
     else if (conn->is_shut)

@@ -11,16 +11,20 @@
 #include "base/tunables.h"
 #include "loop/greet.h"
 #include "loop/plain.h"
+#include "loop/preamble.h"
 #include "loop/race.h"
 
 /* The stages, in the order in which the dialer carries them out. */
-static const struct stage *const stages[] = {&sw_greeting_stage};
+static const struct stage *const stages[] = {&sw_preamble_stage, &sw_greeting_stage};
 
 /* What the dialer needs only during an attempt. */
 struct attempt {
     ev_timer timer;         /* RESOLVING: to the next check of the lookup; CONNECTING: to the end of the attempt */
     unsigned lookups_ahead; /* RESOLVING: sw_dialer_lookups_ahead */
     struct race *race;      /* CONNECTING; else NULL */
+    bool is_looked_up;      /* the address is not numeric */
+    double resolved_at;     /* CONNECTING, READY: sw_clock when the addresses were known */
+    double connected_at;    /* READY: sw_clock when the TCP connection was made */
     struct sw_transport transport; /* READY */
     struct stage_result result;    /* READY */
 };
@@ -53,8 +57,14 @@ void sw_dialer_cancel(struct dialer *dialer) {
     dialer->lookup = NULL;
     if (attempt == NULL) return;
     if (sw_transport_is_open(&attempt->transport)) attempt->transport.table->close(&attempt->transport);
-    sw_greeting_unref(attempt->result.preamble);
+    sw_greeting_unref(attempt->result.opening);
     free_attempt(dialer);
+}
+
+/* Takes over the reference; NULL: none. */
+static void set_causes(struct dialer *dialer, struct sw_causes *causes) {
+    sw_causes_unref(dialer->causes);
+    dialer->causes = causes;
 }
 
 static void fail(struct dialer *dialer, struct sw_error error) {
@@ -75,15 +85,22 @@ void sw_dialer_take(struct dialer *dialer, struct sw_transport *transport, struc
 
 static void make_ready(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
-    int fd = sw_race_take(attempt->race, &dialer->address);
-    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
-        stages[i]->start(dialer->common->channel, &attempt->result);
-    sw_plain_open(&attempt->transport, fd);
+    sw_plain_open(&attempt->transport, sw_race_take(attempt->race, &dialer->address));
+    attempt->connected_at = sw_clock();
+    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) {
+        struct sw_error error = stages[i]->start(dialer->common->channel, &attempt->result);
+        if (error.err == SW_OK) continue;
+        fail(dialer, error);
+        return;
+    }
     dialer->status = DIALER_READY;
 }
 
 /* The race is lost, or connect_timeout is over. */
-static void end_race(struct dialer *dialer) { fail(dialer, sw_race_failure(dialer->attempt->race, &dialer->address)); }
+static void end_race(struct dialer *dialer) {
+    set_causes(dialer, sw_race_causes(dialer->attempt->race));
+    fail(dialer, sw_race_failure(dialer->attempt->race, &dialer->address));
+}
 
 static void check_race(struct dialer *dialer) {
     switch (dialer->attempt->race->status) {
@@ -99,9 +116,26 @@ static void on_race(struct race *race) {
     dialer->on_change(dialer);
 }
 
+/* Leaves out the addresses to which a socket that is bound as the options say cannot connect. */
+static void keep_family(const struct sw_bind *bind, struct sw_addresses *addresses) {
+    size_t count = 0;
+    if (bind->address.version == 0) return;
+    for (size_t i = 0; i < addresses->count; i++)
+        if (sw_address_ip(&addresses->list[i]).version == bind->address.version)
+            addresses->list[count++] = addresses->list[i];
+    addresses->count = count;
+}
+
 static void connect_to(struct dialer *dialer, struct sw_addresses *addresses) {
     static const struct sw_ip none;
     const struct sw_ip *last = dialer->avoids_address ? &dialer->address : &none;
+    dialer->attempt->resolved_at = sw_clock();
+    keep_family(&dialer->common->channel->options->bind, addresses);
+    if (addresses->count == 0) {
+        set_causes(dialer, sw_causes_new(0));
+        fail(dialer, sw_error_make(SW_BINDFAMILY, SW_STAGE_CONNECT));
+        return;
+    }
     sw_addresses_set_port(addresses, dialer->port);
     dialer->attempt->race = sw_race_new(dialer->common, addresses, last, on_race, dialer);
     if (dialer->attempt->race == NULL) {
@@ -144,6 +178,7 @@ static void check_lookup(struct dialer *dialer) {
 }
 
 static void look_up(struct dialer *dialer) {
+    dialer->attempt->is_looked_up = true;
     dialer->lookup = sw_lookup_start(dialer->common->channel->engine, server_of(dialer)->hostname, on_answer, dialer);
     if (dialer->lookup == NULL)
         fail(dialer, sw_error_system(ENOMEM, SW_STAGE_RESOLVE));
@@ -184,6 +219,17 @@ static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
 
 /* --- functions for the owner --- */
 
+struct dialer_times sw_dialer_times(const struct dialer *dialer) {
+    const struct attempt *attempt = dialer->attempt;
+    double began = attempt->is_looked_up ? attempt->resolved_at : dialer->started_at;
+    return (struct dialer_times){
+        .all = sw_clock() - dialer->started_at,
+        .dns = began - dialer->started_at,
+        .turn = dialer->waited,
+        .tcp = attempt->connected_at - began,
+    };
+}
+
 void sw_dialer_init(struct dialer *dialer, struct common *common, void (*on_change)(struct dialer *dialer)) {
     memset(dialer, 0, sizeof *dialer);
     dialer->common = common;
@@ -192,6 +238,7 @@ void sw_dialer_init(struct dialer *dialer, struct common *common, void (*on_chan
 
 void sw_dialer_fini(struct dialer *dialer) {
     assert(dialer->attempt == NULL);
+    set_causes(dialer, NULL);
     sw_servers_unref(dialer->servers);
 }
 
@@ -221,6 +268,7 @@ void sw_dialer_start(struct dialer *dialer) {
     struct sw_addresses addresses;
     struct sw_error error;
     sw_dialer_cancel(dialer);
+    set_causes(dialer, NULL);
     dialer->started_at = sw_clock();
     dialer->waited = 0;
     if (!make_attempt(dialer)) return;

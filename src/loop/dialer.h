@@ -19,6 +19,7 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/server.h"
+#include "channel/causes.h"
 #include "loop/common.h"
 #include "loop/lookups.h"
 #include "loop/stage.h"
@@ -42,6 +43,7 @@ struct dialer {
     double started_at;                        /* sw_clock: when that attempt began */
     float waited;                             /* seconds of that attempt in which its lookup had no turn */
     struct sw_error error;                    /* why the last address or the attempt failed */
+    struct sw_causes *causes;                 /* of the last attempt, if it failed; one reference; NULL: none */
     struct sw_ip address;                     /* of the connection, or of the error; version 0: none */
     uint16_t port;                            /* of the server of the current or last attempt; 0 before the first */
     uint8_t index;                            /* of that server among `servers` */
@@ -62,6 +64,17 @@ unsigned sw_dialer_lookups_ahead(const struct dialer *dialer);
 /* Begins an attempt, which takes at most connect_timeout seconds, and as long again if its lookup waits for a turn. The
  * status may be READY or FAILED at once. */
 void sw_dialer_start(struct dialer *dialer);
+
+/* Seconds of an attempt. */
+struct dialer_times {
+    double all;  /* since it began */
+    double dns;  /* for the lookup, with `turn`; 0: the address is numeric */
+    double turn; /* in which the lookup had no turn */
+    double tcp;  /* from the addresses to a TCP connection */
+};
+
+/* READY: how long the attempt has taken so far. */
+struct dialer_times sw_dialer_times(const struct dialer *dialer);
 
 /* READY: moves the connection and the result of its stages to the caller. */
 void sw_dialer_take(struct dialer *dialer, struct sw_transport *transport, struct stage_result *result);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/tunables.h"
 #include "loop/reactor.h"
 
@@ -53,6 +54,7 @@ static void give_up(struct entrant *entrant, struct sw_error error) {
     if (entrant->fd >= 0) sw_socket_close(entrant->fd);
     entrant->fd = -1;
     entrant->error = error;
+    entrant->seconds = (float)(sw_clock() - entrant->started_at);
 }
 
 static void win(struct entrant *entrant) {
@@ -80,9 +82,11 @@ static void check(struct entrant *entrant) {
 static bool start(struct entrant *entrant) {
     struct race *race = entrant->race;
     bool connected;
-    int failed = sw_socket_connect(&entrant->address, race->common->channel->options, &entrant->fd, &connected);
-    if (failed != 0) {
-        give_up(entrant, sw_error_system(failed, SW_STAGE_CONNECT));
+    entrant->started_at = sw_clock();
+    struct sw_error error =
+        sw_socket_connect(&entrant->address, race->common->channel->options, &entrant->fd, &connected);
+    if (error.err != SW_OK) {
+        give_up(entrant, error);
         return false;
     }
     ev_io_set(&entrant->writer, entrant->fd, EV_WRITE);
@@ -164,7 +168,14 @@ int sw_race_take(struct race *race, struct sw_ip *address) {
 /* What an error tells a person, by the number: that this machine lacks something, that there is a machine but no server,
  * that nothing answers, that there is no way there. */
 static int weight(const struct sw_error *error) {
-    if (error->err != SW_SYSTEM) return 4;
+    switch (error->err) {
+    case SW_SYSTEM: break;
+    case SW_BINDADDRESS:
+    case SW_BINDPORT:
+    case SW_BINDDENIED:
+    case SW_BINDPAIR: return 5;
+    default: return 4;
+    }
     switch (error->sys) {
     case EMFILE:
     case ENFILE:
@@ -182,18 +193,40 @@ static int weight(const struct sw_error *error) {
     }
 }
 
+static struct sw_error error_of(const struct race *race, unsigned index) {
+    if (race->entrants[index].error.err != SW_OK) return race->entrants[index].error;
+    return index < race->next ? sw_error_system(ETIMEDOUT, SW_STAGE_CONNECT)
+                              : sw_error_make(SW_UNTRIED, SW_STAGE_CONNECT);
+}
+
+static float seconds_of(const struct race *race, unsigned index) {
+    const struct entrant *entrant = &race->entrants[index];
+    if (index >= race->next) return 0;
+    return entrant->fd >= 0 ? (float)(sw_clock() - entrant->started_at) : entrant->seconds;
+}
+
+struct sw_causes *sw_race_causes(const struct race *race) {
+    struct sw_causes *causes = sw_causes_new(race->count);
+    if (causes == NULL) return NULL;
+    for (unsigned i = 0; i < race->count; i++)
+        causes->list[i] = (struct sw_cause){
+            .address = sw_address_ip(&race->entrants[i].address),
+            .error = error_of(race, i),
+            .seconds = seconds_of(race, i),
+        };
+    return causes;
+}
+
 struct sw_error sw_race_failure(const struct race *race, struct sw_ip *address) {
     struct sw_error worst = sw_error_system(ETIMEDOUT, SW_STAGE_CONNECT);
     int most = 0;
     for (unsigned i = 0; i < race->next; i++) {
-        const struct entrant *entrant = &race->entrants[i];
-        struct sw_error error =
-            entrant->error.err != SW_OK ? entrant->error : sw_error_system(ETIMEDOUT, SW_STAGE_CONNECT);
+        struct sw_error error = error_of(race, i);
         int told = weight(&error);
         if (told <= most) continue;
         most = told;
         worst = error;
-        *address = sw_address_ip(&entrant->address);
+        *address = sw_address_ip(&race->entrants[i].address);
     }
     return worst;
 }

@@ -11,6 +11,7 @@
 
 #include "base/address.h"
 #include "base/error.h"
+#include "channel/causes.h"
 #include "loop/common.h"
 #include "loop/resolver.h"
 #include "loop/socket.h"
@@ -24,6 +25,8 @@ enum race_status {
 /* One address of the race. */
 struct entrant {
     struct sw_address address;
+    double started_at;     /* sw_clock: when it was tried */
+    float seconds;         /* until it failed */
     struct sw_error error; /* why it failed; err = SW_OK: it was not tried, or there is no answer yet */
     int fd;                /* -1: it was not tried, or it failed */
     ev_io writer;
@@ -52,6 +55,10 @@ int sw_race_take(struct race *race, struct sw_ip *address);
 /* Why no address has worked so far: the error that tells most, and *address is where it came from. An address that has not
  * answered counts as timed out. */
 struct sw_error sw_race_failure(const struct race *race, struct sw_ip *address);
+
+/* All addresses in the order of the race, each with its reason. One that has not answered counts as timed out, and those
+ * whose turn had not come are SW_UNTRIED. NULL: no memory. */
+struct sw_causes *sw_race_causes(const struct race *race);
 
 /* Closes all sockets that were not taken, and frees the race. Takes NULL. */
 void sw_race_free(struct race *race);

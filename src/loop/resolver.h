@@ -9,9 +9,10 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "channel/causes.h"
 #include "loop/socket.h"
 
-enum { SW_ADDRESSES_MAX = 16 };
+enum { SW_ADDRESSES_MAX = SW_CAUSES_MAX };
 
 struct sw_addresses {
     size_t count;

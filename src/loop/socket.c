@@ -66,31 +66,83 @@ static int open_socket(int family) {
 #endif
 }
 
-/* Returns 0, or an errno after closing the descriptor. */
-static int start_connect(int fd, const struct sw_address *address, bool *connected) {
-    *connected = connect(fd, &address->any, address->size) == 0;
-    if (*connected || errno == EINPROGRESS || errno == EINTR) return 0;
-    int failed = errno;
-    close(fd);
-    return failed;
+static bool is_bound(const struct sw_bind *bind) { return bind->address.version != 0 || bind->port != 0; }
+
+/* The address to bind a socket of this family to; without an address in `bind`, that is the family's wildcard. */
+static struct sw_address local_address(const struct sw_bind *bind, int family) {
+    struct sw_address local;
+    memset(&local, 0, sizeof local);
+    local.any.sa_family = (sa_family_t)family;
+    if (family == AF_INET) {
+        local.size = sizeof local.in;
+        local.in.sin_port = htons(bind->port);
+        memcpy(&local.in.sin_addr, bind->address.bytes, sizeof local.in.sin_addr);
+    } else {
+        local.size = sizeof local.in6;
+        local.in6.sin6_port = htons(bind->port);
+        local.in6.sin6_scope_id = bind->address.zone;
+        memcpy(&local.in6.sin6_addr, bind->address.bytes, sizeof local.in6.sin6_addr);
+    }
+    return local;
 }
 
-int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, int *fd, bool *connected) {
-    int failed = 0;
+/* Without a port in `bind`, the port is chosen when the socket connects: so many connections to different servers may
+ * share one (IP_BIND_ADDRESS_NO_PORT, ip(7)). With a port, SO_REUSEADDR lets a client bind it again while its last
+ * connection is in TIME-WAIT; without that, bind fails for a minute with EADDRINUSE. */
+static void set_bind_options(int fd, const struct sw_bind *bind) {
+    if (bind->port != 0) {
+        set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+        return;
+    }
+#ifdef IP_BIND_ADDRESS_NO_PORT
+    set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+#endif
+}
+
+static struct sw_error bind_failure(int failed) {
+    switch (failed) {
+    case EADDRNOTAVAIL: return sw_error_make(SW_BINDADDRESS, SW_STAGE_CONNECT);
+    case EADDRINUSE: return sw_error_make(SW_BINDPORT, SW_STAGE_CONNECT);
+    case EACCES: return sw_error_make(SW_BINDDENIED, SW_STAGE_CONNECT);
+    default: return sw_error_system(failed, SW_STAGE_CONNECT);
+    }
+}
+
+static struct sw_error bind_socket(int fd, const struct sw_bind *to, int family) {
+    if (!is_bound(to)) return sw_error_make(SW_OK, SW_STAGE_CONNECT);
+    const struct sw_address local = local_address(to, family);
+    set_bind_options(fd, to);
+    if (bind(fd, &local.any, local.size) < 0) return bind_failure(errno);
+    return sw_error_make(SW_OK, SW_STAGE_CONNECT);
+}
+
+static struct sw_error start_connect(int fd, const struct sw_address *address, const struct sw_bind *bind,
+                                     bool *connected) {
+    *connected = connect(fd, &address->any, address->size) == 0;
+    if (*connected || errno == EINPROGRESS || errno == EINTR) return sw_error_make(SW_OK, SW_STAGE_CONNECT);
+    if (errno == EADDRNOTAVAIL && is_bound(bind)) return sw_error_make(SW_BINDPAIR, SW_STAGE_CONNECT);
+    return sw_error_system(errno, SW_STAGE_CONNECT);
+}
+
+struct sw_error sw_socket_connect(const struct sw_address *address, const struct sw_options *options, int *fd,
+                                  bool *connected) {
+    struct sw_error error;
     sw_fork_hold();
     *fd = open_socket(address->any.sa_family);
     if (*fd < 0) {
-        failed = errno;
+        error = sw_error_system(errno, SW_STAGE_CONNECT);
     } else {
         set_options(*fd, options);
-        failed = start_connect(*fd, address, connected);
+        error = bind_socket(*fd, &options->bind, address->any.sa_family);
+        if (error.err == SW_OK) error = start_connect(*fd, address, &options->bind, connected);
+        if (error.err != SW_OK) close(*fd);
     }
-    if (failed == 0)
+    if (error.err == SW_OK)
         sw_fork_note(*fd);
     else
         *fd = -1;
     sw_fork_release();
-    return failed;
+    return error;
 }
 
 static ssize_t receive(int fd, void *buffer, size_t size, int flags) {

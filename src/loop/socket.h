@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 
 #include "base/address.h"
+#include "base/error.h"
 #include "base/options.h"
 
 /* A socket address: IPv4 or IPv6, with the port. */
@@ -27,10 +28,11 @@ struct sw_address {
     };
 };
 
-/* Opens a socket, sets its options and begins to connect it. Returns 0 or an errno. *fd is the socket, or -1 on
- * failure. *connected: the socket is connected already; else wait until it is writable. A forked child closes its
- * copy of the descriptor (channel/fork.h). */
-int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, int *fd, bool *connected);
+/* Opens a socket, sets its options, binds it as options->bind says, and begins to connect it. *fd is the socket, or -1 on
+ * failure; err = SW_OK: it has begun. *connected: the socket is connected already; else wait until it is writable. A
+ * forked child closes its copy of the descriptor (channel/fork.h). */
+struct sw_error sw_socket_connect(const struct sw_address *address, const struct sw_options *options, int *fd,
+                                  bool *connected);
 
 /* The result of connecting, when the socket has become writable: 0, an errno, or -1 if it is not connected yet. If
  * data can be read, the socket is connected, and SO_ERROR is not asked: after a reset, that would discard data that

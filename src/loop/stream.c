@@ -121,11 +121,11 @@ void sw_stream_fini(struct stream *stream) {
     sw_progress_fini(&stream->progress);
 }
 
-void sw_stream_open(struct stream *stream, const struct sw_transport *transport, struct sw_greeting *preamble) {
+void sw_stream_open(struct stream *stream, const struct sw_transport *transport, struct sw_greeting *opening) {
     stream->transport = *transport;
     sw_closing_reset(&stream->closing);
     sw_rx_start(&stream->rx, &stream->transport);
-    sw_tx_start(&stream->tx, &stream->transport, preamble);
+    sw_tx_start(&stream->tx, &stream->transport, opening);
 }
 
 void sw_stream_send(struct stream *stream) {

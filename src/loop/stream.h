@@ -36,10 +36,10 @@ struct stream {
 void sw_stream_init(struct stream *stream, struct common *common, void (*on_change)(struct stream *stream));
 void sw_stream_fini(struct stream *stream);
 
-/* The connection is ready, with the preamble (one reference, taken; NULL: none) as what goes out first. Receives from now on;
+/* The connection is ready, with the opening (one reference, taken; NULL: none) as what goes out first. Receives from now on;
  * sw_stream_send or sw_stream_flush, which follows, sends. The transport's struct is copied, and the copy is used from now
  * on. */
-void sw_stream_open(struct stream *stream, const struct sw_transport *transport, struct sw_greeting *preamble);
+void sw_stream_open(struct stream *stream, const struct sw_transport *transport, struct sw_greeting *opening);
 
 static inline bool sw_stream_is_open(const struct stream *stream) { return sw_transport_is_open(&stream->transport); }
 

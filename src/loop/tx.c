@@ -16,14 +16,14 @@
 
 /* --- the messages to send --- */
 
-static size_t preamble_left(const struct tx *tx) {
-    return tx->preamble != NULL ? tx->preamble->size - tx->preamble_sent : 0;
+static size_t opening_left(const struct tx *tx) {
+    return tx->opening != NULL ? tx->opening->size - tx->opening_sent : 0;
 }
 
 /* A message for this connection only, whose place has come: all before it is handed over. */
 static const struct sw_once *once_due(const struct tx *tx) {
     const struct sw_once *once = sw_once_first(tx->once);
-    bool is_due = once != NULL && preamble_left(tx) == 0 && tx->queue.handed.id >= once->after &&
+    bool is_due = once != NULL && opening_left(tx) == 0 && tx->queue.handed.id >= once->after &&
                   !sw_sendq_is_mid_message(&tx->queue);
     return is_due || (once != NULL && once->sent > 0) ? once : NULL;
 }
@@ -32,9 +32,9 @@ static const struct sw_once *once_due(const struct tx *tx) {
 static struct sw_slice find_lead(const struct tx *tx) {
     const struct sw_once *once = once_due(tx);
     if (once != NULL) return (struct sw_slice){(const char *)once->bytes + once->sent, once->size - once->sent};
-    size_t left = preamble_left(tx);
+    size_t left = opening_left(tx);
     if (left == 0) return (struct sw_slice){NULL, 0};
-    return (struct sw_slice){(const char *)tx->preamble->bytes + tx->preamble_sent, left};
+    return (struct sw_slice){(const char *)tx->opening->bytes + tx->opening_sent, left};
 }
 
 static void drop_once(struct tx *tx) {
@@ -48,9 +48,9 @@ static uint64_t limit_of_queue(const struct tx *tx) {
     return after < tx->fence ? after : tx->fence;
 }
 
-static void drop_preamble(struct tx *tx) {
-    sw_greeting_unref(tx->preamble);
-    tx->preamble = NULL;
+static void drop_opening(struct tx *tx) {
+    sw_greeting_unref(tx->opening);
+    tx->opening = NULL;
 }
 
 /* Of what was taken in, something is not handed over. */
@@ -220,8 +220,8 @@ static void note_lead(struct tx *tx, size_t left, size_t taken) {
         sw_once_first(tx->once)->sent += taken;
         if (taken == left) drop_once(tx);
     } else {
-        tx->preamble_sent += taken;
-        if (taken == left) drop_preamble(tx);
+        tx->opening_sent += taken;
+        if (taken == left) drop_opening(tx);
     }
 }
 
@@ -328,11 +328,11 @@ void sw_tx_fini(struct tx *tx) {
     while (tx->once != NULL) sw_once_drop(&tx->once);
 }
 
-void sw_tx_start(struct tx *tx, struct sw_transport *transport, struct sw_greeting *preamble) {
+void sw_tx_start(struct tx *tx, struct sw_transport *transport, struct sw_greeting *opening) {
     tx->status = TX_OPEN;
     tx->transport = transport;
-    tx->preamble = preamble;
-    tx->preamble_sent = 0;
+    tx->opening = opening;
+    tx->opening_sent = 0;
     tx->acked = tx->in_a_row = 0;
     tx->fence = UINT64_MAX;
     tx->is_ending = tx->is_final = false;
@@ -357,7 +357,7 @@ static void end_connection(struct tx *tx) {
     sw_tx_sample(tx);
     sw_tx_shut_down(tx);
     ev_timer_stop(tx->common->reactor->ev, &tx->ack_timer);
-    drop_preamble(tx);
+    drop_opening(tx);
     sw_written_fini(&tx->written);
     tx->transport = NULL;
 }

@@ -49,8 +49,8 @@ struct tx {
     bool is_ending; /* a command ends the connection: the fence is final, and messages do not coalesce */
     bool is_final;  /* the client is closed: no command can lower the fence */
     struct sw_transport *transport; /* NULL: none is open */
-    struct sw_greeting *preamble;   /* sent before the first message; one reference; NULL: none, or handed over */
-    size_t preamble_sent;           /* bytes of it that were handed over */
+    struct sw_greeting *opening;    /* sent before the first message; one reference; NULL: none, or handed over */
+    size_t opening_sent;            /* bytes of it that were handed over */
     struct sw_once *once;           /* messages of send_once: the last one of their ring (channel/once.h) */
     struct sw_written written;      /* which bytes of the queue the written bytes carried */
     uint64_t acked;                 /* how many written bytes were acknowledged at the last sample */
@@ -69,9 +69,9 @@ void sw_tx_init(struct tx *tx, struct common *common, struct progress *progress,
                 void (*on_change)(struct tx *tx));
 void sw_tx_fini(struct tx *tx);
 
-/* Prepares to send on a new connection: first the preamble, then messages. Takes over the reference to the preamble
+/* Prepares to send on a new connection: first the opening, then messages. Takes over the reference to the opening
  * (NULL: none). Sends nothing: sw_tx_send does. */
-void sw_tx_start(struct tx *tx, struct sw_transport *transport, struct sw_greeting *preamble);
+void sw_tx_start(struct tx *tx, struct sw_transport *transport, struct sw_greeting *opening);
 
 /* Hands over messages as far as the kernel takes them now. Watchers send the rest later. */
 void sw_tx_send(struct tx *tx);

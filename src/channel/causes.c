@@ -1,0 +1,23 @@
+#include "channel/causes.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct sw_causes *sw_causes_new(unsigned count) {
+    assert(count <= SW_CAUSES_MAX);
+    struct sw_causes *causes = calloc(1, sizeof *causes + count * sizeof causes->list[0]);
+    if (causes == NULL) return NULL;
+    atomic_init(&causes->refs, 1);
+    causes->count = count;
+    return causes;
+}
+
+struct sw_causes *sw_causes_ref(struct sw_causes *causes) {
+    if (causes != NULL) atomic_fetch_add_explicit(&causes->refs, 1, memory_order_relaxed);
+    return causes;
+}
+
+void sw_causes_unref(struct sw_causes *causes) {
+    if (causes == NULL || atomic_fetch_sub_explicit(&causes->refs, 1, memory_order_acq_rel) > 1) return;
+    free(causes);
+}

@@ -1,0 +1,41 @@
+/* The causes of a failed attempt: each address that was tried, or left out, with its own reason.
+ *
+ * The dialer makes the list when an attempt fails. It never changes and is reference-counted: the dialer keeps it until
+ * the next attempt, and each report about the failure has a reference of its own.
+ */
+#ifndef SW_CHANNEL_CAUSES_H
+#define SW_CHANNEL_CAUSES_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "base/address.h"
+#include "base/error.h"
+
+enum { SW_CAUSES_MAX = 16 }; /* an attempt tries at most so many addresses */
+
+struct sw_cause {
+    struct sw_ip address;
+    struct sw_error error;
+    float seconds; /* that were spent on this address; 0: it was not tried */
+};
+
+struct sw_causes {
+    atomic_int refs;
+    unsigned count; /* 0: no address could be tried */
+    struct sw_cause list[];
+};
+
+/* A list of `count` causes with one reference. The caller fills it. NULL: no memory. */
+struct sw_causes *sw_causes_new(unsigned count);
+
+/* Both take NULL. */
+struct sw_causes *sw_causes_ref(struct sw_causes *causes);
+void sw_causes_unref(struct sw_causes *causes);
+
+/* Its size in bytes; 0 for NULL. */
+static inline size_t sw_causes_size(const struct sw_causes *causes) {
+    return causes != NULL ? sizeof *causes + causes->count * sizeof causes->list[0] : 0;
+}
+
+#endif

@@ -1,0 +1,50 @@
+#include "host/causes.h"
+
+#include <string.h>
+
+#include "base/address.h"
+#include "base/error.h"
+
+void sw_causes_copy(const struct sw_causes *causes, struct sw_causes_copy *copy) {
+    copy->count = causes != NULL ? causes->count : 0;
+    if (copy->count > 0) memcpy(copy->list, causes->list, copy->count * sizeof copy->list[0]);
+}
+
+const char *sw_push_reasons(lua_State *L, const struct sw_causes_copy *causes) {
+    luaL_Buffer reasons;
+    luaL_buffinit(L, &reasons);
+    for (unsigned i = 0; i < causes->count; i++) {
+        char address[SW_IP_TEXT], text[160];
+        sw_ip_text(&causes->list[i].address, address);
+        if (i > 0) luaL_addstring(&reasons, "; ");
+        luaL_addstring(&reasons, address);
+        luaL_addstring(&reasons, ": ");
+        luaL_addstring(&reasons, sw_error_text(&causes->list[i].error, text, sizeof text));
+    }
+    luaL_pushresult(&reasons);
+    return lua_tostring(L, -1);
+}
+
+static void push_cause(lua_State *L, const struct sw_cause *cause, int port) {
+    char address[SW_IP_TEXT], text[160];
+    sw_ip_text(&cause->address, address);
+    lua_createtable(L, 0, 5);
+    lua_pushstring(L, address);
+    lua_setfield(L, -2, "address");
+    lua_pushinteger(L, port);
+    lua_setfield(L, -2, "port");
+    lua_pushstring(L, sw_error_code(&cause->error));
+    lua_setfield(L, -2, "code");
+    lua_pushstring(L, sw_error_text(&cause->error, text, sizeof text));
+    lua_setfield(L, -2, "message");
+    lua_pushnumber(L, (lua_Number)cause->seconds);
+    lua_setfield(L, -2, "seconds");
+}
+
+void sw_push_causes(lua_State *L, const struct sw_causes_copy *causes, int port) {
+    lua_createtable(L, (int)causes->count, 0);
+    for (unsigned i = 0; i < causes->count; i++) {
+        push_cause(L, &causes->list[i], port);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+}

@@ -1,0 +1,24 @@
+/* The causes of a failed attempt (channel/causes.h) as scripts see them: in an event's sentence and in its detail.
+ */
+#ifndef SW_HOST_CAUSES_H
+#define SW_HOST_CAUSES_H
+
+#include "channel/causes.h"
+#include "host/luacompat.h"
+
+/* A copy for a caller that needs them after their report may have been freed. */
+struct sw_causes_copy {
+    unsigned count;
+    struct sw_cause list[SW_CAUSES_MAX];
+};
+
+/* Copies the causes; NULL: none. */
+void sw_causes_copy(const struct sw_causes *causes, struct sw_causes_copy *copy);
+
+/* Pushes and returns "ADDRESS: REASON; ADDRESS: REASON". */
+const char *sw_push_reasons(lua_State *L, const struct sw_causes_copy *causes);
+
+/* Pushes the list { { address =, port =, code =, message =, seconds = }, ... }. */
+void sw_push_causes(lua_State *L, const struct sw_causes_copy *causes, int port);
+
+#endif
