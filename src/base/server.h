@@ -14,6 +14,7 @@
 
 struct sw_server {
     atomic_int refs;
+    enum sw_scheme scheme;
     uint16_t port;   /* 0 = none set */
     char hostname[]; /* "" = none set */
 };
@@ -35,7 +36,7 @@ void sw_server_unref(struct sw_server *server);
 /* Sets *place to a new reference to the server (NULL: none), and drops the reference that *place had. */
 void sw_server_set(struct sw_server **place, struct sw_server *server);
 
-/* Compares host and port. NULL equals only NULL. */
+/* Compares scheme, host and port. NULL equals only NULL. */
 bool sw_server_equal(const struct sw_server *a, const struct sw_server *b);
 
 #endif

@@ -12,6 +12,7 @@
 #include "loop/greet.h"
 #include "loop/plain.h"
 #include "loop/race.h"
+#include "loop/unix.h"
 
 /* The stages, in the order in which the dialer carries them out. */
 static const struct stage *const stages[] = {&sw_greeting_stage};
@@ -74,7 +75,10 @@ static void make_ready(struct dialer *dialer) {
     int fd = sw_race_take(attempt->race, &dialer->address);
     for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
         stages[i]->start(dialer->common->channel, &attempt->result);
-    sw_plain_open(&attempt->transport, fd);
+    if (dialer->server->scheme == SW_SCHEME_UNIX)
+        sw_unix_open(&attempt->transport, fd);
+    else
+        sw_plain_open(&attempt->transport, fd);
     dialer->status = DIALER_READY;
 }
 
@@ -211,6 +215,15 @@ static bool make_attempt(struct dialer *dialer) {
     return true;
 }
 
+/* False: it is the name of a host. Else *addresses holds what the server names itself, or *error says what is wrong. */
+static bool needs_no_lookup(const struct sw_server *server, struct sw_addresses *addresses, struct sw_error *error) {
+    if (server->scheme == SW_SCHEME_TCP) return sw_resolve_numeric(server->hostname, addresses, error);
+    addresses->count = 1;
+    bool fits = sw_address_set_unix(&addresses->list[0], server->hostname);
+    *error = fits ? sw_error_make(SW_OK, SW_STAGE_CONNECT) : sw_error_system(ENAMETOOLONG, SW_STAGE_CONNECT);
+    return true;
+}
+
 void sw_dialer_start(struct dialer *dialer) {
     struct sw_addresses addresses;
     struct sw_error error;
@@ -218,7 +231,7 @@ void sw_dialer_start(struct dialer *dialer) {
     dialer->started_at = sw_clock();
     dialer->waited = 0;
     if (!make_attempt(dialer)) return;
-    if (!sw_resolve_numeric(dialer->server->hostname, &addresses, &error)) {
+    if (!needs_no_lookup(dialer->server, &addresses, &error)) {
         dialer->status = DIALER_RESOLVING;
         look_up(dialer);
     } else if (error.err == SW_OK) {
