@@ -196,8 +196,8 @@
 
 ---The new connection.
 ---@class sidewire.ConnectInfo
----@field address string the numeric address
----@field port integer
+---@field address? string the numeric address; nil: a unix socket
+---@field port? integer nil: a unix socket
 ---@field attempt integer the number of this attempt: 1 is the first
 ---@field seconds number that the attempt took
 ---@field first integer the id of the first message that it carries

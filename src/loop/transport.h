@@ -51,11 +51,11 @@ struct sw_transport {
     int fd;                                 /* the socket */
     bool fin;                               /* the kernel has accepted our FIN */
     bool failed;                            /* the socket has had a permanent error */
-    bool has_moved;                         /* the peer has read something, though `acked` may not show it yet: a sign of
+    bool has_moved;   /* the peer has read something, though `acked` may not show it yet: a sign of
                                                life for stall_timeout, which tx takes back */
-    int32_t unread;                         /* unix.c: sw_socket_unread, when it was last asked */
-    uint64_t written;                       /* bytes written to the socket so far */
-    uint64_t acked;                         /* unix.c: the last result of `acked` */
+    int32_t unread;   /* unix.c: sw_socket_unread, when it was last asked */
+    uint64_t written; /* bytes written to the socket so far */
+    uint64_t acked;   /* unix.c: the last result of `acked` */
 };
 
 static inline bool sw_transport_is_open(const struct sw_transport *transport) { return transport->table != NULL; }
