@@ -10,11 +10,11 @@ local sidewire = {}
 
 ---The options of `sidewire.new`. Unknown names and values out of range raise an error that says what is valid.
 ---@class sidewire.Options: sidewire.core.Options
----@field settings? string the path of a file that keeps host, port and reconnect; it need not exist
+---@field settings? string the path of a file that keeps the server and reconnect; it need not exist
 
 ---Makes a client. Touches no network and starts no thread.
 ---
----With `settings` the client starts with the host, port and reconnect policy of that file. Options given here win over
+---With `settings` the client starts with the server and reconnect policy of that file. Options given here win over
 ---the file, and are saved in it; so are later changes by `set_server`, `set_reconnect` and `connect`.
 ---Codes: `ESETTINGS`, an errno name, `EPOLICY`, `ECLOSED`, `ENOMEM`.
 ---@param options? sidewire.Options

@@ -175,8 +175,8 @@ function Client:close(linger) end
 
 ---Connects, and connects again by the reconnect policy. Returns at once; the result is an event: connect, error or
 ---close. Codes: `ECLOSED`, `EFORKED`, `ENOMEM`, a system error, or the saver's.
----@param host? string from now on. Default: as before
----@param port? integer from now on. Default: as before
+---@param host? string|string[] from now on, or a URL, or a list of URLs. Default: as before
+---@param port? integer from now on. Default: as before. With a URL none
 ---@return true? begun
 ---@return string? message
 ---@return sidewire.Code? code
@@ -209,17 +209,18 @@ function Client:set_reconnect(spec) end
 ---@return false|sidewire.Reconnect policy
 function Client:get_reconnect() end
 
----Sets the server of the next attempt. Codes: `ECLOSED`, `EFORKED`, `ENOMEM`, or the saver's.
----@param host string
----@param port integer
+---Sets the server of the next attempt, or several. Codes: `ECLOSED`, `EFORKED`, `ENOMEM`, or the saver's.
+---@param host string|string[] or a URL, or a list of URLs
+---@param port? integer of the host; with a URL none
 ---@return true? set
 ---@return string? message
 ---@return sidewire.Code? code
 function Client:set_server(host, port) end
 
----Returns the server of the next attempt. Code: `EFORKED`.
+---Returns the server of the connection or of the newest attempt, or else the first one. Code: `EFORKED`.
 ---@return string? host nil: none is set
 ---@return integer? port nil: none is set
+---@return string? url nil: host or port is missing
 function Client:get_server() end
 
 ---Queues one message; never waits. It works at any time before `close`, also without a connection.

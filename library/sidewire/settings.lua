@@ -8,6 +8,7 @@ local settings = {}
 ---@class sidewire.SettingsValues
 ---@field host? string
 ---@field port? integer
+---@field server? sidewire.Server counts more than host and port
 ---@field reconnect? sidewire.ReconnectSpec a loaded one is false, true or seconds
 
 ---Reads a settings file. Codes: `ESETTINGS` (the message names the line), an errno name, `EPOLICY`.

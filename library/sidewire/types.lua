@@ -105,10 +105,15 @@
 ---@field interval? integer seconds between two probes. Default: 5
 ---@field count? integer unanswered probes after which the connection ends. Default: 3
 
+---A URL such as "tcp://example.org:4000", or a list of 1 to 16 URLs.
+---@alias sidewire.Server string|string[]
+
 ---The options of `sidewire.core.new`.
 ---@class sidewire.core.Options
 ---@field host? string a name or a numeric address
 ---@field port? integer 1 to 65535
+---@field server? sidewire.Server instead of host and port
+---@field order? "given"|"random" in which several servers are tried. Default: "given"
 ---@field framing? sidewire.FramingWord|sidewire.FramingTable Default: "line"
 ---@field max_message? integer bytes of the longest received message. Default: 64 KiB; 16 MiB with a length in front
 ---@field connect_timeout? number seconds for one attempt, with its name lookup. Default: 10 s
@@ -136,6 +141,7 @@
 ---@class sidewire.Checked
 ---@field host? string
 ---@field port? integer
+---@field server? string[] URLs; nil if the host or the port is missing
 ---@field reconnect false|sidewire.Reconnect
 
 -- --- events ---

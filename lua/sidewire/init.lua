@@ -21,6 +21,9 @@ sidewire.settings = settings
 
 -- Adds the options, except `settings`, to the values loaded from the file. Options win.
 local function merge(loaded, options)
+  local server = rawget(options, "server")
+  if server ~= nil or rawget(options, "host") ~= nil or rawget(options, "port") ~= nil then loaded.server = nil end
+  if server ~= nil or loaded.server ~= nil then loaded.host, loaded.port = nil, nil end
   for name, value in next, options do
     if name ~= "settings" then loaded[name] = value end
   end
@@ -28,7 +31,10 @@ local function merge(loaded, options)
 end
 
 local function explicit_values(options)
-  return { host = rawget(options, "host"), port = rawget(options, "port"), reconnect = rawget(options, "reconnect") }
+  return {
+    host = rawget(options, "host"), port = rawget(options, "port"), server = rawget(options, "server"),
+    reconnect = rawget(options, "reconnect"),
+  }
 end
 
 -- Returns a client of the core, or nil, message, code. Raises errors without a position. If an option is unknown,
@@ -43,7 +49,10 @@ end
 -- first those of the script's options, later those for which saving has failed.
 local function new_saver(path, unsaved)
   return function(_, values)
-    for key, value in next, values or {} do unsaved[key] = value end
+    local changed = values or {}
+    if changed.server then unsaved.host, unsaved.port = nil, nil end
+    if changed.host then unsaved.server = nil end
+    for key, value in next, changed do unsaved[key] = value end
     local saved, message, code = settings.save(path, unsaved)
     if not saved then return nil, (values and "done, but not saved: " or "") .. message, code end
     unsaved = {}
@@ -70,7 +79,7 @@ end
 
 --- Makes a client. Touches no network and starts no thread.
 --
--- With `settings = "file.ini"` the client starts with the host, port and reconnect policy of that file. Options given
+-- With `settings = "file.ini"` the client starts with the server and reconnect policy of that file. Options given
 -- here win over the file, and are saved in it. The client's `set_server` and `set_reconnect`, and `connect` with a
 -- host or a port, also save their values. If one of these returns nil and a message that begins "done, but not
 -- saved", it has changed the client but not the file; the next call that saves also saves these values.

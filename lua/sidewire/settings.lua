@@ -1,4 +1,4 @@
---- Settings files: host, port and reconnect policy in a small text file that people may edit.
+--- Settings files: server and reconnect policy in a small text file that people may edit.
 --
 --     ; the game server
 --     host = example.org
@@ -7,6 +7,9 @@
 --
 --     [video]                ; sections of other programs are ignored
 --     port = hdmi
+--
+-- `server = tcp://example.org:4000 tcp://example.net:4000` names one or more servers by their URLs, with spaces between
+-- them. It counts more than host and port.
 --
 -- Lines `key = value` are read before the first section and in the section `[sidewire]`. If a key occurs twice, the
 -- last one wins. Keys, off and on are not case-sensitive. `#` and `;` begin a comment, also after a value. The file
@@ -162,8 +165,8 @@ end
 
 --- Reads a settings file.
 -- @tparam string path
--- @treturn[1] table of the values that the file has: host (string), port (integer), reconnect (false, true or
---   seconds); empty if there is no file
+-- @treturn[1] table of the values that the file has: host (string), port (integer), server (a URL or a list of URLs),
+--   reconnect (false, true or seconds); empty if there is no file
 -- @treturn[2] nil
 -- @treturn[2] string message
 -- @treturn[2] string code: ESETTINGS (the file has an error: the message names the line and the error), an errno name
@@ -179,9 +182,10 @@ end
 --- Writes values into a settings file, or makes the file. Keys that are not given, and all other bytes of the file,
 -- do not change.
 -- @tparam string path
--- @tparam table values host (string), port (number) and reconnect, each optional. reconnect is false (off), true
---   (on), seconds, or a policy as get_reconnect returns it: a policy with a fixed delay, without jitter and without
---   attempts, is saved as seconds, any other policy as on
+-- @tparam table values host (string), port (number) or server (a URL or a list of URLs), and reconnect, each optional.
+--   If the file has the key server, host and port are saved as that. reconnect is false (off), true (on), seconds, or a
+--   policy as get_reconnect returns it: a policy with a fixed delay, without jitter and without attempts, is saved as
+--   seconds, any other policy as on
 -- @treturn[1] boolean true
 -- @treturn[2] nil
 -- @treturn[2] string message
@@ -194,7 +198,8 @@ function settings.save(path, values)
   if not wanted then error("sidewire.settings.save: " .. misuse, 2) end
   local document, message, code = read_document(path)
   if not document then return nil, message, code end
-  local text = settings_text.change(document, wanted)
+  local text, problem = settings_text.change(document, wanted)
+  if not text then return broken(path, problem) end
   if text == document.text then return true end
   if #text > LIMIT then return broken(path, "it would become longer than 1 MiB") end
   return replace_file(path, text)

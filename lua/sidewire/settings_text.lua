@@ -4,7 +4,7 @@ local core = require "sidewire.core"
 
 local settings_text = {}
 
-local KEYS = { "host", "port", "reconnect" } -- in the order in which they are added
+local KEYS = { "host", "port", "server", "reconnect" } -- in the order in which they are added
 local SECTION = "sidewire"
 local BYTE_ORDER_MARK = "\239\187\191" -- of UTF-8 (RFC 3629, 6)
 
@@ -41,6 +41,11 @@ local SWITCH = { on = true, off = false }
 local from_text = {
   host = function(text) return text end,
   port = function(text) return text:find "^%d+$" and tonumber(text) < 2 ^ 53 and tonumber(text) or text end,
+  server = function(text)
+    local urls = {}
+    for url in text:gmatch "[^ \t\r]+" do urls[#urls + 1] = url end
+    return urls[2] and urls or urls[1]
+  end,
   reconnect = function(text)
     local switch = SWITCH[lower(text)]
     if switch ~= nil then return switch end
@@ -71,6 +76,7 @@ end
 local to_text = {
   host = function(host) return host end,
   port = function(port) return ("%d"):format(port) end,
+  server = function(server) return type(server) == "table" and table.concat(server, " ") or server end,
   reconnect = function(reconnect)
     if type(reconnect) == "boolean" then return reconnect and "on" or "off" end
     return seconds_to_text(reconnect)
@@ -79,7 +85,9 @@ local to_text = {
 
 -- Checks the values that a script wants to save. Returns them as they would be loaded again, or nil and a message.
 function settings_text.check(values)
-  if type(values) ~= "table" then return nil, "values must be a table { host =, port =, reconnect = }" end
+  if type(values) ~= "table" then
+    return nil, "values must be a table { host =, port =, server =, reconnect = }"
+  end
   for key in next, values do
     if not from_text[key] then
       return nil, ("unknown key '%s' (valid: %s)"):format(tostring(key), table.concat(KEYS, ", "))
@@ -87,7 +95,8 @@ function settings_text.check(values)
   end
   local answer, problem = check_with_core(values)
   if not answer then return nil, problem end
-  local checked = { host = answer.host, port = answer.port }
+  local checked = { host = rawget(values, "host"), server = answer.server }
+  if rawget(values, "port") ~= nil then checked.port = answer.port end
   if rawget(values, "reconnect") ~= nil then checked.reconnect = policy_to_value(answer.reconnect) end
   return checked
 end
@@ -239,7 +248,7 @@ local function find_edits(document, wanted)
   local edits = {}
   for key, span in pairs(document.spans) do
     local value = wanted[key]
-    if value ~= nil and value ~= document.values[key] then
+    if value ~= nil and to_text[key](value) ~= to_text[key](document.values[key]) then
       edits[#edits + 1] = { first = span.first, last = span.last, text = to_text[key](value) }
     end
   end
@@ -248,8 +257,24 @@ local function find_edits(document, wanted)
   return edits
 end
 
--- Returns the text of the document with the wanted values; the same text if no value changes.
+-- Returns the values to write: the server by its host and port, or as `server`, if the file has that already or the
+-- script gave it. Or nil and a message.
+local function choose_keys(document, wanted)
+  local has_single = wanted.host ~= nil or wanted.port ~= nil
+  if document.values.server == nil and has_single then
+    return { host = wanted.host, port = wanted.port, reconnect = wanted.reconnect }
+  end
+  if has_single and not wanted.server then
+    return nil, "it has the key server: a host or a port alone cannot be saved, give both, or server"
+  end
+  return { server = wanted.server, reconnect = wanted.reconnect }
+end
+
+-- Returns the text of the document with the wanted values, the same text if no value changes; or nil and a message.
 function settings_text.change(document, wanted)
+  local problem
+  wanted, problem = choose_keys(document, wanted)
+  if not wanted then return nil, problem end
   local pieces, offset = {}, 0
   for _, edit in ipairs(find_edits(document, wanted)) do
     pieces[#pieces + 1] = document.text:sub(offset + 1, edit.first - 1)

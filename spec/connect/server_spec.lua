@@ -12,8 +12,8 @@ describe("the server", function()
     local client = sidewire.new { host = "127.0.0.1" }
     assert.same({ "127.0.0.1" }, { client:get_server() })
     assert.is_true(client:set_server("example.org", 80))
-    assert.same({ "example.org", 80 }, { client:get_server() })
-    assert(engine.is_integer(select(2, client:get_server())))
+    assert.same({ "example.org", 80, "tcp://example.org:80" }, { client:get_server() })
+    assert(engine.is_integer((select(2, client:get_server()))))
   end)
 
   it("is set by connect(host, port) too, or by one of them", function()
@@ -21,11 +21,11 @@ describe("the server", function()
     local client = sidewire.new { host = "127.0.0.1", reconnect = false }
     client:connect(nil, peer.port)
     assert(client:wait("connected", util.DEADLINE))
-    assert.same({ "127.0.0.1", peer.port }, { client:get_server() })
+    assert.same({ "127.0.0.1", peer.port, "tcp://127.0.0.1:" .. peer.port }, { client:get_server() })
     client:disconnect()
     assert(client:wait("disconnected", util.DEADLINE))
     client:connect "localhost"
-    assert.same({ "localhost", peer.port }, { client:get_server() })
+    assert.same({ "localhost", peer.port, "tcp://localhost:" .. peer.port }, { client:get_server() })
     assert(client:wait("connected", util.DEADLINE))
   end)
 

@@ -30,7 +30,9 @@ describe("misuse raises, names the field, says what is valid:", function()
     it("refuses servers that are none: set_server [F1][F2][F3]", function()
       refuses("set_server", { "host must be a string" })
       refuses("set_server", { "host must be a string" }, nil, 80)
-      for _, host in ipairs(NO_STRINGS) do refuses("set_server", { "host must be a string" }, host, 80) end
+      for _, host in ipairs(NO_STRINGS) do
+        refuses("set_server", { type(host) == "table" and "server must be a URL" or "host must be a string" }, host, 80)
+      end
       for _, host in ipairs(NO_HOSTS) do refuses("set_server", { "invalid host name" }, host, 80) end
       for _, case in ipairs(NO_HOSTS_BUT_MEANT) do
         refuses("set_server", { "invalid host name", case[2] }, case[1], 80)
@@ -42,7 +44,9 @@ describe("misuse raises, names the field, says what is valid:", function()
     end)
 
     it("refuses servers that are none: connect [F1][F2][F3]", function()
-      for _, host in ipairs(NO_STRINGS) do refuses("connect", { "host must be a string" }, host, 80) end
+      for _, host in ipairs(NO_STRINGS) do
+        refuses("connect", { type(host) == "table" and "server must be a URL" or "host must be a string" }, host, 80)
+      end
       for _, host in ipairs(NO_HOSTS) do refuses("connect", { "invalid host name" }, host, 80) end
       for _, case in ipairs(NO_HOSTS_BUT_MEANT) do refuses("connect", { "invalid host name", case[2] }, case[1], 80) end
       for _, port in ipairs(NO_PORTS) do

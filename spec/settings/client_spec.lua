@@ -27,7 +27,8 @@ describe("a client with settings", function()
   end
 
   local function server(client)
-    return { client:get_server() }
+    local host, port = client:get_server()
+    return { host, port }
   end
 
   it("without a file begins as one without settings, and makes none", function()
@@ -68,6 +69,28 @@ describe("a client with settings", function()
     assert.is_true(new():set_server("c.d", 9))
     assert.equal("host = c.d\nport = 9\n", read())
     assert.same({ "c.d", 9 }, server(new()))
+  end)
+
+  it("set_server saves several servers as one key, which then counts", function()
+    local urls = { "tcp://c.d:9", "tcp://[::1]:10" }
+    write "host = a\nport = 7\n"
+    assert.is_true(new():set_server(urls))
+    assert.equal("host = a\nport = 7\nserver = tcp://c.d:9 tcp://[::1]:10\n", read())
+    assert.same(urls, sidewire.check_options { server = settings.load(path).server }.server)
+    local client = new()
+    assert.same({ "c.d", 9 }, server(client))
+    assert.is_true(client:set_server("::2", 5))
+    assert.equal("host = a\nport = 7\nserver = tcp://[::2]:5\n", read())
+    assert.same({ "::2", 5 }, server(new()))
+  end)
+
+  it("an explicit server beats the file's, whichever way either is given", function()
+    write "host = a\nport = 7\n"
+    assert.same({ "c", 9 }, server(new { server = "tcp://c:9" }))
+    assert.equal("host = a\nport = 7\nserver = tcp://c:9\n", read())
+    assert.same({ "d", 10 }, server(new { host = "d", port = 10 }))
+    assert.equal("host = a\nport = 7\nserver = tcp://d:10\n", read())
+    assert_failure("ESETTINGS", "it has the key server: ", sidewire.new { settings = path, host = "e" })
   end)
 
   it("set_reconnect saves the policy in force", function()

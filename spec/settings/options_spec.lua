@@ -161,7 +161,7 @@ describe("misuse raises, names the field, says what is valid:", function()
         rawset(options, name, setmetatable(value, meta))
       end
       local made = sidewire.new(options)
-      assert.same({ "127.0.0.1", 1 }, { made:get_server() })
+      assert.same({ "127.0.0.1", 1, "tcp://127.0.0.1:1" }, { made:get_server() })
       made:on(setmetatable({ message = nothing }, meta))
       assert.is_true(made:set_greeting(setmetatable({ "b" }, meta)))
       assert.is_true(made:set_reconnect(setmetatable({ delay = 2 }, meta)))
@@ -169,7 +169,7 @@ describe("misuse raises, names the field, says what is valid:", function()
 
     it("checks options, and makes nothing", function()
       local found = sidewire.check_options { host = "127.0.0.1", port = 1, reconnect = false, queue_limit = 1 }
-      assert.same({ host = "127.0.0.1", port = 1, reconnect = false }, found)
+      assert.same({ host = "127.0.0.1", port = 1, server = { "tcp://127.0.0.1:1" }, reconnect = false }, found)
       assert.is_nil(sidewire.check_options().host)
       refused({ "sidewire.new: unknown option 'x'" }, sidewire.check_options, { x = 1 })
     end)

@@ -147,7 +147,7 @@ describe("a misused settings function raises, and touches no file:", function()
   it("whatever is given as values", function()
     local bad = {
       { nil, "values must be a table" }, { 1, "values must be a table" },
-      { { hots = "a" }, "unknown key 'hots' (valid: host, port, reconnect)" }, { { "a" }, "unknown key '1'" },
+      { { hots = "a" }, "unknown key 'hots' (valid: host, port, server, reconnect)" }, { { "a" }, "unknown key '1'" },
       { { host = "a b" }, "invalid host name" }, { { host = 1 }, "host must be" },
       { { host = "a\nb" }, "control character" },
       { { port = "1" }, "port must be" }, { { port = 0 }, "port must be" },

@@ -81,7 +81,8 @@ local function new_run(retain)
   }, Run)
   self:prepare_peer()
   self.client = sidewire.new {
-    host = self.peer.host, port = is_unix and 1 or self.peer.port, retain = retain, reconnect = { delay = 0.005, max = 0.05 },
+    server = is_unix and self.peer.host or ("tcp://%s:%d"):format(self.peer.host, self.peer.port), retain = retain,
+    reconnect = { delay = 0.005, max = 0.05 },
   }
   self.losses = numbered.count_losses(self.client)
   self:listen()

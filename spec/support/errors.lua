@@ -124,8 +124,9 @@ errors.sections = {
     { "sidewire.new(4000)", "sidewire.new: options must be a table { host =, port =, ... }, got 4000", "raises",
       "Give a table, or nothing." },
     { "sidewire.new { reconect = true }",
-      "sidewire.new: unknown option 'reconect' (valid: host, port, framing, max_message, connect_timeout, reconnect, "
-      .. "queue_limit, inbox_limit, retain, greeting, linger, nodelay, keepalive, stall_timeout, spin, on, settings)",
+      "sidewire.new: unknown option 'reconect' (valid: host, port, server, order, framing, max_message, "
+      .. "connect_timeout, reconnect, queue_limit, inbox_limit, retain, greeting, linger, nodelay, keepalive, "
+      .. "stall_timeout, spin, on, settings)",
       "raises", "Correct the name; the valid ones are listed." },
     { "sidewire.new { host = 5 }", "sidewire.new: host must be a string, a host name or an IP address, got 5", "raises",
       "Give a string." },
@@ -143,6 +144,18 @@ errors.sections = {
       "Leave it out, or give a name." },
     { 'sidewire.new { port = "80" }', "sidewire.new: port must be a whole number, 1..65535, got '80'", "raises",
       "Give a number; `tonumber` makes one from a text." },
+    { "sidewire.new { server = 4000 }", 'sidewire.new: server must be a URL such as "tcp://example.org:4000", or a '
+      .. "list of 1..16 of them, got 4000", "raises", "Give a URL." },
+    { 'sidewire.new { server = "tcp://example.org" }', "sidewire.new: invalid server 'tcp://example.org', at character "
+      .. "18: the port is missing: write it after the host, as in tcp://example.org:4000", "raises", "Add the port." },
+    { 'sidewire.new { server = { "tcp://a:1", "http://b:2" } }', "sidewire.new: invalid server[2] 'http://b:2', at "
+      .. "character 1: the scheme is unknown (valid: tcp, tls, ws, wss, unix)", "raises", "Write `tcp://b:2`." },
+    { 'sidewire.new { server = "wss://me:secret@example.org" }', "sidewire.new: server 'wss://me:***@example.org': wss "
+      .. "is not supported yet (valid: tcp)", "raises", "Use a server that speaks without TLS and WebSocket." },
+    { 'sidewire.new { server = "tcp://a:1", port = 2 }', "sidewire.new: give server, or host and port, not both",
+      "raises", "The URL has both." },
+    { 'sidewire.new { order = "any" }', 'sidewire.new: order must be "given" or "random", got \'any\'', "raises",
+      "Choose one." },
     { 'sidewire.new { framing = "lines" }', 'sidewire.new: framing must be "line", "raw", "u8", "u16be", "u16le", '
       .. '"u32be", "u32le", { delimiter = "..." } or { fixed = size }, got \'lines\'', "raises",
       "Choose one of these." },
@@ -271,6 +284,8 @@ errors.sections = {
       "Give the name alone." },
     { 'client:connect("127.0.0.1", 0)', "client:connect: port must be a whole number, 1..65535, got 0", "raises",
       "Give the server's port." },
+    { 'client:connect({ "tcp://127.0.0.1:4000" }, 4000)',
+      "client:connect: the URLs have the ports: give no second argument", "raises", "Leave the port out." },
     { 'client:set_server("127.0.0.1")', "client:set_server: port must be a whole number, 1..65535, got nil", "raises",
       "Give both." },
     { "client:set_server(nil, 4000)",
@@ -511,9 +526,11 @@ errors.sections = {
     { "sidewire.settings.load(5)", "sidewire.settings.load: path must be the name of a file, got '5'", "raises",
       "Give a name." },
     { 'sidewire.settings.save("net.ini", 5)',
-      "sidewire.settings.save: values must be a table { host =, port =, reconnect = }", "raises", "Give a table." },
+      "sidewire.settings.save: values must be a table { host =, port =, server =, reconnect = }", "raises",
+      "Give a table." },
     { 'sidewire.settings.save("net.ini", { prot = 4000 })',
-      "sidewire.settings.save: unknown key 'prot' (valid: host, port, reconnect)", "raises", "Correct the name." },
+      "sidewire.settings.save: unknown key 'prot' (valid: host, port, server, reconnect)", "raises",
+      "Correct the name." },
     { 'sidewire.settings.save("net.ini", { port = 0 })',
       "sidewire.settings.save: port must be a whole number, 1..65535, got 0", "raises", "Give a port." },
     { 'sidewire.settings.load "net.ini"', "net.ini, line 2: port must be a whole number, 1..65535, got 'x'",

@@ -20,6 +20,8 @@
 #define SW_OPTIONS(X, OTHER)                                                                                           \
     OTHER(host)                                                                                                        \
     OTHER(port)                                                                                                        \
+    OTHER(server)                                                                                                      \
+    OTHER(order)                                                                                                       \
     OTHER(framing)                                                                                                     \
     OTHER(max_message)                                                                                                 \
     X(connect_timeout, seconds, 10, 0.001, 1e8)            /* for one attempt, with its name lookup */                 \

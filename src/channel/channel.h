@@ -57,7 +57,8 @@ struct sw_channel {
     bool gone;     /* closed, without a socket, and the close report is posted: loop sets, without a loop the host */
     bool copy_awaited; /* host sets with SW_SLOT_COPY, loop clears with the copy, host clears if it stops waiting */
     enum sw_state state : 8; /* as scripts see it: host sets at a command, loop once it has taken the newest command */
-    enum sw_wake_on wake_on : 8; /* host sets: which changes end its sleep */
+    enum sw_wake_on wake_on : 8;  /* host sets: which changes end its sleep */
+    uint8_t server, ended_server; /* set with state: indices of the servers of the newest attempt and of `ended` */
     struct sw_error ended; /* set with state: why the last connection or attempt ended; err = SW_OK: none has ended */
     double attempt_due;    /* sw_clock, loop sets with WAITING: when the next attempt begins */
     struct sw_outbox out;

@@ -5,7 +5,7 @@
 void sw_commands_free(struct sw_command *command) {
     while (command != NULL) {
         struct sw_command *next = command->next;
-        sw_server_unref(command->server);
+        sw_servers_unref(command->servers);
         if (!command->embedded) free(command);
         command = next;
     }

@@ -19,8 +19,8 @@
 /* --- in a list --- */
 
 enum sw_verb {
-    SW_CONNECT,    /* connect to `server` now; reconnect by `policy` */
-    SW_SERVER,     /* use `server` for the next attempt */
+    SW_CONNECT,    /* connect to one of `servers` now; reconnect by `policy` */
+    SW_SERVER,     /* use `servers` for the next attempt */
     SW_SHUT_DOWN,  /* send messages up to `fence`, then our FIN; receiving goes on */
     SW_DISCONNECT, /* flush messages up to `fence` for at most `linger` seconds, end the connection, stay idle */
     SW_CLOSE,      /* the same, but forever; no command follows */
@@ -29,10 +29,10 @@ enum sw_verb {
 struct sw_command {
     struct sw_command *next;
     enum sw_verb verb;
-    bool embedded;            /* it is the channel's close_command, which must not be freed */
-    uint64_t number;          /* the client's commands are numbered from 1 */
-    uint64_t fence;           /* last message id accepted before the command */
-    struct sw_server *server; /* connect, server: one reference */
+    bool embedded;              /* it is the channel's close_command, which must not be freed */
+    uint64_t number;            /* the client's commands are numbered from 1 */
+    uint64_t fence;             /* last message id accepted before the command */
+    struct sw_servers *servers; /* connect, server: one reference */
     union {
         struct sw_reconnect policy; /* connect: the policy when connect was called */
         double linger;              /* disconnect, close: seconds */

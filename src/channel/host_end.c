@@ -347,6 +347,8 @@ static void measure_queue(const struct sw_channel *channel, struct sw_snapshot *
 void sw_channel_snapshot(struct sw_channel *channel, struct sw_snapshot *snapshot) {
     sw_channel_lock(channel);
     snapshot->state = channel->state;
+    snapshot->server = channel->server;
+    snapshot->ended_server = channel->ended_server;
     snapshot->attempt_due = channel->attempt_due;
     snapshot->connection = channel->connection;
     snapshot->attached = channel->attached;

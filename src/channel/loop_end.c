@@ -133,8 +133,11 @@ void sw_channel_sweep_pool(struct sw_channel *channel, bool is_idle) {
 static void set_state(struct sw_channel *channel, uint64_t known, const struct sw_standing *standing) {
     if (known != channel->command) return;
     channel->state = standing->state;
+    channel->server = standing->server;
     channel->attempt_due = standing->attempt_due;
-    if (standing->ended.err != SW_OK) channel->ended = standing->ended;
+    if (standing->ended.err == SW_OK) return;
+    channel->ended = standing->ended;
+    channel->ended_server = standing->ended_server;
 }
 
 void sw_channel_post_state(struct sw_channel *channel, uint64_t known, const struct sw_standing *standing) {

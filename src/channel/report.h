@@ -58,8 +58,9 @@ struct sw_partial {
 struct sw_report {
     struct sw_report *next;
     uint64_t after; /* number of messages put into the inbox before it, over the client's life */
-    enum sw_event event : 8;
-    enum sw_log log : 5;    /* log */
+    enum sw_event event : 4;
+    enum sw_log log : 4;    /* log */
+    unsigned server : 5;    /* index of the server in question among the client's */
     bool will_retry : 1;    /* disconnect */
     bool is_embedded : 1;   /* lies in the inbox: not to be freed */
     bool lacks_partial : 1; /* disconnect: there was an unfinished message, but no room for it */

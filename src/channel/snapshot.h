@@ -43,6 +43,8 @@ enum sw_wake_on {
 /* The state of a client with what belongs to it, as the loop posts it at each change. */
 struct sw_standing {
     enum sw_state state;
+    uint8_t server;       /* index of the server of the connection, or of the newest attempt, among the client's */
+    uint8_t ended_server; /* the same for `ended` */
     union {
         double attempt_due;   /* WAITING: when the next attempt begins (sw_clock) */
         double lookups_ahead; /* RESOLVING: other lookups because of which this one has no turn; 0: it has its turn */
@@ -53,6 +55,8 @@ struct sw_standing {
 /* The state and the counters as they were at one moment. */
 struct sw_snapshot {
     enum sw_state state;
+    uint8_t server;       /* index of the server of the connection, or of the newest attempt, among the client's */
+    uint8_t ended_server; /* the same for `ended` */
     union {
         double attempt_due;   /* WAITING: when the next attempt begins (sw_clock) */
         double lookups_ahead; /* RESOLVING: other lookups because of which this one has no turn; 0: it has its turn */

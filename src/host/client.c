@@ -20,6 +20,7 @@
 #include "host/luacompat.h"
 #include "host/policy.h"
 #include "host/read_options.h"
+#include "host/read_server.h"
 #include "host/receiveq.h"
 #include "host/saver.h"
 #include "host/set_greeting.h"
@@ -33,16 +34,16 @@ static void set_handlers(lua_State *L, const char *where, int index, struct clie
 static struct client *make_client(struct context *context, const struct sw_options *options,
                                   const struct sw_start *start) {
     struct client *client = calloc(1, sizeof *client);
-    struct sw_server *server = client != NULL ? sw_server_share(&context->server, &start->server) : NULL;
+    struct sw_servers *servers = client != NULL ? sw_servers_share(&context->servers, &start->servers) : NULL;
     struct sw_channel *channel = NULL;
-    if (server != NULL) channel = sw_channel_new(context->engine, sw_options_share(&context->options, options));
+    if (servers != NULL) channel = sw_channel_new(context->engine, sw_options_share(&context->options, options));
     if (channel == NULL) {
-        sw_server_unref(server);
+        sw_servers_unref(servers);
         free(client);
         return NULL;
     }
     client->context = context;
-    client->server = server;
+    client->servers = servers;
     client->channel = channel;
     client->channel->owner = client;
     sw_reports_init(&client->reports);
@@ -78,7 +79,8 @@ static bool push_option(lua_State *L, const char *name) {
  * @function new
  * @tparam[opt] table options see the README's table; unknown names and values out of range raise
  * @tparam[opt] function saver for a layer that stores settings. new calls it with the client and nil. connect,
- * set_server and set_reconnect call it with the client and a table of what has changed (host, port, reconnect). It
+ * set_server and set_reconnect call it with the client and a table of what has changed (host and port; or server, if
+ * there are several, a list of URLs; reconnect). It
  * returns true, or nil, message, code, which are then the results of that call
  * @treturn[1] client
  * @treturn[2] nil no client was made, or the saver refused it
@@ -122,8 +124,8 @@ int sw_module_new(lua_State *L) {
 /*** Checks options as new does, but makes no client.
  * @function check_options
  * @tparam[opt] table options
- * @treturn table host, port and reconnect that a client with these options would have; reconnect is as
- * client:get_reconnect returns it
+ * @treturn table host, port, server (a list of URLs) and reconnect that a client with these options would have;
+ * reconnect is as client:get_reconnect returns it
  * @raise misuse, with the messages of new
  */
 int sw_module_check_options(lua_State *L) {
@@ -132,8 +134,10 @@ int sw_module_check_options(lua_State *L) {
     const struct sw_policy unlimited = sw_policy_unlimited();
     lua_settop(L, 1);
     sw_options_read(L, AT_OPTIONS, &unlimited, &options, &start);
-    lua_createtable(L, 0, 3);
-    sw_push_endpoint(L, &start.server);
+    lua_createtable(L, 0, 4);
+    sw_push_urls(L, &start.servers);
+    lua_setfield(L, -2, "server");
+    sw_push_endpoint(L, &start.servers.list[0]);
     lua_setfield(L, -3, "port");
     lua_setfield(L, -2, "host");
     sw_push_reconnect(L, &start.reconnect);
@@ -220,7 +224,7 @@ int sw_method_set_greeting(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     luaL_checkany(L, 2);
-    if (client->is_closed) return sw_push_closed(L, client->server);
+    if (client->is_closed) return sw_push_closed(L, sw_client_server(client));
     sw_channel_set_greeting(client->channel, sw_greeting_read(L, "client:set_greeting", client->channel->options, 2));
     lua_pushboolean(L, true);
     return 1;
@@ -268,9 +272,11 @@ int sw_method_tostring(lua_State *L) {
         lua_pushfstring(L, "%s: %p collected", sw_client_kind.name, (const void *)handle);
         return 1;
     }
-    const struct sw_endpoint server = sw_server_endpoint(handle->client->server);
+    const struct sw_endpoint server = sw_server_endpoint(sw_client_server(handle->client));
     const char *state = state_text(handle->client);
-    if (server.hostname[0] == '\0')
+    if (server.scheme == SW_SCHEME_UNIX)
+        lua_pushfstring(L, "%s: %p unix:%s %s", sw_client_kind.name, (const void *)handle, server.hostname, state);
+    else if (server.hostname[0] == '\0')
         lua_pushfstring(L, "%s: %p %s", sw_client_kind.name, (const void *)handle, state);
     else
         lua_pushfstring(L, "%s: %p %s:%d %s", sw_client_kind.name, (const void *)handle, server.hostname,

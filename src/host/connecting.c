@@ -20,6 +20,7 @@
 #include "host/handle.h"
 #include "host/luacompat.h"
 #include "host/policy.h"
+#include "host/read_server.h"
 #include "host/receiveq.h"
 #include "host/saver.h"
 #include "host/usable.h"
@@ -27,9 +28,11 @@
 /* --- connecting --- */
 
 /* The state that connect sets until the loop posts one. */
-static enum sw_state first_state(const struct sw_server *server) {
-    bool numeric = sw_ip_kind(server->hostname, strlen(server->hostname)) != NULL;
-    return numeric ? SW_STATE_CONNECTING : SW_STATE_RESOLVING;
+static enum sw_state first_state(const struct sw_servers *servers) {
+    const char *hostname =
+        servers->list[0].hostname; /* of a random order, another one may come first: the loop tells */
+    bool is_known = servers->list[0].scheme == SW_SCHEME_UNIX || sw_ip_kind(hostname, strlen(hostname)) != NULL;
+    return is_known ? SW_STATE_CONNECTING : SW_STATE_RESOLVING;
 }
 
 static bool is_busy(enum sw_state state) {
@@ -50,34 +53,51 @@ static struct sw_error post_connect(struct client *client, struct sw_command *co
     return failed.err != SW_OK ? failed : sw_error_make(SW_CLOSED, SW_STAGE_START);
 }
 
-/* Connects the client to the server, unless it is connected or connecting to it already. Sets client->server only if
+/* Connects the client to one of the servers, unless it is connected or connecting already. Sets client->servers only if
  * that succeeds. */
-static struct sw_error connect_to(struct client *client, struct sw_server *server) {
+static struct sw_error connect_to(struct client *client, struct sw_servers *servers) {
     const struct sw_error none = {.err = SW_OK};
-    bool is_same = !client->has_new_server && sw_server_equal(server, client->server);
+    bool is_same = !client->has_new_server && sw_servers_equal(servers, client->servers);
     if (is_same && !client->is_shut && is_busy(sw_client_state(client))) return none;
     struct sw_command *command = sw_channel_command(client->channel, SW_CONNECT);
     if (command == NULL) return sw_error_system(ENOMEM, SW_STAGE_NONE);
-    command->server = sw_server_ref(server);
+    command->servers = sw_servers_ref(servers);
     command->policy = *sw_channel_reconnect(client->channel);
-    struct sw_error failed = post_connect(client, command, first_state(server));
+    struct sw_error failed = post_connect(client, command, first_state(servers));
     if (failed.err != SW_OK) return failed;
-    sw_server_set(&client->server, server);
+    sw_servers_set(&client->servers, servers);
     client->has_new_server = client->is_shut = false;
     sw_receiveq_clear_end(client); /* an end that receive has not told is of no interest any more */
     return none;
 }
 
-/* A reference to the client's server or, if host or port are given, to a new one. NULL: no memory. Raises if host or
- * port are unknown. */
-static struct sw_server *read_server(lua_State *L, const struct client *client) {
-    struct sw_endpoint endpoint = sw_server_endpoint(client->server);
+/* One server. NULL: no memory. */
+static struct sw_servers *new_single(const struct client *client, const struct sw_endpoint *endpoint) {
+    const struct sw_choice choice = {.order = client->servers->order, .count = 1, .list = {*endpoint}};
+    return sw_servers_new(&choice);
+}
+
+/* Reads a URL, or a list of URLs, at index 2; a list is tried in the order of the client's. */
+static struct sw_servers *read_urls(lua_State *L, const struct client *client, const char *where) {
+    struct sw_choice choice = {.order = client->servers->order};
+    sw_check_server(L, (struct sw_spot){where, "server"}, 2, &choice);
+    if (!lua_isnoneornil(L, 3)) luaL_error(L, "%s: the URLs have the ports: give no second argument", where);
+    return sw_servers_new(&choice);
+}
+
+/* A reference to the client's servers or, if some are given, to new ones. NULL: no memory. Raises if host or port are
+ * unknown. */
+static struct sw_servers *read_servers(lua_State *L, const struct client *client) {
+    if (sw_is_server(L, 2)) return read_urls(L, client, "client:connect");
+    if (lua_isnoneornil(L, 2) && lua_isnoneornil(L, 3) && sw_server_is_complete(&client->servers->list[0]))
+        return sw_servers_ref(client->servers);
+    struct sw_endpoint endpoint = sw_server_endpoint(sw_client_server(client));
+    if (endpoint.scheme == SW_SCHEME_UNIX) endpoint = (struct sw_endpoint){.port = 0}; /* which has none of the two */
     if (!lua_isnoneornil(L, 2)) sw_check_host(L, (struct sw_spot){"client:connect", "host"}, 2, &endpoint);
     if (!lua_isnoneornil(L, 3)) sw_check_port(L, (struct sw_spot){"client:connect", "port"}, 3, &endpoint);
     if (endpoint.hostname[0] == '\0') luaL_error(L, "client:connect: no host: give one here or to sidewire.new");
     if (endpoint.port == 0) luaL_error(L, "client:connect: no port: give one here or to sidewire.new");
-    if (lua_isnoneornil(L, 2) && lua_isnoneornil(L, 3)) return sw_server_ref(client->server);
-    return sw_server_new(&endpoint);
+    return new_single(client, &endpoint);
 }
 
 /***
@@ -86,32 +106,32 @@ static struct sw_server *read_server(lua_State *L, const struct client *client) 
 
 /*** Connects, and connects again by the reconnect policy. The result is an event: connect, error or close.
  * @function client:connect
- * @tparam[opt] string host from now on; default: as before
- * @tparam[opt] number port from now on; default: as before
+ * @tparam[opt] string|table host from now on, or a URL, or a list of URLs; default: as before
+ * @tparam[opt] number port from now on; default: as before. With a URL none
  * @treturn[1] boolean true, at once
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: ECLOSED, EFORKED, ENOMEM, a system error (EMFILE, EAGAIN), or the saver's
- * @raise invalid or missing host or port
+ * @raise invalid or missing host, port or URL
  */
 int sw_method_connect(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     lua_settop(L, 3);
     sw_receiveq_take_all(L, client->context);
-    struct sw_server *server = read_server(L, client);
+    struct sw_servers *servers = read_servers(L, client);
     bool is_same = lua_isnil(L, 2) && lua_isnil(L, 3);
     struct sw_error failed = {.err = SW_OK};
-    if (server == NULL)
+    if (servers == NULL)
         failed = sw_error_system(ENOMEM, SW_STAGE_NONE);
     else if (!client->is_closed)
-        failed = connect_to(client, server);
-    sw_server_unref(server);
-    if (client->is_closed) return sw_push_closed(L, client->server);
-    if (failed.err != SW_OK) return sw_push_failure(L, &failed, client->server);
+        failed = connect_to(client, servers);
+    sw_servers_unref(servers);
+    if (client->is_closed) return sw_push_closed(L, sw_client_server(client));
+    if (failed.err != SW_OK) return sw_push_failure(L, &failed, sw_client_server(client));
     sw_client_anchor(L, 1, client);
     if (is_same) return lua_pushboolean(L, true), 1;
-    return sw_save_server(L, 1, client, 2, 3);
+    return sw_save_server(L, 1, client);
 }
 
 /* Posts a copy of the command if a loop handles the client; without a loop, there is nothing to do. False: no
@@ -122,7 +142,7 @@ static bool post_if_attached(struct client *client, const struct sw_command *mod
     if (!snapshot.attached) return true;
     struct sw_command *command = sw_channel_command(client->channel, model->verb);
     if (command == NULL) return false;
-    command->server = sw_server_ref(model->server);
+    command->servers = sw_servers_ref(model->servers);
     command->linger = model->linger;
     bool is_posted = sw_channel_post_command(client->channel, command, state);
     if (!is_posted) sw_channel_withdraw_commands(client->channel); /* the loop has dropped the client meanwhile */
@@ -145,7 +165,7 @@ int sw_method_disconnect(lua_State *L) {
     double linger = client->channel->options->linger;
     bool is_given = !lua_isnoneornil(L, 2);
     if (is_given) linger = sw_check_seconds(L, (struct sw_spot){"client:disconnect", "linger"}, 2);
-    if (client->is_closed) return sw_push_closed(L, client->server);
+    if (client->is_closed) return sw_push_closed(L, sw_client_server(client));
     if (is_given && sw_policy_refuses_linger(L, &client->context->policy, "client:disconnect: linger", linger))
         return 3;
     sw_context_note_linger(client->context, linger);
@@ -169,7 +189,7 @@ int sw_method_disconnect(lua_State *L) {
 int sw_method_shutdown(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    if (client->is_closed) return sw_push_closed(L, client->server);
+    if (client->is_closed) return sw_push_closed(L, sw_client_server(client));
     if (!client->is_shut) {
         enum sw_state state = sw_client_state(client);
         if (!is_busy(state) && state != SW_STATE_WAITING)
@@ -199,7 +219,7 @@ int sw_method_set_reconnect(lua_State *L) {
     lua_settop(L, 2);
     sw_check_reconnect(L, (struct sw_spot){"client:set_reconnect", "spec"}, 2, sw_channel_reconnect(client->channel),
                        &policy);
-    if (client->is_closed) return sw_push_closed(L, client->server);
+    if (client->is_closed) return sw_push_closed(L, sw_client_server(client));
     sw_channel_post_reconnect(client->channel, &policy);
     return sw_save_reconnect(L, 1, client);
 }
@@ -218,38 +238,46 @@ int sw_method_get_reconnect(lua_State *L) {
     return 1;
 }
 
-/*** Sets the server of the next attempt.
+/*** Sets the server of the next attempt, or several: see the option server.
  * @function client:set_server
- * @tparam string host
- * @tparam number port
+ * @tparam string|table host or a URL, or a list of URLs, which is tried in the order that the client was made with
+ * @tparam[opt] number port of the host; with a URL none
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: ECLOSED, EFORKED, ENOMEM, or the saver's
- * @raise invalid host or port
+ * @raise invalid host, port or URL
  */
 int sw_method_set_server(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     struct sw_command model = {.verb = SW_SERVER};
     lua_settop(L, 3);
-    struct sw_endpoint endpoint;
-    sw_check_host(L, (struct sw_spot){"client:set_server", "host"}, 2, &endpoint);
-    sw_check_port(L, (struct sw_spot){"client:set_server", "port"}, 3, &endpoint);
-    if (client->is_closed) return sw_push_closed(L, client->server);
-    model.server = sw_server_new(&endpoint);
-    bool posted = model.server != NULL && post_if_attached(client, &model, sw_client_state(client));
-    if (posted) sw_server_set(&client->server, model.server);
-    sw_server_unref(model.server);
+    if (sw_is_server(L, 2)) {
+        model.servers = read_urls(L, client, "client:set_server");
+    } else {
+        struct sw_endpoint endpoint = {.port = 0};
+        sw_check_host(L, (struct sw_spot){"client:set_server", "host"}, 2, &endpoint);
+        sw_check_port(L, (struct sw_spot){"client:set_server", "port"}, 3, &endpoint);
+        model.servers = new_single(client, &endpoint);
+    }
+    if (client->is_closed) {
+        sw_servers_unref(model.servers);
+        return sw_push_closed(L, sw_client_server(client));
+    }
+    bool posted = model.servers != NULL && post_if_attached(client, &model, sw_client_state(client));
+    if (posted) sw_servers_set(&client->servers, model.servers);
+    sw_servers_unref(model.servers);
     if (!posted) return sw_push_no_memory(L);
     client->has_new_server = true;
-    return sw_save_server(L, 1, client, 2, 3);
+    return sw_save_server(L, 1, client);
 }
 
-/*** Returns the server of the next attempt.
+/*** Returns the server in use: that of the connection or of the newest attempt, or else the first one.
  * @function client:get_server
- * @treturn[1] string|nil host
- * @treturn[1] number|nil port
+ * @treturn[1] string|nil host; nil for a unix socket
+ * @treturn[1] number|nil port; nil for a unix socket
+ * @treturn[1] string|nil URL, such as "tcp://example.org:4000", "unix:/run/game"; nil if the host or the port is not known
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED
@@ -257,7 +285,8 @@ int sw_method_set_server(lua_State *L) {
 int sw_method_get_server(lua_State *L) {
     const struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    const struct sw_endpoint server = sw_server_endpoint(client->server);
+    const struct sw_endpoint server = sw_server_endpoint(sw_client_server(client));
     sw_push_endpoint(L, &server);
-    return 2;
+    sw_push_url(L, &server);
+    return 3;
 }

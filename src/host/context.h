@@ -60,7 +60,7 @@ struct client {
     uint32_t seen;       /* number of the connection that send_once uses: the last one that the script knows; 0: none */
     uint32_t once;       /* messages accepted by send_once */
 
-    struct sw_server *server; /* as the script has set it, one reference; the loop has its own */
+    struct sw_servers *servers; /* as the script has set them, one reference; the loop has its own */
 
     /* Messages and reports that were taken from the channel and are not delivered. */
     struct sw_cursor messages;
@@ -113,7 +113,7 @@ struct context {
     double max_linger;          /* seconds: the longest linger that any client ever had */
     double max_spin;            /* seconds: the longest spin that any client ever had; 0 with only one processor */
     struct sw_options *options; /* of the newest client; the next one may share them. One reference, or NULL */
-    struct sw_server *server;   /* of the newest client; the next one may share it. One reference, or NULL */
+    struct sw_servers *servers; /* of the newest client; the next one may share them. One reference, or NULL */
 };
 
 static inline void sw_context_note_linger(struct context *context, double linger) {

@@ -24,6 +24,16 @@ enum sw_state sw_client_state(const struct client *client) {
     return snapshot.state;
 }
 
+const struct sw_server *sw_client_server(const struct client *client) {
+    struct sw_snapshot snapshot;
+    sw_channel_snapshot(client->channel, &snapshot);
+    return sw_servers_at(client->servers, client->has_new_server ? 0 : snapshot.server);
+}
+
+const struct sw_server *sw_client_ended_server(const struct client *client, const struct sw_snapshot *snapshot) {
+    return sw_servers_at(client->servers, client->has_new_server ? 0 : snapshot->ended_server);
+}
+
 /***
  * @module sidewire.core
  */
@@ -33,7 +43,7 @@ static void push_cause(lua_State *L, const struct client *client, const struct s
     if (snapshot->state == SW_STATE_CONNECTED || snapshot->ended.err == SW_OK)
         lua_pushnil(L);
     else
-        sw_push_cause(L, &snapshot->ended, client->server);
+        sw_push_cause(L, &snapshot->ended, sw_client_ended_server(client, snapshot));
 }
 
 /* Pushes the seconds until the next attempt, or nil. */

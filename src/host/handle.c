@@ -112,7 +112,7 @@ static void free_client(struct client *client) {
     if (context->watched == client) sw_wait_end(context);
     sw_receiveq_drop(client);
     client->channel->owner = NULL;
-    sw_server_set(&client->server, NULL);
+    sw_servers_set(&client->servers, NULL);
     sw_channel_unref(client->channel);
     free(client);
 }

@@ -95,7 +95,7 @@ void sw_host_close(lua_State *L, int index, struct context *context, bool is_nes
     context->engine = NULL;
     sw_options_unref(context->options);
     context->options = NULL;
-    sw_server_set(&context->server, NULL);
+    sw_servers_set(&context->servers, NULL);
 }
 
 /*** Tells whether a value is a numeric address: four decimal parts without leading zeros (IPv4), or RFC 4291 text

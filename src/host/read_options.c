@@ -12,6 +12,7 @@
 #include "codec/codec.h"
 #include "host/check.h"
 #include "host/luacompat.h"
+#include "host/read_server.h"
 
 enum {
     MESSAGE_MAX_MARKED = 64 * 1024,         /* default max_message for line, delimiter, raw */
@@ -23,15 +24,38 @@ enum {
 struct reading {
     struct sw_options *options;
     struct sw_start *start;
-    int64_t max_message; /* bytes; 0 = not given */
+    struct sw_endpoint single; /* host and port */
+    int64_t max_message;       /* bytes; 0 = not given */
+    bool has_server;           /* the option server is given */
 };
 
 static void parse_host(lua_State *L, struct sw_spot spot, void *out) {
-    sw_check_host(L, spot, -1, &((struct reading *)out)->start->server);
+    sw_check_host(L, spot, -1, &((struct reading *)out)->single);
 }
 
 static void parse_port(lua_State *L, struct sw_spot spot, void *out) {
-    sw_check_port(L, spot, -1, &((struct reading *)out)->start->server);
+    sw_check_port(L, spot, -1, &((struct reading *)out)->single);
+}
+
+static void parse_server(lua_State *L, struct sw_spot spot, void *out) {
+    struct reading *reading = out;
+    sw_check_server(L, spot, -1, &reading->start->servers);
+    reading->has_server = true;
+}
+
+static void parse_order(lua_State *L, struct sw_spot spot, void *out) {
+#define WORD(name, word) word,
+    static const char *const words[] = {SW_ORDERS(WORD)};
+#undef WORD
+    ((struct reading *)out)->start->servers.order =
+        (enum sw_order)sw_check_word(L, spot, -1, words, sizeof words / sizeof *words);
+}
+
+static void complete_server(lua_State *L, const struct reading *reading) {
+    const struct sw_endpoint *single = &reading->single;
+    bool has_single = single->hostname[0] != '\0' || single->port != 0;
+    if (reading->has_server && has_single) luaL_error(L, "sidewire.new: give server, or host and port, not both");
+    if (!reading->has_server) reading->start->servers.list[0] = *single;
 }
 
 /* --- framing --- */
@@ -169,8 +193,8 @@ static void set_defaults(struct sw_options *options, const struct sw_policy *pol
 
 void sw_options_read(lua_State *L, int index, const struct sw_policy *policy, struct sw_options *options,
                      struct sw_start *start) {
-    struct reading reading = {options, start, 0};
-    *start = (struct sw_start){.reconnect = sw_reconnect_default()};
+    struct reading reading = {.options = options, .start = start};
+    *start = (struct sw_start){.reconnect = sw_reconnect_default(), .servers = {.count = 1}};
     set_defaults(options, policy);
     if (lua_isnoneornil(L, index)) {
         complete_framing(L, &reading, policy);
@@ -179,5 +203,6 @@ void sw_options_read(lua_State *L, int index, const struct sw_policy *policy, st
     if (!lua_istable(L, index))
         sw_misuse(L, (struct sw_spot){"sidewire.new", "options"}, index, "a table { host =, port =, ... }");
     sw_check_table(L, (struct sw_spot){"sidewire.new", NULL}, index, all_options, &reading);
+    complete_server(L, &reading);
     complete_framing(L, &reading, policy);
 }

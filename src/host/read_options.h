@@ -2,15 +2,15 @@
 #ifndef SW_HOST_READ_OPTIONS_H
 #define SW_HOST_READ_OPTIONS_H
 
-#include "base/address.h"
 #include "base/backoff.h"
 #include "base/options.h"
+#include "base/server.h"
 #include "host/luacompat.h"
 #include "host/policy.h"
 
 /* The options that a client may change later. */
 struct sw_start {
-    struct sw_endpoint server;
+    struct sw_choice servers;
     struct sw_reconnect reconnect;
 };
 

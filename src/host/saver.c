@@ -7,6 +7,7 @@
 #include "host/check.h"
 #include "host/handle.h"
 #include "host/luacompat.h"
+#include "host/read_server.h"
 
 void sw_check_saver(lua_State *L, int index) {
     if (!lua_isnoneornil(L, index) && !lua_isfunction(L, index))
@@ -67,11 +68,17 @@ int sw_save_reconnect(lua_State *L, int index, const struct client *client) {
     return save(L, index, client);
 }
 
-int sw_save_server(lua_State *L, int index, const struct client *client, int hostname, int port) {
+int sw_save_server(lua_State *L, int index, const struct client *client) {
+    /* A copy, because to push a value may run a finalizer that sets another server. */
+    const struct sw_choice servers = sw_servers_choice(client->servers);
     lua_createtable(L, 0, 2);
-    lua_pushvalue(L, hostname);
-    lua_setfield(L, -2, "host");
-    lua_pushvalue(L, port);
-    lua_setfield(L, -2, "port");
+    if (servers.count > 1 || servers.list[0].scheme == SW_SCHEME_UNIX) {
+        sw_push_urls(L, &servers);
+        lua_setfield(L, -2, "server");
+    } else {
+        sw_push_endpoint(L, &servers.list[0]);
+        lua_setfield(L, -3, "port");
+        lua_setfield(L, -2, "host");
+    }
     return save(L, index, client);
 }

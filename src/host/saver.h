@@ -18,9 +18,9 @@ void sw_check_saver(lua_State *L, int index);
  * message, code and returns 3. If it raises, retires the client and raises the error. */
 int sw_save_new(lua_State *L, int index, struct client *client, int saver);
 
-/* Call the saver, if there is one, with a changed server (host and port are at the given indices; nil: unchanged), or
+/* Call the saver, if there is one, with the client's servers (host and port, or server, a list of URLs), or
  * with the reconnect policy. Push true, or nil, message, code, and return the number of values. */
-int sw_save_server(lua_State *L, int index, const struct client *client, int hostname, int port);
+int sw_save_server(lua_State *L, int index, const struct client *client);
 int sw_save_reconnect(lua_State *L, int index, const struct client *client);
 
 #endif

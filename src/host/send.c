@@ -20,6 +20,7 @@
 #include "host/context.h"
 #include "host/event.h"
 #include "host/functions.h"
+#include "host/getters.h"
 #include "host/luacompat.h"
 #include "host/pin.h"
 #include "host/unfit.h"
@@ -37,7 +38,7 @@ static int refuse_message(lua_State *L, const struct client *client, enum sw_err
     const struct sw_options *options = client->channel->options;
     const char *limit = SW_DECIMAL(options->queue_limit);
     const char *sentence;
-    if (err == SW_CLOSED) return sw_push_closed(L, client->server);
+    if (err == SW_CLOSED) return sw_push_closed(L, sw_client_server(client));
     if (err == SW_FULL)
         sentence = lua_pushfstring(L, "queue full: queue_limit is %s bytes; send again after the drain event", limit);
     else if (err == SW_TOOBIG && fits_prefix(&options->framing, size))
@@ -57,7 +58,7 @@ static int push_id(lua_State *L, uint64_t id) {
 }
 
 static int refuse_shut(lua_State *L, const struct client *client) {
-    if (client->is_closed) return sw_push_closed(L, client->server);
+    if (client->is_closed) return sw_push_closed(L, sw_client_server(client));
     return sw_push_not_connected(L, "client:shutdown has ended sending: call client:connect first");
 }
 
@@ -190,7 +191,7 @@ static int refuse_once(lua_State *L, const struct client *client) {
     lua_pushfstring(L,
                     "the connection to %s that the message is for has ended: wait for the next connect event, or for "
                     "client:wait(\"connected\")",
-                    sw_push_place(L, client->server));
+                    sw_push_place(L, sw_client_server(client)));
     return sw_push_not_connected(L, lua_tostring(L, -1));
 }
 
@@ -214,7 +215,7 @@ int sw_method_send_once(lua_State *L) {
     enum sw_err failed = gather(L, "client:send_once", client, &message);
     size_t size = total_size(message.pieces + 1, message.given);
     if (failed != SW_OK) return refuse_message(L, client, failed, size);
-    if (client->is_closed) return sw_push_closed(L, client->server);
+    if (client->is_closed) return sw_push_closed(L, sw_client_server(client));
     if (client->is_shut) return refuse_shut(L, client);
     struct sw_once *once = sw_once_new(message.first, message.count, total_size(message.first, message.count));
     if (once == NULL) return sw_push_no_memory(L);
@@ -272,7 +273,7 @@ int sw_method_confirm(lua_State *L) {
     if (!is_id) sw_misuse(L, (struct sw_spot){"client:confirm", "id"}, 2, "a whole number");
     if (client->channel->options->retain != SW_RETAIN_UNCONFIRMED)
         return luaL_error(L, "client:confirm: only for clients made with retain = \"unconfirmed\"");
-    if (client->is_closed) return sw_push_closed(L, client->server);
+    if (client->is_closed) return sw_push_closed(L, sw_client_server(client));
     if (id >= 0 && sw_channel_post_confirmed(client->channel, (uint64_t)id)) return lua_pushboolean(L, true), 1;
     lua_pushnil(L);
     lua_pushfstring(L, "message %s was never handed over, so it cannot be confirmed", SW_DECIMAL(id));

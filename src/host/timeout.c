@@ -10,6 +10,7 @@
 #include "base/server.h"
 #include "base/state.h"
 #include "host/event.h"
+#include "host/getters.h"
 
 /* --- parts of sentences, each a string that may be empty --- */
 
@@ -49,7 +50,7 @@ static void push_lookup(lua_State *L, const struct sw_endpoint *server, int ahea
 }
 
 static void push_next(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot) {
-    const struct sw_endpoint server = sw_server_endpoint(client->server);
+    const struct sw_endpoint server = sw_server_endpoint(sw_client_server(client));
     switch (snapshot->state) {
     case SW_STATE_RESOLVING: push_lookup(L, &server, (int)snapshot->lookups_ahead); break;
     case SW_STATE_CONNECTING:
@@ -88,7 +89,7 @@ static void push_messages(lua_State *L, uint64_t count) {
 /* --- sentences --- */
 
 void sw_timeout_push_connected(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot) {
-    lua_pushfstring(L, "timed out: not connected to %s yet", sw_push_place(L, client->server));
+    lua_pushfstring(L, "timed out: not connected to %s yet", sw_push_place(L, sw_client_server(client)));
     lua_remove(L, -2);
     add_plan(L, client, snapshot);
 }
@@ -124,7 +125,7 @@ static void push_ending(lua_State *L, const char *place, const struct sw_snapsho
 }
 
 void sw_timeout_push_disconnected(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot) {
-    const char *place = sw_push_place(L, client->server);
+    const char *place = sw_push_place(L, sw_client_server(client));
     switch (snapshot->state) {
     case SW_STATE_RESOLVING:
     case SW_STATE_CONNECTING:
@@ -148,7 +149,7 @@ void sw_timeout_push_disconnected(lua_State *L, const struct client *client, con
 
 void sw_timeout_push_unsent(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot,
                             uint64_t messages) {
-    const char *place = sw_push_place(L, client->server);
+    const char *place = sw_push_place(L, sw_client_server(client));
     push_messages(L, messages);
     lua_pushfstring(L, "timed out: %s not sent to %s yet", lua_tostring(L, -1), place);
     lua_replace(L, -3);
@@ -157,7 +158,7 @@ void sw_timeout_push_unsent(lua_State *L, const struct client *client, const str
 }
 
 void sw_timeout_push_message(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot) {
-    lua_pushfstring(L, "no message from %s yet", sw_push_place(L, client->server));
+    lua_pushfstring(L, "no message from %s yet", sw_push_place(L, sw_client_server(client)));
     lua_remove(L, -2);
     add_connection(L, client, snapshot);
 }

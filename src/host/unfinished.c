@@ -15,6 +15,7 @@
 #include "host/context.h"
 #include "host/event.h"
 #include "host/functions.h"
+#include "host/getters.h"
 #include "host/luacompat.h"
 #include "host/usable.h"
 #include "host/userdata.h"
@@ -183,7 +184,7 @@ static const struct sw_goal copied = {check_copy, NULL, SW_WAKE_ON_STATE};
 int sw_method_unfinished(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    if (client->is_closed) return sw_push_closed(L, client->server);
+    if (client->is_closed) return sw_push_closed(L, sw_client_server(client));
     lua_settop(L, 1);
     push_function(L, next);
     struct iterator *iterator = push_iterator(L);

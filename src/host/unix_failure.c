@@ -26,7 +26,6 @@ const char *sw_unix_failure(const struct sw_error *error, const char *name) {
         return "nothing listens on this abstract name: is the server running, in the same network namespace?";
     case EAGAIN: return "its backlog is full: the server runs, but does not accept connections";
     case EPROTOTYPE: return "it is a socket of another type: the server must listen on a stream socket";
-    case ENAMETOOLONG: return "the name is too long for a unix socket (Linux: 107 bytes, others: 103)";
     default: return NULL;
     }
 }

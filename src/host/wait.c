@@ -12,6 +12,7 @@
 #include "host/context.h"
 #include "host/event.h"
 #include "host/functions.h"
+#include "host/getters.h"
 #include "host/handle.h"
 #include "host/luacompat.h"
 #include "host/receiveq.h"
@@ -34,10 +35,11 @@ static int inbox_full(lua_State *L) { return sw_push_refusal(L, SW_FULL, "inbox 
 
 /* Why there is no connection. */
 static int push_end(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot) {
-    if (snapshot->state == SW_STATE_CLOSED) return sw_push_closed(L, client->server);
+    if (snapshot->state == SW_STATE_CLOSED) return sw_push_closed(L, sw_client_server(client));
     if (snapshot->ended.err == SW_CLOSED)
         return sw_push_refusal(L, SW_CLOSED, "not connected: client:disconnect ended the connection");
-    if (snapshot->ended.err != SW_OK) return sw_push_failure(L, &snapshot->ended, client->server);
+    if (snapshot->ended.err != SW_OK)
+        return sw_push_failure(L, &snapshot->ended, sw_client_ended_server(client, snapshot));
     return sw_push_not_connected(L, "not connected: call client:connect first");
 }
 

@@ -35,7 +35,13 @@ static enum sw_state shown_state(const struct conn *conn) {
 }
 
 static struct sw_standing make_standing(const struct conn *conn) {
-    struct sw_standing standing = {.state = shown_state(conn), .attempt_due = conn->attempt_due, .ended = conn->cause};
+    struct sw_standing standing = {
+        .state = shown_state(conn),
+        .server = conn->dialer.index,
+        .ended_server = conn->cause_server,
+        .attempt_due = conn->attempt_due,
+        .ended = conn->cause,
+    };
     if (standing.state == SW_STATE_RESOLVING) standing.lookups_ahead = sw_dialer_lookups_ahead(&conn->dialer);
     return standing;
 }
@@ -91,6 +97,7 @@ static struct sw_report make_report(const struct conn *conn, enum sw_event event
         .error = conn->cause,
         .address = conn->dialer.address,
         .port = conn->dialer.port,
+        .server = conn->dialer.index,
         .attempt = conn->failures + 1,
     };
 }
@@ -134,18 +141,41 @@ static void set_failures(struct conn *conn, uint32_t failures) {
     sw_progress_publish(&conn->stream.progress);
 }
 
-static bool may_retry(const struct conn *conn) { return sw_backoff_allows(&conn->reconnect, conn->failures); }
-
-/* The attempt or connection is to that server. One that is shut down takes nothing more: to connect then is to make
- * another. */
-static bool is_at(const struct conn *conn, const struct sw_server *server) {
-    bool takes_none = conn->is_shut && conn->state == CONN_OPEN;
-    return !takes_none && sw_server_equal(conn->dialer.server, server);
+/* Of a round that has begun, every server is tried, also without a reconnect policy. But a connection that has ended is not
+ * followed by another then. */
+static bool may_retry(const struct conn *conn) {
+    bool is_searching = conn->state == CONN_DIALING || conn->reconnect.enabled;
+    if (is_searching && sw_round_is_under_way(&conn->round)) return true;
+    return sw_backoff_allows(&conn->reconnect, conn->failures);
 }
 
-static struct conn_facts facts(const struct conn *conn, const struct sw_server *server) {
+/* Why the attempt or connection to the dialer's server ended, or ends. */
+static void set_cause(struct conn *conn, struct sw_error cause) {
+    conn->cause = cause;
+    conn->cause_server = conn->dialer.index;
+}
+
+/* The server has failed; the next one is to be tried. */
+static void count_failed_server(struct conn *conn, bool counts_round) {
+    bool is_over = sw_round_fail(&conn->round, conn->dialer.servers->count);
+    set_failures(conn, conn->failures + (is_over && counts_round ? 1 : 0));
+}
+
+static void forget_failures(struct conn *conn) {
+    sw_round_succeed(&conn->round);
+    set_failures(conn, 0);
+}
+
+/* The attempt or connection is to one of these servers. One that is shut down takes nothing more: to connect then is to make
+ * another. */
+static bool is_at(const struct conn *conn, const struct sw_servers *servers) {
+    bool takes_none = conn->is_shut && conn->state == CONN_OPEN;
+    return !takes_none && sw_servers_equal(conn->dialer.servers, servers);
+}
+
+static struct conn_facts facts(const struct conn *conn, const struct sw_servers *servers) {
     return (struct conn_facts){
-        .is_same = is_at(conn, server),
+        .is_same = is_at(conn, servers),
         .may_retry = may_retry(conn),
         .has_report_room = !is_heard(conn) || sw_channel_can_report(conn->common.channel),
         .needs_report_room = conn->needs_report_room,
@@ -154,7 +184,7 @@ static struct conn_facts facts(const struct conn *conn, const struct sw_server *
 }
 
 static enum conn_step next_step(const struct conn *conn, enum conn_event event) {
-    return sw_next(conn->state, conn->goal, event, facts(conn, conn->dialer.server));
+    return sw_next(conn->state, conn->goal, event, facts(conn, conn->dialer.servers));
 }
 
 /* The end that a disconnect or close command asks for, from now on. */
@@ -167,8 +197,15 @@ static void set_end(struct conn *conn, uint64_t fence, double linger) {
 static void check_dialer(struct conn *conn);
 static void check_stream(struct conn *conn);
 
+/* Begins with the first server. */
+static void begin_round(struct conn *conn) {
+    bool is_random = conn->servers->order == SW_ORDER_RANDOM;
+    conn->round = sw_round_begin(is_random, sw_reactor_random(conn->common.reactor));
+}
+
 static void dial(struct conn *conn) {
-    sw_dialer_set_server(&conn->dialer, conn->server);
+    if (!sw_servers_equal(conn->dialer.servers, conn->servers)) begin_round(conn);
+    sw_dialer_set_server(&conn->dialer, conn->servers, sw_round_server(&conn->round, conn->servers->count));
     post_log(conn, conn->failures > 0 ? SW_LOG_RETRYING : SW_LOG_CONNECTING, 0);
     set_state(conn, CONN_DIALING);
     sw_dialer_start(&conn->dialer);
@@ -194,6 +231,7 @@ static void attempt(struct conn *conn) {
 
 /* While it ends, the linger is what there is: the script's own delays may be longer. */
 static double next_delay(struct conn *conn) {
+    if (sw_round_is_under_way(&conn->round)) return 0;
     static const struct sw_reconnect last = {.delay = SW_LAST_DELAY, .max = SW_LAST_DELAY_MAX, .factor = 2};
     uint32_t failures = conn->failures > 0 ? conn->failures : 1;
     const struct sw_reconnect *options = is_delivering(conn) ? &last : &conn->reconnect;
@@ -223,7 +261,7 @@ static void wait_for_next(struct conn *conn, double delay) {
 static void give_up(struct conn *conn, struct sw_error cause, enum sw_log log) {
     sw_dialer_cancel(&conn->dialer);
     conn->cause = cause;
-    set_failures(conn, 0);
+    forget_failures(conn);
     sw_tx_take(&conn->stream.tx); /* so that the report counts all unsent messages */
     struct sw_report report = error_report(conn);
     conn->owes_outcome = false;
@@ -237,7 +275,7 @@ static void stop_attempts(struct conn *conn) { give_up(conn, closed(), SW_LOG_ST
 /* Another connect command takes the place of the one that the attempts are for. */
 static void supersede(struct conn *conn) {
     sw_dialer_cancel(&conn->dialer);
-    set_failures(conn, 0);
+    forget_failures(conn);
     if (!conn->owes_outcome) return;
     conn->cause = closed();
     sw_tx_take(&conn->stream.tx); /* to be counted */
@@ -247,8 +285,8 @@ static void supersede(struct conn *conn) {
 static void attempt_failed(struct conn *conn, struct sw_error error) {
     sw_dialer_cancel(&conn->dialer);
     set_state(conn, CONN_DIALING); /* it is OPEN if the stream could not be opened */
-    conn->cause = error;
-    if (!conn->is_extra) set_failures(conn, conn->failures + 1);
+    set_cause(conn, error);
+    count_failed_server(conn, !conn->is_extra);
     conn->is_extra = false;
     switch (next_step(conn, EVENT_FAILED)) {
     case STEP_WAIT: wait_for_next(conn, plan_attempt(conn)); break;
@@ -314,7 +352,10 @@ static void check_dialer(struct conn *conn) {
 static void count_failure(struct conn *conn) {
     bool was_good = sw_clock() - conn->state_since >= SW_GOOD_AFTER;
     conn->dialer.avoids_address = !was_good;
-    set_failures(conn, was_good ? 0 : conn->failures + 1);
+    if (was_good)
+        forget_failures(conn);
+    else
+        count_failed_server(conn, true);
 }
 
 /* Posts the disconnect event of the connection that has ended, and carries out the step that follows. */
@@ -331,7 +372,7 @@ static void continue_after_end(struct conn *conn, enum conn_step step, struct sw
         wait_for_next(conn, delay);
         return;
     }
-    set_failures(conn, 0);
+    forget_failures(conn);
     if (step != STEP_END_REDIAL) return;
     conn->goal = GOAL_RETRY;
     conn->owes_outcome = true;
@@ -358,7 +399,7 @@ static void check_stream(struct conn *conn) {
     enum closing_phase phase = sw_stream_phase(&conn->stream);
     if (!sw_stream_is_open(&conn->stream) || phase == CLOSING_NOT) return;
     bool is_new = conn->state == CONN_OPEN || conn->cause.err != conn->stream.cause.err;
-    conn->cause = conn->stream.cause;
+    set_cause(conn, conn->stream.cause);
     if (phase == CLOSING_DONE) {
         end_stream(conn);
         return;
@@ -375,18 +416,19 @@ static void begin(struct conn *conn, bool is_same) {
     if (is_waiting && (!is_same || conn->goal == GOAL_IDLE))
         supersede(conn);
     else if (!is_same)
-        set_failures(conn, 0);
+        forget_failures(conn);
     conn->is_extra = is_waiting && is_same && !conn->needs_report_room;
     conn->goal = GOAL_RETRY;
     conn->owes_outcome = true;
 }
 
 static void handle_connect(struct conn *conn, const struct sw_command *command) {
-    bool is_same = is_at(conn, command->server);
-    enum conn_step step = sw_next(conn->state, conn->goal, EVENT_CONNECT, facts(conn, command->server));
+    bool is_same = is_at(conn, command->servers);
+    enum conn_step step = sw_next(conn->state, conn->goal, EVENT_CONNECT, facts(conn, command->servers));
     conn->is_shut = false;
-    bool replaces = conn->goal == GOAL_REDIAL && !sw_server_equal(conn->server, command->server);
-    sw_server_set(&conn->server, command->server);
+    bool replaces = conn->goal == GOAL_REDIAL && !sw_servers_equal(conn->servers, command->servers);
+    sw_servers_set(&conn->servers, command->servers);
+    if (conn->state == CONN_IDLE) begin_round(conn);
     conn->reconnect = command->policy;
     switch (step) {
     case STEP_DIAL:
@@ -432,7 +474,7 @@ static void handle_shut_down(struct conn *conn, const struct sw_command *command
 static void deliver(struct conn *conn, enum conn_goal goal) {
     bool is_waiting = conn->state == CONN_WAITING;
     conn->goal = goal;
-    set_failures(conn, 0);
+    forget_failures(conn);
     if (is_waiting)
         attempt(conn);
     else
@@ -518,7 +560,7 @@ static void handle_command(struct conn *conn, const struct sw_command *command) 
     conn->newest_command = command->number;
     switch (command->verb) {
     case SW_CONNECT: handle_connect(conn, command); break;
-    case SW_SERVER: sw_server_set(&conn->server, command->server); break;
+    case SW_SERVER: sw_servers_set(&conn->servers, command->servers); break;
     case SW_SHUT_DOWN: handle_shut_down(conn, command); break;
     case SW_DISCONNECT: handle_disconnect(conn, command); break;
     case SW_CLOSE: sw_conn_close(conn, command->linger); break;
@@ -668,7 +710,7 @@ struct conn *sw_conn_new(struct sw_reactor *reactor, struct sw_channel *channel,
 void sw_conn_free(struct conn *conn) {
     sw_dialer_fini(&conn->dialer);
     sw_stream_fini(&conn->stream);
-    sw_server_unref(conn->server);
+    sw_servers_unref(conn->servers);
     sw_channel_unref(conn->common.channel);
     free(conn);
 }

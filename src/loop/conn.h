@@ -12,6 +12,7 @@
 
 #include "base/backoff.h"
 #include "base/error.h"
+#include "base/round.h"
 #include "base/server.h"
 #include "channel/channel.h"
 #include "channel/loop_end.h"
@@ -35,10 +36,12 @@ struct conn {
                       lengthen the delay */
     enum conn_state state : 8;
     enum conn_goal goal : 8;
-    uint32_t failures;        /* consecutive failures: attempts that failed, and connections that ended soon */
-    uint32_t superseded;      /* connect commands that a later command has replaced; each still needs an error event */
-    uint64_t newest_command;  /* number of the newest command that was handled */
-    struct sw_server *server; /* for the next attempt; one reference; NULL before the first connect command */
+    uint8_t cause_server; /* index of the server that `cause` is about */
+    uint32_t failures;    /* consecutive failures: rounds of attempts that failed, and of connections that ended soon */
+    uint32_t superseded;  /* connect commands that a later command has replaced; each still needs an error event */
+    uint64_t newest_command;    /* number of the newest command that was handled */
+    struct sw_servers *servers; /* for the next attempt; one reference; NULL before the first connect command */
+    struct sw_round round;      /* which of them comes next */
     struct sw_reconnect reconnect;
     struct sw_error cause; /* why the last connection or attempt ended, or the current one ends */
     double state_since;    /* sw_clock: OPEN: when the connection became ready; WAITING: when the delay began */

@@ -26,6 +26,10 @@ struct attempt {
     struct stage_result result;    /* READY */
 };
 
+static const struct sw_server *server_of(const struct dialer *dialer) {
+    return sw_servers_at(dialer->servers, dialer->index);
+}
+
 static void set_timer(struct dialer *dialer, double seconds) {
     sw_reactor_set_timer(dialer->common->reactor, &dialer->attempt->timer, seconds);
 }
@@ -75,7 +79,7 @@ static void make_ready(struct dialer *dialer) {
     int fd = sw_race_take(attempt->race, &dialer->address);
     for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
         stages[i]->start(dialer->common->channel, &attempt->result);
-    if (dialer->server->scheme == SW_SCHEME_UNIX)
+    if (server_of(dialer)->scheme == SW_SCHEME_UNIX)
         sw_unix_open(&attempt->transport, fd);
     else
         sw_plain_open(&attempt->transport, fd);
@@ -102,7 +106,7 @@ static void on_race(struct race *race) {
 static void connect_to(struct dialer *dialer, struct sw_addresses *addresses) {
     static const struct sw_ip none;
     const struct sw_ip *last = dialer->avoids_address ? &dialer->address : &none;
-    sw_addresses_set_port(addresses, dialer->server->port);
+    sw_addresses_set_port(addresses, dialer->port);
     dialer->attempt->race = sw_race_new(dialer->common, addresses, last, on_race, dialer);
     if (dialer->attempt->race == NULL) {
         fail(dialer, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
@@ -144,7 +148,7 @@ static void check_lookup(struct dialer *dialer) {
 }
 
 static void look_up(struct dialer *dialer) {
-    dialer->lookup = sw_lookup_start(dialer->common->channel->engine, dialer->server->hostname, on_answer, dialer);
+    dialer->lookup = sw_lookup_start(dialer->common->channel->engine, server_of(dialer)->hostname, on_answer, dialer);
     if (dialer->lookup == NULL)
         fail(dialer, sw_error_system(ENOMEM, SW_STAGE_RESOLVE));
     else
@@ -192,12 +196,14 @@ void sw_dialer_init(struct dialer *dialer, struct common *common, void (*on_chan
 
 void sw_dialer_fini(struct dialer *dialer) {
     assert(dialer->attempt == NULL);
-    sw_server_unref(dialer->server);
+    sw_servers_unref(dialer->servers);
 }
 
-void sw_dialer_set_server(struct dialer *dialer, struct sw_server *server) {
-    bool is_same = sw_server_equal(dialer->server, server);
-    sw_server_set(&dialer->server, server);
+void sw_dialer_set_server(struct dialer *dialer, struct sw_servers *servers, unsigned index) {
+    const struct sw_server *server = sw_servers_at(servers, index);
+    bool is_same = dialer->servers != NULL && sw_server_equal(server_of(dialer), server);
+    sw_servers_set(&dialer->servers, servers);
+    dialer->index = (uint8_t)index;
     if (is_same && dialer->avoids_address) return;
     dialer->avoids_address = false;
     dialer->address = (struct sw_ip){.version = 0};
@@ -217,10 +223,10 @@ static bool make_attempt(struct dialer *dialer) {
 
 /* False: it is the name of a host. Else *addresses holds what the server names itself, or *error says what is wrong. */
 static bool needs_no_lookup(const struct sw_server *server, struct sw_addresses *addresses, struct sw_error *error) {
-    if (server->scheme == SW_SCHEME_TCP) return sw_resolve_numeric(server->hostname, addresses, error);
+    if (server->scheme != SW_SCHEME_UNIX) return sw_resolve_numeric(server->hostname, addresses, error);
     addresses->count = 1;
-    bool fits = sw_address_set_unix(&addresses->list[0], server->hostname);
-    *error = fits ? sw_error_make(SW_OK, SW_STAGE_CONNECT) : sw_error_system(ENAMETOOLONG, SW_STAGE_CONNECT);
+    sw_address_set_unix(&addresses->list[0], server->hostname);
+    *error = sw_error_make(SW_OK, SW_STAGE_CONNECT);
     return true;
 }
 
@@ -231,7 +237,7 @@ void sw_dialer_start(struct dialer *dialer) {
     dialer->started_at = sw_clock();
     dialer->waited = 0;
     if (!make_attempt(dialer)) return;
-    if (!needs_no_lookup(dialer->server, &addresses, &error)) {
+    if (!needs_no_lookup(server_of(dialer), &addresses, &error)) {
         dialer->status = DIALER_RESOLVING;
         look_up(dialer);
     } else if (error.err == SW_OK) {

@@ -38,12 +38,13 @@ struct dialer {
                                                  or the lookups ahead */
     struct attempt *attempt;                  /* RESOLVING, CONNECTING, READY; else NULL */
     struct sw_lookup *lookup;                 /* RESOLVING; else NULL */
-    struct sw_server *server;                 /* of the current or last attempt; one reference; NULL before the first */
+    struct sw_servers *servers;               /* one reference; NULL before the first attempt */
     double started_at;                        /* sw_clock: when that attempt began */
     float waited;                             /* seconds of that attempt in which its lookup had no turn */
     struct sw_error error;                    /* why the last address or the attempt failed */
     struct sw_ip address;                     /* of the connection, or of the error; version 0: none */
-    uint16_t port;                            /* of `server` */
+    uint16_t port;                            /* of the server of the current or last attempt; 0 before the first */
+    uint8_t index;                            /* of that server among `servers` */
     enum dialer_status status : 4;
     bool
         avoids_address : 1; /* the server at `address` ended the last connection soon: the next attempt tries it last */
@@ -52,8 +53,8 @@ struct dialer {
 void sw_dialer_init(struct dialer *dialer, struct common *common, void (*on_change)(struct dialer *dialer));
 void sw_dialer_fini(struct dialer *dialer);
 
-/* Sets the server of the next attempt. */
-void sw_dialer_set_server(struct dialer *dialer, struct sw_server *server);
+/* Sets the server of the next attempt: the one with that index. */
+void sw_dialer_set_server(struct dialer *dialer, struct sw_servers *servers, unsigned index);
 
 /* RESOLVING: the other lookups because of which this one has no turn yet; 0: it has its turn. */
 unsigned sw_dialer_lookups_ahead(const struct dialer *dialer);

@@ -1,5 +1,6 @@
 #include "loop/socket.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -238,15 +239,14 @@ void sw_socket_close(int fd) {
     sw_fork_release();
 }
 
-bool sw_address_set_unix(struct sw_address *address, const char *name) {
+void sw_address_set_unix(struct sw_address *address, const char *name) {
     size_t size = strlen(name);
-    if (size >= sizeof address->un.sun_path) return false;
+    assert(size < sizeof address->un.sun_path); /* base/url.h */
     memset(&address->un, 0, sizeof address->un);
     address->un.sun_family = AF_UNIX;
     memcpy(address->un.sun_path, name, size);
     if (name[0] == '@') address->un.sun_path[0] = '\0'; /* its end is told by the size, and needs no zero */
     address->size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + (name[0] == '@' ? 0 : 1));
-    return true;
 }
 
 struct sw_ip sw_address_ip(const struct sw_address *address) {

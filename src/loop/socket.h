@@ -29,8 +29,8 @@ struct sw_address {
     };
 };
 
-/* Makes the address of a unix socket: of a path, or of "@name", which is abstract (unix(7)). False: it is too long. */
-bool sw_address_set_unix(struct sw_address *address, const char *name);
+/* Makes the address of a unix socket: of a path, or of "@name", which is abstract (unix(7)). */
+void sw_address_set_unix(struct sw_address *address, const char *name);
 
 /* Opens a socket, sets its options and begins to connect it. Returns 0 or an errno; EAGAIN: the backlog of a unix socket
  * is full (connect(2)), and no event tells when it has room. *fd is the socket, or -1 on

@@ -1,0 +1,105 @@
+#include "host/read_server.h"
+
+#include <string.h>
+
+#include "base/url.h"
+
+static const char valid[] = "a URL such as \"tcp://example.org:4000\", or a list of 1..16 of them";
+
+bool sw_is_server(lua_State *L, int index) {
+    if (lua_type(L, index) != LUA_TSTRING || !lua_isnoneornil(L, index + 1)) return lua_istable(L, index);
+    size_t size;
+    const char *text = lua_tolstring(L, index, &size);
+    return sw_url_is_meant(text, size);
+}
+
+/* Pushes the URL for a message: without the password of its user. */
+static const char *push_shown(lua_State *L, int index) {
+    size_t size;
+    const char *text = lua_tolstring(L, index, &size);
+    struct sw_slice user = sw_url_user(text, size);
+    const char *colon = memchr(user.data, ':', user.size);
+    if (colon == NULL) return sw_to_text(L, index);
+    const char *end = (const char *)user.data + user.size;
+    luaL_Buffer shown;
+    luaL_buffinit(L, &shown);
+    luaL_addlstring(&shown, text, (size_t)(colon - text));
+    luaL_addstring(&shown, ":***");
+    luaL_addlstring(&shown, end, size - (size_t)(end - text));
+    luaL_pushresult(&shown);
+    return sw_to_text(L, -1);
+}
+
+static void read_url(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint) {
+    size_t size = 0, at = 0;
+    const char *text = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &size) : NULL;
+    if (text == NULL) {
+        sw_misuse(L, spot, index, valid);
+        return;
+    }
+    struct sw_url url;
+    const char *problem = sw_url_parse(text, size, &url, &at);
+    if (problem != NULL)
+        luaL_error(L, "%s: invalid %s '%s', at character %d: %s", spot.where, spot.field, push_shown(L, index), (int)at,
+                   problem);
+    if (url.scheme != SW_SCHEME_TCP && url.scheme != SW_SCHEME_UNIX)
+        luaL_error(L, "%s: %s '%s': %s is not supported yet (valid: tcp, unix)", spot.where, spot.field, push_shown(L, index),
+                   sw_scheme_text(url.scheme));
+    endpoint->scheme = url.scheme;
+    memcpy(endpoint->hostname, url.host.data, url.host.size);
+    endpoint->hostname[url.host.size] = '\0';
+    endpoint->port = url.port;
+}
+
+static unsigned count_fields(lua_State *L, int index) {
+    unsigned count = 0;
+    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) count++;
+    return count;
+}
+
+static void read_list(lua_State *L, struct sw_spot spot, int index, struct sw_choice *choice) {
+    sw_push_copy(L, index);
+    int list = lua_gettop(L);
+    choice->count = count_fields(L, list);
+    if (choice->count < 1 || choice->count > SW_SERVERS_MAX)
+        luaL_error(L, "%s: %s must be %s, got a list of %d", spot.where, spot.field, valid, (int)choice->count);
+    for (unsigned i = 0; i < choice->count; i++) {
+        lua_rawgeti(L, list, (int)i + 1);
+        const char *field = lua_pushfstring(L, "%s[%d]", spot.field, (int)i + 1);
+        read_url(L, (struct sw_spot){spot.where, field}, -2, &choice->list[i]);
+        lua_settop(L, list);
+    }
+    lua_pop(L, 1);
+}
+
+void sw_check_server(lua_State *L, struct sw_spot spot, int index, struct sw_choice *choice) {
+    index = lua_absindex(L, index);
+    if (lua_istable(L, index)) {
+        read_list(L, spot, index, choice);
+        return;
+    }
+    choice->count = 1;
+    read_url(L, spot, index, &choice->list[0]);
+}
+
+void sw_push_url(lua_State *L, const struct sw_endpoint *server) {
+    bool is_ipv6 = strchr(server->hostname, ':') != NULL;
+    if (server->scheme == SW_SCHEME_UNIX)
+        lua_pushfstring(L, "unix:%s", server->hostname);
+    else if (server->hostname[0] == '\0' || server->port == 0)
+        lua_pushnil(L);
+    else
+        lua_pushfstring(L, is_ipv6 ? "tcp://[%s]:%d" : "tcp://%s:%d", server->hostname, (int)server->port);
+}
+
+void sw_push_urls(lua_State *L, const struct sw_choice *servers) {
+    lua_createtable(L, (int)servers->count, 0);
+    for (unsigned i = 0; i < servers->count; i++) {
+        sw_push_url(L, &servers->list[i]);
+        if (lua_isnil(L, -1)) {
+            lua_replace(L, -2);
+            return;
+        }
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+}
