@@ -145,6 +145,50 @@ describe("a server on a unix socket", function()
     assert(message:find("at character 6: it is too long: a unix socket's name has at most 107 bytes", 1, true), message)
   end)
 
+  it("is shown and set by its URL", function()
+    local url = "unix:" .. path()
+    local client = sidewire.new { server = url }
+    assert.same({ nil, nil, url }, { client:get_server() })
+    assert(tostring(client):find(url .. " idle", 1, true), tostring(client))
+    assert(client:set_server("127.0.0.1", 4000))
+    assert.same({ "127.0.0.1", 4000, "tcp://127.0.0.1:4000" }, { client:get_server() })
+    assert(client:set_server(url))
+    assert.same({ nil, nil, url }, { client:get_server() })
+    local ok, message = pcall(client.connect, client, nil, 4000)
+    assert.is_false(ok)
+    assert(message:find("no host", 1, true), message)
+    ok, message = pcall(client.connect, client, "127.0.0.1")
+    assert.is_false(ok)
+    assert(message:find("no port", 1, true), message)
+    assert.same({ nil, nil, url }, { client:get_server() })
+  end)
+
+  it("is kept by settings, but for a name that a settings file cannot hold", function()
+    local peer = start_peer { mode = "lines" }
+    local client = sidewire.new { settings = path "net.ini" }
+    assert(client:connect(peer.host))
+    assert(client:wait("connected", util.DEADLINE))
+    assert.equal(("server = %s\n"):format(peer.host), files.read(path "net.ini"))
+    local again = sidewire.new { settings = path "net.ini" }
+    assert.same({ nil, nil, peer.host }, { again:get_server() })
+    for _, name in ipairs { "unix:/run/a b", "unix:/run/a\nreconnect = off" } do
+      local ok, message = pcall(again.set_server, again, name)
+      assert.is_false(ok)
+      assert(message:find("cannot be saved: it holds a blank or a control character", 1, true), message)
+    end
+    assert.equal(("server = %s\n"):format(peer.host), files.read(path "net.ini"))
+  end)
+
+  it("takes its turn among several servers", function()
+    local peer = start_peer { mode = "lines" }
+    local client = sidewire.new { server = { "unix:" .. path "none", peer.host }, reconnect = false }
+    local events = util.collect(client)
+    client:send "hello"
+    assert(client:connect())
+    assert.equal("ok hello", assert(events:wait "message")[2])
+    assert.same({ nil, nil, peer.host }, { client:get_server() })
+  end)
+
   it("takes messages that are larger than all buffers, and sends them back", function()
     local client = util.connected(start_peer { mode = "echo" }, { queue_limit = 2 ^ 26, max_message = 2 ^ 25 })
     local events = util.collect(client)
