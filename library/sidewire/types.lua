@@ -105,7 +105,8 @@
 ---@field interval? integer seconds between two probes. Default: 5
 ---@field count? integer unanswered probes after which the connection ends. Default: 3
 
----A URL such as "tcp://example.org:4000", "unix:/run/game.sock" or "unix:@name" (abstract, Linux), or a list of 1 to 16 URLs.
+---A URL such as "tcp://example.org:4000", "unix:/run/game.sock" or "unix:@name" (abstract, Linux), or a list of 1 to
+---16 URLs.
 ---@alias sidewire.Server string|string[]
 
 ---The options of `sidewire.core.new`.

@@ -127,9 +127,8 @@ describe("a server on a unix socket", function()
     local peer = start_peer()
     shell.execute("chmod 000 " .. shell.quote(path()))
     -- The superuser may do everything, but for a capability that this leaves out.
-    local command = ("setpriv --bounding-set=-dac_override,-dac_read_search %s spec/connect/scripts/unix_refused.lua %s")
-      :format(build.LUA, peer.host)
-    local program = Program.start_command(command)
+    local command = "setpriv --bounding-set=-dac_override,-dac_read_search %s spec/connect/scripts/unix_refused.lua %s"
+    local program = Program.start_command(command:format(build.LUA, peer.host))
     local output = program:finish()
     assert.equal(("EACCES cannot connect to %s: permission denied: this user needs write permission for the socket's "
       .. "file, and search permission for each directory of its path\n"):format(peer.host), output)
@@ -214,7 +213,11 @@ describe("a server on a unix socket", function()
     local client = util.connected(peer)
     local events = util.collect(client, "lost", "close")
     local sent = 0
-    for _ = 1, 200 do sent = sent + #delivery.kilobyte(assert(client:send(delivery.kilobyte(client:stats().accepted + 1)))) end
+    for n = 1, 200 do
+      local message = delivery.kilobyte(n)
+      assert(client:send(message))
+      sent = sent + #message + 1
+    end
     client:close()
     assert(events:wait "close")
     assert.same({ "close" }, events:names())

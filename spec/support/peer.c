@@ -1,4 +1,5 @@
-/* peer: the project's own server (TCP, or a unix socket) for specs, the demo and benchmarks. One thread, one epoll loop, Linux.
+/* peer: the project's own server, by TCP or on a unix socket, for specs, the demo and benchmarks. One thread, one epoll
+ * loop, Linux.
  *
  *   peer [--port N] [--host ADDR] [--mode M] [--record DIR] [--backlog N] [--framing line|u32be]
  *        [--finish-after N] [--linger-with-parent]

@@ -277,7 +277,8 @@ int sw_method_set_server(lua_State *L) {
  * @function client:get_server
  * @treturn[1] string|nil host; nil for a unix socket
  * @treturn[1] number|nil port; nil for a unix socket
- * @treturn[1] string|nil URL, such as "tcp://example.org:4000", "unix:/run/game"; nil if the host or the port is not known
+ * @treturn[1] string|nil URL, such as "tcp://example.org:4000", "unix:/run/game"; nil if the host or the port is not
+ * known
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED

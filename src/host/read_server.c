@@ -43,8 +43,8 @@ static void read_url(lua_State *L, struct sw_spot spot, int index, struct sw_end
         luaL_error(L, "%s: invalid %s '%s', at character %d: %s", spot.where, spot.field, push_shown(L, index), (int)at,
                    problem);
     if (url.scheme != SW_SCHEME_TCP && url.scheme != SW_SCHEME_UNIX)
-        luaL_error(L, "%s: %s '%s': %s is not supported yet (valid: tcp, unix)", spot.where, spot.field, push_shown(L, index),
-                   sw_scheme_text(url.scheme));
+        luaL_error(L, "%s: %s '%s': %s is not supported yet (valid: tcp, unix)", spot.where, spot.field,
+                   push_shown(L, index), sw_scheme_text(url.scheme));
     endpoint->scheme = url.scheme;
     memcpy(endpoint->hostname, url.host.data, url.host.size);
     endpoint->hostname[url.host.size] = '\0';

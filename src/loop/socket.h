@@ -32,8 +32,8 @@ struct sw_address {
 /* Makes the address of a unix socket: of a path, or of "@name", which is abstract (unix(7)). */
 void sw_address_set_unix(struct sw_address *address, const char *name);
 
-/* Opens a socket, sets its options and begins to connect it. Returns 0 or an errno; EAGAIN: the backlog of a unix socket
- * is full (connect(2)), and no event tells when it has room. *fd is the socket, or -1 on
+/* Opens a socket, sets its options and begins to connect it. Returns 0 or an errno; EAGAIN: the backlog of a unix
+ * socket is full (connect(2)), and no event tells when it has room. *fd is the socket, or -1 on
  * failure. *connected: the socket is connected already; else wait until it is writable. A forked child closes its
  * copy of the descriptor (channel/fork.h). */
 int sw_socket_connect(const struct sw_address *address, const struct sw_options *options, int *fd, bool *connected);

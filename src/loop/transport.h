@@ -1,7 +1,7 @@
 /* A transport moves the bytes of one open connection: a table of six functions over a socket.
  *
- * The parts that use it (tx.c, rx.c, closing.c) are the same for every transport. plain.c writes the caller's bytes to a
- * TCP socket unchanged, unix.c to a unix socket. A transport that encrypts would add bytes (record headers, tags).
+ * The parts that use it (tx.c, rx.c, closing.c) are the same for every transport. plain.c writes the caller's bytes to
+ * a TCP socket unchanged, unix.c to a unix socket. A transport that encrypts would add bytes (record headers, tags).
  * So a transport tells two numbers apart: how many of the caller's bytes it has taken (the result of `send`), and how
  * many bytes it has written to the socket (`written`).
  */
@@ -35,8 +35,8 @@ struct sw_transport_table {
     /* Sends our FIN after all bytes sent before, and sets `fin` if the kernel has accepted it. */
     void (*shut_down)(struct sw_transport *transport);
 
-    /* Returns how many bytes of `written` the peer's TCP has acknowledged: see sw_socket_acked; unix sockets: how many the
-     * peer has read, at least. After a reset it may return 0, where the system cannot tell any more. */
+    /* Returns how many bytes of `written` the peer's TCP has acknowledged: see sw_socket_acked; unix sockets: how many
+     * the peer has read, at least. After a reset it may return 0, where the system cannot tell any more. */
     uint64_t (*acked)(struct sw_transport *transport);
 
     /* Sets an option of the connection. Does nothing if the system does not have that option. */

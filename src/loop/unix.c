@@ -53,7 +53,7 @@ static uint64_t unix_acked(struct sw_transport *transport) {
     return transport->acked;
 }
 
-/* Nothing limits what the system holds but its send buffer, which is small (SO_SNDBUF: 208 KiB), and there is no reset. */
+/* Nothing limits what the system holds but its send buffer, which is small (208 KiB), and there is no reset. */
 static void unix_tune(struct sw_transport *transport, enum sw_tune what, double value) {
     (void)transport, (void)what, (void)value;
 }
