@@ -394,7 +394,7 @@ errors.sections = {
       "A firewall, a wrong address, or a server that is stuck; `connect_timeout` says how long it is tried.",
       when = "nothing answers", given = on_mute_server, event = "error" },
     { "client:connect()", "cannot connect to unix:/run/game/sock: there is no such file: is the server running, and is "
-      .. "the path right?", "ENOENT", "Start the server, or correct the path.", when = "a unix socket that is not there",
+      .. "the path right?", "ENOENT", "Start the server, or correct the path.", when = "there is no such unix socket",
       given = on_unix_socket "unix:/run/game/sock", event = "error" },
     { "client:connect()", "cannot connect to unix:/dev/null: the file is there, but nothing listens on it: the server "
       .. "has ended and left its socket behind (start it again), or the file is no socket", "ECONNREFUSED",
