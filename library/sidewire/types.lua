@@ -110,7 +110,8 @@
 ---@field host? string a numeric address of this machine; addresses of the server of the other family are left out
 ---@field port? integer 1 to 65535
 
----A URL such as "tcp://example.org:4000", or a list of 1 to 16 URLs.
+---A URL such as "tcp://example.org:4000", "unix:/run/game.sock" or "unix:@name" (abstract, Linux), or a list of 1 to
+---16 URLs.
 ---@alias sidewire.Server string|string[]
 
 ---The options of `sidewire.core.new`.
@@ -209,8 +210,8 @@
 
 ---The new connection.
 ---@class sidewire.ConnectInfo
----@field address string the numeric address
----@field port integer
+---@field address? string the numeric address; nil: a unix socket
+---@field port? integer nil: a unix socket
 ---@field attempt integer the number of this attempt: 1 is the first
 ---@field seconds number that the attempt took
 ---@field timeline sidewire.Timeline what the seconds were spent on

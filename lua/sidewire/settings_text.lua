@@ -83,6 +83,15 @@ local to_text = {
   end,
 }
 
+-- In the file, blanks stand between URLs. The path of a unix socket may have some, or a line end.
+local function find_unfit(urls)
+  for _, url in ipairs(urls or {}) do
+    if url:find "[\1-\32\127]" then
+      return ("server '%s' cannot be saved: it holds a blank or a control character"):format(url)
+    end
+  end
+end
+
 -- Checks the values that a script wants to save. Returns them as they would be loaded again, or nil and a message.
 function settings_text.check(values)
   if type(values) ~= "table" then
@@ -95,6 +104,8 @@ function settings_text.check(values)
   end
   local answer, problem = check_with_core(values)
   if not answer then return nil, problem end
+  problem = find_unfit(answer.server)
+  if problem then return nil, problem end
   local checked = { host = rawget(values, "host"), server = answer.server }
   if rawget(values, "port") ~= nil then checked.port = answer.port end
   if rawget(values, "reconnect") ~= nil then checked.reconnect = policy_to_value(answer.reconnect) end

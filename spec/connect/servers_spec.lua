@@ -78,7 +78,6 @@ describe("a server's URL", function()
     for _, scheme in ipairs { "tls", "ws", "wss" } do
       refused({ scheme .. " is not supported yet" }, sidewire.new, { server = scheme .. "://h:1" })
     end
-    refused({ "unix is not supported yet" }, sidewire.new, { server = "unix:/run/x" })
   end)
 end)
 

@@ -37,6 +37,10 @@ local function on_closed_port(case)
   case:new { port = ports.closed(), reconnect = false }
 end
 
+local function on_unix_socket(url)
+  return function(case) case:new { host = false, port = false, server = url, reconnect = false } end
+end
+
 local function on_mute_server(case)
   case:new { port = case:keep(ports.black_hole()).port, connect_timeout = 0.05, reconnect = false }
 end
@@ -151,7 +155,10 @@ errors.sections = {
     { 'sidewire.new { server = { "tcp://a:1", "http://b:2" } }', "sidewire.new: invalid server[2] 'http://b:2', at "
       .. "character 1: the scheme is unknown (valid: tcp, tls, ws, wss, unix)", "raises", "Write `tcp://b:2`." },
     { 'sidewire.new { server = "wss://me:secret@example.org" }', "sidewire.new: server 'wss://me:***@example.org': wss "
-      .. "is not supported yet (valid: tcp)", "raises", "Use a server that speaks without TLS and WebSocket." },
+      .. "is not supported yet (valid: tcp, unix)", "raises", "Use a server that speaks without TLS and WebSocket." },
+    { 'sidewire.new { server = "unix:game.sock" }', "sidewire.new: invalid server 'unix:game.sock', at character 6: "
+      .. "write unix:/PATH, with the full path of the socket, or unix:@NAME", "raises",
+      "Write `unix:/run/game.sock`." },
     { 'sidewire.new { server = "tcp://a:1", port = 2 }', "sidewire.new: give server, or host and port, not both",
       "raises", "The URL has both." },
     { 'sidewire.new { order = "any" }', 'sidewire.new: order must be "given" or "random", got \'any\'', "raises",
@@ -400,6 +407,23 @@ errors.sections = {
     { "client:connect()", "cannot connect to 127.0.0.1 port 4000: connection timed out", "ETIMEDOUT",
       "A firewall, a wrong address, or a server that is stuck; `connect_timeout` says how long it is tried.",
       when = "nothing answers", given = on_mute_server, event = "error" },
+    { "client:connect()", "cannot connect to unix:/run/game/sock: there is no such file: is the server running, and is "
+      .. "the path right?", "ENOENT", "Start the server, or correct the path.", when = "there is no such unix socket",
+      given = on_unix_socket "unix:/run/game/sock", event = "error" },
+    { "client:connect()", "cannot connect to unix:/dev/null: the file is there, but nothing listens on it: the server "
+      .. "has ended and left its socket behind (start it again), or the file is no socket", "ECONNREFUSED",
+      "Start the server again: most remove the old file themselves.", when = "a file that no server listens on",
+      given = on_unix_socket "unix:/dev/null", event = "error" },
+    { "client:connect()", "cannot connect to unix:@game: nothing listens on this abstract name: is the server running, "
+      .. "in the same network namespace?", "ECONNREFUSED", "A container has names of its own: use a path there.",
+      when = "no server has that abstract name", given = on_unix_socket "unix:@game", event = "error" },
+    { "client:connect()", "cannot connect to unix:/run/game.sock: permission denied: this user needs write permission "
+      .. "for the socket's file, and search permission for each directory of its path", "EACCES",
+      "Have the server make the file for a group that both users are in.", when = "of another user",
+      not_here = "spec/connect/unix_spec.lua" },
+    { "client:connect()", "cannot connect to unix:/run/game.sock: its backlog is full: the server runs, but does not "
+      .. "accept connections", "EAGAIN", "The server is stuck, or too slow. It was tried again for `connect_timeout`.",
+      when = "more clients than the server accepts", not_here = "spec/connect/unix_spec.lua" },
     { 'client:connect("no-such-host.invalid", 4000)', "cannot resolve no-such-host.invalid: host name not found",
       "ENOTFOUND", "Is the name spelled right?", when = "no such host", given = new { reconnect = false },
       event = "error", or_else = { "cannot resolve no-such-host.invalid: name service does not answer",
@@ -575,6 +599,9 @@ errors.sections = {
     { 'sidewire.settings.save("net.ini", { prot = 4000 })',
       "sidewire.settings.save: unknown key 'prot' (valid: host, port, server, reconnect)", "raises",
       "Correct the name." },
+    { 'sidewire.settings.save("net.ini", { server = "unix:/run/my game" })',
+      "sidewire.settings.save: server 'unix:/run/my game' cannot be saved: it holds a blank or a control character",
+      "raises", "Give the socket a path without blanks." },
     { 'sidewire.settings.save("net.ini", { port = 0 })',
       "sidewire.settings.save: port must be a whole number, 1..65535, got 0", "raises", "Give a port." },
     { 'sidewire.settings.load "net.ini"', "net.ini, line 2: port must be a whole number, 1..65535, got 'x'",

@@ -1,10 +1,12 @@
-/* peer: the project's own TCP server for specs, the demo and benchmarks. One thread, one epoll loop, Linux.
+/* peer: the project's own server, by TCP or on a unix socket, for specs, the demo and benchmarks. One thread, one epoll
+ * loop, Linux.
  *
  *   peer [--port N] [--host ADDR] [--mode M] [--record DIR] [--backlog N] [--framing line|u32be]
  *        [--finish-after N] [--linger-with-parent]
  *
  * prints one line, `peer pid=P port=N control=C`, and nothing else on stdout. Data connections arrive on
- * `port` (0 = a free one); `control` is a second port on 127.0.0.1. The process ends when the control
+ * `port` (0 = a free one), or on the unix socket that ADDR names: unix:/PATH or unix:@NAME (abstract), port=0. A socket
+ * file that is there already is replaced. `control` is a second port on 127.0.0.1. The process ends when the control
  * connection that was opened first closes, or when none came within 60 s, so that it never outlives its test;
  * with --linger-with-parent it ends when its parent process does instead. --finish-after is the command below.
  * Errors: stderr, status 1.
@@ -55,7 +57,9 @@
 #include <sys/queue.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -746,8 +750,17 @@ static int open_listener(const struct sockaddr *address, socklen_t size, int bac
     return -1;
 }
 
+/* A unix socket's name stays when its server is gone, and nobody else can bind it then. */
+static void remove_socket_file(void) {
+    const struct sockaddr_un *address = (const struct sockaddr_un *)&server.address;
+    struct stat file;
+    if (address->sun_family != AF_UNIX || address->sun_path[0] == '\0') return;
+    if (lstat(address->sun_path, &file) == 0 && S_ISSOCK(file.st_mode)) unlink(address->sun_path);
+}
+
 static const char *start_listening(void) {
     if (server.listener.fd >= 0) return NULL;
+    remove_socket_file();
     int fd = open_listener((struct sockaddr *)&server.address, server.address_size, server.backlog);
     if (fd < 0) return strerror(errno);
     if (server.rcvbuf > 0) set_option(fd, SOL_SOCKET, SO_RCVBUF, (int)server.rcvbuf);
@@ -1247,7 +1260,21 @@ static void set_record(void) {
     if (server.record_dir < 0) refuse("record", strerror(errno));
 }
 
+static void set_unix_address(const char *name) {
+    struct sockaddr_un *address = (struct sockaddr_un *)&server.address;
+    size_t size = strlen(name);
+    if (size == 0 || size >= sizeof address->sun_path) refuse("host", "no name, or longer than a unix socket's can be");
+    address->sun_family = AF_UNIX;
+    memcpy(address->sun_path, name, size + 1);
+    if (name[0] == '@') address->sun_path[0] = '\0';
+    server.address_size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + (name[0] == '@' ? 0 : 1));
+}
+
 static void set_address(const char *host, uint64_t port) {
+    if (strncmp(host, "unix:", 5) == 0) {
+        set_unix_address(host + 5);
+        return;
+    }
     struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *found;
     char service[8];
     snprintf(service, sizeof service, "%u", (unsigned)port);
@@ -1304,6 +1331,7 @@ static void prepare_process(void) {
 static unsigned port_of(int fd, struct sockaddr_storage *address, socklen_t *size) {
     *size = sizeof *address;
     if (getsockname(fd, (struct sockaddr *)address, size) != 0) die("getsockname");
+    if (address->ss_family == AF_UNIX) return 0;
     in_port_t port = address->ss_family == AF_INET6 ? ((struct sockaddr_in6 *)address)->sin6_port
                                                     : ((struct sockaddr_in *)address)->sin_port;
     return ntohs(port);

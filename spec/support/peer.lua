@@ -7,6 +7,8 @@
 --     peer:command "reset"
 --     peer:stop()                      -- or Peer.stop_all() in after_each
 --
+-- host = "unix:/path" or "unix:@name" (abstract): it listens on a unix socket, and `port` is 0.
+--
 -- Failures raise, except those of the waits: these return nil and what was reached instead.
 
 local socket = require "socket"
@@ -203,6 +205,7 @@ end
 -- Keeps the port until start_again, and refuses connections: or a peer of another test, which runs at the same time,
 -- gets the port from the system, and the client its bytes.
 local function reserve_port(self)
+  if self.port == 0 then return end -- a unix socket's name belongs to its test
   local holder = assert(self.host:find(":", 1, true) and socket.tcp6() or socket.tcp4())
   assert(holder:setoption("reuseaddr", true))
   if holder:bind(self.host, self.port) then holders[self] = holder else holder:close() end

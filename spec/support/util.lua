@@ -97,6 +97,7 @@ end
 --- A client of the peer, idle.
 function util.client(peer, options)
   local complete = { host = peer.host, port = peer.port }
+  if peer.port == 0 then complete = { server = peer.host } end -- a unix socket
   for name, value in pairs(options or {}) do complete[name] = value end
   return sidewire.new(complete)
 end

@@ -77,6 +77,10 @@ static void faults(void) {
     CHECK(refuses("unix:game.sock", 6, "unix:/PATH"));
     CHECK(refuses("unix:/", 7, "missing"));
     CHECK(refuses("unix:@", 7, "missing"));
+    CHECK(refuses(
+        "unix:/"
+        "123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678",
+        6, "too long"));
 }
 
 static void zero_bytes(void) {

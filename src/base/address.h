@@ -7,13 +7,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/scheme.h"
+
 /* RFC 1035, 2.3.4: a name has at most 253 visible characters, a label at most 63. */
 enum { SW_HOST_MAX = 253, SW_LABEL_MAX = 63 };
 
 /* A host and a port while arguments are read. struct sw_servers (base/server.h) stores them. */
 struct sw_endpoint {
-    char hostname[SW_HOST_MAX + 1]; /* "" = none given */
-    uint16_t port;                  /* 0 = none given */
+    enum sw_scheme scheme;
+    char hostname[SW_HOST_MAX + 1]; /* "" = none given; of a unix socket: its path, or "@name" if it is abstract */
+    uint16_t port;                  /* 0 = none given, or a unix socket */
 };
 
 /* A numeric IP address in compact form: every report contains one. */

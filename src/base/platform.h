@@ -46,6 +46,11 @@
 #define SW_BY_FIONWRITE 3 /* an ioctl */
 #define SW_COUNTS_UNACKED SW_ON(SW_BY_SIOCOUTQ, SW_BY_SO_NWRITE, SW_BY_FIONWRITE, SW_BY_NOTHING)
 
+/* 1: SIOCOUTQ tells the size of the buffers whose bytes a unix socket's peer has not read, and there is an error on our
+ * socket when the peer's is closed before it has read all (loop/unix.h). 0: on a unix socket, a message is finished when
+ * it is handed over. */
+#define SW_COUNTS_UNREAD SW_ON(1, 0, 0, 0)
+
 /* How the system tells the round-trip time of a connection. By nothing: it counts as zero. */
 #define SW_BY_TCP_INFO 1
 #define SW_BY_TCP_CONNECTION_INFO 2

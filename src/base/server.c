@@ -15,7 +15,7 @@ struct sw_servers *sw_servers_new(const struct sw_choice *choice) {
     for (unsigned i = 0; i < choice->count; i++) {
         size_t size = strlen(choice->list[i].hostname) + 1;
         memcpy(name, choice->list[i].hostname, size);
-        servers->list[i] = (struct sw_server){.port = choice->list[i].port, .hostname = name};
+        servers->list[i] = (struct sw_server){choice->list[i].scheme, choice->list[i].port, name};
         name += size;
     }
     return servers;
@@ -25,8 +25,12 @@ const struct sw_server *sw_servers_at(const struct sw_servers *servers, unsigned
     return &servers->list[index < servers->count ? index : 0];
 }
 
+bool sw_server_is_complete(const struct sw_server *server) {
+    return server->hostname[0] != '\0' && (server->port != 0 || server->scheme == SW_SCHEME_UNIX);
+}
+
 struct sw_endpoint sw_server_endpoint(const struct sw_server *server) {
-    struct sw_endpoint endpoint = {.port = server->port};
+    struct sw_endpoint endpoint = {.scheme = server->scheme, .port = server->port};
     memcpy(endpoint.hostname, server->hostname, strlen(server->hostname) + 1);
     return endpoint;
 }
@@ -56,7 +60,7 @@ void sw_servers_set(struct sw_servers **place, struct sw_servers *servers) {
 static bool equals(const struct sw_servers *servers, const struct sw_choice *choice) {
     if (servers->order != choice->order || servers->count != choice->count) return false;
     for (unsigned i = 0; i < choice->count; i++) {
-        const struct sw_server wanted = {choice->list[i].port, choice->list[i].hostname};
+        const struct sw_server wanted = {choice->list[i].scheme, choice->list[i].port, choice->list[i].hostname};
         if (!sw_server_equal(&servers->list[i], &wanted)) return false;
     }
     return true;
@@ -71,7 +75,8 @@ struct sw_servers *sw_servers_share(struct sw_servers **last, const struct sw_ch
 
 bool sw_server_equal(const struct sw_server *a, const struct sw_server *b) {
     if (a == b) return true;
-    return a != NULL && b != NULL && a->port == b->port && strcmp(a->hostname, b->hostname) == 0;
+    if (a == NULL || b == NULL || a->scheme != b->scheme) return false;
+    return a->port == b->port && strcmp(a->hostname, b->hostname) == 0;
 }
 
 bool sw_servers_equal(const struct sw_servers *a, const struct sw_servers *b) {

@@ -15,8 +15,9 @@
 enum { SW_SERVERS_MAX = 16 };
 
 struct sw_server {
-    uint16_t port;        /* 0 = none set */
-    const char *hostname; /* "" = none set */
+    enum sw_scheme scheme : 8;
+    uint16_t port;        /* 0 = none set, or a unix socket */
+    const char *hostname; /* "" = none set; of a unix socket: its path, or "@name" if it is abstract */
 };
 
 /* The order in which a client tries its servers. */
@@ -51,7 +52,10 @@ struct sw_servers *sw_servers_share(struct sw_servers **last, const struct sw_ch
 /* The server with that index; the first one if there are not so many. */
 const struct sw_server *sw_servers_at(const struct sw_servers *servers, unsigned index);
 
-/* A copy of the host and port, for a caller that needs them after the server may have been freed. */
+/* True if nothing is missing to connect to it. */
+bool sw_server_is_complete(const struct sw_server *server);
+
+/* A copy of it, for a caller that needs them after the server may have been freed. */
 struct sw_endpoint sw_server_endpoint(const struct sw_server *server);
 
 /* A copy of all of them. */
@@ -64,10 +68,10 @@ void sw_servers_unref(struct sw_servers *servers);
 /* Sets *place to a new reference to the servers (NULL: none), and drops the reference that *place had. */
 void sw_servers_set(struct sw_servers **place, struct sw_servers *servers);
 
-/* Compares order, hosts and ports. NULL equals only NULL. */
+/* Compares order, schemes, hosts and ports. NULL equals only NULL. */
 bool sw_servers_equal(const struct sw_servers *a, const struct sw_servers *b);
 
-/* Compares host and port. NULL equals only NULL. */
+/* Compares scheme, host and port. NULL equals only NULL. */
 bool sw_server_equal(const struct sw_server *a, const struct sw_server *b);
 
 #endif

@@ -104,6 +104,10 @@ enum { SW_LOOKUPS_MAX = 32, SW_LOOKUPS_OF_ENGINE_MAX = SW_LOOKUPS_MAX / 2 };
 /* Seconds from one address of a name to the next (RFC 8305, 8: the Connection Attempt Delay). */
 #define SW_RACE_DELAY 0.25
 
+/* Seconds after which a unix socket whose backlog is full is connected to again: no event tells when it has room. Less:
+ * a shorter wait for the connection, at some microseconds of the loop each time. */
+#define SW_BACKLOG_RETRY 0.02
+
 /* Seconds after which a client that waits for its turn looks again, to show whether it still waits. Less: more work with
  * thousands of such clients. */
 #define SW_TURN_CHECK 1.0

@@ -83,6 +83,8 @@ static const char *read_path(struct rest *rest, struct sw_url *url) {
         rest->at = zero;
         return "it holds a zero byte";
     }
+    if (size_of(rest) > SW_SOCKET_NAME_MAX)
+        return "it is too long: a unix socket's name has at most 107 bytes (macOS, BSD: 103)";
     url->host = slice(rest->at, rest->end);
     return NULL;
 }

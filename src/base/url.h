@@ -11,19 +11,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/un.h>
 
+#include "base/scheme.h"
 #include "base/slice.h"
 
-/* X(name, scheme, its default port; 0: the URL must have one) */
-#define SW_SCHEMES(X)  \
-    X(TCP, "tcp", 0)   \
-    X(TLS, "tls", 0)   \
-    X(WS, "ws", 80)    \
-    X(WSS, "wss", 443) \
-    X(UNIX, "unix", 0)
-
-#define SW_SCHEME_ENUM(name, text, port) SW_SCHEME_##name,
-enum sw_scheme { SW_SCHEMES(SW_SCHEME_ENUM) };
+/* Bytes of the name of a unix socket: the system's structure has room for so many and a zero. */
+enum { SW_SOCKET_NAME_MAX = sizeof((struct sockaddr_un *)NULL)->sun_path - 1 };
 
 /* The parts of a URL. The slices are ranges of the text. */
 struct sw_url {

@@ -27,12 +27,14 @@ const char *sw_push_reasons(lua_State *L, const struct sw_causes_copy *causes) {
 
 static void push_cause(lua_State *L, const struct sw_cause *cause, int port) {
     char address[SW_IP_TEXT], text[160];
-    sw_ip_text(&cause->address, address);
     lua_createtable(L, 0, 5);
-    lua_pushstring(L, address);
-    lua_setfield(L, -2, "address");
-    lua_pushinteger(L, port);
-    lua_setfield(L, -2, "port");
+    if (cause->address.version != 0) { /* a unix socket has none */
+        sw_ip_text(&cause->address, address);
+        lua_pushstring(L, address);
+        lua_setfield(L, -2, "address");
+        lua_pushinteger(L, port);
+        lua_setfield(L, -2, "port");
+    }
     lua_pushstring(L, sw_error_code(&cause->error));
     lua_setfield(L, -2, "code");
     lua_pushstring(L, sw_error_text(&cause->error, text, sizeof text));

@@ -146,6 +146,7 @@ void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_endpo
     if (hostname == NULL) sw_misuse(L, spot, index, "a string, a host name or an IP address");
     const char *problem = sw_host_problem(hostname, size);
     if (problem == NULL) {
+        endpoint->scheme = SW_SCHEME_TCP;
         memcpy(endpoint->hostname, hostname, size + 1);
         return;
     }
@@ -160,7 +161,7 @@ void sw_check_port(lua_State *L, struct sw_spot spot, int index, struct sw_endpo
 }
 
 void sw_push_endpoint(lua_State *L, const struct sw_endpoint *endpoint) {
-    if (endpoint->hostname[0] != '\0')
+    if (endpoint->hostname[0] != '\0' && endpoint->scheme != SW_SCHEME_UNIX)
         lua_pushstring(L, endpoint->hostname);
     else
         lua_pushnil(L);

@@ -278,7 +278,9 @@ int sw_method_tostring(lua_State *L) {
     }
     const struct sw_endpoint server = sw_server_endpoint(sw_client_server(handle->client));
     const char *state = state_text(handle->client);
-    if (server.hostname[0] == '\0')
+    if (server.scheme == SW_SCHEME_UNIX)
+        lua_pushfstring(L, "%s: %p unix:%s %s", sw_client_kind.name, (const void *)handle, server.hostname, state);
+    else if (server.hostname[0] == '\0')
         lua_pushfstring(L, "%s: %p %s", sw_client_kind.name, (const void *)handle, state);
     else
         lua_pushfstring(L, "%s: %p %s:%d %s", sw_client_kind.name, (const void *)handle, server.hostname,

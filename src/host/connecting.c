@@ -31,8 +31,8 @@
 static enum sw_state first_state(const struct sw_servers *servers) {
     const char *hostname =
         servers->list[0].hostname; /* of a random order, another one may come first: the loop tells */
-    bool numeric = sw_ip_kind(hostname, strlen(hostname)) != NULL;
-    return numeric ? SW_STATE_CONNECTING : SW_STATE_RESOLVING;
+    bool is_known = servers->list[0].scheme == SW_SCHEME_UNIX || sw_ip_kind(hostname, strlen(hostname)) != NULL;
+    return is_known ? SW_STATE_CONNECTING : SW_STATE_RESOLVING;
 }
 
 static bool is_busy(enum sw_state state) {
@@ -89,10 +89,10 @@ static struct sw_servers *read_urls(lua_State *L, const struct client *client, c
  * unknown. */
 static struct sw_servers *read_servers(lua_State *L, const struct client *client) {
     if (sw_is_server(L, 2)) return read_urls(L, client, "client:connect");
-    if (lua_isnoneornil(L, 2) && lua_isnoneornil(L, 3) && client->servers->list[0].port != 0 &&
-        client->servers->list[0].hostname[0] != '\0')
+    if (lua_isnoneornil(L, 2) && lua_isnoneornil(L, 3) && sw_server_is_complete(&client->servers->list[0]))
         return sw_servers_ref(client->servers);
     struct sw_endpoint endpoint = sw_server_endpoint(sw_client_server(client));
+    if (endpoint.scheme == SW_SCHEME_UNIX) endpoint = (struct sw_endpoint){.port = 0}; /* which has none of the two */
     if (!lua_isnoneornil(L, 2)) sw_check_host(L, (struct sw_spot){"client:connect", "host"}, 2, &endpoint);
     if (!lua_isnoneornil(L, 3)) sw_check_port(L, (struct sw_spot){"client:connect", "port"}, 3, &endpoint);
     if (endpoint.hostname[0] == '\0') luaL_error(L, "client:connect: no host: give one here or to sidewire.new");
@@ -256,7 +256,7 @@ int sw_method_set_server(lua_State *L) {
     if (sw_is_server(L, 2)) {
         model.servers = read_urls(L, client, "client:set_server");
     } else {
-        struct sw_endpoint endpoint;
+        struct sw_endpoint endpoint = {.port = 0};
         sw_check_host(L, (struct sw_spot){"client:set_server", "host"}, 2, &endpoint);
         sw_check_port(L, (struct sw_spot){"client:set_server", "port"}, 3, &endpoint);
         model.servers = new_single(client, &endpoint);
@@ -275,9 +275,10 @@ int sw_method_set_server(lua_State *L) {
 
 /*** Returns the server in use: that of the connection or of the newest attempt, or else the first one.
  * @function client:get_server
- * @treturn[1] string|nil host
- * @treturn[1] number|nil port
- * @treturn[1] string|nil URL, such as "tcp://example.org:4000"; nil if the host or the port is not known
+ * @treturn[1] string|nil host; nil for a unix socket
+ * @treturn[1] number|nil port; nil for a unix socket
+ * @treturn[1] string|nil URL, such as "tcp://example.org:4000", "unix:/run/game"; nil if the host or the port is not
+ * known
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED

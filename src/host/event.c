@@ -10,6 +10,7 @@
 #include "base/retain.h"
 #include "host/check.h"
 #include "host/luacompat.h"
+#include "host/unix_failure.h"
 
 static const char *const names[SW_EVENTS + 1] = {
 #define ROW(name, text) [SW_EVENT_##name] = (text),
@@ -69,9 +70,10 @@ void sw_check_handlers(lua_State *L, const char *where, int index) {
 
 static const struct sw_ip no_address;
 
-/* Pushes "HOST port PORT"; if HOST is a name, followed by the address in parentheses. */
+/* Pushes "HOST port PORT"; if HOST is a name, followed by the address in parentheses. A unix socket: "unix:PATH". */
 static const char *push_place(lua_State *L, const struct sw_ip *ip, const struct sw_endpoint *server) {
     char address[SW_IP_TEXT];
+    if (server->scheme == SW_SCHEME_UNIX) return lua_pushfstring(L, "unix:%s", server->hostname);
     sw_ip_text(ip, address);
     if (address[0] == '\0' || strcmp(address, server->hostname) == 0)
         return lua_pushfstring(L, "%s port %d", server->hostname, (int)server->port);
@@ -87,6 +89,10 @@ static void push_sentence(lua_State *L, const struct sw_error *error, const stru
                           const struct sw_endpoint *server) {
     char text[160];
     const char *what = sw_error_text(error, text, sizeof text);
+    if (server->scheme == SW_SCHEME_UNIX && error->stage == SW_STAGE_CONNECT) {
+        const char *meaning = sw_unix_failure(error, server->hostname);
+        if (meaning != NULL) what = meaning;
+    }
     const char *place = push_place(L, address, server);
     switch (error->stage) {
     case SW_STAGE_RESOLVE: lua_pushfstring(L, "cannot resolve %s: %s", server->hostname, what); break;
@@ -185,13 +191,19 @@ static void push_timeline(lua_State *L, const struct sw_report *report) {
     set_number(L, "stages", fmax(report->seconds - dns - tcp, 0));
 }
 
-static int push_connect(lua_State *L, const struct sw_report *report) {
-    lua_createtable(L, 0, 7);
+/* A unix socket has neither address nor port. */
+static void set_address(lua_State *L, const struct sw_report *report) {
     char address[SW_IP_TEXT];
+    if (report->address.version == 0) return;
     sw_ip_text(&report->address, address);
     lua_pushstring(L, address);
     lua_setfield(L, -2, "address");
     set_integer(L, "port", report->port);
+}
+
+static int push_connect(lua_State *L, const struct sw_report *report) {
+    lua_createtable(L, 0, 6);
+    set_address(L, report);
     set_integer(L, "attempt", report->attempt);
     set_integer(L, "first", report->first);
     set_integer(L, "merged", report->merged);

@@ -25,9 +25,10 @@ static void read_url(lua_State *L, struct sw_spot spot, int index, struct sw_end
     if (problem != NULL)
         luaL_error(L, "%s: invalid %s '%s', at character %d: %s", spot.where, spot.field,
                    sw_push_without_password(L, index), (int)at, problem);
-    if (url.scheme != SW_SCHEME_TCP)
-        luaL_error(L, "%s: %s '%s': %s is not supported yet (valid: tcp)", spot.where, spot.field,
+    if (url.scheme != SW_SCHEME_TCP && url.scheme != SW_SCHEME_UNIX)
+        luaL_error(L, "%s: %s '%s': %s is not supported yet (valid: tcp, unix)", spot.where, spot.field,
                    sw_push_without_password(L, index), sw_scheme_text(url.scheme));
+    endpoint->scheme = url.scheme;
     memcpy(endpoint->hostname, url.host.data, url.host.size);
     endpoint->hostname[url.host.size] = '\0';
     endpoint->port = url.port;
@@ -66,7 +67,9 @@ void sw_check_server(lua_State *L, struct sw_spot spot, int index, struct sw_cho
 
 void sw_push_url(lua_State *L, const struct sw_endpoint *server) {
     bool is_ipv6 = strchr(server->hostname, ':') != NULL;
-    if (server->hostname[0] == '\0' || server->port == 0)
+    if (server->scheme == SW_SCHEME_UNIX)
+        lua_pushfstring(L, "unix:%s", server->hostname);
+    else if (server->hostname[0] == '\0' || server->port == 0)
         lua_pushnil(L);
     else
         lua_pushfstring(L, is_ipv6 ? "tcp://[%s]:%d" : "tcp://%s:%d", server->hostname, (int)server->port);

@@ -13,6 +13,7 @@
 #include "loop/plain.h"
 #include "loop/preamble.h"
 #include "loop/race.h"
+#include "loop/unix.h"
 
 /* The stages, in the order in which the dialer carries them out. */
 static const struct stage *const stages[] = {&sw_preamble_stage, &sw_greeting_stage};
@@ -85,7 +86,11 @@ void sw_dialer_take(struct dialer *dialer, struct sw_transport *transport, struc
 
 static void make_ready(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
-    sw_plain_open(&attempt->transport, sw_race_take(attempt->race, &dialer->address));
+    int fd = sw_race_take(attempt->race, &dialer->address);
+    if (server_of(dialer)->scheme == SW_SCHEME_UNIX)
+        sw_unix_open(&attempt->transport, fd);
+    else
+        sw_plain_open(&attempt->transport, fd);
     attempt->connected_at = sw_clock();
     for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) {
         struct sw_error error = stages[i]->start(dialer->common->channel, &attempt->result);
@@ -130,7 +135,7 @@ static void connect_to(struct dialer *dialer, struct sw_addresses *addresses) {
     static const struct sw_ip none;
     const struct sw_ip *last = dialer->avoids_address ? &dialer->address : &none;
     dialer->attempt->resolved_at = sw_clock();
-    keep_family(&dialer->common->channel->options->bind, addresses);
+    if (server_of(dialer)->scheme != SW_SCHEME_UNIX) keep_family(&dialer->common->channel->options->bind, addresses);
     if (addresses->count == 0) {
         set_causes(dialer, sw_causes_new(0));
         fail(dialer, sw_error_make(SW_BINDFAMILY, SW_STAGE_CONNECT));
@@ -264,6 +269,15 @@ static bool make_attempt(struct dialer *dialer) {
     return true;
 }
 
+/* False: it is the name of a host. Else *addresses holds what the server names itself, or *error says what is wrong. */
+static bool needs_no_lookup(const struct sw_server *server, struct sw_addresses *addresses, struct sw_error *error) {
+    if (server->scheme != SW_SCHEME_UNIX) return sw_resolve_numeric(server->hostname, addresses, error);
+    addresses->count = 1;
+    sw_address_set_unix(&addresses->list[0], server->hostname);
+    *error = sw_error_make(SW_OK, SW_STAGE_CONNECT);
+    return true;
+}
+
 void sw_dialer_start(struct dialer *dialer) {
     struct sw_addresses addresses;
     struct sw_error error;
@@ -272,7 +286,7 @@ void sw_dialer_start(struct dialer *dialer) {
     dialer->started_at = sw_clock();
     dialer->waited = 0;
     if (!make_attempt(dialer)) return;
-    if (!sw_resolve_numeric(server_of(dialer)->hostname, &addresses, &error)) {
+    if (!needs_no_lookup(server_of(dialer), &addresses, &error)) {
         dialer->status = DIALER_RESOLVING;
         look_up(dialer);
     } else if (error.err == SW_OK) {

@@ -6,8 +6,8 @@
  *                    |              |
  *                    +---> FAILED <-+
  *
- * A numeric address needs no RESOLVING. A dialer belongs to one client and makes one attempt at a time. It
- * closes a connection that its owner has not taken. To save memory, it allocates `attempt` only for the time of an
+ * A numeric address and a unix socket need no RESOLVING. A dialer belongs to one client and makes one attempt at a
+ * time. It closes a connection that its owner has not taken. To save memory, it allocates `attempt` only for the time of an
  * attempt: there may be ten thousand idle clients, and only few connect at the same time.
  */
 #ifndef SW_LOOP_DIALER_H

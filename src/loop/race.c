@@ -82,6 +82,7 @@ static void check(struct entrant *entrant) {
 static bool start(struct entrant *entrant) {
     struct race *race = entrant->race;
     bool connected;
+    entrant->error = sw_error_make(SW_OK, SW_STAGE_NONE);
     entrant->started_at = sw_clock();
     struct sw_error error =
         sw_socket_connect(&entrant->address, race->common->channel->options, &entrant->fd, &connected);
@@ -102,6 +103,12 @@ static bool is_trying(const struct race *race) {
     return false;
 }
 
+/* True if the last address tried is a unix socket whose backlog is full: it is tried again later. */
+static bool must_repeat(const struct race *race) {
+    const struct entrant *last = &race->entrants[race->next - 1];
+    return last->address.any.sa_family == AF_UNIX && last->error.err == SW_SYSTEM && last->error.sys == EAGAIN;
+}
+
 /* Tries the next address that does not fail at once. */
 static void advance(struct race *race) {
     ev_timer_stop(race->common->reactor->ev, &race->timer);
@@ -110,6 +117,8 @@ static void advance(struct race *race) {
     if (race->status != RACE_RUNNING) return;
     if (race->next < race->count)
         sw_reactor_set_timer(race->common->reactor, &race->timer, SW_RACE_DELAY);
+    else if (must_repeat(race))
+        sw_reactor_set_timer(race->common->reactor, &race->timer, SW_BACKLOG_RETRY);
     else if (!is_trying(race))
         race->status = RACE_LOST;
 }
@@ -121,6 +130,7 @@ static void notify_owner(struct race *race) {
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     (void)ev, (void)events;
     struct race *race = timer->data;
+    if (must_repeat(race)) race->next--;
     advance(race);
     notify_owner(race);
 }

@@ -2,6 +2,8 @@
  * turns, the next address is tried SW_RACE_DELAY after the last one or as soon as that has failed, the first connection
  * wins, and the others are closed. So an address that never answers costs a quarter of a second, and not the attempt.
  *
+ * A unix socket is a race with one address. While its backlog is full, it is tried again.
+ *
  * A race belongs to a dialer, which ends it when connect_timeout is over.
  */
 #ifndef SW_LOOP_RACE_H
@@ -40,7 +42,7 @@ struct race {
     enum race_status status;
     unsigned count, next; /* number of addresses; index of the next one to try */
     struct entrant *winner;
-    ev_timer timer; /* to the next address */
+    ev_timer timer; /* to the next address, or to the next try of a unix socket whose backlog is full */
     struct entrant entrants[];
 };
 

@@ -83,7 +83,7 @@ void sw_addresses_set_port(struct sw_addresses *addresses, uint16_t port) {
         struct sw_address *address = &addresses->list[i];
         if (address->any.sa_family == AF_INET6)
             address->in6.sin6_port = htons(port);
-        else
+        else if (address->any.sa_family == AF_INET)
             address->in.sin_port = htons(port);
     }
 }

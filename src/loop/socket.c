@@ -1,10 +1,13 @@
 #include "loop/socket.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -13,7 +16,7 @@
 #include "channel/fork.h"
 #include "loop/ahead.h"
 
-#if SW_COUNTS_UNACKED == SW_BY_SIOCOUTQ
+#if SW_COUNTS_UNACKED == SW_BY_SIOCOUTQ || SW_COUNTS_UNREAD
 #include <linux/sockios.h>
 #endif
 
@@ -42,20 +45,25 @@ void sw_socket_set_ahead(int fd, int bytes) {
 #endif
 }
 
-static void set_options(int fd, const struct sw_options *options) {
+static void set_tcp_options(int fd, const struct sw_options *options) {
     if (options->nodelay) set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     set_keepalive(fd, &options->keepalive);
     sw_socket_set_ahead(fd, SW_AHEAD_MIN);
+}
+
+static void set_options(int fd, int family, const struct sw_options *options) {
+    if (family != AF_UNIX) set_tcp_options(fd, options);
 #if !SW_HAS_NOSIGNAL
     set(fd, SOL_SOCKET, SO_NOSIGPIPE, 1);
 #endif
 }
 
 static int open_socket(int family) {
+    const int protocol = family == AF_UNIX ? 0 : IPPROTO_TCP;
 #if SW_HAS_SOCKET_FLAGS
-    return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 #else
-    int fd = socket(family, SOCK_STREAM, IPPROTO_TCP);
+    int fd = socket(family, SOCK_STREAM, protocol);
     if (fd >= 0 && (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)) {
         int failed = errno;
         close(fd);
@@ -109,7 +117,7 @@ static struct sw_error bind_failure(int failed) {
 }
 
 static struct sw_error bind_socket(int fd, const struct sw_bind *to, int family) {
-    if (!is_bound(to)) return sw_error_make(SW_OK, SW_STAGE_CONNECT);
+    if (!is_bound(to) || family == AF_UNIX) return sw_error_make(SW_OK, SW_STAGE_CONNECT);
     const struct sw_address local = local_address(to, family);
     set_bind_options(fd, to);
     if (bind(fd, &local.any, local.size) < 0) return bind_failure(errno);
@@ -132,7 +140,7 @@ struct sw_error sw_socket_connect(const struct sw_address *address, const struct
     if (*fd < 0) {
         error = sw_error_system(errno, SW_STAGE_CONNECT);
     } else {
-        set_options(*fd, options);
+        set_options(*fd, address->any.sa_family, options);
         error = bind_socket(*fd, &options->bind, address->any.sa_family);
         if (error.err == SW_OK) error = start_connect(*fd, address, &options->bind, connected);
         if (error.err != SW_OK) close(*fd);
@@ -164,7 +172,7 @@ int sw_socket_connect_result(int fd) {
 }
 
 static bool is_same_address(const struct sw_address *a, const struct sw_address *b) {
-    if (a->any.sa_family != b->any.sa_family) return false;
+    if (a->any.sa_family != b->any.sa_family || a->any.sa_family == AF_UNIX) return false;
     if (a->any.sa_family == AF_INET) {
         const struct sockaddr_in *x = &a->in, *y = &b->in;
         return x->sin_port == y->sin_port && x->sin_addr.s_addr == y->sin_addr.s_addr;
@@ -238,6 +246,22 @@ uint64_t sw_socket_acked(int fd, uint64_t written, bool fin) {
     return all - left < written ? all - left : written;
 }
 
+int sw_socket_unread(int fd) {
+#if SW_COUNTS_UNREAD
+    int size = 0;
+    return ioctl(fd, SIOCOUTQ, &size) == 0 ? size : -1;
+#else
+    (void)fd;
+    return -1;
+#endif
+}
+
+/* Not by MSG_PEEK or SO_ERROR: both take the error away, and the first does not see it behind bytes to read. */
+bool sw_socket_is_reset(int fd) {
+    struct pollfd state = {.fd = fd};
+    return poll(&state, 1, 0) < 0 || (state.revents & (POLLERR | POLLNVAL)) != 0;
+}
+
 double sw_socket_round_trip(int fd) {
 #if SW_ROUND_TRIP == SW_BY_TCP_INFO
     struct tcp_info info; /* tcpi_rtt: microseconds, smoothed (RFC 6298) */
@@ -265,6 +289,16 @@ void sw_socket_close(int fd) {
     sw_fork_forget(fd);
     close(fd); /* not repeated on EINTR: Linux has closed the descriptor (close(2)) */
     sw_fork_release();
+}
+
+void sw_address_set_unix(struct sw_address *address, const char *name) {
+    size_t size = strlen(name);
+    assert(size < sizeof address->un.sun_path); /* base/url.h */
+    memset(&address->un, 0, sizeof address->un);
+    address->un.sun_family = AF_UNIX;
+    memcpy(address->un.sun_path, name, size);
+    if (name[0] == '@') address->un.sun_path[0] = '\0'; /* its end is told by the size, and needs no zero */
+    address->size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + (name[0] == '@' ? 0 : 1));
 }
 
 struct sw_ip sw_address_ip(const struct sw_address *address) {

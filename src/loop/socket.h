@@ -13,23 +13,29 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 
 #include "base/address.h"
 #include "base/error.h"
 #include "base/options.h"
 
-/* A socket address: IPv4 or IPv6, with the port. */
+/* A socket address: IPv4 or IPv6, with the port, or the name of a unix socket. */
 struct sw_address {
     socklen_t size; /* of the member in use */
     union {
         struct sockaddr any;
         struct sockaddr_in in;
         struct sockaddr_in6 in6;
+        struct sockaddr_un un;
     };
 };
 
+/* Makes the address of a unix socket: of a path, or of "@name", which is abstract (unix(7)). */
+void sw_address_set_unix(struct sw_address *address, const char *name);
+
 /* Opens a socket, sets its options, binds it as options->bind says, and begins to connect it. *fd is the socket, or -1 on
- * failure; err = SW_OK: it has begun. *connected: the socket is connected already; else wait until it is writable. A
+ * failure; err = SW_OK: it has begun; the errno EAGAIN: the
+ * backlog of a unix socket is full (connect(2)), and no event tells when it has room. *connected: the socket is connected already; else wait until it is writable. A
  * forked child closes its copy of the descriptor (channel/fork.h). */
 struct sw_error sw_socket_connect(const struct sw_address *address, const struct sw_options *options, int *fd,
                                   bool *connected);
@@ -57,6 +63,14 @@ bool sw_socket_shut_down(int fd);
  * count stays correct after a reset (SIOCOUTQ), it does so until the socket is closed. */
 uint64_t sw_socket_acked(int fd, uint64_t written, bool fin);
 
+/* Unix sockets. Returns the size of the system's buffers that hold what the peer has not read: at least as much as the
+ * bytes in them. -1: the system cannot tell. */
+int sw_socket_unread(int fd);
+
+/* Unix sockets. True if the peer has closed its socket with bytes unread, and neither sw_socket_send nor
+ * sw_socket_receive has returned that yet (ECONNRESET). Leaves it there for them. */
+bool sw_socket_is_reset(int fd);
+
 /* Sets how many unsent bytes the system may hold (TCP_NOTSENT_LOWAT, where it exists; see loop/ahead.h). It is
  * SW_AHEAD_MIN at first. */
 void sw_socket_set_ahead(int fd, int bytes);
@@ -70,7 +84,7 @@ void sw_socket_set_abort(int fd);
 /* Closes a connected or connecting socket. No other function closes one. */
 void sw_socket_close(int fd);
 
-/* The address without the port. */
+/* The address without the port; version 0 for a unix socket. */
 struct sw_ip sw_address_ip(const struct sw_address *address);
 
 #endif

@@ -1,7 +1,7 @@
 /* A transport moves the bytes of one open connection: a table of six functions over a socket.
  *
- * The parts that use it (tx.c, rx.c, closing.c) are the same for every transport. There is one so far: plain.c, which
- * writes the caller's bytes to the socket unchanged. A transport that encrypts would add bytes (record headers, tags).
+ * The parts that use it (tx.c, rx.c, closing.c) are the same for every transport. plain.c writes the caller's bytes to
+ * a TCP socket unchanged, unix.c to a unix socket. A transport that encrypts would add bytes (record headers, tags).
  * So a transport tells two numbers apart: how many of the caller's bytes it has taken (the result of `send`), and how
  * many bytes it has written to the socket (`written`).
  */
@@ -18,7 +18,8 @@ struct sw_transport;
 /* The options that `tune` sets, and what their values mean. */
 enum sw_tune {
     SW_TUNE_AHEAD, /* how many unsent bytes the system may hold: see loop/ahead.h */
-    SW_TUNE_ABORT, /* `close` resets the connection, so nothing that the system holds arrives later; no value */
+    SW_TUNE_ABORT, /* `close` resets the connection, so nothing that the system holds arrives later; no value. A unix
+                      socket has no reset: its peer has in its own buffer what was handed over, and can read it */
 };
 
 struct sw_transport_table {
@@ -34,8 +35,8 @@ struct sw_transport_table {
     /* Sends our FIN after all bytes sent before, and sets `fin` if the kernel has accepted it. */
     void (*shut_down)(struct sw_transport *transport);
 
-    /* Returns how many bytes of `written` the peer's TCP has acknowledged: see sw_socket_acked. After a reset it may
-     * return 0, where the system cannot tell any more. */
+    /* Returns how many bytes of `written` the peer's TCP has acknowledged: see sw_socket_acked; unix sockets: how many
+     * the peer has read, at least. After a reset it may return 0, where the system cannot tell any more. */
     uint64_t (*acked)(struct sw_transport *transport);
 
     /* Sets an option of the connection. Does nothing if the system does not have that option. */
@@ -50,7 +51,11 @@ struct sw_transport {
     int fd;                                 /* the socket */
     bool fin;                               /* the kernel has accepted our FIN */
     bool failed;                            /* the socket has had a permanent error */
-    uint64_t written;                       /* bytes written to the socket so far */
+    bool has_moved;   /* the peer has read something, though `acked` may not show it yet: a sign of
+                                               life for stall_timeout, which tx takes back */
+    int32_t unread;   /* unix.c: sw_socket_unread, when it was last asked */
+    uint64_t written; /* bytes written to the socket so far */
+    uint64_t acked;   /* unix.c: the last result of `acked` */
 };
 
 static inline bool sw_transport_is_open(const struct sw_transport *transport) { return transport->table != NULL; }

@@ -97,7 +97,8 @@ static void query_acked(struct tx *tx) {
     uint64_t before = queue->acked.id;
     uint64_t acked_before = tx->acked;
     tx->acked = tx->transport->table->acked(tx->transport);
-    if (tx->acked != acked_before) tx->stalled_since = 0;
+    if (tx->acked != acked_before || tx->transport->has_moved) tx->stalled_since = 0;
+    tx->transport->has_moved = false;
     uint32_t ahead = sw_ahead_next(&tx->ahead, tx->acked, milliseconds());
     if (ahead != 0) tx->transport->table->tune(tx->transport, SW_TUNE_AHEAD, ahead);
     sw_sendq_acked(queue, sw_written_acked(&tx->written, tx->acked));
