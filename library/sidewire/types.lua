@@ -97,7 +97,7 @@
 ---@field max? number seconds of the longest delay, before jitter. Default: 10 s
 ---@field factor? number growth of the delay with each failure. Default: 2
 ---@field jitter? boolean changes each delay at random by -25 to +50 %. Default: true
----@field attempts? integer failures in a row after which to give up. Default: no limit
+---@field attempts? integer failed rounds in a row (an attempt at each server) after which to give up. Default: no limit
 
 ---TCP's own probes of a connection without traffic.
 ---@class sidewire.Keepalive

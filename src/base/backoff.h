@@ -14,7 +14,7 @@
     X(max, seconds, 10, 0.001, 1e8)        /* the longest delay, before jitter */                                      \
     X(factor, factor, 2, 1, 1000)          /* growth per failure */                                                    \
     X(jitter, flag, true, false, true)     /* -25 .. +50 %, lest all clients of one server come back at once */        \
-    X(attempts, integer, 0, 1, 2147483647) /* failures in a row after which to give up; 0 = never */
+    X(attempts, integer, 0, 1, 2147483647) /* failed rounds in a row (base/round.h) after which to give up; 0 = never */
 /* clang-format on */
 
 /* When to try again. */
