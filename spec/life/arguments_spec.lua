@@ -69,7 +69,7 @@ describe("misuse raises, names the field, says what is valid:", function()
         refuses("set_reconnect", { "delay", "seconds" }, { delay = value })
         refuses("set_reconnect", { "max", "seconds" }, { max = value })
       end
-      refuses("set_reconnect", { "unknown", "dely", "delay, max, factor, jitter, attempts" }, { dely = 1 })
+      refuses("set_reconnect", { "unknown", "dely", "delay, max, factor, attempts, jitter" }, { dely = 1 })
     end)
 
     it("refuses times that are none [F4]", function()

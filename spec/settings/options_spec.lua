@@ -85,7 +85,7 @@ describe("misuse raises, names the field, says what is valid:", function()
       field("factor", { 0, 0.5, -1, nan, inf, 1e300, engine.unpack(NO_NUMBERS) }, "factor", "1..1000")
       field("jitter", { 0, 1, "true", {} }, "jitter", "true or false")
       field("attempts", { 0, -1, 1.5, nan, inf, 2 ^ 40, engine.unpack(NO_NUMBERS) }, "attempts", "whole number")
-      field("delays", { 1 }, "unknown reconnect field 'delays'", "delay, max, factor, jitter, attempts")
+      field("delays", { 1 }, "unknown reconnect field 'delays'", "delay, max, factor, attempts, jitter")
       field(1, { 1 }, "unknown reconnect field '1'")
     end)
 

@@ -183,12 +183,12 @@ errors.sections = {
       "Give seconds; there is no attempt without a limit." },
     { 'sidewire.new { reconnect = "on" }',
       "sidewire.new: reconnect must be false, true, a number of seconds or a table "
-      .. "{ delay =, max =, factor =, jitter =, attempts = }, got 'on'", "raises", "Give `true`." },
+      .. "{ delay =, max =, factor =, attempts =, jitter = }, got 'on'", "raises", "Give `true`." },
     { "sidewire.new { reconnect = 0 }", "sidewire.new: reconnect must be a number of seconds, 0.001..1e8, got 0",
       "raises",
       "Give a delay, or `false`." },
     { "sidewire.new { reconnect = { tries = 3 } }",
-      "sidewire.new: unknown reconnect field 'tries' (valid: delay, max, factor, jitter, attempts)", "raises",
+      "sidewire.new: unknown reconnect field 'tries' (valid: delay, max, factor, attempts, jitter)", "raises",
       "Write `attempts`." },
     { "sidewire.new { reconnect = { delay = -1 } }",
       "sidewire.new: reconnect.delay must be a number of seconds, 0.001..1e8, got -1", "raises", "Give seconds." },
@@ -312,7 +312,7 @@ errors.sections = {
     { "client:set_server(nil, 4000)",
       "client:set_server: host must be a string, a host name or an IP address, got nil", "raises", "Give both." },
     { "client:set_reconnect()", "client:set_reconnect: spec must be false, true, a number of seconds or a table "
-      .. "{ delay =, max =, factor =, jitter =, attempts = }, got nil", "raises", "Give `true` or `false`." },
+      .. "{ delay =, max =, factor =, attempts =, jitter = }, got nil", "raises", "Give `true` or `false`." },
     { "client:set_reconnect { delay = 0 }",
       "client:set_reconnect: reconnect.delay must be a number of seconds, 0.001..1e8, got 0", "raises",
       "Give seconds." },

@@ -13,14 +13,14 @@
     X(delay, seconds, 0.1, 0.001, 1e8)     /* before the second attempt */                                             \
     X(max, seconds, 10, 0.001, 1e8)        /* the longest delay, before jitter */                                      \
     X(factor, factor, 2, 1, 1000)          /* growth per failure */                                                    \
-    X(jitter, flag, true, false, true)     /* -25 .. +50 %, lest all clients of one server come back at once */        \
-    X(attempts, integer, 0, 1, 2147483647) /* failed rounds in a row (base/round.h) after which to give up; 0 = never */
+    X(attempts, integer, 0, 1, 2147483647) /* failed rounds (base/round.h) in a row after which to give up; 0: never */ \
+    X(jitter, flag, true, false, true)     /* -25 .. +50 %, lest all clients of one server come back at once */
 /* clang-format on */
 
 /* When to try again. */
 struct sw_reconnect {
-    bool enabled;
     SW_RECONNECT_OPTIONS(SW_OPTION_FIELD)
+    bool enabled;
 };
 
 /* 0.1 s after the first failure, doubled for each further one up to 10 s, with jitter, without end. */

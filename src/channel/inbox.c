@@ -54,8 +54,8 @@ static void fill(struct sw_report *slot, const struct sw_report *report, uint64_
     slot->is_embedded = true;
     slot->lacks_partial = report->partial != NULL;
     slot->partial = NULL;
-    slot->lacks_causes = report->lacks_causes || report->causes != NULL;
-    slot->causes = NULL;
+    slot->lacks_causes = report->lacks_causes || sw_report_causes(report) != NULL;
+    if (slot->event != SW_EVENT_CONNECT) slot->causes = NULL;
 }
 
 void sw_inbox_put_reserved(struct sw_inbox *inbox, const struct sw_report *report) {

@@ -215,7 +215,7 @@ static struct sw_report *copy_report(const struct sw_report *report) {
     struct sw_report *copy = malloc(sizeof *copy);
     if (copy == NULL) return NULL;
     *copy = *report;
-    sw_causes_ref(copy->causes);
+    sw_causes_ref(sw_report_causes(copy));
     return copy;
 }
 
@@ -237,11 +237,11 @@ static struct cut cut_report(const struct sw_channel *channel, struct sw_report 
     if (report == NULL) return (struct cut){original->partial, NULL};
     size_t limit = channel->options->inbox_limit, cost = sw_report_cost(report);
     if (channel->in.bytes < limit && cost <= limit - channel->in.bytes) return (struct cut){NULL, NULL};
-    struct cut cut = {report->partial, report->causes};
+    struct cut cut = {report->partial, sw_report_causes(report)};
     report->lacks_partial = report->lacks_partial || cut.partial != NULL;
     report->lacks_causes = report->lacks_causes || cut.causes != NULL;
     report->partial = NULL;
-    report->causes = NULL;
+    if (cut.causes != NULL) report->causes = NULL;
     return cut;
 }
 

@@ -61,7 +61,7 @@ struct sw_report {
     uint64_t after; /* number of messages put into the inbox before it, over the client's life */
     enum sw_event event : 4;
     enum sw_log log : 4;    /* log */
-    unsigned server : 5;    /* index of the server in question among the client's */
+    unsigned server : 4;    /* index of the server in question among the client's */
     bool will_retry : 1;    /* disconnect */
     bool is_embedded : 1;   /* lies in the inbox: not to be freed */
     bool lacks_partial : 1; /* disconnect: there was an unfinished message, but no room for it */
@@ -90,16 +90,26 @@ struct sw_report {
         uint64_t unacked; /* disconnect, error: handed over and not acknowledged */
         uint64_t first;   /* connect: id of the first message that the connection carries */
     };
-    float dns, tcp;             /* connect: the seconds of the lookup, and those until a TCP connection was made */
-    struct sw_causes *causes;   /* retry, error: one reference of a posted report; NULL: none */
-    struct sw_partial *partial; /* disconnect: the report's own; NULL: none */
+    union {
+        struct {
+            float dns, tcp; /* connect: the seconds of the lookup, and those until a TCP connection was made */
+        };
+        struct sw_causes *causes; /* retry, error: one reference of a posted report; NULL: none */
+    };
+    struct sw_partial *partial;               /* disconnect: the report's own; NULL: none */
     struct sw_loss lost_unknown, lost_unsent; /* disconnect, error, close: told as `lost` events first ... */
     struct sw_report *kept; /* ... after those of earlier reports that this one stands for: see reports.h */
 };
 
+/* Why each address of the attempt failed. NULL: not known, or not of interest. */
+static inline struct sw_causes *sw_report_causes(const struct sw_report *report) {
+    return report->event == SW_EVENT_RETRY || report->event == SW_EVENT_ERROR ? report->causes : NULL;
+}
+
 /* What it counts against inbox_limit. */
 static inline size_t sw_report_cost(const struct sw_report *report) {
-    return sizeof *report + (report->partial != NULL ? report->partial->size : 0) + sw_causes_size(report->causes);
+    return sizeof *report + (report->partial != NULL ? report->partial->size : 0) +
+           sw_causes_size(sw_report_causes(report));
 }
 
 /* Ranges of lost messages that it tells of, those of the reports that it keeps left aside. */

@@ -34,7 +34,7 @@ static struct sw_report *join_rings(struct sw_report *a, struct sw_report *b) {
 
 void sw_report_free(struct sw_report *report) {
     free(report->partial);
-    sw_causes_unref(report->causes);
+    sw_causes_unref(sw_report_causes(report));
     free(report);
 }
 

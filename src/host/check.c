@@ -254,7 +254,7 @@ void sw_check_reconnect(lua_State *L, struct sw_spot spot, int index, const stru
         return;
     default:
         sw_misuse(L, spot, index,
-                  "false, true, a number of seconds or a table { delay =, max =, factor =, jitter =, attempts = }");
+                  "false, true, a number of seconds or a table { delay =, max =, factor =, attempts =, jitter = }");
     }
 }
 

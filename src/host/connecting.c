@@ -226,7 +226,7 @@ int sw_method_set_reconnect(lua_State *L) {
 
 /*** Returns the present reconnect policy.
  * @function client:get_reconnect
- * @treturn[1] boolean|table false, or { delay =, max =, factor =, jitter =, attempts = } (attempts nil: no limit)
+ * @treturn[1] boolean|table false, or { delay =, max =, factor =, attempts =, jitter = } (attempts nil: no limit)
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED

@@ -190,7 +190,8 @@ static void keep_memory(struct client *client) {
     while (!atomic_compare_exchange_weak(&kept, &client->next, client)) continue;
 }
 
-void sw_clients_end(lua_State *L, int index, struct context *context, bool keeps_memory) {
+bool sw_clients_end(lua_State *L, int index, struct context *context, bool keeps_memory) {
+    bool has_kept = false;
     lua_getiuservalue(L, index, CONTEXT_CLIENTS);
     int clients = lua_gettop(L);
     while (context->clients != NULL) {
@@ -199,15 +200,18 @@ void sw_clients_end(lua_State *L, int index, struct context *context, bool keeps
     }
     for (struct client *client = context->retired, *next; client != NULL; client = next) {
         next = client->next;
-        /* A handle that is not in the table may still have its finalizer to run: before Lua 5.4, when a finalizer makes
-         * and collects clients while the state closes. */
-        if (!empty_handle(L, clients, client) || keeps_memory)
-            keep_memory(client);
-        else
+        /* A handle that is not in the table may still have its finalizer to run. */
+        bool is_empty = empty_handle(L, clients, client) || !SW_COLLECTS_AT_CLOSE;
+        if (is_empty && !keeps_memory) {
             free_client(client);
+        } else {
+            keep_memory(client);
+            has_kept = true;
+        }
     }
     context->retired = NULL;
     lua_pop(L, 1);
+    return has_kept;
 }
 
 const luaL_Reg sw_handle_metamethods[] = {

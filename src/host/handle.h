@@ -36,7 +36,8 @@ void sw_handle_fill(lua_State *L, int index, struct client *client);
 void sw_client_retire(lua_State *L, int index);
 
 /* Closes all clients at the end of the Lua state, and frees them unless keeps_memory: a function that still runs may use
- * them. The context userdata is at index. */
-void sw_clients_end(lua_State *L, int index, struct context *context, bool keeps_memory);
+ * them. It also keeps those whose handles may still have a finalizer to run. True: it has kept some. The context userdata
+ * is at index. */
+bool sw_clients_end(lua_State *L, int index, struct context *context, bool keeps_memory);
 
 #endif

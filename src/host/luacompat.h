@@ -74,6 +74,9 @@ static inline bool sw_is_integer(lua_State *L, int index) {
  * check that they still exist. */
 #define SW_PUSH_COPIES_FIRST (LUA_VERSION_NUM >= 504)
 
+/* 1: a finalizer that runs while the state closes can run the collector, and so finalizers of what was made meanwhile. */
+#define SW_COLLECTS_AT_CLOSE (LUA_VERSION_NUM < 504)
+
 #if LUA_VERSION_NUM >= 503
 #define SW_CAN_YIELD(L) lua_isyieldable(L)
 #define sw_callk(L, arguments, results, k) lua_callk(L, arguments, results, 0, k)

@@ -83,13 +83,13 @@ void sw_host_close(lua_State *L, int index, struct context *context, bool is_nes
         sw_forked_leave(context);
         return; /* other memory may be locked by threads of the parent */
     }
-    sw_clients_end(L, index, context, is_nested);
+    bool has_kept = sw_clients_end(L, index, context, is_nested);
     sw_unfinished_free(context);
     double deadline = sw_clock() + context->max_linger + SW_STOP_MARGIN / 2;
     if (!sw_engine_stop(context->engine, false, deadline))
         sw_engine_stop(context->engine, true, sw_clock() + SW_STOP_MARGIN / 2);
     /* The clients that stay keep the engine, but not its descriptors. */
-    if (is_nested && !context->engine->running) sw_engine_abandon(context->engine);
+    if ((is_nested || has_kept) && !context->engine->running) sw_engine_abandon(context->engine);
     sw_receiveq_take_last(context); /* drops the references of the engine's list to channels */
     sw_engine_detach(context->engine);
     context->engine = NULL;

@@ -47,7 +47,7 @@ static int push_report(lua_State *L, const struct client *client, enum sw_event 
     if (kept != NULL) report = kept;
     const struct sw_report copy = *report; /* pushing may run a finalizer, which may poll and free the report */
     struct sw_causes_copy causes;
-    sw_causes_copy(report->causes, &causes);
+    sw_causes_copy(sw_report_causes(report), &causes);
     if (event == SW_EVENT_DISCONNECT || event == SW_EVENT_ERROR) push_partial(L, client);
     if (event != SW_EVENT_LOST) return sw_push_report(L, &copy, &causes, sw_servers_at(client->servers, copy.server));
     bool unknown = copy.lost_unknown.first != 0;

@@ -20,12 +20,15 @@ static const struct stage *const stages[] = {&sw_preamble_stage, &sw_greeting_st
 
 /* What the dialer needs only during an attempt. */
 struct attempt {
-    ev_timer timer;         /* RESOLVING: to the next check of the lookup; CONNECTING: to the end of the attempt */
-    unsigned lookups_ahead; /* RESOLVING: sw_dialer_lookups_ahead */
-    struct race *race;      /* CONNECTING; else NULL */
-    bool is_looked_up;      /* the address is not numeric */
-    double resolved_at;     /* CONNECTING, READY: sw_clock when the addresses were known */
-    double connected_at;    /* READY: sw_clock when the TCP connection was made */
+    ev_timer timer;           /* RESOLVING: to the next check of the lookup; CONNECTING: to the end of the attempt */
+    double started_at;        /* sw_clock: when the attempt began */
+    float waited;             /* seconds of it in which its lookup had no turn */
+    unsigned lookups_ahead;   /* RESOLVING: sw_dialer_lookups_ahead */
+    struct sw_lookup *lookup; /* RESOLVING; else NULL */
+    struct race *race;        /* CONNECTING; else NULL */
+    bool is_looked_up;        /* the address is not numeric */
+    double resolved_at;       /* CONNECTING, READY: sw_clock when the addresses were known */
+    double connected_at;      /* READY: sw_clock when the TCP connection was made */
     struct sw_transport transport; /* READY */
     struct stage_result result;    /* READY */
 };
@@ -39,7 +42,8 @@ static void set_timer(struct dialer *dialer, double seconds) {
 }
 
 static double time_left(const struct dialer *dialer) {
-    return dialer->started_at + dialer->waited + dialer->common->channel->options->connect_timeout - sw_clock();
+    return dialer->attempt->started_at + dialer->attempt->waited + dialer->common->channel->options->connect_timeout -
+           sw_clock();
 }
 
 /* --- the end of an attempt --- */
@@ -54,9 +58,8 @@ static void free_attempt(struct dialer *dialer) {
 void sw_dialer_cancel(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
     dialer->status = DIALER_IDLE;
-    if (dialer->lookup != NULL) sw_lookup_cancel(dialer->lookup);
-    dialer->lookup = NULL;
     if (attempt == NULL) return;
+    if (attempt->lookup != NULL) sw_lookup_cancel(attempt->lookup);
     if (sw_transport_is_open(&attempt->transport)) attempt->transport.table->close(&attempt->transport);
     sw_greeting_unref(attempt->result.opening);
     free_attempt(dialer);
@@ -166,12 +169,12 @@ static void on_answer(struct sw_lookup *lookup);
 
 /* The time before the lookup has its turn does not count against connect_timeout. */
 static void note_turn(struct dialer *dialer, const struct sw_turn *turn) {
-    dialer->waited = turn->has_come ? (float)fmax(turn->since - dialer->lookup->asked_at, 0) : 0;
+    dialer->attempt->waited = turn->has_come ? (float)fmax(turn->since - dialer->attempt->lookup->asked_at, 0) : 0;
 }
 
 /* The lookup has no answer yet. It may wait for its turn as long as it may then take. */
 static void check_lookup(struct dialer *dialer) {
-    struct sw_turn turn = sw_lookup_turn(dialer->lookup);
+    struct sw_turn turn = sw_lookup_turn(dialer->attempt->lookup);
     note_turn(dialer, &turn);
     double left = time_left(dialer);
     if (left <= 0) {
@@ -184,8 +187,9 @@ static void check_lookup(struct dialer *dialer) {
 
 static void look_up(struct dialer *dialer) {
     dialer->attempt->is_looked_up = true;
-    dialer->lookup = sw_lookup_start(dialer->common->channel->engine, server_of(dialer)->hostname, on_answer, dialer);
-    if (dialer->lookup == NULL)
+    dialer->attempt->lookup =
+        sw_lookup_start(dialer->common->channel->engine, server_of(dialer)->hostname, on_answer, dialer);
+    if (dialer->attempt->lookup == NULL)
         fail(dialer, sw_error_system(ENOMEM, SW_STAGE_RESOLVE));
     else
         check_lookup(dialer);
@@ -201,7 +205,7 @@ static void on_answer(struct sw_lookup *lookup) {
     struct dialer *dialer = lookup->owner;
     struct sw_turn turn = sw_lookup_turn(lookup);
     note_turn(dialer, &turn);
-    dialer->lookup = NULL; /* it is freed after this call */
+    dialer->attempt->lookup = NULL; /* it is freed after this call */
     use_answer(dialer, lookup->answer);
     dialer->on_change(dialer);
 }
@@ -226,11 +230,11 @@ static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
 
 struct dialer_times sw_dialer_times(const struct dialer *dialer) {
     const struct attempt *attempt = dialer->attempt;
-    double began = attempt->is_looked_up ? attempt->resolved_at : dialer->started_at;
+    double began = attempt->is_looked_up ? attempt->resolved_at : dialer->attempt->started_at;
     return (struct dialer_times){
-        .all = sw_clock() - dialer->started_at,
-        .dns = began - dialer->started_at,
-        .turn = dialer->waited,
+        .all = sw_clock() - dialer->attempt->started_at,
+        .dns = began - dialer->attempt->started_at,
+        .turn = dialer->attempt->waited,
         .tcp = attempt->connected_at - began,
     };
 }
@@ -283,9 +287,8 @@ void sw_dialer_start(struct dialer *dialer) {
     struct sw_error error;
     sw_dialer_cancel(dialer);
     set_causes(dialer, NULL);
-    dialer->started_at = sw_clock();
-    dialer->waited = 0;
     if (!make_attempt(dialer)) return;
+    dialer->attempt->started_at = sw_clock();
     if (!needs_no_lookup(server_of(dialer), &addresses, &error)) {
         dialer->status = DIALER_RESOLVING;
         look_up(dialer);

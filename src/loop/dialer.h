@@ -38,10 +38,7 @@ struct dialer {
     void (*on_change)(struct dialer *dialer); /* called after an event that has changed the status,
                                                  or the lookups ahead */
     struct attempt *attempt;                  /* RESOLVING, CONNECTING, READY; else NULL */
-    struct sw_lookup *lookup;                 /* RESOLVING; else NULL */
     struct sw_servers *servers;               /* one reference; NULL before the first attempt */
-    double started_at;                        /* sw_clock: when that attempt began */
-    float waited;                             /* seconds of that attempt in which its lookup had no turn */
     struct sw_error error;                    /* why the last address or the attempt failed */
     struct sw_causes *causes;                 /* of the last attempt, if it failed; one reference; NULL: none */
     struct sw_ip address;                     /* of the connection, or of the error; version 0: none */

@@ -36,7 +36,7 @@ struct sw_transport_table {
     void (*shut_down)(struct sw_transport *transport);
 
     /* Returns how many bytes of `written` the peer's TCP has acknowledged: see sw_socket_acked; unix sockets: how many
-     * the peer has read, at least. After a reset it may return 0, where the system cannot tell any more. */
+     * the peer has read, at least. It may return less than before, and 0 after a reset: the system cannot tell more. */
     uint64_t (*acked)(struct sw_transport *transport);
 
     /* Sets an option of the connection. Does nothing if the system does not have that option. */
@@ -49,13 +49,12 @@ struct sw_transport_table {
 struct sw_transport {
     const struct sw_transport_table *table; /* NULL: closed */
     int fd;                                 /* the socket */
-    bool fin;                               /* the kernel has accepted our FIN */
-    bool failed;                            /* the socket has had a permanent error */
-    bool has_moved;   /* the peer has read something, though `acked` may not show it yet: a sign of
-                                               life for stall_timeout, which tx takes back */
-    int32_t unread;   /* unix.c: sw_socket_unread, when it was last asked */
-    uint64_t written; /* bytes written to the socket so far */
-    uint64_t acked;   /* unix.c: the last result of `acked` */
+    bool fin : 1;                           /* the kernel has accepted our FIN */
+    bool failed : 1;                        /* the socket has had a permanent error */
+    bool has_moved : 1;   /* the peer has read something, though `acked` may not show it yet: a sign of life for
+                             stall_timeout, which tx takes back */
+    unsigned unread : 29; /* unix.c: sw_socket_unread, when it was last asked */
+    uint64_t written;     /* bytes written to the socket so far */
 };
 
 static inline bool sw_transport_is_open(const struct sw_transport *transport) { return transport->table != NULL; }

@@ -5,11 +5,14 @@
 #include "base/platform.h"
 #include "loop/socket.h"
 
+enum { UNREAD_MAX = (1 << 29) - 1 }; /* what sw_transport.unread can hold; a send buffer is far smaller */
+
 /* Asks how much the peer has not read. What it has read since the last time is a sign of life. */
 static int ask_unread(struct sw_transport *transport) {
     int unread = sw_socket_unread(transport->fd);
-    if (unread >= 0 && unread < transport->unread) transport->has_moved = true;
-    transport->unread = unread < 0 ? 0 : unread;
+    unsigned now = unread < 0 ? 0 : (unsigned)unread;
+    if (unread >= 0 && now < transport->unread) transport->has_moved = true;
+    transport->unread = now & UNREAD_MAX;
     return unread;
 }
 
@@ -43,14 +46,10 @@ static uint64_t least_read(const struct sw_transport *transport, int unread) {
 
 static uint64_t unix_acked(struct sw_transport *transport) {
     if (!SW_COUNTS_UNREAD) return transport->written;
-    if (transport->failed) return transport->acked;
+    if (transport->failed) return 0;
     int unread = ask_unread(transport);
-    if (sw_socket_is_reset(transport->fd)) { /* after the question: see unix.h */
-        transport->failed = true;
-    } else if (unread >= 0 && least_read(transport, unread) > transport->acked) {
-        transport->acked = least_read(transport, unread);
-    }
-    return transport->acked;
+    transport->failed = sw_socket_is_reset(transport->fd); /* after the question: see unix.h */
+    return transport->failed || unread < 0 ? 0 : least_read(transport, unread);
 }
 
 /* Nothing limits what the system holds but its send buffer, which is small (208 KiB), and there is no reset. */

@@ -73,7 +73,10 @@ local function refuse_values()
     misuse.refused({ "client:" .. method, part }, client[method], client, ...)
     count = count + 1
   end
-  for _, value in ipairs(misuse.NO_STRINGS) do refuses("set_server", "host must be a string", value, 80) end
+  for _, value in ipairs(misuse.NO_STRINGS) do
+    local part = type(value) == "table" and "server must be a URL" or "host must be a string"
+    refuses("set_server", part, value, 80)
+  end
   for _, value in ipairs(misuse.NO_HOSTS) do refuses("set_server", "invalid host name", value, 80) end
   for _, case in ipairs(misuse.NO_HOSTS_BUT_MEANT) do refuses("set_server", case[2], case[1], 80) end
   for _, value in ipairs(misuse.NO_PORTS) do refuses("set_server", "1..65535", "example.org", value) end
