@@ -63,9 +63,9 @@ int pthread_mutex_lock(pthread_mutex_t *mutex) {
 }
 
 /* sidewire's own lock (src/channel/lock.h) calls it when it has spun in vain, and nothing else of the host does. */
-int nanosleep(const struct timespec *requested, struct timespec *remaining) {
+int nanosleep(const struct timespec *requested_time, struct timespec *remaining) {
     if (is_measured) note(1);
-    int failed = clock_nanosleep(CLOCK_MONOTONIC, 0, requested, remaining);
+    int failed = clock_nanosleep(CLOCK_MONOTONIC, 0, requested_time, remaining);
     if (failed == 0) return 0;
     errno = failed;
     return -1;

@@ -26,9 +26,10 @@ const char *sw_push_reasons(lua_State *L, const struct sw_causes_copy *causes) {
 }
 
 static void push_cause(lua_State *L, const struct sw_cause *cause, int port) {
-    char address[SW_IP_TEXT], text[160];
+    char text[160];
     lua_createtable(L, 0, 5);
     if (cause->address.version != 0) { /* a unix socket has none */
+        char address[SW_IP_TEXT];
         sw_ip_text(&cause->address, address);
         lua_pushstring(L, address);
         lua_setfield(L, -2, "address");
