@@ -38,6 +38,8 @@ static long contended;                 /* on the thread that measures */
 static const void *places[PLACES_MAX]; /* that wanted a lock */
 static size_t place_count;
 
+#if !defined __SANITIZE_THREAD__ /* which has functions of its own in front of libc's */
+
 /* Notes the function so many calls above the caller of this one's caller. */
 __attribute__((noinline)) static void note(int above) {
     void *frames[8];
@@ -48,8 +50,6 @@ __attribute__((noinline)) static void note(int above) {
         if (places[i] == place) return;
     if (place_count < PLACES_MAX) places[place_count++] = place;
 }
-
-#if !defined __SANITIZE_THREAD__ /* which has its own of these */
 
 int pthread_mutex_lock(pthread_mutex_t *mutex) {
     static int (*real)(pthread_mutex_t *);
