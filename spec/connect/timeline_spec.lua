@@ -45,6 +45,6 @@ describe("info.timeline", function()
     local good = Peer.start { mode = "echo" }
     ports.black_hole("127.0.0.2", good.port)
     local tcp = tonumber(embed("tells_the_timeline", good.port):match "tcp%s+([%d.]+)")
-    assert(tcp >= 0.25, tcp)
+    assert(tcp > 0.2, tcp) -- SW_RACE_DELAY is 0.25 s; a timer may end a moment early
   end)
 end)
