@@ -346,7 +346,8 @@ function Life:account()
   self:want(seen:common(losses.unsent) == 0, "%d were reported unsent and had arrived", seen:common(losses.unsent))
   if not self.is_abandoned then
     check_stats(self)
-    local may_miss = self.pair.is_harsh and self.retain ~= "unconfirmed"
+    -- Where acknowledgements are not counted, what the system holds at the end of a connection counts as finished.
+    local may_miss = (self.pair.is_harsh or build.has_fallbacks) and self.retain ~= "unconfirmed"
     self:want(may_miss or unread == 0, "%d are neither read nor reported", unread)
   end
   return {
