@@ -183,6 +183,13 @@ void sw_push_copy(lua_State *L, int index) {
     }
 }
 
+size_t sw_count_fields(lua_State *L, int index) {
+    size_t count = 0;
+    index = lua_absindex(L, index);
+    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) count++;
+    return count;
+}
+
 static const struct sw_option *find(const struct sw_option *options, const char *name) {
     while (options->name != NULL && strcmp(options->name, name) != 0) options++;
     return options->name != NULL ? options : NULL;

@@ -67,6 +67,9 @@ void sw_push_reconnect(lua_State *L, const struct sw_reconnect *policy);
  * because a finalizer could change it between the check and the use. */
 void sw_push_copy(lua_State *L, int index);
 
+/* The number of fields of the table at index, without metamethods. */
+size_t sw_count_fields(lua_State *L, int index);
+
 /* Calls the parser of each option in the table at index. An unknown key raises an error that lists the valid ones.
  * spot.field is the option that the table belongs to; NULL: the table is the one of all options. A parser finds its
  * value on top of the stack and leaves the stack unchanged. */

@@ -95,16 +95,9 @@ static bool find_framing(const char *name, struct sw_framing *framing) {
     return false;
 }
 
-static size_t count_fields(lua_State *L, int index) {
-    size_t count = 0;
-    index = lua_absindex(L, index);
-    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) count++;
-    return count;
-}
-
 static void parse_framing(lua_State *L, struct sw_spot spot, void *out) {
     struct sw_framing *framing = &((struct reading *)out)->options->framing;
-    if (lua_istable(L, -1) && count_fields(L, -1) == 1)
+    if (lua_istable(L, -1) && sw_count_fields(L, -1) == 1)
         sw_check_table(L, (struct sw_spot){spot.where, "framing"}, -1, framing_tables, framing);
     else if (sw_to_word(L, -1) == NULL || !find_framing(sw_to_word(L, -1), framing))
         sw_misuse(L, spot, -1, framings);
@@ -158,7 +151,7 @@ static void parse_bind(lua_State *L, struct sw_spot spot, void *out) {
     struct sw_bind *local = &((struct reading *)out)->options->bind;
     if (lua_type(L, -1) == LUA_TSTRING)
         parse_bind_host(L, spot, local);
-    else if (lua_istable(L, -1) && count_fields(L, -1) > 0)
+    else if (lua_istable(L, -1) && sw_count_fields(L, -1) > 0)
         sw_check_table(L, (struct sw_spot){spot.where, "bind"}, -1, bind_options, local);
     else
         sw_misuse(L, spot, -1, "a numeric address of this machine or a table { host =, port = }");

@@ -34,18 +34,13 @@ static void read_url(lua_State *L, struct sw_spot spot, int index, struct sw_end
     endpoint->port = url.port;
 }
 
-static unsigned count_fields(lua_State *L, int index) {
-    unsigned count = 0;
-    for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) count++;
-    return count;
-}
-
 static void read_list(lua_State *L, struct sw_spot spot, int index, struct sw_choice *choice) {
     sw_push_copy(L, index);
     int list = lua_gettop(L);
-    choice->count = count_fields(L, list);
-    if (choice->count < 1 || choice->count > SW_SERVERS_MAX)
-        luaL_error(L, "%s: %s must be %s, got a list of %d", spot.where, spot.field, valid, (int)choice->count);
+    size_t count = sw_count_fields(L, list);
+    if (count < 1 || count > SW_SERVERS_MAX)
+        luaL_error(L, "%s: %s must be %s, got a list of %d", spot.where, spot.field, valid, (int)count);
+    choice->count = (unsigned)count;
     for (unsigned i = 0; i < choice->count; i++) {
         lua_rawgeti(L, list, (int)i + 1);
         const char *field = lua_pushfstring(L, "%s[%d]", spot.field, (int)i + 1);

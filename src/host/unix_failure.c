@@ -9,8 +9,7 @@ static const char *failure_of_path(int sys) {
     case ENOTDIR: return "a part of the path is not a directory: is the path right?";
     case ECONNREFUSED:
         return "the file is there, but nothing listens on it: the server has ended and left its socket behind (start "
-               "it "
-               "again), or the file is no socket";
+               "it again), or the file is no socket";
     case EACCES:
         return "permission denied: this user needs write permission for the socket's file, and search permission for "
                "each directory of its path";
