@@ -29,6 +29,8 @@ local Server = require "spec.support.server" -- to find programs
 local build = require "spec.support.build"
 local files = require "spec.support.files"
 local shell = require "spec.support.shell"
+local sidewire = require "sidewire.core"
+local util = require "spec.support.util"
 
 local netns = {
   HOST = "10.77.0.2", PORT = 4000, -- of the peer, in mode `lines`
@@ -91,6 +93,16 @@ end
 --- A command of the shell; raises when it fails.
 function netns.execute(command)
   shell.execute("PATH=$PATH:/usr/sbin:/sbin; " .. command)
+end
+
+--- Begins to connect to the other machine's server, or where the options say. Returns the client and its events.
+function netns.dial(options)
+  options.host, options.port = options.host or netns.HOST, options.port or netns.PORT
+  options.linger = 0
+  local client = sidewire.new(options)
+  local events = util.collect(client)
+  assert(client:connect())
+  return client, events
 end
 
 local function on_both(command)

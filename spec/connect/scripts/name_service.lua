@@ -16,11 +16,8 @@ local SILENCE = 6 -- seconds that the system waits for a name server, twice: sho
 
 local function dial(name, options)
   options = options or {}
-  options.host, options.port, options.linger = name, options.port or netns.PORT, 0
-  local client = sidewire.new(options)
-  local events = util.collect(client)
-  assert(client:connect())
-  return client, events
+  options.host = name
+  return netns.dial(options)
 end
 
 -- What the one attempt came to. A failure that took more than a second passes for silence, which can happen on a busy

@@ -2,28 +2,17 @@
 -- connections when the network says no, or nothing. The functions print what they have measured.
 
 local socket = require "socket"
-local sidewire = require "sidewire.core"
 local engine = require "spec.support.engine"
 local netns = require "spec.support.netns"
 local util = require "spec.support.util"
 
 local scripts = {}
 
--- Begins to connect; returns the client and its events.
-local function dial(options)
-  options.host, options.port = options.host or netns.HOST, options.port or netns.PORT
-  options.linger = 0
-  local client = sidewire.new(options)
-  local events = util.collect(client)
-  assert(client:connect())
-  return client, events
-end
-
 -- What the one attempt came to: the code, the text, and after how many seconds.
 local function fail(options)
   local began = socket.gettime()
   options.reconnect = false
-  local client, events = dial(options)
+  local client, events = netns.dial(options)
   local _, message, code = engine.unpack(assert(events:wait "error"))
   local seconds = socket.gettime() - began
   client:close()
@@ -37,7 +26,7 @@ local function goes_on(code, options, mend)
   local DELAY, COUNT = 0.05, 4
   options.reconnect = { delay = DELAY, factor = 2, max = 0.2, jitter = false }
   local began, clock = socket.gettime(), os.clock()
-  local client, events = dial(options)
+  local client, events = netns.dial(options)
   assert(events:wait("retry", COUNT))
   local seconds, cpu = socket.gettime() - began, os.clock() - clock
   local due = 0
@@ -121,7 +110,7 @@ function scripts.has_no_port_left()
   allow_ports(40000, 40003)
   local clients = {}
   for i = 1, 4 do
-    clients[i] = dial {}
+    clients[i] = netns.dial {}
     assert(clients[i]:wait("connected", util.DEADLINE))
   end
   local code, message = fail {}
