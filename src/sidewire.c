@@ -21,6 +21,7 @@
 #include "host/luacompat.h"
 #include "host/module.h"
 #include "host/policy.h"
+#include "host/resp.h"
 #include "host/userdata.h"
 #include "host/version.h"
 #include "loop/loop.h"
@@ -61,6 +62,15 @@ static const luaL_Reg module_functions[] = {
     {"set_policy", sw_module_set_policy},
     {"lock_policy", sw_module_lock_policy},
     {"check_file", sw_module_check_file},
+    {NULL, NULL},
+};
+
+static const luaL_Reg resp_functions[] = {
+    {"encode", sw_module_resp_encode},
+    {"encode_value", sw_module_resp_encode_value},
+    {"decode", sw_module_resp_decode},
+    {"as", sw_module_resp_as},
+    {"kind", sw_module_resp_kind},
     {NULL, NULL},
 };
 
@@ -199,9 +209,21 @@ static void set_keeper_meta(lua_State *L, int context) {
     lua_setiuservalue(L, context, CONTEXT_KEEPER_META);
 }
 
+/* Adds the table `resp` to the module's on top. */
+static void set_resp(lua_State *L, int context) {
+    sw_resp_push_kinds(L);
+    lua_setiuservalue(L, context, CONTEXT_RESP);
+    lua_newtable(L);
+    add_functions(L, context, resp_functions);
+    sw_resp_push_null(L);
+    lua_setfield(L, -2, "null");
+    lua_setfield(L, -2, "resp");
+}
+
 static void push_module(lua_State *L, int context) {
     lua_newtable(L);
     add_functions(L, context, module_functions);
+    set_resp(L, context);
     lua_pushliteral(L, "sidewire");
     lua_setfield(L, -2, "_NAME");
     lua_pushliteral(L, SW_VERSION);

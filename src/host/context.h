@@ -136,6 +136,7 @@ enum {
     CONTEXT_CLIENT_META, /* metatable of handles; an upvalue could be replaced with the debug library */
     CONTEXT_KEEPER_META, /* metatable of keepers */
     CONTEXT_NOTIFIER,    /* the object of sidewire.notifier(), or nil */
+    CONTEXT_RESP,        /* metatables of RESP values, see host/resp.h */
     CONTEXT_FUNCTIONS,   /* the module's functions by name, in a table that scripts cannot reach */
     CONTEXT_MODULE,      /* the module's table, which scripts get */
     CONTEXT_VALUES = CONTEXT_MODULE,

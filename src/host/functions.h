@@ -30,6 +30,13 @@ int sw_module_set_policy(lua_State *L);
 int sw_module_lock_policy(lua_State *L);
 int sw_module_check_file(lua_State *L);
 
+/* resp_encode.c, resp_encode_value.c, resp_decode.c, resp.c */
+int sw_module_resp_encode(lua_State *L);
+int sw_module_resp_encode_value(lua_State *L);
+int sw_module_resp_decode(lua_State *L);
+int sw_module_resp_as(lua_State *L);
+int sw_module_resp_kind(lua_State *L);
+
 /* --- methods of clients --- */
 
 /* client.c */
