@@ -52,6 +52,7 @@ static bool read_integer(const char *line, size_t length, int64_t *integer, stru
 static bool read_length(const char *line, size_t length, bool may_be_null, int64_t *value,
                         struct sw_resp_fault *fault) {
     if (!read_integer(line, length, value, fault)) return false;
+    if (line[1] == '+') return refuse(fault, 1, "a digit");
     if (*value < (may_be_null ? -1 : 0)) return refuse(fault, 1, may_be_null ? "a length, or -1" : "a length");
     return true;
 }

@@ -179,7 +179,7 @@ static bool read_item(struct decoder *decoder, struct sw_resp_item *item) {
     decoder->fault.at += decoder->at;
     if (size == 0) return false;
     if (item->count > 0 && decoder->depth == SW_RESP_DEPTH)
-        return refuse(decoder, decoder->at, "values nested at most 64 levels deep", 0);
+        return refuse(decoder, decoder->at, "values that are nested at most 64 levels deep", 0);
     decoder->at += size;
     decoder->missing += item->count - (item->type != SW_RESP_ATTRIBUTE);
     return check_missing(decoder);
