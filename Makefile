@@ -233,6 +233,7 @@ $(REPLAYS): $B/unit/%: spec/fuzz/%.c $B/unit/replay.o $(ROOM_OBJECTS) | $B/unit
 
 $B/fuzz_decode $B/fuzz_encode: $(addprefix $B/obj/,buffer/page.o codec/codec.o loop/assembly.o)
 $B/fuzz_sendq: $(addprefix $B/obj/,buffer/page.o loop/sendq.o)
+$B/fuzz_resp: $(addprefix $B/obj/,codec/resp_item.o)
 $B/fuzz_url: $(addprefix $B/obj/,base/address.o base/url.o)
 $(FUZZERS): $B/%: spec/fuzz/%.c | ready-build $B
 	$(call say,LD)$(COMPILE) -MF $@.d -Isrc -Ispec/unit -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^)
