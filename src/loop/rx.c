@@ -103,6 +103,8 @@ void sw_rx_init(struct rx *rx, struct common *common, struct progress *progress,
     rx->reader.data = rx;
 }
 
+void sw_rx_fini(struct rx *rx) { sw_assembly_reset(&rx->assembly); }
+
 void sw_rx_start(struct rx *rx, struct sw_transport *transport) {
     rx->status = RX_OPEN;
     rx->transport = transport;
@@ -119,6 +121,6 @@ struct sw_partial *sw_rx_stop(struct rx *rx, bool is_wanted, bool *lacks_partial
     rx->status = RX_IDLE;
     rx->transport = NULL;
     ev_io_stop(rx->common->reactor->ev, &rx->reader);
-    sw_assembly_reset(&rx->assembly);
+    sw_assembly_end(&rx->assembly);
     return partial;
 }
