@@ -40,7 +40,7 @@ const char *sw_push_bad_frame(lua_State *L, const struct sw_bad_frame_copy *fram
     const char *problem = push_problem(L, frame, begin);
     const char *shown = sw_push_quoted(L, frame->bytes, frame->size, frame->fault.at > frame->size);
     lua_pushfstring(L, "framing %s: %s: %s", sw_push_framing(L, frame->framing), problem, shown);
-    lua_replace(L, top + 1);
+    lua_insert(L, top + 1);
     lua_settop(L, top + 1);
     return lua_tostring(L, -1);
 }

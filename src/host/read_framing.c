@@ -210,7 +210,7 @@ const char *sw_push_framing(lua_State *L, const struct sw_framing *framing) {
     case SW_FRAMING_COUNTED: push_counted(L, framing); break;
     default: lua_pushfstring(L, "\"%s\"", framing_words[framing->kind]); break;
     }
-    lua_replace(L, top + 1);
+    lua_insert(L, top + 1);
     lua_settop(L, top + 1);
     return lua_tostring(L, -1);
 }
