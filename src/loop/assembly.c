@@ -22,6 +22,12 @@ void sw_assembly_end(struct sw_assembly *assembly) {
     assembly->head = bad;
 }
 
+size_t sw_assembly_partial_bytes(const struct sw_assembly *assembly) {
+    size_t bytes = 0;
+    for (const struct sw_page *page = assembly->partial.head; page != NULL; page = page->next) bytes += page->used;
+    return bytes;
+}
+
 /* Keeps the first `keep` bytes of a message that came in parts, and cuts off the delimiter after them. All pages
  * belong to this message; the delimiter may span several. */
 static void cut_tail(struct sw_pages *pages, size_t keep) {
@@ -46,7 +52,7 @@ static void cut_unfinished(struct sw_pages *pages) {
 
 /* Bytes of the unfinished frame that came in earlier reads. */
 static uint64_t carried(const struct sw_assembly *assembly) {
-    return assembly->partial_bytes + (assembly->head != NULL ? assembly->head->skipped : 0);
+    return sw_assembly_partial_bytes(assembly) + (assembly->head != NULL ? assembly->head->skipped : 0);
 }
 
 /* Keeps bytes that stand in front of a message which does not end in this read. False: no memory. */
@@ -84,13 +90,12 @@ static void count(struct sw_message_run *whole, size_t size) {
 /* Ends the message in `partial` with the frame's bytes. False: no memory. */
 static bool finish_partial(struct sw_assembly *assembly, const unsigned char *bytes, const struct sw_frame *frame,
                            const struct sw_page_source *source, struct sw_message_run *whole) {
+    assembly->begun += carried(assembly);
     if (!sw_pages_append(&assembly->partial, bytes, frame->part, source)) return false;
-    size_t length = assembly->partial_bytes + frame->part - frame->trim;
+    size_t length = sw_assembly_partial_bytes(assembly) - frame->trim;
     if (frame->trim > 0) cut_tail(&assembly->partial, length);
     if (!sw_pages_end_message(&assembly->partial, source, 0)) return false;
     count(whole, length);
-    assembly->begun += carried(assembly);
-    assembly->partial_bytes = 0;
     drop_head(assembly);
     sw_pages_join(&whole->pages, &assembly->partial);
     return true;
@@ -114,10 +119,9 @@ static bool store(struct sw_assembly *assembly, const unsigned char *bytes, cons
     const unsigned char *message = bytes + frame->skip;
     if (frame->status == SW_FRAME_PART) {
         if (!keep_skipped(assembly, bytes, frame->skip)) return false;
-        assembly->partial_bytes += frame->part;
         return sw_pages_append(&assembly->partial, message, frame->part, source);
     }
-    bool has_begun = assembly->partial_bytes > 0 || assembly->head != NULL;
+    bool has_begun = assembly->partial.head != NULL || assembly->head != NULL;
     assembly->begun += frame->skip + frame->part;
     return has_begun ? finish_partial(assembly, message, frame, source, whole)
                      : finish_whole(message, frame, source, whole);
@@ -139,17 +143,13 @@ enum sw_err sw_assembly_feed(struct sw_assembly *assembly, const struct sw_frami
     return SW_OK;
 }
 
-/* When memory failed in the middle, the pages may hold less than was counted, or more. */
 struct sw_partial *sw_assembly_copy_partial(const struct sw_assembly *assembly) {
-    size_t room = assembly->partial_bytes;
-    struct sw_partial *copy = malloc(sizeof *copy + room);
+    struct sw_partial *copy = malloc(sizeof *copy + sw_assembly_partial_bytes(assembly));
     if (copy == NULL) return NULL;
     copy->size = 0;
-    for (const struct sw_page *page = assembly->partial.head; page != NULL && room > 0; page = page->next) {
-        size_t size = page->used < room ? page->used : room;
-        memcpy(copy->bytes + copy->size, page->bytes, size);
-        copy->size += size;
-        room -= size;
+    for (const struct sw_page *page = assembly->partial.head; page != NULL; page = page->next) {
+        memcpy(copy->bytes + copy->size, page->bytes, page->used);
+        copy->size += page->used;
     }
     return copy;
 }

@@ -17,8 +17,7 @@
 
 struct sw_assembly {
     struct sw_decoder decoder;
-    struct sw_pages partial;   /* the unfinished message */
-    size_t partial_bytes;      /* bytes of it, without what stands in front of it */
+    struct sw_pages partial;   /* the unfinished message, without what stands in front of it */
     uint64_t begun;            /* bytes of the connection before the unfinished frame */
     struct sw_bad_frame *head; /* what stands in front of the unfinished message, if that came in an earlier read; after
                                 * SW_FRAME: what is wrong with the frame; NULL: neither, or no memory */
@@ -41,6 +40,9 @@ void sw_assembly_end(struct sw_assembly *assembly);
 static inline struct sw_bad_frame *sw_assembly_bad_frame(const struct sw_assembly *assembly) {
     return assembly->head != NULL && assembly->head->fault.kind != SW_FAULT_NONE ? assembly->head : NULL;
 }
+
+/* Bytes of the unfinished message. */
+size_t sw_assembly_partial_bytes(const struct sw_assembly *assembly);
 
 /* How many bytes of pages to expect when a read brings `size` bytes: these bytes and an estimate of their boundaries.
  */
