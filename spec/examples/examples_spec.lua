@@ -6,7 +6,6 @@ local files = require "spec.support.files"
 
 local Peer = require "spec.support.peer"
 local Program = require "spec.support.program"
-local Server = require "spec.support.server"
 local shell = require "spec.support.shell"
 local util = require "spec.support.util"
 
@@ -14,7 +13,6 @@ describe("examples/", function()
   before_each(util.begin)
   after_each(function()
     Program.stop_all()
-    Server.stop_all()
     util.finish()
   end)
 
@@ -119,20 +117,5 @@ describe("examples/", function()
     said = said:gsub(reports, "")
     assert.same({ "nil\tnil\tnil\tnil\tnil\tnil\tnil", "EPOLICY\tEPOLICY", "8\tEPOLICY" },
       { engine.unpack(files.lines_of(said), 1, 3) })
-  end)
-
-  if not Server.find "redis-server" then
-    pending "request_reply.lua: redis-server is not installed, `make setup` does it"
-    return
-  end
-
-  it("request_reply.lua gets a reply to each command, in order", function()
-    local server = Server.new("redis-server", function(server)
-      return ("--port %d --bind 127.0.0.1 --save ''"):format(server.port)
-    end)
-    server:start()
-    server:wait_until_listening()
-    local output, status = Program.run("examples/request_reply.lua", server.host, server.port)
-    assert.same({ 0, "PING\tPONG\nSET\tOK\nGET\thello\nINCR\t1000\n" }, { status, (output:gsub("[^\n]*\n$", "")) })
   end)
 end)

@@ -47,7 +47,8 @@ local EXAMPLES = {
   { "*2\r\n$5\r\nhello\r\n$5\r\nworld\r\n", { "hello", "world" }, "array" },
   { "*3\r\n:1\r\n:2\r\n:3\r\n", { 1, 2, 3 }, "array" },
   { "*5\r\n:1\r\n:2\r\n:3\r\n:4\r\n$5\r\nhello\r\n", { 1, 2, 3, 4, "hello" }, "array" },
-  { "*2\r\n*3\r\n:1\r\n:2\r\n:3\r\n*2\r\n+Hello\r\n-World\r\n", { { 1, 2, 3 }, { "Hello", failure "World" } }, "array" },
+  { "*2\r\n*3\r\n:1\r\n:2\r\n:3\r\n*2\r\n+Hello\r\n-World\r\n",
+    { { 1, 2, 3 }, { "Hello", failure "World" } }, "array" },
   { "*-1\r\n", null, "null" },
   { "*3\r\n$5\r\nhello\r\n$-1\r\n$5\r\nworld\r\n", { "hello", null, "world" }, "array" },
   { "_\r\n", null, "null" },
@@ -168,7 +169,8 @@ describe("sidewire.resp.decode", function()
   end)
 
   it("keeps integers of 64 bits exact: where Lua has only floats, as their digits", function()
-    for _, digits in ipairs { "9007199254740993", "-9007199254740993", "9223372036854775807", "-9223372036854775808" } do
+    for _, digits in ipairs { "9007199254740993", "-9007199254740993", "9223372036854775807",
+      "-9223372036854775808" } do
       local value, kind = resp.decode(":" .. digits .. "\r\n")
       assert.equal("integer", kind)
       assert.equal(engine.has_integers and "number" or "string", type(value))
@@ -256,15 +258,15 @@ describe("sidewire.resp.encode", function()
   end)
 
   it("writes whole numbers without a point, and floats so that they read back the same", function()
-    assert.same({ "x", "3", "9007199254740992", "1000000000000000", "100000000000000000", "0.1", "1e+300", "inf", "-inf",
-      "nan", "-2.5" }, command("x", 3.0, 2 ^ 53, 1e15, 1e17, 0.1, 1e300, math.huge, -math.huge, 0 / 0, -2.5))
+    assert.same({ "x", "3", "9007199254740992", "1000000000000000", "100000000000000000", "0.1", "1e+300", "inf",
+      "-inf", "nan", "-2.5" }, command("x", 3.0, 2 ^ 53, 1e15, 1e17, 0.1, 1e300, math.huge, -math.huge, 0 / 0, -2.5))
     for _ = 1, 1000 do
       local number = (math.random() - 0.5) * 10 ^ math.random(-300, 300)
       assert.equal(number, tonumber(command("x", number)[2]))
     end
     if engine.has_integers then
-      assert.equal("-9223372036854775808", command("x", math.mininteger)[2])
-      assert.equal("9223372036854775807", command("x", math.maxinteger)[2])
+      assert.equal("-9223372036854775808", command("x", -engine.MAX_INTEGER - 1)[2])
+      assert.equal("9223372036854775807", command("x", engine.MAX_INTEGER)[2])
     end
   end)
 
@@ -278,7 +280,8 @@ describe("sidewire.resp.encode", function()
 
   it("refuses what a command cannot have", function()
     for _, value in ipairs { true, {}, misuse.nothing, null, io.stdout } do
-      misuse.refused({ "sidewire.resp.encode: argument 2 must be a string or a number, got" }, resp.encode, "GET", value)
+      misuse.refused({ "sidewire.resp.encode: argument 2 must be a string or a number, got" }, resp.encode, "GET",
+        value)
     end
     misuse.refused({ "argument 2", "got nil" }, resp.encode, "GET", nil)
     misuse.refused({ "sidewire.resp.encode: a command needs a name" }, resp.encode)
@@ -349,7 +352,8 @@ describe("sidewire.resp.encode_value", function()
     local value = {}
     for _ = 2, 64 do value = { value } end
     assert.equal(("*1\r\n"):rep(63) .. "*0\r\n", resp.encode_value(value))
-    misuse.refused({ "sidewire.resp.encode_value: tables are nested more than 64 levels deep" }, resp.encode_value, { value })
+    misuse.refused({ "sidewire.resp.encode_value: tables are nested more than 64 levels deep" }, resp.encode_value,
+      { value })
     local circle = {}
     circle[1] = circle
     misuse.refused({ "64 levels" }, resp.encode_value, circle)
@@ -357,7 +361,8 @@ describe("sidewire.resp.encode_value", function()
 
   it("refuses what has no RESP value", function()
     for _, value in ipairs { misuse.nothing, io.stdout, coroutine.create(misuse.nothing) } do
-      misuse.refused({ "sidewire.resp.encode_value: a value must be", "got a " .. type(value) }, resp.encode_value, value)
+      misuse.refused({ "sidewire.resp.encode_value: a value must be", "got a " .. type(value) }, resp.encode_value,
+        value)
       misuse.refused({ "a value must be" }, resp.encode_value, { { value } })
     end
     misuse.refused({ "got nil" }, resp.encode_value, nil)
@@ -388,8 +393,8 @@ describe("sidewire.resp.encode_value", function()
   end)
 
   it("tells the kind of any Lua value", function()
-    assert.same({ "string", "integer", "double", "boolean", "array", "null" }, { resp.kind "", resp.kind(1), resp.kind(0.5),
-      resp.kind(false), resp.kind {}, resp.kind(null) })
+    assert.same({ "string", "integer", "double", "boolean", "array", "null" }, { resp.kind "", resp.kind(1),
+      resp.kind(0.5), resp.kind(false), resp.kind {}, resp.kind(null) })
     assert.same({ "simple", "verbatim", "big", "double" }, { resp.kind(resp.as("simple", "")),
       resp.kind(resp.as("verbatim", "")), resp.kind(resp.as("big", "1")), resp.kind(resp.as("double", 1)) })
     assert.is_nil(resp.kind(nil))

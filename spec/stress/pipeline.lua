@@ -1,4 +1,4 @@
--- A pipelined redis client, as examples/request_reply.lua is one, whose redis-server is killed again and again: does
+-- A pipelined redis client, as examples/redis.lua is one, whose redis-server is killed again and again: does
 -- each reply reach the command that it answers?
 --
 --     tools/run release lua spec/stress/pipeline.lua [COMMANDS] [KILLS] [SEED]      (100000, 20, the time)
