@@ -43,15 +43,15 @@ describe("examples/redis.lua", function()
   end)
 
   if not Server.find "redis-server" then
-    print "NOT TESTED: examples/redis.lua with a server: redis-server is not installed, `make setup` does it"
+    print "NOT TESTED: examples/redis.lua with a server: `make setup` installs redis-server"
     pending "redis-server is not installed"
     return
   end
 
   local function start_server()
     local server = Server.new("redis-server", function(server)
-      return ("--port %d --bind 127.0.0.1 --dir %s --save '' --appendonly yes --appendfsync no --requirepass %s"):format(
-        server.port, server.dir, PASSWORD)
+      return ("--port %d --bind 127.0.0.1 --dir %s --save '' --appendonly yes --appendfsync no"):format(server.port,
+        server.dir) .. " --requirepass " .. PASSWORD
     end)
     server:start()
     server:wait_until_listening()

@@ -18,7 +18,8 @@ local Program = {}
 Program.__index = Program
 Program.__name = "sidewire.program"
 
-local LIMIT = 100 -- seconds, for what hangs
+--- Seconds after which a program is ended, for what hangs.
+Program.limit = 100
 
 local running = {} -- program -> true
 
@@ -27,7 +28,7 @@ function Program.start_command(program)
   local self = setmetatable({ dir = Peer.tempdir() }, Program)
   -- The program says its own number: below `timeout` a signal to that would not always reach it.
   local command = [[timeout --foreground -k 5 %d sh -c 'echo $$; exec "$@" >"$0" 2>&1' %s/output %s]]
-  self.pipe = shell.start_command(command:format(LIMIT, self.dir, program))
+  self.pipe = shell.start_command(command:format(Program.limit, self.dir, program))
   self.pid = assert(tonumber(self.pipe:read "*l"))
   running[self] = true
   return self
