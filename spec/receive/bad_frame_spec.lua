@@ -46,8 +46,8 @@ describe("a frame that the peer has no right to", function()
     { "Q\0\0\0\4Q\0\0\0\3", 'framing { length = "u32be", offset = 1, adjustment = -4 }: expected a length of at '
       .. 'least 4, because of its adjustment, got 3 at byte 5 of the message that begins at byte 6 of the connection: '
       .. '"Q\\000\\000\\000\\003"', { framing = { length = "u32be", offset = 1, adjustment = -4 } } },
-    { "5:hello,12x", 'framing "netstring": expected a digit or ":" at byte 3 of the message that begins at byte 9 of the '
-      .. 'connection: "12x"', { framing = "netstring" } },
+    { "5:hello,12x", 'framing "netstring": expected a digit or ":" at byte 3 of the message that begins at byte 9 of '
+      .. 'the connection: "12x"', { framing = "netstring" } },
     { "5:hello,3:abc;", 'framing "netstring": expected "," behind the message at byte 6 of the message that begins at '
       .. 'byte 9 of the connection: "3:abc;"', { framing = "netstring" } },
     { "2:ok,9:", 'framing "netstring": the message that begins at byte 6 of the connection claims 11 bytes, more than '
@@ -89,7 +89,7 @@ describe("a frame that the peer has no right to", function()
       local function take()
         for _, event, message, third, fourth in sidewire.events() do
           if event == "disconnect" then texts[#texts + 1] = message end
-          if event == "retry" then texts[#texts + 1] = fourth, third end
+          if event == "retry" then texts[#texts + 1] = fourth end
           if event == "log" and message == "warning" then logged = third end
         end
         return #texts == 2 * round

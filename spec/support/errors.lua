@@ -414,8 +414,8 @@ errors.sections = {
       "Pad it.", when = "with `framing = { fixed = 4 }`", given = new { framing = { fixed = 4 } } },
     { 'client:send ""', 'the framing "raw" cannot carry an empty message', "EFRAME", "Do not send it.",
       when = 'with `framing = "raw"`', given = new { framing = "raw" } },
-    { 'client:send ""', 'the framing { length = "u24le", adjustment = 1 } carries messages of at least 1 bytes, and this '
-      .. "one has 0", "EFRAME", "Send also the bytes that the length does not count.",
+    { 'client:send ""', 'the framing { length = "u24le", adjustment = 1 } carries messages of at least 1 bytes, and '
+      .. "this one has 0", "EFRAME", "Send also the bytes that the length does not count.",
       when = 'with `framing = { length = "u24le", adjustment = 1 }`',
       given = new { framing = { length = "u24le", adjustment = 1 } } },
     { 'client:send "Q\\0\\0\\0\\5xy"', 'the framing { length = "u32be", offset = 1, adjustment = -4 } carries exactly '
@@ -531,8 +531,8 @@ errors.sections = {
       .. 'of the connection claims 1213486160 bytes, more than max_message (16777216): "HTTP"', "EFRAME", "The same.",
       when = 'with `framing = "u32be"`, and text comes', given = sent("HTTP/1.1", { framing = "u32be" }),
       event = "disconnect" },
-    { "client:connect()", 'connection to 127.0.0.1 port 4000 ended: framing "netstring": expected a digit or ":" at byte '
-      .. '3 of the message that begins at byte 9 of the connection: "12x"', "EFRAME",
+    { "client:connect()", 'connection to 127.0.0.1 port 4000 ended: framing "netstring": expected a digit or ":" at '
+      .. 'byte 3 of the message that begins at byte 9 of the connection: "12x"', "EFRAME",
       "See whether both sides speak the same framing, and what the server has sent there.",
       when = 'with `framing = "netstring"`, and something else comes',
       given = sent("5:hello,12x", { framing = "netstring" }), event = "disconnect" },

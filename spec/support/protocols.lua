@@ -42,7 +42,8 @@ protocols["AMQP 0-9-1"] = frames(1, "01 0000 0000000c 000a001f 0000 00020000 003
 protocols["9P"] = frames(5, "13000000 64 ffff 00200000 0600" .. hex_of "9P2000", "0b000000 78 0100 02000000")
 
 -- {"hello": "world"}, as bsonspec.org has it, and {}.
-protocols["BSON"] = frames(5, "16000000 02 " .. hex_of "hello\0" .. "06000000" .. hex_of "world\0" .. "00", "05000000 00")
+protocols["BSON"] = frames(5, "16000000 02 " .. hex_of "hello\0" .. "06000000" .. hex_of "world\0" .. "00",
+  "05000000 00")
 
 -- A handshake for localhost, a status request.
 protocols["Minecraft"] = frames(2, "0f 00 2f 09" .. hex_of "localhost" .. "63dd 01", "01 00")
@@ -108,8 +109,8 @@ protocols["STOMP"] = enclosed(nothing, "\0", "CONNECT\naccept-version:1.2\nhost:
 protocols["JSON lines"] = enclosed(nothing, "\n", '{"name":"Gilbert","session":"2013"}', "[1,2]", "null")
 protocols["netstrings"] = enclosed(function(message) return #message .. ":" end, ",", "hello world!", "", "a,b")
 
-protocols["Redis"] = enclosed(nothing, "", "+OK\r\n", "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n",
-  ":1000\r\n", "$5\r\nhello\r\n", "$0\r\n\r\n", "$-1\r\n", "*-1\r\n", "*0\r\n", "*2\r\n$5\r\nhello\r\n$5\r\nworld\r\n",
+protocols["Redis"] = enclosed(nothing, "", "+OK\r\n",
+  "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n", ":1000\r\n", "$5\r\nhello\r\n", "$0\r\n\r\n", "$-1\r\n", "*-1\r\n", "*0\r\n", "*2\r\n$5\r\nhello\r\n$5\r\nworld\r\n",
   "*2\r\n*3\r\n:1\r\n:2\r\n:3\r\n*2\r\n+Hello\r\n-World\r\n", "_\r\n", "#t\r\n", ",1.23\r\n",
   "(3492890328409238509324850943850943825024385\r\n", "!21\r\nSYNTAX invalid syntax\r\n", "=15\r\ntxt:Some string\r\n",
   "%2\r\n+first\r\n:1\r\n+second\r\n:2\r\n", "~2\r\n+orange\r\n#t\r\n", ">3\r\n+message\r\n+channel\r\n$2\r\n\r\n\r\n",
