@@ -34,10 +34,14 @@ static void shares(void) {
 
 /* Any difference counts. */
 static void tells_apart(void) {
-    struct sw_options others[15];
+    struct sw_options others[19];
     enum { COUNT = sizeof others / sizeof *others };
     for (int i = 0; i < COUNT; i++) others[i] = some_options();
     others[0].framing.kind = SW_FRAMING_LINE;
+    others[15].framing.length = SW_LENGTH_U32BE;
+    others[16].framing.offset = 1;
+    others[17].framing.adjustment = -4;
+    others[18].framing.keeps = true;
     others[1].framing.size = 1;
     others[2].framing.max = 101;
     others[3].framing.delimiter[1] = '\r';

@@ -38,7 +38,7 @@ static inline struct sw_frame decode(struct sw_decoder *decoder, const struct sw
     case SW_FRAMING_LINE: return sw_line_decode(decoder, max, bytes, size);
     case SW_FRAMING_RAW: return decode_raw(decoder, max, size);
     case SW_FRAMING_DELIMITER: return sw_delimiter_decode(decoder, framing, max, bytes, size);
-    case SW_FRAMING_FIXED: return sw_fixed_decode(decoder, framing, size);
+    case SW_FRAMING_FIXED: return sw_fixed_decode(decoder, framing, max, size);
     case SW_FRAMING_COUNTED: return sw_counted_decode(decoder, framing, max, bytes, size);
     case SW_FRAMING_NETSTRING: return sw_netstring_decode(decoder, max, bytes, size);
     case SW_FRAMING_HEADERS: return sw_headers_decode(decoder, max, bytes, size);

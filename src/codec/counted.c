@@ -32,8 +32,10 @@ static struct sw_frame take_rest(struct sw_decoder *decoder, size_t skip, size_t
     return sw_frame_part(skip, front + used);
 }
 
-struct sw_frame sw_fixed_decode(struct sw_decoder *decoder, const struct sw_framing *framing, size_t size) {
+struct sw_frame sw_fixed_decode(struct sw_decoder *decoder, const struct sw_framing *framing, uint64_t max,
+                                size_t size) {
     if (decoder->state == IN_FRONT) decoder->value = framing->size;
+    if (framing->size > max) return sw_frame_bad(decoder, SW_FAULT_CLAIM, 1);
     decoder->state = BEHIND;
     return take_rest(decoder, 0, 0, size);
 }

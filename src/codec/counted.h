@@ -11,7 +11,8 @@
 /* Fills framing->width and framing->is_little. */
 void sw_counted_init(struct sw_framing *framing);
 
-struct sw_frame sw_fixed_decode(struct sw_decoder *decoder, const struct sw_framing *framing, size_t size);
+struct sw_frame sw_fixed_decode(struct sw_decoder *decoder, const struct sw_framing *framing, uint64_t max,
+                                size_t size);
 struct sw_frame sw_counted_decode(struct sw_decoder *decoder, const struct sw_framing *framing, uint64_t max,
                                   const unsigned char *bytes, size_t size);
 

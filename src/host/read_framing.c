@@ -119,7 +119,7 @@ static void read_table(lua_State *L, struct sw_spot spot, int index, struct sw_f
 static const char valid[] =
     "\"line\", \"raw\", \"u8\", \"u16be\", \"u16le\", \"u24be\", \"u24le\", \"u32be\", \"u32le\", \"u64be\", "
     "\"u64le\", "
-    "\"varint\", \"netstring\", \"content-length\", \"resp\", { delimiter = }, { fixed = } or { length =, offset =, "
+    "\"varint\", \"netstring\", \"content-length\", \"resp\", { delimiter = }, { fixed = }, { length =, offset =, "
     "adjustment =, keep = }";
 
 static bool read_word(const char *word, struct sw_framing *framing) {
