@@ -11,6 +11,7 @@
 ---@class sidewire.core
 ---@field _NAME "sidewire"
 ---@field _VERSION string
+---@field resp sidewire.Resp the values of RESP, for clients with `framing = "resp"`
 local core = {}
 
 ---Stores settings for a layer: called with the client and nil when the client is made, later with what has changed.
@@ -317,5 +318,49 @@ function Client:receive(timeout) end
 ---@return userdata|string|nil state after nil: the message
 ---@return sidewire.Code? code
 function Client:unfinished() end
+
+-- --- RESP ---
+
+---Values of RESP2 and RESP3, the protocol of Redis.
+---@class sidewire.Resp
+---@field null lightuserdata the value that stands for null; true as a condition
+local resp = {}
+
+---What an error of RESP becomes. `tostring` returns the message.
+---@class sidewire.RespError
+---@field message string
+---@field code string the first word of the message
+
+---@alias sidewire.RespKind
+---| "string" | "integer" | "double" | "boolean" | "null" | "big" | "array" | "set" | "map" | "push" | "error"
+---| "simple" | "verbatim" # only of what `as` has made
+
+---Makes a command of Redis: an array of bulk strings.
+---@param ... string|number the name of the command, and its arguments
+---@return string bytes
+function resp.encode(...) end
+
+---Makes the bytes of any RESP value, for servers and tests.
+---@param value any
+---@return string bytes
+function resp.encode_value(value) end
+
+---Reads one whole RESP value. Code: `EFRAME`.
+---@param bytes string
+---@return any? value nil: the bytes are none
+---@return string? kind a `sidewire.RespKind`; after nil: the message
+---@return table|string|nil attributes after nil: the code
+function resp.decode(bytes) end
+
+---Says as what kind of RESP value `encode_value` encodes a Lua value.
+---@param kind string "set", "map", "push", "error", "simple", "verbatim", "big" or "double"
+---@param value table|string|number
+---@return table marked the value itself if it is a table
+function resp.as(kind, value) end
+
+---Tells which kind of RESP value a Lua value stands for.
+---@param value any
+---@return string? kind a `sidewire.RespKind`; nil: none
+function resp.kind(value) end
 
 return core

@@ -158,7 +158,7 @@ end
 local function declaration(name)
   local class, method = name:match "^(%a+):(.*)$"
   if method then return types.functions[class:gsub("^%l", string.upper) .. ":" .. method] end
-  return types.functions[name:find "^settings%." and name or "core." .. name]
+  return types.functions[name:find "%." and name or "core." .. name]
 end
 
 -- The types of a parameter, in all signatures.
@@ -267,6 +267,7 @@ describe("the types for editors", function()
     add("core.", core)
     add("Client:", debug.getmetatable(sidewire.new()).__index)
     add("Notifier:", debug.getmetatable(notifier).__index)
+    add("resp.", sidewire.resp)
     add("settings.", sidewire.settings)
     for name in pairs(keys(sidewire, "function")) do
       if sidewire[name] ~= core[name] then real["sidewire." .. name] = true end
@@ -447,7 +448,7 @@ describe("the types for editors", function()
   end)
 
   it("use no type that is not there", function()
-    local known = words "string number integer boolean any true false nil"
+    local known = words "string number integer boolean any true false nil lightuserdata"
     for _, path in ipairs(PATHS) do
       for line in files.read(path):gmatch "%-%-%-[@|] ?[^\n]*" do
         for name in line:gmatch "sidewire%.[%w.]*%u%w*" do

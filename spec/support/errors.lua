@@ -82,6 +82,12 @@ local function under_policy(rules, call)
   end
 end
 
+local function encode_circle(case)
+  local circle = {}
+  circle[1] = circle
+  return select(2, pcall(case.sidewire.resp.encode_value, circle)), "raises"
+end
+
 local function waiting_for_next(case)
   case:new { port = ports.closed(), reconnect = 60 }
   case.client:connect()
@@ -643,6 +649,37 @@ errors.sections = {
       end, names = false },
     { "sidewire.stop(0)", "the loop thread did not end in time; it ends by itself", "ETIMEDOUT",
       "Nothing, or give it more time.", when = "the machine is too busy", not_here = "the scheduler decides" },
+  },
+  {
+    title = "RESP values",
+    text = "What `sidewire.resp` refuses. A test of every message that decode has: spec/receive/resp_spec.lua.",
+    { 'sidewire.resp.encode("GET", nil)',
+      "sidewire.resp.encode: argument 2 must be a string or a number, got nil", "raises",
+      "A command has strings and numbers only." },
+    { "sidewire.resp.encode()", "sidewire.resp.encode: a command needs a name", "raises", "Give the command." },
+    { "sidewire.resp.encode_value(print)", "sidewire.resp.encode_value: a value must be a string, a number, a boolean, "
+      .. "a table or sidewire.resp.null, got a function", "raises", "Give one of these." },
+    { "sidewire.resp.encode_value { a = 1 }", "sidewire.resp.encode_value: a list has nothing but the values 1, 2, 3 "
+      .. 'and so on (a table of other keys: sidewire.resp.as("map", t); no value: sidewire.resp.null)', "raises",
+      "Say that the table is a map, or fill its holes." },
+    { "sidewire.resp.encode_value(t)",
+      "sidewire.resp.encode_value: tables are nested more than 64 levels deep", "raises",
+      "Put it somewhere else than into itself.", when = "a table that is in itself", get = encode_circle },
+    { 'sidewire.resp.encode_value(sidewire.resp.as("simple", "a\\nb"))',
+      "sidewire.resp.encode_value: a simple string cannot have \\r or \\n in it", "raises", "Give a plain string." },
+    { 'sidewire.resp.encode_value(sidewire.resp.as("big", "1.5"))',
+      "sidewire.resp.encode_value: a big number must be decimal digits", "raises", "Give a number for a double." },
+    { 'sidewire.resp.as("list", {})', 'sidewire.resp.as: kind must be "set", "map", "push", "error", "simple", '
+      .. '"verbatim", "big" or "double", got \'list\'', "raises", "A plain table is an array." },
+    { 'sidewire.resp.as("map", 5)',
+      "sidewire.resp.as: value must be a table without a metatable of its own, got 5", "raises", "Give a table." },
+    { "sidewire.resp.decode(5)", "sidewire.resp.decode: bytes must be a string, got 5", "raises",
+      "Give the message." },
+    { 'sidewire.resp.decode "*2\\r\\n:1\\r\\n"',
+      "not a RESP value: expected 2 value(s) at byte 5, got only 4 bytes", "EFRAME",
+      'Was the message cut? With `framing = "resp"` it is whole.' },
+    { 'sidewire.resp.decode "$?\\r\\n"', "not a RESP value: expected a digit at byte 2, got '?\\r\\n'", "EFRAME",
+      "Streamed values are not supported; no version of Redis sends them.", names = "RESP value" },
   },
   {
     title = "Settings files",

@@ -7,12 +7,12 @@ local shell = require "spec.support.shell"
 local reference = {}
 
 --- Name -> the comment that documents it, of all functions in src/host and of the settings: "new", "client:send",
--- "settings.load".
+-- "resp.decode", "settings.load".
 function reference.comments()
   local found = {}
   for _, path in ipairs(files.lines_of(shell.output "ls src/host/*.c")) do
     for comment in files.read(path):gmatch "/%*%*%*.-%*/" do
-      local name = comment:match "@function ([%w_:]+)"
+      local name = comment:match "@function ([%w_:.]+)"
       if name then found[name] = comment end
     end
   end
@@ -34,6 +34,7 @@ function reference.functions()
   add("", sidewire)
   add("client:", debug.getmetatable(sidewire.new()).__index)
   add("notifier:", debug.getmetatable(sidewire.notifier()).__index)
+  add("resp.", sidewire.resp)
   add("settings.", sidewire.settings)
   return names
 end

@@ -106,6 +106,10 @@ static void check_type(lua_State *L, struct sw_spot spot, int type, const char *
     if (lua_type(L, 2) != type) sw_misuse(L, spot, 2, valid);
 }
 
+/***
+ * @module sidewire.core
+ */
+
 /*** Says as what kind of RESP value `resp.encode_value` encodes a Lua value, where its Lua type does not say it.
  *
  * - "set", "push": a list; "map": a table of keys and values. Returns the table itself, which has a metatable then.

@@ -260,6 +260,10 @@ static int push_fault(lua_State *L, const struct decoder *decoder) {
     return 3;
 }
 
+/***
+ * @module sidewire.core
+ */
+
 /*** Reads one whole RESP2 or RESP3 value, as a message of `framing = "resp"` has it.
  *
  * - Strings, also verbatim ones (without their format), become strings; doubles numbers; booleans booleans; big numbers

@@ -34,11 +34,14 @@ static void add_argument(struct sw_resp_writer *writer, int index) {
     }
 }
 
+/***
+ * @module sidewire.core
+ */
+
 /*** Makes a command of Redis: an array of bulk strings. Numbers become decimal text, which a script reads back as the
  * same number; whole ones have no ".0" and no exponent.
  * @function resp.encode
- * @tparam string|number word the name of the command
- * @tparam string|number ... its arguments
+ * @tparam string|number ... the name of the command, and its arguments
  * @treturn string its bytes, a message for `framing = "resp"`
  * @raise misuse, not enough memory
  */

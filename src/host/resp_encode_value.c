@@ -172,6 +172,10 @@ static bool push_half(lua_State *L, struct level *level) {
     return true;
 }
 
+/***
+ * @module sidewire.core
+ */
+
 /*** Makes the bytes of any RESP value: for servers, and for tests. A string becomes a bulk string, an integer an integer,
  * another number a double, a boolean a boolean, `resp.null` null, a table with the values 1 to n an array. `resp.as` says
  * what else it may be. So encode_value makes of what decode has returned the same value again; the exceptions are simple

@@ -11,6 +11,9 @@ local Calls = {}
 
 local random, pick, chance = math.random, World.pick, World.chance
 
+local entries = Values.functions -- { name =, f =, waits = }
+local by_name = {} -- the first entry of that name
+
 --- All methods of clients. A method that is missing here but that clients have is called, too, with any arguments; one
 --- that waits belongs into the table below.
 Calls.METHODS = {
@@ -36,7 +39,7 @@ local WAITS = {
 local LEFT_OUT = { ["sidewire.lock_policy"] = true }
 
 -- Functions whose first result may be nil without a message behind it.
-local MAY_GIVE_NIL = { ["client:get_server"] = true, ["sidewire.is_ip"] = true }
+local MAY_GIVE_NIL = { ["client:get_server"] = true, ["sidewire.is_ip"] = true, ["resp.kind"] = true }
 
 -- --- arguments that make sense, client first for methods ---
 
@@ -59,6 +62,13 @@ arguments["sidewire.set_policy"] = function()
   if chance(0.2) then policy[pick { "max_clients", "max_queue", "max_inbox", "max_linger", "files" }] = Values.any() end
   if chance(0.2) then policy.files = chance(0.5) end
   return policy
+end
+arguments["resp.decode"] = function() return Calls.resp_bytes() end
+arguments["resp.encode"] = function() return Values.pieces() end
+arguments["resp.encode_value"] = function() return Calls.resp_value(4) end
+arguments["resp.kind"] = function() return Calls.resp_value(1) end
+arguments["resp.as"] = function()
+  return pick { "set", "map", "push", "error", "simple", "verbatim", "big", "double" }, Calls.resp_value(1)
 end
 arguments["settings.load"] = function() return Calls.path() end
 arguments["settings.save"] = function()
@@ -92,6 +102,22 @@ arguments["client:set_reconnect"] = function(client) return client, Values.recon
 --- A settings file, always within the run's folder.
 function Calls.path()
   return ("%s/%d.ini"):format(World.folder, random(4))
+end
+
+--- A Lua value that mostly has a RESP value.
+function Calls.resp_value(depth)
+  if depth == 0 or chance(0.4) then return chance(0.1) and Values.any() or pick { Values.text, Values.float }() end
+  local value = {}
+  for i = 1, random(0, 5) do value[i] = Calls.resp_value(depth - 1) end
+  if chance(0.5) then pcall(by_name["resp.as"].f, pick { "set", "map", "push" }, value) end
+  return value
+end
+
+--- Bytes that are mostly those of a RESP value, or of the beginning of one.
+function Calls.resp_bytes()
+  local ok, bytes = pcall(by_name["resp.encode_value"].f, Calls.resp_value(4))
+  if not ok then return Values.text() end
+  return chance(0.3) and bytes:sub(1, random(0, #bytes)) or bytes
 end
 
 -- --- arguments that are harmless ---
@@ -177,8 +203,6 @@ end
 
 -- --- the functions ---
 
-local entries = Values.functions -- { name =, f =, waits = }
-local by_name = {}
 
 local function add(name, f)
   if LEFT_OUT[name] or type(f) ~= "function" then return end
@@ -201,6 +225,7 @@ function Calls.learn(core, sidewire, client)
   for _, module in ipairs { core, sidewire } do
     for _, name in ipairs(sorted_names(module)) do add("sidewire." .. name, module[name]) end
   end
+  for _, name in ipairs(sorted_names(sidewire.resp)) do add("resp." .. name, sidewire.resp[name]) end
   add("settings.load", sidewire.settings.load)
   add("settings.save", sidewire.settings.save)
   for _, name in ipairs(Calls.METHODS) do add("client:" .. name, client[name]) end
