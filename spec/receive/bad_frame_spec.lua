@@ -66,7 +66,7 @@ describe("a frame that the peer has no right to", function()
   end
 
   for _, row in ipairs(ROWS) do
-    it("[F45] is named in the event, whole and byte by byte: " .. row[2]:match "[^:]*: [^:]*", function()
+    it("[F45] [F72] is named in the event, whole and byte by byte: " .. row[2]:match "[^:]*: [^:]*", function()
       for _, command in ipairs { "send", "send-slow" } do
         row[3].reconnect = false
         local events, disconnect = ended_by(row[1], row[3], command)

@@ -110,7 +110,8 @@ protocols["JSON lines"] = enclosed(nothing, "\n", '{"name":"Gilbert","session":"
 protocols["netstrings"] = enclosed(function(message) return #message .. ":" end, ",", "hello world!", "", "a,b")
 
 protocols["Redis"] = enclosed(nothing, "", "+OK\r\n",
-  "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n", ":1000\r\n", "$5\r\nhello\r\n", "$0\r\n\r\n", "$-1\r\n", "*-1\r\n", "*0\r\n", "*2\r\n$5\r\nhello\r\n$5\r\nworld\r\n",
+  "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n", ":1000\r\n",
+  "$5\r\nhello\r\n", "$0\r\n\r\n", "$-1\r\n", "*-1\r\n", "*0\r\n", "*2\r\n$5\r\nhello\r\n$5\r\nworld\r\n",
   "*2\r\n*3\r\n:1\r\n:2\r\n:3\r\n*2\r\n+Hello\r\n-World\r\n", "_\r\n", "#t\r\n", ",1.23\r\n",
   "(3492890328409238509324850943850943825024385\r\n", "!21\r\nSYNTAX invalid syntax\r\n", "=15\r\ntxt:Some string\r\n",
   "%2\r\n+first\r\n:1\r\n+second\r\n:2\r\n", "~2\r\n+orange\r\n#t\r\n", ">3\r\n+message\r\n+channel\r\n$2\r\n\r\n\r\n",

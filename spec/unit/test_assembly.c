@@ -278,7 +278,7 @@ static const struct unit_test tests[] = {
     {"[F45] keeps the messages before a bad frame, whatever the split", bad_frame},
     {"[F45] tells what was wrong with a frame, and where it began, whatever the split", told_frame},
     {"[F45] tells the beginning of a long one", told_beginning},
-    {"[F45] allocates nothing for a claimed length", claimed_lengths},
+    {"[F45] [F72] allocates nothing for a claimed length", claimed_lengths},
 };
 
 UNIT_MAIN(tests)

@@ -219,7 +219,7 @@ static const struct unit_test tests[] = {
     {"adds the adjustment to the length", adjusted},
     {"delivers whole frames where the framing keeps", kept},
     {"[F45] takes the lengths 0 and max, refuses max + 1 and the largest at the length's last byte", claims},
-    {"[F45] says what a bad length claims, and where it stands", faults},
+    {"[F45] [F72] says what a bad length claims, and where it stands", faults},
     {"takes a varint with bytes that it does not need", padded_varint},
     {"writes lengths in the framing's width and byte order", envelopes},
     {"refuses a message longer than its length can say", prefix_range},

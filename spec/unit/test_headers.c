@@ -4,6 +4,8 @@
 #include "streams.h"
 
 #define LSP "Content-Length: 13\r\n\r\n{\"jsonrpc\":1}"
+#define LINE_OF_25 "X-Header: 12345678901234\r\n"
+#define WITHOUT_END LINE_OF_25 LINE_OF_25 LINE_OF_25 LINE_OF_25 LINE_OF_25
 
 static struct sw_framing headers(uint32_t max) { return make_framing(SW_FRAMING_HEADERS, 0, max); }
 
@@ -52,6 +54,7 @@ static void exact_max(void) {
     CHECK_EQ(decode(headers(35), LSP), "{\"jsonrpc\":1}|"); /* the headers count */
     CHECK_EQ(decode(headers(34), LSP), "!");
     has_fault(headers(34), LSP, 22, (struct sw_fault){SW_FAULT_CLAIM, 22, 35});
+    has_fault(headers(100), WITHOUT_END, sizeof WITHOUT_END - 1, (struct sw_fault){SW_FAULT_TOO_LONG, 101, 0});
     has_fault(headers(10), LSP, 22, (struct sw_fault){SW_FAULT_TOO_LONG, 11, 0});
 }
 
@@ -102,7 +105,7 @@ static const struct unit_test tests[] = {
     {"passes over headers with similar names", similar_names},
     {"[F46] gives the same for every short line of Content-Length, whole and byte by byte", short_streams},
     {"[F46] gives the same for every split of every short stream", short_lines},
-    {"[F45] counts the headers against max", exact_max},
+    {"[F45] [F72] counts the headers against max, and refuses headers without end", exact_max},
     {"[F45] says what it expected, and where", faults},
     {"adds a header and an empty line", envelopes},
 };
