@@ -66,12 +66,9 @@ static const luaL_Reg module_functions[] = {
 };
 
 static const luaL_Reg resp_functions[] = {
-    {"encode", sw_module_resp_encode},
-    {"encode_value", sw_module_resp_encode_value},
-    {"decode", sw_module_resp_decode},
-    {"as", sw_module_resp_as},
-    {"kind", sw_module_resp_kind},
-    {NULL, NULL},
+    {"encode", sw_module_resp_encode}, {"encode_value", sw_module_resp_encode_value},
+    {"decode", sw_module_resp_decode}, {"as", sw_module_resp_as},
+    {"kind", sw_module_resp_kind},     {NULL, NULL},
 };
 
 static const luaL_Reg client_methods[] = {

@@ -1,5 +1,5 @@
--- examples/mqtt.lua against a real mosquitto, and against a peer that cuts a message. spec/stress/mqtt.lua ends the broker
--- more often.
+-- examples/mqtt.lua against a real mosquitto, and against a peer that cuts a message. spec/stress/mqtt.lua ends the
+-- broker more often.
 
 local Peer = require "spec.support.peer"
 local Program = require "spec.support.program"

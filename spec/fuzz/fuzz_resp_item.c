@@ -33,19 +33,19 @@ static void check_beginning(const char *bytes, size_t size) {
     free(alone);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size) {
-    const char *bytes = (const char *)input;
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
+    const char *text = (const char *)bytes;
     struct sw_resp_item item;
     struct sw_resp_fault fault = {0};
-    for (size_t end; size > 0; bytes += end, size -= end) {
-        end = sw_resp_read(bytes, size, &item, &fault);
+    for (size_t end; size > 0; text += end, size -= end) {
+        end = sw_resp_read(text, size, &item, &fault);
         if (end == 0) {
             check_fault(&fault, size);
             return 0;
         }
-        check_item(bytes, size, &item, end);
-        for (size_t cut = 0; cut < end && cut < 100; cut++) check_beginning(bytes, cut);
-        check_beginning(bytes, end - 1);
+        check_item(text, size, &item, end);
+        for (size_t cut = 0; cut < end && cut < 100; cut++) check_beginning(text, cut);
+        check_beginning(text, end - 1);
     }
     return 0;
 }

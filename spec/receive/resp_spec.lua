@@ -85,21 +85,21 @@ local EXAMPLES = {
 -- { bytes, what the message says }
 local MALFORMED = {
   { "", "expected a value, which begins with one of + - : $ * _ # , ( ! = % | ~ > at byte 1, got the end" },
-  { "OK\r\n", "at byte 1, got 'OK\\r\\n'" },
-  { "+a\nb\r\n", "expected a text without \\n, and \\r\\n at byte 3, got '\\nb\\r\\n'" },
-  { "+OK\rx", "expected \\n after \\r at byte 5, got 'x'" },
-  { "+OK\r\n ", "expected the end at byte 6, got ' '" },
+  { "OK\r\n", "at byte 1, got \"OK\\r\\n\"" },
+  { "+a\nb\r\n", "expected a text without \\n, and \\r\\n at byte 3, got \"\\nb\\r\\n\"" },
+  { "+OK\rx", "expected \\n after \\r at byte 5, got \"x\"" },
+  { "+OK\r\n ", "expected the end at byte 6, got \" \"" },
   { ":\r\n", "expected a digit at byte 2" },
   { ":-\r\n", "expected a digit at byte 3" },
-  { ":1x\r\n", "expected a digit at byte 3, got 'x\\r\\n'" },
+  { ":1x\r\n", "expected a digit at byte 3, got \"x\\r\\n\"" },
   { ":9223372036854775808\r\n", "expected a number of 64 bits at byte 2" },
   { ":-9223372036854775809\r\n", "expected a number of 64 bits at byte 2" },
   { "$-2\r\n", "expected a length, or -1 at byte 2" },
   { "$+1\r\na\r\n", "expected a digit at byte 2" },
-  { "$1\r\nab\r\n", "expected \\r\\n at byte 6, got 'b\\r\\n'" },
+  { "$1\r\nab\r\n", "expected \\r\\n at byte 6, got \"b\\r\\n\"" },
   { "$9\r\nab\r\n", "expected 9 bytes of a string at byte 5, got only 4 bytes" },
   { "$9223372036854775807\r\nab\r\n", "expected 9223372036854775807 bytes of a string" },
-  { "$?\r\n;0\r\n", "expected a digit at byte 2, got '?" },
+  { "$?\r\n;0\r\n", "expected a digit at byte 2, got \"?" },
   { "*?\r\n:1\r\n.\r\n", "expected a digit at byte 2" },
   { "*3\r\n:1\r\n", "expected 3 value(s) at byte 5, got only 4 bytes" },
   { "*9223372036854775807\r\n", "expected 9223372036854775807 value(s)" },
@@ -149,7 +149,7 @@ describe("sidewire.resp.decode", function()
 
   it("refuses what follows a value", function()
     for _, example in ipairs(EXAMPLES) do
-      assert.matches(("the end at byte %d, got '%%+'"):format(#example[1] + 1), refused(example[1] .. "+"))
+      assert.matches(("the end at byte %d, got \"%%+\""):format(#example[1] + 1), refused(example[1] .. "+"))
     end
   end)
 

@@ -685,7 +685,7 @@ errors.sections = {
     { 'sidewire.resp.decode "*2\\r\\n:1\\r\\n"',
       "not a RESP value: expected 2 value(s) at byte 5, got only 4 bytes", "EFRAME",
       'Was the message cut? With `framing = "resp"` it is whole.' },
-    { 'sidewire.resp.decode "$?\\r\\n"', "not a RESP value: expected a digit at byte 2, got '?\\r\\n'", "EFRAME",
+    { 'sidewire.resp.decode "$?\\r\\n"', "not a RESP value: expected a digit at byte 2, got \"?\\r\\n\"", "EFRAME",
       "Streamed values are not supported; no version of Redis sends them.", names = "RESP value" },
   },
   {

@@ -7,8 +7,8 @@
 
 const char *sw_real_point(char *buf, size_t size) {
     char text[32];
-    snprintf(text, sizeof text, "%.1f", 0.5);
-    snprintf(buf, size, "%.*s", (int)strlen(text) - 2, text + 1); /* what is between 0 and 5 */
+    (void)snprintf(text, sizeof text, "%.1f", 0.5);
+    (void)snprintf(buf, size, "%.*s", (int)strlen(text) - 2, text + 1); /* what is between 0 and 5 */
     return buf;
 }
 
@@ -27,7 +27,7 @@ size_t sw_real_write(double value, char text[SW_REAL_SIZE]) {
     if (isinf(value)) return (size_t)snprintf(text, SW_REAL_SIZE, value < 0 ? "-inf" : "inf");
     if (fabs(value) < 0x1p63 && floor(value) == value) return (size_t)snprintf(text, SW_REAL_SIZE, "%.0f", value);
     for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, SW_REAL_SIZE, "%.*g", digits, value);
+        (void)snprintf(text, SW_REAL_SIZE, "%.*g", digits, value);
         if (strtod(text, NULL) == value) break;
     }
     put_dot(text);

@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +14,7 @@
 #include "host/check.h"
 #include "host/functions.h"
 #include "host/luacompat.h"
+#include "host/read_framing.h"
 #include "host/resp.h"
 
 enum {
@@ -231,24 +231,16 @@ static const char *kind_name(enum sw_resp_type type) {
     return NULL;
 }
 
-/* Pushes the bytes, a few at most, in quotes, and what is not printable as in a string of Lua. */
-static const char *push_quoted(lua_State *L, const char *bytes, size_t size) {
+/* Pushes the first bytes in quotes. */
+static const char *push_start(lua_State *L, const char *bytes, size_t size) {
     enum { SHOWN = 12 };
-    char shown[4 * SHOWN + 1];
-    size_t used = 0;
-    shown[0] = '\0';
-    for (size_t i = 0; i < size && i < SHOWN; i++) {
-        unsigned char c = (unsigned char)bytes[i];
-        const char *format = c == '\r' ? "\\r" : c == '\n' ? "\\n" : c < 0x20 || c >= 0x7f ? "\\x%02x" : "%c";
-        used += (size_t)snprintf(shown + used, sizeof shown - used, format, c);
-    }
-    return lua_pushfstring(L, size > SHOWN ? "'%s...'" : "'%s'", shown);
+    return sw_push_quoted(L, (const unsigned char *)bytes, size < SHOWN ? size : SHOWN, size > SHOWN);
 }
 
 static int push_fault(lua_State *L, const struct decoder *decoder) {
     const struct sw_resp_fault *fault = &decoder->fault;
     size_t rest = decoder->size - fault->at;
-    const char *got = rest == 0 ? "the end" : push_quoted(L, decoder->bytes + fault->at, rest);
+    const char *got = rest == 0 ? "the end" : push_start(L, decoder->bytes + fault->at, rest);
     const char *place = SW_DECIMAL(fault->at + 1);
     lua_pushnil(L);
     if (fault->needed > 0)

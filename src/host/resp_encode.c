@@ -10,13 +10,14 @@
 #include "host/resp_writer.h"
 
 static void add_number(struct sw_resp_writer *writer, int index) {
-    char text[SW_REAL_SIZE], buffer[SW_DECIMAL_SIZE];
-    struct sw_slice digits = {text, 0};
-    if (sw_resp_is_integer(writer->L, index))
-        digits = sw_decimal(sw_to_integer(writer->L, index, NULL), buffer);
-    else
-        digits.size = sw_real_write(lua_tonumber(writer->L, index), text);
-    sw_resp_add_bulk(writer, '$', "", digits.data, digits.size);
+    if (sw_resp_is_integer(writer->L, index)) {
+        char buffer[SW_DECIMAL_SIZE];
+        struct sw_slice digits = sw_decimal(sw_to_integer(writer->L, index, NULL), buffer);
+        sw_resp_add_bulk(writer, '$', "", digits.data, digits.size);
+    } else {
+        char text[SW_REAL_SIZE];
+        sw_resp_add_bulk(writer, '$', "", text, sw_real_write(lua_tonumber(writer->L, index), text));
+    }
 }
 
 static void add_argument(struct sw_resp_writer *writer, int index) {

@@ -115,6 +115,9 @@ static void add_single(struct sw_resp_writer *writer) {
 
 /* --- tables --- */
 
+static const char types[] = {
+    [SW_RESP_KIND_ARRAY] = '*', [SW_RESP_KIND_SET] = '~', [SW_RESP_KIND_MAP] = '%', [SW_RESP_KIND_PUSH] = '>'};
+
 /* Begins the table on top. */
 static void enter(struct encoder *encoder, enum sw_resp_kind kind) {
     lua_State *L = encoder->writer.L;
@@ -126,8 +129,7 @@ static void enter(struct encoder *encoder, enum sw_resp_kind kind) {
                    "%s: a list has nothing but the values 1, 2, 3 and so on (a table of other keys: "
                    "sidewire.resp.as(\"map\", t); no value: sidewire.resp.null)",
                    where);
-    char type = is_map ? '%' : kind == SW_RESP_KIND_SET ? '~' : kind == SW_RESP_KIND_PUSH ? '>' : '*';
-    sw_resp_add_head(&encoder->writer, type, (int64_t)count);
+    sw_resp_add_head(&encoder->writer, types[kind], (int64_t)count);
     encoder->levels[encoder->depth++] = (struct level){lua_gettop(L), is_map, false, count, 0};
 }
 
