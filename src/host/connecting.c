@@ -278,11 +278,8 @@ int sw_method_set_server(lua_State *L) {
         sw_check_host(L, (struct sw_spot){"client:set_server", "host"}, 2, &choice.list[0]);
         sw_check_port(L, (struct sw_spot){"client:set_server", "port"}, 3, &choice.list[0]);
     }
+    if (client->is_closed) return sw_push_closed(L, sw_client_server(client));
     if (!make_servers(L, client, "client:set_server", &choice, &model.servers)) return 3;
-    if (client->is_closed) {
-        sw_servers_unref(model.servers);
-        return sw_push_closed(L, sw_client_server(client));
-    }
     bool posted = model.servers != NULL && post_if_attached(client, &model, sw_client_state(client));
     if (posted) sw_servers_set(&client->servers, model.servers);
     sw_servers_unref(model.servers);
