@@ -141,7 +141,7 @@ static inline bool same_bad_frame(const struct sw_bad_frame *a, const struct sw_
 static inline enum sw_err feed(struct sw_assembly *assembly, const struct sw_framing *framing,
                                const unsigned char *bytes, size_t size, struct sw_message_run *whole) {
     MUST(size > 0);
-    unsigned char *copy = malloc(size);
+    unsigned char *copy = malloc(size > 0 ? size : 1);
     MUST(copy != NULL);
     memcpy(copy, bytes, size);
     enum sw_err err = sw_assembly_feed(assembly, framing, copy, size, NULL, whole);

@@ -113,8 +113,8 @@ static inline struct found found_behind_length(const struct sw_framing *framing,
 /* --- decimal lengths --- */
 
 /* What stands in front of the message counts, too. */
-static inline struct found found_text(const struct sw_framing *framing, const unsigned char *b, size_t size,
-                                      size_t front, uint64_t length, size_t behind) {
+static inline struct found found_in_text(const struct sw_framing *framing, const unsigned char *b, size_t size,
+                                         size_t front, uint64_t length, size_t behind) {
     if (front + length > framing->max) return found_bad();
     return found_counted(framing, b, size, front, length, behind);
 }
@@ -127,7 +127,7 @@ static inline struct found found_netstring(const struct sw_framing *framing, con
     if (digits == size) return found_part();
     if (digits == 0 || b[digits] != ':') return found_bad();
     for (size_t i = 0; i < digits; i++) length = 10 * length + b[i] - '0';
-    struct found found = found_text(framing, b, size, digits + 1, length, 1);
+    struct found found = found_in_text(framing, b, size, digits + 1, length, 1);
     bool is_wrong = found.status == SW_FRAME_WHOLE && b[found.used - 1] != ',';
     return is_wrong ? found_bad() : found;
 }
@@ -154,33 +154,43 @@ static inline int64_t found_content_length(const unsigned char *text, size_t siz
     return at < size ? -1 : length;
 }
 
+/* A line: *stop is where its text ends. SW_FRAME_WHOLE: "\r\n" follows. */
+static inline enum sw_frame_status found_text(const unsigned char *line, size_t left, size_t *stop) {
+    for (*stop = 0; *stop < left && line[*stop] != '\r' && line[*stop] != '\n';) ++*stop;
+    if (*stop < left && line[*stop] == '\n') return SW_FRAME_BAD;
+    if (left - *stop < 2) return SW_FRAME_PART;
+    return line[*stop + 1] == '\n' ? SW_FRAME_WHOLE : SW_FRAME_BAD;
+}
+
+static inline bool found_is_length(const unsigned char *name, size_t size) {
+    static const char small[] = "content-length", large[] = "CONTENT-LENGTH";
+    for (size_t i = 0; i < size && i < sizeof small; i++)
+        if (name[i] != (unsigned char)small[i] && name[i] != (unsigned char)large[i]) return false;
+    return size == sizeof small - 1;
+}
+
+/* The text of a header, of which `left` bytes came with what follows. False: it is none. */
+static inline bool found_header(const unsigned char *line, size_t size, size_t left, int64_t *length) {
+    size_t colon;
+    if (!found_is_header(line, size, &colon) || (colon == size && size < left)) return false;
+    if (colon == size || !found_is_length(line, colon)) return true;
+    int64_t said = found_content_length(line + colon + 1, size - colon - 1, size < left);
+    if (said < 0 || *length >= 0) return false;
+    *length = said;
+    return true;
+}
+
 /* Without regard to max while the headers go on: *end is where they end; SW_FRAME_WHOLE: they do. */
 static inline enum sw_frame_status found_header_block(const unsigned char *b, size_t size, size_t *end,
                                                       int64_t *length) {
-    static const char name[] = "content-length";
     *length = -1;
-    for (size_t at = 0;;) {
-        const unsigned char *line = b + at;
-        size_t stop = 0, left = size - at, colon;
-        while (stop < left && line[stop] != '\r' && line[stop] != '\n') stop++;
-        if (stop < left && line[stop] == '\n') return SW_FRAME_BAD;
-        bool is_whole = stop + 1 < left;
-        if (is_whole && line[stop + 1] != '\n') return SW_FRAME_BAD;
-        if (stop == 0 && left > 0) {
-            *end = at + 2;
-            return *length < 0 ? SW_FRAME_BAD : is_whole ? SW_FRAME_WHOLE : SW_FRAME_PART;
-        }
-        if (!found_is_header(line, stop, &colon) || (colon == stop && stop < left)) return SW_FRAME_BAD;
-        bool is_length = colon < stop && colon == sizeof name - 1;
-        for (size_t i = 0; is_length && i < colon; i++) is_length = (line[i] | 0x20) == name[i] || line[i] == name[i];
-        for (size_t i = 0; is_length && i < colon; i++) is_length = (line[i] == '-') == (name[i] == '-');
-        if (is_length) {
-            int64_t said = found_content_length(line + colon + 1, stop - colon - 1, stop < left);
-            if (said < 0 || *length >= 0) return SW_FRAME_BAD;
-            *length = said;
-        }
-        if (!is_whole) return SW_FRAME_PART;
-        at += stop + 2;
+    for (size_t at = 0, stop;; at += stop + 2) {
+        enum sw_frame_status status = found_text(b + at, size - at, &stop);
+        if (status == SW_FRAME_BAD) return SW_FRAME_BAD;
+        *end = at + 2;
+        if (stop == 0 && at < size) return *length < 0 ? SW_FRAME_BAD : status;
+        if (!found_header(b + at, stop, size - at, length)) return SW_FRAME_BAD;
+        if (status == SW_FRAME_PART) return SW_FRAME_PART;
     }
 }
 
@@ -190,7 +200,7 @@ static inline struct found found_headers(const struct sw_framing *framing, const
     enum sw_frame_status status = found_header_block(b, size, &end, &length);
     if (status == SW_FRAME_BAD) return found_bad();
     if (status == SW_FRAME_PART) return size > framing->max ? found_bad() : found_part();
-    return found_text(framing, b, size, end, (uint64_t)length, 0);
+    return found_in_text(framing, b, size, end, (uint64_t)length, 0);
 }
 
 /* --- RESP, by recursion --- */
@@ -250,7 +260,7 @@ static inline int64_t found_resp_value(const unsigned char *b, int64_t at, int64
     at += number;
     for (int i = 0; i < 2; i++, at++) {
         if (at == size) return FOUND_PART;
-        if (b[at] != "\r\n"[i]) return FOUND_BAD;
+        if (b[at] != (i == 0 ? 0x0d : 0x0a)) return FOUND_BAD; /* "\r\n" */
     }
     return at;
 }

@@ -101,8 +101,7 @@ static void deep(void) {
     enum { DEPTH = 10000, SIZE = 4 * DEPTH + 3 };
     static unsigned char text[SIZE];
     struct sw_framing framing = resp(SIZE);
-    for (size_t i = 0; i < DEPTH; i++) memcpy(text + 4 * i, "*1\r\n", 4);
-    memcpy(text + (size_t)4 * DEPTH, "_\r\n", 3);
+    for (size_t i = 0; i < SIZE; i++) text[i] = (unsigned char)(i < 4 * DEPTH ? "*1\r\n"[i % 4] : "_\r\n"[i % 4]);
     for (size_t step = 1; step <= SIZE; step += SIZE - 1) {
         struct sw_decoder decoder;
         struct sw_frame frame = {.status = SW_FRAME_PART};
