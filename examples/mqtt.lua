@@ -46,6 +46,7 @@ client:on {
     elseif kind == 9 then print "subscription refused" stop(1) end
   end,
 }
+io.stdout:setvbuf "line"
 client:connect()
 while not status do
   while role == "publish" and sent < count and sent - confirmed < WINDOW do
@@ -56,5 +57,4 @@ while not status do
   if os.time() >= next_ping and client:send_once(packet(0xC0, "")) then next_ping = os.time() + KEEPALIVE / 2 end
   sidewire.wait(1) sidewire.poll()
 end
-sidewire.stop()
-os.exit(status)
+sidewire.stop() os.exit(status)
