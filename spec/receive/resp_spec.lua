@@ -436,7 +436,8 @@ describe("sidewire.resp.encode_value", function()
     local script = [[assert(os.setlocale "comma") local r = require "sidewire.core".resp
       print(("%.1f"):format(0.5), (r.encode("x", 0.5):gsub("\r\n", " ")), r.decode ",2.5e1\r\n" == 25,
         r.decode ",1\r\n" == 1)]]
-    assert.equal("0,5\t*2 $1 x $3 0.5 \ttrue\ttrue\n",
+    local formatted = engine.is_jit and "0.5" or "0,5" -- LuaJIT formats numbers by itself
+    assert.equal(formatted .. "\t*2 $1 x $3 0.5 \ttrue\ttrue\n",
       shell.output(("LOCPATH=%s %s -e %s"):format(folder, build.LUA, shell.quote(script))))
   end)
 end)
