@@ -52,6 +52,7 @@ enum sw_slot {
     SW_SLOT_COPY = 16,     /* the host wants a copy of all unfinished messages */
     SW_SLOT_PAGES = 32,    /* the host wants prefaulted pages */
     SW_SLOT_ONCE = 64,     /* there are messages of send_once */
+    SW_SLOT_BAD_FRAME = 128, /* the host cannot decode what a connection has brought */
 };
 
 /* What the script wants to be told. */
@@ -67,6 +68,7 @@ struct sw_slots {
     bool can_report; /* credit: the loop may start attempts: the inbox has room for their reports */
     struct sw_interest interest;
     unsigned pages;     /* how many pages to prefault for the host */
+    uint32_t bad_frame; /* number of the connection that is to end */
     uint64_t confirmed; /* newest id that the script confirmed */
     struct sw_reconnect reconnect;
     uint64_t reconnect_after; /* number of the newest command when `reconnect` was posted: the policy applies after that

@@ -112,11 +112,12 @@ static uint32_t default_max_message(const struct sw_framing *framing, const stru
     return max < policy->max_inbox ? max : (uint32_t)policy->max_inbox;
 }
 
-static void complete_framing(lua_State *L, const struct reading *reading, const struct sw_policy *policy) {
+static void complete_framing(lua_State *L, const char *where, const struct reading *reading,
+                             const struct sw_policy *policy) {
     struct sw_framing *framing = &reading->options->framing;
     if (framing->kind == SW_FRAMING_FIXED) {
         if (reading->max_message != 0 && reading->max_message < (int64_t)framing->size)
-            luaL_error(L, "sidewire.new: max_message (%s) must be at least framing.fixed (%s)",
+            luaL_error(L, "%s: max_message (%s) must be at least framing.fixed (%s)", where,
                        SW_DECIMAL(reading->max_message), SW_DECIMAL(framing->size));
         framing->max = framing->size;
     } else if (reading->max_message != 0) {
@@ -125,6 +126,22 @@ static void complete_framing(lua_State *L, const struct reading *reading, const 
         framing->max = default_max_message(framing, policy);
     }
     sw_framing_init(framing);
+}
+
+void sw_framing_read(lua_State *L, const char *where, int index, const struct sw_policy *policy,
+                     struct sw_framing *framing) {
+    struct sw_options options = {.framing = {.kind = SW_FRAMING_RAW}};
+    struct reading reading = {.options = &options};
+    lua_pushvalue(L, index);
+    parse_framing(L, (struct sw_spot){where, "framing"}, &reading);
+    lua_pop(L, 1);
+    if (!lua_isnoneornil(L, index + 1)) {
+        lua_pushvalue(L, index + 1);
+        parse_max_message(L, (struct sw_spot){where, "max_message"}, &reading);
+        lua_pop(L, 1);
+    }
+    complete_framing(L, where, &reading, policy);
+    *framing = options.framing;
 }
 
 /* --- bind --- */
@@ -224,6 +241,7 @@ static void set_defaults(struct sw_options *options, const struct sw_policy *pol
                                    SW_OPTIONS(SW_OPTION_DEFAULT, SW_OPTION_NONE)};
     options->queue_limit = at_most(options->queue_limit, policy->max_queue);
     options->inbox_limit = at_most(options->inbox_limit, policy->max_inbox);
+    options->max_read = at_most(options->max_read, policy->max_inbox);
     options->linger = fmin(options->linger, policy->max_linger);
 }
 
@@ -233,13 +251,13 @@ void sw_options_read(lua_State *L, int index, const struct sw_policy *policy, st
     *start = (struct sw_start){.reconnect = sw_reconnect_default(), .servers = {.count = 1}};
     set_defaults(options, policy);
     if (lua_isnoneornil(L, index)) {
-        complete_framing(L, &reading, policy);
+        complete_framing(L, "sidewire.new", &reading, policy);
         return;
     }
     if (!lua_istable(L, index))
         sw_misuse(L, (struct sw_spot){"sidewire.new", "options"}, index, "a table { host =, port =, ... }");
     sw_check_table(L, (struct sw_spot){"sidewire.new", NULL}, index, all_options, &reading);
     complete_server(L, &reading);
-    complete_framing(L, &reading, policy);
+    complete_framing(L, "sidewire.new", &reading, policy);
     check_preamble(L, &reading);
 }

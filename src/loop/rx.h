@@ -48,6 +48,9 @@ void sw_rx_start(struct rx *rx, struct sw_transport *transport);
  * is none, it is not wanted, or there is no memory for it; then *lacks_partial is set. */
 struct sw_partial *sw_rx_stop(struct rx *rx, bool is_wanted, bool *lacks_partial);
 
+/* The bytes cannot be decoded, as the host has found out: reads no more. The caller must then look at the status. */
+void sw_rx_break(struct rx *rx);
+
 /* Stops reading if the inbox is full (has_credit is false); continues if it has room. */
 void sw_rx_set_credit(struct rx *rx, bool has_credit);
 
