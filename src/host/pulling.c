@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/state.h"
 #include "channel/host_end.h"
+#include "host/check.h"
 #include "host/ends.h"
 #include "host/handle.h"
 #include "host/no_connection.h"
@@ -75,10 +76,11 @@ static void push_timeout(lua_State *L, const struct client *client, const struct
 static const struct sw_goal goal = {check, push_timeout, SW_WAKE_ON_STATE};
 
 int sw_pull(lua_State *L, struct client *client, const char *where, int timeout, const struct sw_puller *puller) {
-    double deadline = lua_isnoneornil(L, timeout) ? sw_clock() : sw_wait_deadline(L, where, timeout);
+    double seconds = 0;
+    if (!lua_isnoneornil(L, timeout)) seconds = sw_check_seconds(L, (struct sw_spot){where, "timeout"}, timeout);
     lua_settop(L, timeout);
     int values = puller->take(L, client, puller->subject);
-    if (values == 0) values = sw_wait_until(L, client->context, client, deadline, &goal, (void *)puller);
+    if (values == 0) values = sw_wait_until(L, client->context, client, sw_clock() + seconds, &goal, (void *)puller);
     sw_receiveq_notify(client->context);
     return values;
 }

@@ -152,6 +152,25 @@ static bool push_found(lua_State *L, struct client *client, const struct found *
     return true;
 }
 
+/* The usual case of a script that reads many small pieces: so many bytes, and more, are there, and everything was checked by an
+ * earlier read. It is worth a way of its own: half the time. False: nothing was done. */
+static bool read_some(lua_State *L, struct client *client) {
+    const struct sw_unread *unread = client->unread;
+    bool was_checked = unread != NULL && !unread->is_short && client->uses_receive && !client->discards && unread->framed == NULL;
+    if (!was_checked || lua_type(L, 2) != LUA_TNUMBER) return false;
+    if (!lua_isnoneornil(L, 3)) sw_check_seconds(L, (struct sw_spot){"client:read", "timeout"}, 3);
+    int is_whole;
+    int64_t size = sw_to_integer(L, 2, &is_whole);
+    if (!is_whole || size < 1 || (uint64_t)size >= sw_unread_size(unread)) return false;
+    if ((uint64_t)size > client->channel->options->max_read) return false;
+    if (sw_receiveq_push_unread(L, client, 0, (size_t)size)) {
+        sw_receiveq_consume_some(client, (size_t)size);
+        return true;
+    }
+    lua_pop(L, 1);
+    return false;
+}
+
 static int take(lua_State *L, struct client *client, void *subject) {
     const struct wanted *wanted = subject;
     struct found found;
@@ -224,6 +243,7 @@ static void push_timeout(lua_State *L, const struct client *client, const struct
 int sw_method_read(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
+    if (read_some(L, client)) return 1;
     check_client(L, client);
     struct wanted wanted = check_wanted(L, 2);
     const struct sw_puller puller = {take, end, push_timeout, &wanted};

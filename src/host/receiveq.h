@@ -60,6 +60,12 @@ enum sw_pulled sw_receiveq_pull(struct client *client);
  * not valid. */
 bool sw_receiveq_push_unread(lua_State *L, const struct client *client, size_t from, size_t size);
 
+/* Consumes unread bytes, of which there are more. */
+static inline void sw_receiveq_consume_some(struct client *client, size_t size) {
+    sw_unread_pass_some(client->unread, size);
+    client->serial++;
+}
+
 /* Consumes unread bytes. sw_receiveq_schedule must follow if none is left. */
 void sw_receiveq_consume_unread(struct client *client, size_t size);
 

@@ -51,8 +51,7 @@ unsigned char *sw_unread_reserve(struct sw_unread *unread, size_t size) {
 }
 
 void sw_unread_pass(struct sw_unread *unread, size_t size) {
-    unread->start += size;
-    unread->searched = unread->searched > size ? unread->searched - size : 0;
+    sw_unread_pass_some(unread, size);
     if (unread->start == unread->end) free_block(unread);
 }
 

@@ -66,7 +66,13 @@ bool sw_unread_make(struct client *client);
 /* Room for `size` bytes behind the unread ones, which the caller fills before it adds `size` to `end`. NULL: no memory. */
 unsigned char *sw_unread_reserve(struct sw_unread *unread, size_t size);
 
-/* Removes bytes from the start. */
+/* Removes bytes from the start, of which there are more. */
+static inline void sw_unread_pass_some(struct sw_unread *unread, size_t size) {
+    unread->start += size;
+    unread->searched = unread->searched > size ? unread->searched - size : 0;
+}
+
+/* Removes bytes from the start, perhaps all. */
 void sw_unread_pass(struct sw_unread *unread, size_t size);
 
 /* Searches for the delimiter. True: it begins at *at, counted from the first unread byte. */
