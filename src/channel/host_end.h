@@ -25,7 +25,7 @@ struct sw_outgoing {
     /* One of the pieces, at most SW_PIN_MAX bytes, which is not copied: its bytes stay unchanged until its page comes
      * back by sw_engine_take_arrivals. NULL: all pieces are copied. */
     const struct sw_slice *pinned;
-    int pin; /* number of the pinned string in the table of host/pin.h; 0: no piece is pinned */
+    int pin;             /* number of the pinned string in the table of host/pin.h; 0: no piece is pinned */
     bool is_bound;       /* it is for one connection only; with retain = "none", no other one sends it ... */
     uint32_t connection; /* ... and this is its number */
 };

@@ -67,8 +67,8 @@ struct sw_report {
     bool lacks_partial : 1; /* disconnect: there was an unfinished message, but no room for it */
     bool lacks_causes : 1;  /* retry, error: there were causes, but no room for them */
     union {
-        uint16_t port; /* of the peer in question; its address follows */
-        struct {       /* disconnect: the host's own notes (host/ends.h) */
+        uint16_t port;            /* of the peer in question; its address follows */
+        struct {                  /* disconnect: the host's own notes (host/ends.h) */
             bool is_told : 1;     /* receive or read has told this end, or need not */
             bool is_credited : 1; /* it was delivered, and its room in the inbox was given back */
         };

@@ -183,8 +183,9 @@ static void set_handler(lua_State *L, int index, struct client *client, enum sw_
 static void refuse_if_framed(lua_State *L, const char *where, const struct client *client, enum sw_event event,
                              int index) {
     if (event != SW_EVENT_MESSAGE || lua_isnil(L, index) || sw_client_framed(client) == NULL) return;
-    luaL_error(L, "%s: client:set_framing is in force, so messages come by receive: call client:set_framing(\"raw\") first",
-               where);
+    luaL_error(
+        L, "%s: client:set_framing is in force, so messages come by receive: call client:set_framing(\"raw\") first",
+        where);
 }
 
 /* Sets the handlers in the table on top, which is a copy that scripts cannot change. */

@@ -68,7 +68,7 @@ struct client {
     uint64_t taken, consumed; /* messages taken; messages delivered or dropped; over the client's life */
     struct sw_unread *unread; /* bytes that read has moved out of `messages`; NULL: none ever (host/unread.h) */
     struct sw_reports reports;
-    struct sw_report *held; /* disconnect reports that poll has delivered, and receive has not told: host/ends.h */
+    struct sw_report *held;      /* disconnect reports that poll has delivered, and receive has not told: host/ends.h */
     unsigned report_count;       /* events in `reports`: each range of lost messages is an event of its own */
     unsigned handled_count;      /* reports for which a handler is set */
     uint64_t ends_taken;         /* reports taken that say that the client has stopped connecting */

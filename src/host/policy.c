@@ -21,16 +21,16 @@ static bool refuse(lua_State *L, const char *sentence) {
 
 static bool exceeds(lua_State *L, const char *where, const char *what, size_t asked, const char *rule, size_t limit) {
     if (asked <= limit) return false;
-    return refuse(L, lua_pushfstring(L, "%s: %s %s exceeds the host's policy: %s is %s", where, what,
-                                     SW_DECIMAL(asked), rule, SW_DECIMAL(limit)));
+    return refuse(L, lua_pushfstring(L, "%s: %s %s exceeds the host's policy: %s is %s", where, what, SW_DECIMAL(asked),
+                                     rule, SW_DECIMAL(limit)));
 }
 
 bool sw_policy_refuses_options(lua_State *L, const struct sw_policy *policy, const struct sw_options *options) {
     return exceeds(L, "sidewire.new", "queue_limit", options->queue_limit, "max_queue", policy->max_queue) ||
            exceeds(L, "sidewire.new", "inbox_limit", options->inbox_limit, "max_inbox", policy->max_inbox) ||
            exceeds(L, "sidewire.new", "max_read", options->max_read, "max_inbox", policy->max_inbox) ||
-           exceeds(L, "sidewire.new", options->framing.kind == SW_FRAMING_FIXED ? "framing.fixed" : "max_message", options->framing.max,
-                   "max_inbox", policy->max_inbox) ||
+           exceeds(L, "sidewire.new", options->framing.kind == SW_FRAMING_FIXED ? "framing.fixed" : "max_message",
+                   options->framing.max, "max_inbox", policy->max_inbox) ||
            sw_policy_refuses_linger(L, policy, "sidewire.new: linger", options->linger);
 }
 

@@ -41,7 +41,8 @@ int sw_pull_push_end(lua_State *L, const struct client *client) {
 /* Tells the end that nothing unread is in front of, but for unread bytes. Returns 0: there is none. */
 static int tell_end(lua_State *L, struct client *client, const struct sw_puller *puller) {
     int values = 0, top = lua_gettop(L);
-    while (values == 0 && sw_ends_first(client) != NULL && sw_receiveq_count_before_end(client) <= sw_client_has_unread(client)) {
+    while (values == 0 && sw_ends_first(client) != NULL &&
+           sw_receiveq_count_before_end(client) <= sw_client_has_unread(client)) {
         lua_settop(L, top);
         sw_pull_before_last(L, client);
         values = puller->end(L, client, puller->subject);

@@ -24,9 +24,9 @@
 /* What a script asks for. */
 struct wanted {
     enum { WANTS_SIZE, WANTS_DELIMITER, WANTS_ALL } form;
-    size_t size;               /* WANTS_SIZE: bytes; WANTS_DELIMITER: bytes of the delimiter */
-    bool keeps_delimiter;      /* "L" */
-    const char *mark;          /* what ends it, in words */
+    size_t size;          /* WANTS_SIZE: bytes; WANTS_DELIMITER: bytes of the delimiter */
+    bool keeps_delimiter; /* "L" */
+    const char *mark;     /* what ends it, in words */
     unsigned char delimiter[SW_DELIMITER_MAX];
 };
 
@@ -119,7 +119,8 @@ static bool is_too_long(const struct client *client, const struct wanted *wanted
     switch (wanted->form) {
     case WANTS_SIZE: return wanted->size > max;
     case WANTS_DELIMITER:
-        return found != NULL ? found->passed - wanted->size > max : unread >= wanted->size && unread - wanted->size >= max;
+        return found != NULL ? found->passed - wanted->size > max
+                             : unread >= wanted->size && unread - wanted->size >= max;
     case WANTS_ALL: return unread > max;
     }
     return false;
@@ -128,12 +129,14 @@ static bool is_too_long(const struct client *client, const struct wanted *wanted
 static int refuse_long(lua_State *L, const struct client *client, const struct wanted *wanted) {
     const char *max = SW_DECIMAL(client->channel->options->max_read);
     if (wanted->form == WANTS_SIZE)
-        lua_pushfstring(L, "%s bytes are more than max_read (%s): read them in parts, or give the client a larger max_read",
-                        SW_DECIMAL(wanted->size), max);
+        lua_pushfstring(
+            L, "%s bytes are more than max_read (%s): read them in parts, or give the client a larger max_read",
+            SW_DECIMAL(wanted->size), max);
     else
-        lua_pushfstring(L, "%s has not come within max_read (%s bytes), and %s bytes are unread: read them by their "
-                        "number, or give the client a larger max_read", wanted->mark, max,
-                        SW_DECIMAL(sw_unread_size(client->unread)));
+        lua_pushfstring(L,
+                        "%s has not come within max_read (%s bytes), and %s bytes are unread: read them by their "
+                        "number, or give the client a larger max_read",
+                        wanted->mark, max, SW_DECIMAL(sw_unread_size(client->unread)));
     return sw_push_refusal(L, SW_FRAME, lua_tostring(L, -1));
 }
 
@@ -156,7 +159,8 @@ static bool push_found(lua_State *L, struct client *client, const struct found *
  * earlier read. It is worth a way of its own: half the time. False: nothing was done. */
 static bool read_some(lua_State *L, struct client *client) {
     const struct sw_unread *unread = client->unread;
-    bool was_checked = unread != NULL && !unread->is_short && client->uses_receive && !client->discards && unread->framed == NULL;
+    bool was_checked =
+        unread != NULL && !unread->is_short && client->uses_receive && !client->discards && unread->framed == NULL;
     if (!was_checked || lua_type(L, 2) != LUA_TNUMBER) return false;
     if (!lua_isnoneornil(L, 3)) sw_check_seconds(L, (struct sw_spot){"client:read", "timeout"}, 3);
     int is_whole;
@@ -211,7 +215,8 @@ static void push_timeout(lua_State *L, const struct client *client, const struct
     const struct wanted *wanted = subject;
     const char *what = wanted->mark;
     size_t unread = sw_client_has_unread(client) ? sw_unread_size(client->unread) : 0;
-    if (wanted->form == WANTS_SIZE) what = lua_pushfstring(L, wanted->size == 1 ? "%s byte" : "%s bytes", SW_DECIMAL(wanted->size));
+    if (wanted->form == WANTS_SIZE)
+        what = lua_pushfstring(L, wanted->size == 1 ? "%s byte" : "%s bytes", SW_DECIMAL(wanted->size));
     sw_timeout_push_bytes(L, client, snapshot, what, unread);
     if (wanted->form == WANTS_SIZE) lua_remove(L, -2);
 }

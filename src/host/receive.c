@@ -92,7 +92,8 @@ static int take_decoded(lua_State *L, struct client *client, void *subject) {
         if (pulled == SW_PULLED_NO_MEMORY) return sw_push_no_memory(L);
         if (pulled == SW_PULLED_NONE) break;
     }
-    if (sw_client_framed(client) == NULL) return take(L, client, NULL); /* that connection has ended, and this is another */
+    if (sw_client_framed(client) == NULL)
+        return take(L, client, NULL); /* that connection has ended, and this is another */
     if (sw_client_framed(client)->is_bad) drop_rest(L, client);
     sw_receiveq_set_short(client, true);
     return 0;

@@ -196,8 +196,13 @@ int sw_method_send(lua_State *L) {
     if (failed == SW_OK) {
         const struct sw_slice *pinned = choose_pinned(message.pieces + 1, message.given);
         const struct sw_framed *framed = sw_client_framed_for_send(client);
-        struct sw_outgoing outgoing = {message.first, message.count, end_flags(client), pinned, 0,
-                                       framed != NULL, framed != NULL ? framed->connection : 0};
+        struct sw_outgoing outgoing = {message.first,
+                                       message.count,
+                                       end_flags(client),
+                                       pinned,
+                                       0,
+                                       framed != NULL,
+                                       framed != NULL ? framed->connection : 0};
         failed = pinned == NULL ? sw_channel_send(client->channel, &outgoing, &id)
                                 : send_pinned(L, client, &outgoing, (int)(pinned - message.pieces) + 1, &id);
     }

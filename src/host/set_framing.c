@@ -27,8 +27,9 @@ static void check_client(lua_State *L, struct client *client) {
     if (options->framing.kind != SW_FRAMING_RAW)
         luaL_error(L, "client:set_framing: only for clients made with framing = \"raw\"");
     if (options->retain != SW_RETAIN_NONE)
-        luaL_error(L, "client:set_framing: only for clients made with retain = \"none\": another connection, which begins "
-                      "raw, must not send again what was framed for this one");
+        luaL_error(L,
+                   "client:set_framing: only for clients made with retain = \"none\": another connection, which begins "
+                   "raw, must not send again what was framed for this one");
     sw_pull_begin(L, client, "client:set_framing");
     if (!sw_unread_make(client)) luaL_error(L, "client:set_framing: not enough memory");
 }
@@ -72,7 +73,8 @@ int sw_method_set_framing(lua_State *L) {
     if (sw_policy_refuses_message(L, &client->context->policy, "client:set_framing", framing.max)) return 3;
     if (client->is_closed) return sw_push_closed(L, sw_client_server(client));
     bool is_raw = framing.kind == SW_FRAMING_RAW;
-    if (!choose_connection(L, client, &snapshot, &connection) && !is_raw) return sw_push_no_connection(L, client, &snapshot);
+    if (!choose_connection(L, client, &snapshot, &connection) && !is_raw)
+        return sw_push_no_connection(L, client, &snapshot);
     if (!sw_unread_set_framing(client->unread, is_raw ? NULL : &framing)) return sw_push_no_memory(L);
     if (!is_raw) {
         if (connection != 0) client->seen = connection;

@@ -18,7 +18,7 @@ void sw_timeout_push_unsent(lua_State *L, const struct client *client, const str
                             uint64_t messages);
 void sw_timeout_push_message(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot);
 /* What has not come is `what`, and of it so many bytes are unread. */
-void sw_timeout_push_bytes(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot, const char *what,
-                           size_t unread);
+void sw_timeout_push_bytes(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot,
+                           const char *what, size_t unread);
 
 #endif

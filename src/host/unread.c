@@ -105,7 +105,8 @@ static void add_part(struct sw_unread *unread, const struct sw_frame *frame) {
     size_t from = framed->scanned + frame->skip;
     unsigned char *bytes = unread->bytes + unread->start;
     if (framed->size == 0) framed->payload = from;
-    if (framed->payload + framed->size != from) memmove(bytes + framed->payload + framed->size, bytes + from, frame->part);
+    if (framed->payload + framed->size != from)
+        memmove(bytes + framed->payload + framed->size, bytes + from, frame->part);
     framed->size += frame->part;
     framed->scanned = from + frame->part;
 }
