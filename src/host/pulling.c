@@ -50,8 +50,8 @@ static int tell_end(lua_State *L, struct client *client, const struct sw_puller 
     return values;
 }
 
-static int check(lua_State *L, struct client *client, void *subject) {
-    const struct sw_puller *puller = subject;
+/* *is_stuck: the loop does not read, and what it had read before is taken. */
+static int check_once(lua_State *L, struct client *client, const struct sw_puller *puller, bool *is_stuck) {
     struct sw_snapshot snapshot;
     uint64_t ends = client->ends_taken;
     /* The snapshot comes first: if it shows an end, all that came before the end is taken next. */
@@ -65,8 +65,21 @@ static int check(lua_State *L, struct client *client, void *subject) {
     if (has_ended) return sw_push_no_connection(L, client, &snapshot);
     sw_receiveq_post_credit(client);
     sw_channel_snapshot(client->channel, &snapshot);
-    /* Paused without messages: reports fill the inbox, so only a poll can continue the reading. */
-    return snapshot.paused && sw_receiveq_count_whole(client) == 0 ? sw_push_inbox_full(L) : 0;
+    *is_stuck = snapshot.paused && sw_receiveq_count_whole(client) == 0;
+    return 0;
+}
+
+static int check(lua_State *L, struct client *client, void *subject) {
+    bool is_stuck = false;
+    int values = check_once(L, client, subject, &is_stuck);
+    while (values == 0 && is_stuck) {
+        /* Messages may have filled the inbox meanwhile. Paused without messages: reports fill it, so only a poll can continue
+         * the reading. */
+        sw_receiveq_take_all(L, client->context);
+        if (sw_receiveq_count_whole(client) == 0 && sw_ends_first(client) == NULL) return sw_push_inbox_full(L);
+        values = check_once(L, client, subject, &is_stuck);
+    }
+    return values;
 }
 
 static void push_timeout(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot, void *subject) {
