@@ -138,11 +138,11 @@ describe("read", function()
     feed(peer, client, "0123456789\n0123456789x\n")
     assert.equal("0123456789", client:read "l")
     for _ = 1, 2 do
-      assert.same({ nil, "the end of a line has not come within max_read (10 bytes), and 12 bytes are unread: read them by "
-        .. "their number, or give the client a larger max_read", "EFRAME" }, { client:read "L" })
+      assert.same({ nil, "the end of a line has not come within max_read (10 bytes), and 12 bytes are unread: read "
+        .. "them by their number, or give the client a larger max_read", "EFRAME" }, { client:read "L" })
     end
-    assert.same({ nil, "the connection's end has not come within max_read (10 bytes), and 12 bytes are unread: read them by "
-      .. "their number, or give the client a larger max_read", "EFRAME" }, { client:read "a" })
+    assert.same({ nil, "the connection's end has not come within max_read (10 bytes), and 12 bytes are unread: read "
+      .. "them by their number, or give the client a larger max_read", "EFRAME" }, { client:read "a" })
     assert.equal("0123456789", client:read(10))
     assert.equal("x", client:read "l")
     feed(peer, client, ("x"):rep(10))
@@ -210,7 +210,9 @@ describe("the bytes that read has left", function()
     peer:command "finish"
     assert(client:wait("disconnected", util.DEADLINE))
     local seen = {}
-    for _, event, first in sidewire.events() do seen[#seen + 1] = event .. (event == "message" and " " .. first or "") end
+    for _, event, first in sidewire.events() do
+      seen[#seen + 1] = event .. (event == "message" and " " .. first or "")
+    end
     assert.same({ "connect", "message rest", "disconnect" }, seen)
     assert.equal("EPEER", select(3, client:read(1)))
   end)

@@ -81,8 +81,7 @@ describe("set_framing", function()
     assert(sender:set_framing "u16be")
     sender:send("he", "llo")
     assert.is_true(sender:send_once "once")
-    assert.same({ nil, "message too big: it has 70000 bytes, and the framing's length prefix says 65535 at most", "ETOOBIG" },
-      { sender:send(("x"):rep(70000)) })
+    assert.equal("ETOOBIG", select(3, sender:send(("x"):rep(70000))))
     sender:write "written"
     assert(sender:set_framing { delimiter = "\0" })
     sender:send "c"
@@ -134,8 +133,9 @@ describe("set_framing", function()
     recording:command "finish"
     assert(recording:wait_accepted(2))
     assert(util.wait_until(function() return sender:stats().connects == 2 end))
-    assert.same({ nil, ("the connection to 127.0.0.1 port %d that the message is for has ended: wait for the next connect "
-      .. "event, or for client:wait(\"connected\")"):format(recording.port), "ENOTCONN" }, { sender:send "framed" })
+    assert.same({ nil, ("the connection to 127.0.0.1 port %d that the message is for has ended: wait for the next "
+      .. "connect event, or for client:wait(\"connected\")"):format(recording.port), "ENOTCONN" },
+      { sender:send "framed" })
     assert.equal("ENOTCONN", select(3, sender:send_once "framed"))
     local events = util.collect(sender, "connect")
     assert(events:wait("connect", 2))
@@ -152,7 +152,8 @@ describe("set_framing", function()
     assert.equal("abc", client:receive())
     local message, why, code = client:receive(util.DEADLINE)
     assert.same({ nil, "EFRAME" }, { message, code })
-    assert.equal(("connection to 127.0.0.1 port %d ended: it sent a message longer than max_message"):format(peer.port), why)
+    local place = "127.0.0.1 port " .. peer.port
+    assert.equal("connection to " .. place .. " ended: it sent a message longer than max_message", why)
     local disconnect = assert(events:wait "disconnect")
     assert.same({ why, "EFRAME", true }, { disconnect[2], disconnect[3], disconnect[4].will_retry })
     assert(util.wait_until(function() return client:stats().connects == 2 end))
