@@ -2,8 +2,8 @@
 --
 --     lua examples/memcached.lua HOST PORT [COUNT [SIZE]]
 --
--- Stores COUNT (1000) values of SIZE (100) bytes, compares and deletes them; goes on when the server restarts: send_once
--- and read keep to one connection, so no reply is taken for one to another connection's command.
+-- Stores COUNT (1000) values of SIZE (100) bytes, compares and deletes them; goes on when the server restarts:
+-- send_once and read keep to one connection, so no reply is taken for one to another connection's command.
 
 local sidewire = require "sidewire"
 

@@ -44,7 +44,7 @@
 ---| "EFORKED" # the client belongs to the parent process
 ---| "ENOTFOUND" # the host name does not exist, or has no address
 ---| "EAI_AGAIN" # the name service does not answer, or fails
----| "EFRAME" # the framing cannot carry the message; received: it is longer than max_message
+---| "EFRAME" # the framing cannot carry the message; received: it is longer than max_message; of read: than max_read
 ---| "ESELF" # the client connected to itself
 ---| "EPEER" # the other side ended the connection
 ---| "EPOLICY" # the host's policy does not allow it
@@ -82,6 +82,10 @@
 ---| "u16le" # a length of 2 bytes in front, little-endian
 ---| "u32be" # a length of 4 bytes in front, big-endian
 ---| "u32le" # a length of 4 bytes in front, little-endian
+
+---What `client:read` reads, as `file:read`: a number of bytes; "l": a line; "L": a line with its end; "a": all, to the end
+---of the connection; a table: up to a delimiter of 1 to 32 bytes, without it.
+---@alias sidewire.What integer|"l"|"L"|"a"|"*l"|"*L"|"*a"|{ delimiter: string }
 
 ---A framing with a parameter: exactly one of the fields.
 ---@class sidewire.FramingTable
@@ -127,6 +131,7 @@
 ---@field reconnect? sidewire.ReconnectSpec what follows a failure. Default: true
 ---@field queue_limit? integer bytes of unfinished messages above which `send` refuses. Default: 16 MiB
 ---@field inbox_limit? integer bytes of undelivered messages above which reading pauses. Default: 8 MiB
+---@field max_read? integer bytes of one `client:read`. Default: 16 MiB
 ---@field retain? sidewire.Retain Default: "unsent"
 ---@field preamble? string bytes that are sent as they are, first on every new connection: a PROXY protocol header
 ---@field greeting? string|string[] messages that are sent first on every new connection

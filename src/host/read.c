@@ -235,14 +235,14 @@ static void push_timeout(lua_State *L, const struct client *client, const struct
  * well
  * @tparam[opt] number timeout seconds to wait; default: do not wait
  * @treturn[1] string the bytes
- * @treturn[2] string|nil the connection has ended: its last bytes; nil, or "" for "a", if there are none
+ * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: how the connection ended (EPEER: in order)
- * @treturn[3] nil
+ * @treturn[2] string code: ETIMEDOUT (too little has come), EINTR, EFULL (unread events pause the reading: poll first),
+ * EFRAME (more than max_read: nothing was consumed), ENOTCONN, ECLOSED, EFORKED, ENOMEM, or how the last connection or
+ * attempt ended
+ * @treturn[3] string where a connection has ended: its last bytes, if there are any ("" for "a" if there are none)
  * @treturn[3] string message
- * @treturn[3] string code: ETIMEDOUT (too little has come), EINTR, EFULL (unread events pause the reading: poll first),
- * EFRAME (more than max_read: nothing was consumed), ENOTCONN, ECLOSED, EFORKED, ENOMEM, or how the last connection or attempt
- * ended
+ * @treturn[3] string code: how the connection ended (EPEER: in order)
  * @raise another framing; a message handler is set; set_framing is in force; invalid what or timeout
  */
 int sw_method_read(lua_State *L) {

@@ -58,7 +58,7 @@ static bool choose_connection(lua_State *L, struct client *client, struct sw_sna
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ENOTCONN and others: there is no connection; ECLOSED, EFORKED, ENOMEM
+ * @treturn[2] string code: ENOTCONN and others: there is no connection; ECLOSED, EFORKED, EPOLICY, ENOMEM
  * @raise not such a client; invalid framing or max_message
  */
 int sw_method_set_framing(lua_State *L) {
