@@ -84,8 +84,11 @@
 ---| "u32le" # a length of 4 bytes in front, little-endian
 
 ---What `client:read` reads, as `file:read`: a number of bytes; "l": a line; "L": a line with its end; "a": all, to the end
----of the connection; a table: up to a delimiter of 1 to 32 bytes, without it.
----@alias sidewire.What integer|"l"|"L"|"a"|"*l"|"*L"|"*a"|{ delimiter: string }
+---of the connection; a table: up to a delimiter, without it.
+---@alias sidewire.What integer|"l"|"L"|"a"|"*l"|"*L"|"*a"|sidewire.Delimited
+
+---@class sidewire.Delimited
+---@field delimiter string 1 to 32 bytes
 
 ---A framing with a parameter: exactly one of the fields.
 ---@class sidewire.FramingTable
