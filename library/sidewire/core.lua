@@ -174,7 +174,7 @@ function Client:set_greeting(greeting) end
 function Client:close(linger) end
 
 ---Connects, and connects again by the reconnect policy. Returns at once; the result is an event: connect, error or
----close. Codes: `ECLOSED`, `EFORKED`, `ENOMEM`, a system error, or the saver's.
+---close. Codes: `EPOLICY`, `ECLOSED`, `EFORKED`, `ENOMEM`, a system error, or the saver's.
 ---@param host? string|string[] from now on, or a URL, or a list of URLs. Default: as before
 ---@param port? integer from now on. Default: as before. With a URL none
 ---@return true? begun
@@ -209,7 +209,8 @@ function Client:set_reconnect(spec) end
 ---@return false|sidewire.Reconnect policy
 function Client:get_reconnect() end
 
----Sets the server of the next attempt, or several. Codes: `ECLOSED`, `EFORKED`, `ENOMEM`, or the saver's.
+---Sets the server of the next attempt, or several. Codes: `EPOLICY`, `ECLOSED`, `EFORKED`, `ENOMEM`, or
+---the saver's.
 ---@param host string|string[] or a URL, or a list of URLs
 ---@param port? integer of the host; with a URL none
 ---@return true? set

@@ -147,10 +147,13 @@
 
 ---Limits for the scripts of a Lua state. A rule that is not given is unlimited.
 ---@class sidewire.Policy
+---@field allow? string[] the only servers that scripts may name: "*.example.org:443", "10.0.0.0/8", "unix:/run/game/*"
+---@field deny? string[] servers that scripts may not name, and addresses to which no name may lead
 ---@field max_clients? integer clients at the same time. Default: no limit
 ---@field max_queue? integer bytes; bounds queue_limit. Default: no limit
 ---@field max_inbox? integer bytes; bounds inbox_limit and max_message. Default: no limit
 ---@field max_linger? number seconds; bounds every linger, and the timeout of `stop`. Default: no limit
+---@field max_lookups? integer names looked up at a time, 1 to 16; others wait for their turn. Default: 16
 ---@field files? boolean false: no function opens a file. Default: true
 
 ---What `check_options` returns.

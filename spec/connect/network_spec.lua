@@ -11,7 +11,7 @@ end
 describe("a network", function()
   local missing = netns.missing()
   if missing then
-    pending("[F11] [F12] [F13] [F14] [F15] [F57] that says no, or nothing: " .. missing)
+    pending("[F11] [F12] [F13] [F14] [F15] [F28] [F57] that says no, or nothing: " .. missing)
     return
   end
 
@@ -37,6 +37,10 @@ describe("a network", function()
 
   it("whose own link is down gives ENETUNREACH, until it is up again [F13]", function()
     run "has_its_link_down"
+  end)
+
+  it("whose server accepts and ends at once is tried after growing delays [F28]", function()
+    run "ends_at_once"
   end)
 
   it("for which no local port is left gives EADDRNOTAVAIL, until there is one; the others go on [F15]", function()

@@ -13,7 +13,7 @@ describe("a script that a host does not trust", function()
   before_each(host.begin)
   after_each(util.finish)
 
-  it("connects to any address and any name, under every policy there is [E32]", function()
+  it("connects to any address and any name, under a policy without allow and deny [E32]", function()
     embed "connects_anywhere"
   end)
 

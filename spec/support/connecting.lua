@@ -28,6 +28,8 @@ connecting.ROWS = {
     "Is the server running?" },
   { "no_ports", "error", "all local ports are used up", "Close connections, or widen ip_local_port_range." },
   { "no_descriptors", "error", "the process may open no more files", "Close some, or raise `ulimit -n`." },
+  { "leads_inside", "error", "the host's policy has `allow`, and the name leads into the machine's own network",
+    "Connect to another server, or ask the host's makers." },
   { "first_dead", "connect", "a name with two addresses, the first one dead", "Nothing." },
   { "ends_at_once", "disconnect", "the server accepts, and ends the connection at once", "Ask the server's log." },
 }

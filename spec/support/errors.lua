@@ -374,8 +374,15 @@ errors.sections = {
       "Let the handler return. What is queued stays for the next `poll`.",
       when = "in a handler of the 16th poll within another", get = deep_poll },
     { "sidewire.set_policy { max_client = 1 }",
-      "sidewire.set_policy: unknown option 'max_client' (valid: max_clients, max_queue, max_inbox, max_linger, files)",
+      "sidewire.set_policy: unknown option 'max_client' (valid: allow, deny, max_clients, max_queue, max_inbox, "
+        .. "max_linger, max_lookups, files)",
       "raises", "Check the spelling; the policy stays as it was." },
+    { 'sidewire.set_policy { allow = { "10.0.0.1/8" } }',
+      "sidewire.set_policy: allow[1] '10.0.0.1/8': the address has bits behind those that \"/\" counts; write the "
+        .. "network's first address", "raises", "Write `10.0.0.0/8`, or `10.0.0.1` for one address." },
+    { 'sidewire.set_policy { allow = { "tcp://example.org:443" } }',
+      "sidewire.set_policy: allow[1] 'tcp://example.org:443': it is a URL: write the host and the port only, as "
+        .. '"example.org:443"', "raises", "Rules are about hosts and ports, whatever is spoken there." },
     { "sidewire.on_error(5)", "sidewire.on_error: fn must be a function, got 5", "raises", "Give a function, or nil." },
     { "client:state()", "calling 'state' on bad self (this client was collected)", "raises",
       "Do not use a client in finalizers of objects that die with it.", when = "after the script called its `__gc`",
@@ -715,6 +722,15 @@ errors.sections = {
     { 'sidewire.settings.load "net.ini"', "cannot open net.ini: the host's policy allows no files (files is false)",
       "EPOLICY", "Ask the host's makers; `settings` as an option of `sidewire.new` gives the same.",
       when = "under `files = false`", get = under_policy("files = false", "sidewire.settings.load 'net.ini'") },
+    { 'client:connect("10.0.0.1", 80)', "client:connect: the host's policy does not allow tcp://10.0.0.1:80: no rule "
+      .. "of allow admits it (valid: *.example.org:443, unix:/run/game/*)", "EPOLICY",
+      "Connect to what is listed, or ask the host's makers.",
+      when = 'under `allow = { "*.example.org:443", "unix:/run/game/*" }`',
+      get = under_policy('allow = { "*.example.org:443", "unix:/run/game/*" }', 'client:connect("10.0.0.1", 80)') },
+    { "sidewire.new { server = 'tcp://10.0.0.1:80' }",
+      "sidewire.new: the host's policy does not allow tcp://10.0.0.1:80: rule 1 of deny, 10.0.0.0/8", "EPOLICY",
+      "The same.", when = 'under `deny = { "10.0.0.0/8" }`',
+      get = under_policy('deny = { "10.0.0.0/8" }', "sidewire.new { server = 'tcp://10.0.0.1:80' }") },
     { "sidewire.set_policy {}", "sidewire.set_policy: the host's policy is locked", "EPOLICY",
       "Nothing: there is no way back.", when = "after `sidewire.lock_policy()`",
       get = under_policy("max_clients = 9", "(sidewire.lock_policy() and sidewire.set_policy)({})") },

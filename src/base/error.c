@@ -174,6 +174,14 @@ struct sw_error sw_error_lookups(unsigned under_way) {
     return (struct sw_error){.err = SW_LOOKUPS, .stage = SW_STAGE_RESOLVE, .sys = (int)under_way};
 }
 
+struct sw_error sw_error_denied(unsigned rule) {
+    return (struct sw_error){.err = SW_POLICY, .stage = SW_STAGE_CONNECT, .sys = (int)rule + 1};
+}
+
+struct sw_error sw_error_inside(enum sw_inside inside) {
+    return (struct sw_error){.err = SW_POLICY, .stage = SW_STAGE_CONNECT, .sys = -(int)inside};
+}
+
 struct sw_error sw_error_system(int sys, enum sw_stage stage) {
     return (struct sw_error){.err = SW_SYSTEM, .stage = stage, .sys = sys};
 }
@@ -185,6 +193,20 @@ const char *sw_error_code(const struct sw_error *error) {
 
 const char *sw_stage_name(enum sw_stage stage) { return stages[stage]; }
 
+/* Errors with a number in their text. False: this is none. */
+static bool write_counted_text(const struct sw_error *error, char *buf, size_t size) {
+    if (error->err == SW_LOOKUPS)
+        (void)snprintf(buf, size, "its lookup had no turn, because %d others hang", error->sys);
+    else if (error->err == SW_POLICY && error->sys > 0)
+        (void)snprintf(buf, size, "the host's policy refuses this address by rule %d of deny", error->sys);
+    else if (error->err == SW_POLICY && error->sys < 0)
+        (void)snprintf(buf, size, "the host's policy refuses %s addresses, unless allow lists the address itself",
+                       sw_inside_text((enum sw_inside) - error->sys));
+    else
+        return false;
+    return true;
+}
+
 const char *sw_error_text(const struct sw_error *error, char *buf, size_t size) {
     assert(size > 0);
     const char *words = error->err == SW_SYSTEM ? find_clearer(error) : NULL;
@@ -192,9 +214,7 @@ const char *sw_error_text(const struct sw_error *error, char *buf, size_t size) 
         (void)snprintf(buf, size, "%s", words);
     else if (error->err == SW_SYSTEM)
         write_system_text(error->sys, buf, size);
-    else if (error->err == SW_LOOKUPS)
-        (void)snprintf(buf, size, "its lookup had no turn, because %d others hang", error->sys);
-    else
+    else if (!write_counted_text(error, buf, size))
         (void)snprintf(buf, size, "%s", own_text(error->err, error->stage));
     return buf;
 }

@@ -10,6 +10,8 @@
 
 #include <stddef.h>
 
+#include "base/network.h"
+
 /* One row for each error: the name in C, the code that scripts see, the text, and the text if it happened while
  * receiving (SW_STAGE_RECEIVE), where NULL stands for the same text.
  *
@@ -67,7 +69,8 @@ enum sw_stage {
 struct sw_error {
     enum sw_err err : 8;
     enum sw_stage stage : 8;
-    int sys; /* errno when err is SW_SYSTEM; a number of lookups when it is SW_LOOKUPS; else 0 */
+    int sys; /* errno when err is SW_SYSTEM; a number of lookups when it is SW_LOOKUPS; when it is SW_POLICY and an address
+              * was refused, which rule of `deny` did it (1 is the first), or minus the enum sw_inside; else 0 */
 };
 
 /* Makes an error of one of our own codes. */
@@ -78,6 +81,11 @@ struct sw_error sw_error_system(int sys, enum sw_stage stage);
 
 /* Makes the error of a name whose lookup could not begin, because so many others are under way. */
 struct sw_error sw_error_lookups(unsigned under_way);
+
+/* Make the errors of an address that a host's policy refuses (base/rules.h): by a rule of `deny`, counted from 0, or
+ * because it leads inside. */
+struct sw_error sw_error_denied(unsigned rule);
+struct sw_error sw_error_inside(enum sw_inside inside);
 
 /* The upper-case code that scripts compare: "ECONNREFUSED", "EFULL", ... For an errno without a name in the table of
  * base/error.c it is "ESYSTEM", and sw_error_text gives the number. Static storage. */

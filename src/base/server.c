@@ -8,6 +8,7 @@ struct sw_servers *sw_servers_new(const struct sw_choice *choice) {
     for (unsigned i = 0; i < choice->count; i++) names += strlen(choice->list[i].hostname) + 1;
     struct sw_servers *servers = malloc(head + names);
     if (servers == NULL) return NULL;
+    servers->rules = sw_rules_ref(choice->rules);
     atomic_init(&servers->refs, 1);
     servers->order = choice->order;
     servers->count = (uint8_t)choice->count;
@@ -48,6 +49,7 @@ struct sw_servers *sw_servers_ref(struct sw_servers *servers) {
 
 void sw_servers_unref(struct sw_servers *servers) {
     if (servers == NULL || atomic_fetch_sub_explicit(&servers->refs, 1, memory_order_acq_rel) > 1) return;
+    sw_rules_unref(servers->rules);
     free(servers);
 }
 
@@ -58,7 +60,8 @@ void sw_servers_set(struct sw_servers **place, struct sw_servers *servers) {
 }
 
 static bool equals(const struct sw_servers *servers, const struct sw_choice *choice) {
-    if (servers->order != choice->order || servers->count != choice->count) return false;
+    if (servers->rules != choice->rules || servers->order != choice->order || servers->count != choice->count)
+        return false;
     for (unsigned i = 0; i < choice->count; i++) {
         const struct sw_server wanted = {choice->list[i].scheme, choice->list[i].port, choice->list[i].hostname};
         if (!sw_server_equal(&servers->list[i], &wanted)) return false;
@@ -81,7 +84,8 @@ bool sw_server_equal(const struct sw_server *a, const struct sw_server *b) {
 
 bool sw_servers_equal(const struct sw_servers *a, const struct sw_servers *b) {
     if (a == b) return true;
-    if (a == NULL || b == NULL || a->order != b->order || a->count != b->count) return false;
+    if (a == NULL || b == NULL || a->rules != b->rules) return false;
+    if (a->order != b->order || a->count != b->count) return false;
     for (unsigned i = 0; i < a->count; i++)
         if (!sw_server_equal(&a->list[i], &b->list[i])) return false;
     return true;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/address.h"
+#include "base/rules.h"
 
 enum { SW_SERVERS_MAX = 16 };
 
@@ -30,12 +31,14 @@ enum sw_order { SW_ORDERS(SW_ORDER_ENUM) };
 
 /* Servers while arguments are read. */
 struct sw_choice {
+    struct sw_rules *rules; /* borrowed; NULL: all are admitted */
     enum sw_order order;
     unsigned count; /* 1 or more */
     struct sw_endpoint list[SW_SERVERS_MAX];
 };
 
 struct sw_servers {
+    struct sw_rules *rules; /* under which a script chose them; one reference, or NULL */
     atomic_int refs;
     enum sw_order order : 8;
     uint8_t count;           /* 1 or more */
@@ -58,7 +61,7 @@ bool sw_server_is_complete(const struct sw_server *server);
 /* A copy of it, for a caller that needs them after the server may have been freed. */
 struct sw_endpoint sw_server_endpoint(const struct sw_server *server);
 
-/* A copy of all of them. */
+/* A copy of all of them, without the rules. */
 struct sw_choice sw_servers_choice(const struct sw_servers *servers);
 
 /* Both take NULL. */
@@ -68,7 +71,7 @@ void sw_servers_unref(struct sw_servers *servers);
 /* Sets *place to a new reference to the servers (NULL: none), and drops the reference that *place had. */
 void sw_servers_set(struct sw_servers **place, struct sw_servers *servers);
 
-/* Compares order, schemes, hosts and ports. NULL equals only NULL. */
+/* Compares order, schemes, hosts, ports and rules. NULL equals only NULL. */
 bool sw_servers_equal(const struct sw_servers *a, const struct sw_servers *b);
 
 /* Compares scheme, host and port. NULL equals only NULL. */

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct sw_causes *sw_causes_new(unsigned count) {
     assert(count <= SW_CAUSES_MAX);
@@ -10,6 +11,17 @@ struct sw_causes *sw_causes_new(unsigned count) {
     atomic_init(&causes->refs, 1);
     causes->count = count;
     return causes;
+}
+
+struct sw_causes *sw_causes_join(struct sw_causes *first, const struct sw_causes *more) {
+    if (first == NULL || more == NULL) return first;
+    struct sw_causes *both = sw_causes_new(first->count + more->count);
+    if (both != NULL) {
+        memcpy(both->list, first->list, first->count * sizeof first->list[0]);
+        memcpy(both->list + first->count, more->list, more->count * sizeof more->list[0]);
+    }
+    sw_causes_unref(first);
+    return both;
 }
 
 struct sw_causes *sw_causes_ref(struct sw_causes *causes) {

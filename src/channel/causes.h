@@ -29,6 +29,10 @@ struct sw_causes {
 /* A list of `count` causes with one reference. The caller fills it. NULL: no memory. */
 struct sw_causes *sw_causes_new(unsigned count);
 
+/* Returns one list of both, in place of the reference to the first one; `more` remains the caller's. NULL: no memory, or no
+ * first one. */
+struct sw_causes *sw_causes_join(struct sw_causes *first, const struct sw_causes *more);
+
 /* Both take NULL. */
 struct sw_causes *sw_causes_ref(struct sw_causes *causes);
 void sw_causes_unref(struct sw_causes *causes);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/tunables.h"
 #include "channel/fork.h"
 #include "channel/thread.h"
 
@@ -20,6 +21,7 @@ struct sw_engine *sw_engine_new(void *(*thread_main)(void *engine)) {
     atomic_init(&engine->refs, 1);
     atomic_init(&engine->open, 0);
     atomic_init(&engine->arrived, false);
+    atomic_init(&engine->max_lookups, SW_LOOKUPS_OF_ENGINE_MAX);
     engine->thread_main = thread_main;
     engine->loop_waker = engine->host_waker = engine->notifier = SW_WAKER_CLOSED;
     return engine;

@@ -63,6 +63,8 @@ struct sw_engine {
     /* True: `up` or `completions` has something for the host, which needs the lock only then. */
     atomic_bool arrived;
     atomic_size_t open; /* number of channels that are not gone */
+
+    atomic_uint max_lookups; /* host sets: of names at a time */
 };
 
 /* A new engine with one reference, or NULL: no memory. */
@@ -73,6 +75,14 @@ void sw_engine_unref(struct sw_engine *engine);
 /* The number of channels whose client is not closed, or still has a socket. */
 static inline size_t sw_engine_count_open(const struct sw_engine *engine) {
     return atomic_load_explicit(&engine->open, memory_order_relaxed);
+}
+
+/* How many names may be looked up at a time for this engine; at most SW_LOOKUPS_OF_ENGINE_MAX, as at first. */
+static inline void sw_engine_set_max_lookups(struct sw_engine *engine, unsigned count) {
+    atomic_store_explicit(&engine->max_lookups, count, memory_order_relaxed);
+}
+static inline unsigned sw_engine_max_lookups(const struct sw_engine *engine) {
+    return atomic_load_explicit(&engine->max_lookups, memory_order_relaxed);
 }
 
 /* --- host thread --- */

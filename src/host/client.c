@@ -107,7 +107,11 @@ int sw_module_new(lua_State *L) {
     push_option(L, "greeting");
     struct sw_greeting *greeting = sw_greeting_read(L, "sidewire.new", &options, -1);
     push_option(L, "preamble");
-    /* This check comes last, because the calls before it may run a finalizer that makes a client. */
+    /* These checks come last, because the calls before them may run a finalizer that makes a client. */
+    if (sw_policy_refuses_servers(L, &context->policy, "sidewire.new", &start.servers)) {
+        sw_greeting_unref(greeting);
+        return 3;
+    }
     if (sw_engine_count_open(context->engine) >= context->policy.max_clients) {
         sw_greeting_unref(greeting);
         return sw_policy_refuse_client(L, &context->policy);
@@ -115,6 +119,7 @@ int sw_module_new(lua_State *L) {
     /* make_client copies the bytes, and no script runs before that. A finalizer may have changed the value since it was
      * checked. */
     if (lua_type(L, -1) == LUA_TSTRING) options.preamble.data = lua_tolstring(L, -1, &options.preamble.size);
+    start.servers.rules = context->policy.rules;
     struct client *client = make_client(context, &options, &start);
     if (client == NULL) {
         sw_greeting_unref(greeting);

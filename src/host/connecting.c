@@ -72,33 +72,49 @@ static struct sw_error connect_to(struct client *client, struct sw_servers *serv
     return none;
 }
 
-/* One server. NULL: no memory. */
-static struct sw_servers *new_single(const struct client *client, const struct sw_endpoint *endpoint) {
-    const struct sw_choice choice = {.order = client->servers->order, .count = 1, .list = {*endpoint}};
-    return sw_servers_new(&choice);
+/* Makes *servers of the choice; NULL: no memory. False: the host's policy refuses one, and nil, message, code were
+ * pushed. */
+static bool make_servers(lua_State *L, const struct client *client, const char *where, struct sw_choice *choice,
+                         struct sw_servers **servers) {
+    const struct sw_policy *policy = &client->context->policy;
+    if (sw_policy_refuses_servers(L, policy, where, choice)) return false;
+    choice->order = client->servers->order;
+    choice->rules = policy->rules;
+    *servers = sw_servers_new(choice);
+    return true;
 }
 
 /* Reads a URL, or a list of URLs, at index 2; a list is tried in the order of the client's. */
-static struct sw_servers *read_urls(lua_State *L, const struct client *client, const char *where) {
-    struct sw_choice choice = {.order = client->servers->order};
-    sw_check_server(L, (struct sw_spot){where, "server"}, 2, &choice);
+static void read_urls(lua_State *L, const char *where, struct sw_choice *choice) {
+    sw_check_server(L, (struct sw_spot){where, "server"}, 2, choice);
     if (!lua_isnoneornil(L, 3)) luaL_error(L, "%s: the URLs have the ports: give no second argument", where);
-    return sw_servers_new(&choice);
 }
 
-/* A reference to the client's servers or, if some are given, to new ones. NULL: no memory. Raises if host or port are
- * unknown. */
-static struct sw_servers *read_servers(lua_State *L, const struct client *client) {
-    if (sw_is_server(L, 2)) return read_urls(L, client, "client:connect");
-    if (lua_isnoneornil(L, 2) && lua_isnoneornil(L, 3) && sw_server_is_complete(&client->servers->list[0]))
-        return sw_servers_ref(client->servers);
-    struct sw_endpoint endpoint = sw_server_endpoint(sw_client_server(client));
-    if (endpoint.scheme == SW_SCHEME_UNIX) endpoint = (struct sw_endpoint){.port = 0}; /* which has none of the two */
-    if (!lua_isnoneornil(L, 2)) sw_check_host(L, (struct sw_spot){"client:connect", "host"}, 2, &endpoint);
-    if (!lua_isnoneornil(L, 3)) sw_check_port(L, (struct sw_spot){"client:connect", "port"}, 3, &endpoint);
-    if (endpoint.hostname[0] == '\0') luaL_error(L, "client:connect: no host: give one here or to sidewire.new");
-    if (endpoint.port == 0) luaL_error(L, "client:connect: no port: give one here or to sidewire.new");
-    return new_single(client, &endpoint);
+/* Reads a host at index 2 and a port at index 3; one that is not given is as before. */
+static void read_host(lua_State *L, const struct client *client, struct sw_choice *choice) {
+    struct sw_endpoint *endpoint = &choice->list[0];
+    choice->count = 1;
+    *endpoint = sw_server_endpoint(sw_client_server(client));
+    if (endpoint->scheme == SW_SCHEME_UNIX) *endpoint = (struct sw_endpoint){.port = 0}; /* which has none of the two */
+    if (!lua_isnoneornil(L, 2)) sw_check_host(L, (struct sw_spot){"client:connect", "host"}, 2, endpoint);
+    if (!lua_isnoneornil(L, 3)) sw_check_port(L, (struct sw_spot){"client:connect", "port"}, 3, endpoint);
+    if (endpoint->hostname[0] == '\0') luaL_error(L, "client:connect: no host: give one here or to sidewire.new");
+    if (endpoint->port == 0) luaL_error(L, "client:connect: no port: give one here or to sidewire.new");
+}
+
+/* Sets *servers to a reference to the client's servers or, if some are given, to new ones, as make_servers does. Raises if
+ * host or port are unknown. */
+static bool read_servers(lua_State *L, const struct client *client, struct sw_servers **servers) {
+    struct sw_choice choice;
+    if (sw_is_server(L, 2)) {
+        read_urls(L, "client:connect", &choice);
+    } else if (lua_isnoneornil(L, 2) && lua_isnoneornil(L, 3) && sw_server_is_complete(&client->servers->list[0])) {
+        *servers = sw_servers_ref(client->servers);
+        return true;
+    } else {
+        read_host(L, client, &choice);
+    }
+    return make_servers(L, client, "client:connect", &choice, servers);
 }
 
 /***
@@ -112,7 +128,8 @@ static struct sw_servers *read_servers(lua_State *L, const struct client *client
  * @treturn[1] boolean true, at once
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ECLOSED, EFORKED, ENOMEM, a system error (EMFILE, EAGAIN), or the saver's
+ * @treturn[2] string code: EPOLICY (the call did nothing), ECLOSED, EFORKED, ENOMEM, a system error (EMFILE, EAGAIN), or
+ * the saver's
  * @raise invalid or missing host, port or URL
  */
 int sw_method_connect(lua_State *L) {
@@ -120,8 +137,9 @@ int sw_method_connect(lua_State *L) {
     if (client == NULL) return 3;
     lua_settop(L, 3);
     sw_receiveq_take_all(L, client->context);
-    struct sw_servers *servers = read_servers(L, client);
+    struct sw_servers *servers;
     bool is_same = lua_isnil(L, 2) && lua_isnil(L, 3);
+    if (!read_servers(L, client, &servers)) return 3;
     struct sw_error failed = {.err = SW_OK};
     if (servers == NULL)
         failed = sw_error_system(ENOMEM, SW_STAGE_NONE);
@@ -246,26 +264,23 @@ int sw_method_get_reconnect(lua_State *L) {
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ECLOSED, EFORKED, ENOMEM, or the saver's
+ * @treturn[2] string code: EPOLICY (the call did nothing), ECLOSED, EFORKED, ENOMEM, or the saver's
  * @raise invalid host, port or URL
  */
 int sw_method_set_server(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     struct sw_command model = {.verb = SW_SERVER};
+    struct sw_choice choice = {.count = 1, .list = {{.port = 0}}};
     lua_settop(L, 3);
     if (sw_is_server(L, 2)) {
-        model.servers = read_urls(L, client, "client:set_server");
+        read_urls(L, "client:set_server", &choice);
     } else {
-        struct sw_endpoint endpoint = {.port = 0};
-        sw_check_host(L, (struct sw_spot){"client:set_server", "host"}, 2, &endpoint);
-        sw_check_port(L, (struct sw_spot){"client:set_server", "port"}, 3, &endpoint);
-        model.servers = new_single(client, &endpoint);
+        sw_check_host(L, (struct sw_spot){"client:set_server", "host"}, 2, &choice.list[0]);
+        sw_check_port(L, (struct sw_spot){"client:set_server", "port"}, 3, &choice.list[0]);
     }
-    if (client->is_closed) {
-        sw_servers_unref(model.servers);
-        return sw_push_closed(L, sw_client_server(client));
-    }
+    if (client->is_closed) return sw_push_closed(L, sw_client_server(client));
+    if (!make_servers(L, client, "client:set_server", &choice, &model.servers)) return 3;
     bool posted = model.servers != NULL && post_if_attached(client, &model, sw_client_state(client));
     if (posted) sw_servers_set(&client->servers, model.servers);
     sw_servers_unref(model.servers);

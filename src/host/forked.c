@@ -53,6 +53,7 @@ static bool renew(lua_State *L, struct context *context) {
     move_clients(left->retired, context, left);
     sw_engine_inherit_notifier(engine, left->engine);
     sw_engine_abandon(left->engine); /* NOLINT(clang-analyzer-unix.Malloc): the parent's clients refer to `left` */
+    sw_engine_set_max_lookups(engine, context->policy.max_lookups);
     begin_anew(context, engine);
     set_tables(L);
     return true;

@@ -96,6 +96,8 @@ void sw_host_close(lua_State *L, int index, struct context *context, bool is_nes
     sw_options_unref(context->options);
     context->options = NULL;
     sw_servers_set(&context->servers, NULL);
+    sw_rules_unref(context->policy.rules);
+    context->policy.rules = NULL;
 }
 
 /*** Tells whether a value is a numeric address: four decimal parts without leading zeros (IPv4), or RFC 4291 text
@@ -130,7 +132,8 @@ int sw_module_is_port(lua_State *L) {
  * exceeds a limit becomes the limit; a script's value that exceeds a limit is refused with EPOLICY. Existing clients
  * keep their values.
  * @function set_policy
- * @tparam table rules max_clients (0 or more; a client counts until it is closed and has no socket), max_queue (bytes;
+ * @tparam table rules allow and deny (lists of at most 256 rules about servers, strings: docs/embedding.md; a client keeps
+ * those under which its servers were named), max_lookups (1..16; name lookups at a time, others wait), max_clients (0 or more; a client counts until it is closed and has no socket), max_queue (bytes;
  * bounds queue_limit), max_inbox (bytes; bounds inbox_limit and max_message), max_linger (seconds; bounds every linger
  * and the time-out of stop), files (false: no function opens a file)
  * @treturn[1] boolean true
@@ -143,10 +146,11 @@ int sw_module_set_policy(lua_State *L) {
     struct context *context = sw_context(L);
     lua_settop(L, 1);
     if (sw_context_refuses(L, context)) return 3;
-    const struct sw_policy policy = sw_policy_read(L, "sidewire.set_policy", 1);
+    const struct sw_policy policy = sw_policy_check(L, "sidewire.set_policy", 1);
     if (context->policy.is_locked)
         return sw_push_refusal(L, SW_POLICY, "sidewire.set_policy: the host's policy is locked");
-    context->policy = policy;
+    sw_policy_set(L, &context->policy, &policy, "sidewire.set_policy", 1);
+    sw_engine_set_max_lookups(context->engine, context->policy.max_lookups);
     lua_pushboolean(L, true);
     return 1;
 }

@@ -1,15 +1,17 @@
 #include "host/policy.h"
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/decimal.h"
 #include "base/error.h"
 #include "base/framing.h"
 #include "host/check.h"
 #include "host/event.h"
+#include "host/read_server.h"
 
 struct sw_policy sw_policy_unlimited(void) {
-    return (struct sw_policy){SW_POLICY_RULES(SW_OPTION_DEFAULT)};
+    return (struct sw_policy){SW_POLICY_RULES(SW_OPTION_DEFAULT, SW_OPTION_NONE)};
 }
 
 /* --- refusing --- */
@@ -52,17 +54,162 @@ bool sw_policy_refuses_linger(lua_State *L, const struct sw_policy *policy, cons
                                      (LUAI_UACNUMBER)seconds, (LUAI_UACNUMBER)policy->max_linger));
 }
 
+/* --- servers --- */
+
+enum { REASON_MAX = 400 }; /* bytes */
+
+static size_t add_text(char *buf, size_t used, const char *before, const struct sw_slice *text) {
+    int added = snprintf(buf + used, REASON_MAX - used, "%s%.*s", before, (int)text->size, (const char *)text->data);
+    size_t size = used + (size_t)(added > 0 ? added : 0);
+    return size < REASON_MAX ? size : REASON_MAX - 1;
+}
+
+/* Lists the rules of allow, as far as there is room. */
+static void write_allowed(char *buf, size_t used, const struct sw_rules *rules) {
+    enum { MARGIN = 8 };
+    for (unsigned i = 0; i < rules->allow_count; i++) {
+        const struct sw_slice *text = &rules->list[i].text;
+        if (used + text->size + MARGIN > REASON_MAX) {
+            (void)snprintf(buf + used, REASON_MAX - used, ", ...");
+            return;
+        }
+        used = add_text(buf, used, i == 0 ? " (valid: " : ", ", text);
+    }
+    (void)snprintf(buf + used, REASON_MAX - used, rules->allow_count > 0 ? ")" : ", which is empty");
+}
+
+/* Writes why, before Lua makes the message: a finalizer could replace the rules meanwhile. */
+static void write_reason(char *buf, const struct sw_rules *rules, enum sw_verdict verdict, unsigned which) {
+    switch (verdict) {
+    case SW_ADMITTED: break;
+    case SW_NOT_ALLOWED:
+        write_allowed(buf, (size_t)snprintf(buf, REASON_MAX, "no rule of allow admits it"), rules);
+        break;
+    case SW_DENIED: {
+        size_t used = (size_t)snprintf(buf, REASON_MAX, "rule %u of deny, ", which + 1);
+        (void)add_text(buf, used, "", &rules->list[rules->allow_count + which].text);
+        break;
+    }
+    case SW_ODD_PATH:
+        (void)snprintf(buf, REASON_MAX, "under its rules, a path may not have an empty part, \".\" or \"..\"");
+        break;
+    }
+}
+
+static bool refuses_server(lua_State *L, const struct sw_policy *policy, const char *where,
+                           const struct sw_endpoint *server) {
+    char reason[REASON_MAX];
+    unsigned which;
+    bool is_complete = server->hostname[0] != '\0' && (server->port != 0 || server->scheme == SW_SCHEME_UNIX);
+    enum sw_verdict verdict = is_complete ? sw_rules_judge(policy->rules, server, &which) : SW_ADMITTED;
+    if (verdict == SW_ADMITTED) return false;
+    write_reason(reason, policy->rules, verdict, which);
+    sw_push_url(L, server);
+    return refuse(
+        L, lua_pushfstring(L, "%s: the host's policy does not allow %s: %s", where, lua_tostring(L, -1), reason));
+}
+
+bool sw_policy_refuses_servers(lua_State *L, const struct sw_policy *policy, const char *where,
+                               const struct sw_choice *servers) {
+    for (unsigned i = 0; i < servers->count; i++)
+        if (refuses_server(L, policy, where, &servers->list[i])) return true;
+    return false;
+}
+
 /* --- setting --- */
 
+static const char rule_list[] = "a list of rules such as \"*.example.org:443\", \"10.0.0.0/8\", \"unix:/run/game/*\"";
+
+static void check_rule(lua_State *L, struct sw_spot spot, int number) {
+    struct sw_rule rule;
+    size_t size;
+    const char *field = lua_pushfstring(L, "%s[%d]", spot.field, number);
+    if (lua_type(L, -2) != LUA_TSTRING) sw_misuse(L, (struct sw_spot){spot.where, field}, -2, "a rule, a string");
+    const char *text = lua_tolstring(L, -2, &size);
+    const char *problem = sw_rule_parse(text, size, &rule);
+    if (problem != NULL) luaL_error(L, "%s: %s '%s': %s", spot.where, field, sw_to_text(L, -2), problem);
+    lua_pop(L, 1);
+}
+
+static void check_rules(lua_State *L, struct sw_spot spot, void *out) {
+    (void)out;
+    if (!lua_istable(L, -1)) sw_misuse(L, spot, -1, rule_list);
+    size_t count = sw_count_fields(L, -1);
+    if (count > SW_RULES_MAX)
+        luaL_error(L, "%s: %s must have at most %d rules, got %d", spot.where, spot.field, SW_RULES_MAX, (int)count);
+    for (int i = 1; i <= (int)count; i++) {
+        lua_rawgeti(L, -1, i);
+        check_rule(L, spot, i);
+        lua_pop(L, 1);
+    }
+}
+#define parse_allow check_rules
+#define parse_deny check_rules
+
 #define PARSER(name, kind, standard, least, most) SW_OPTION_PARSER((struct sw_policy *)out, name, kind, least, most)
-SW_POLICY_RULES(PARSER)
+SW_POLICY_RULES(PARSER, SW_OPTION_NONE)
 
-static const struct sw_option rules[] = {SW_POLICY_RULES(SW_OPTION_ENTRY){NULL, NULL}};
+static const struct sw_option rules[] = {SW_POLICY_RULES(SW_OPTION_ENTRY, SW_OPTION_OTHER_ENTRY){NULL, NULL}};
 
-struct sw_policy sw_policy_read(lua_State *L, const char *where, int index) {
+/* Replaces the list in the table on top by a copy. */
+static void copy_list(lua_State *L, const char *name) {
+    lua_getfield(L, -1, name);
+    if (lua_istable(L, -1)) {
+        sw_push_copy(L, -1);
+        lua_setfield(L, -3, name);
+    }
+    lua_pop(L, 1);
+}
+
+struct sw_policy sw_policy_check(lua_State *L, const char *where, int index) {
     struct sw_policy policy = sw_policy_unlimited();
     if (!lua_istable(L, index))
         sw_misuse(L, (struct sw_spot){where, "rules"}, index, "a table { max_clients =, max_queue =, ... }");
+    sw_push_copy(L, index);
+    copy_list(L, "allow");
+    copy_list(L, "deny");
+    lua_replace(L, index);
+    lua_settop(L, index);
     sw_check_table(L, (struct sw_spot){where, NULL}, index, rules, &policy);
     return policy;
+}
+
+/* Fills texts with the strings of the list, and returns their number; nothing that Lua does here runs a finalizer. The
+ * table keeps them. *list: is there one? */
+static unsigned read_list(lua_State *L, int index, const char *name, struct sw_slice *texts, bool *list) {
+    lua_pushstring(L, name);
+    lua_rawget(L, index);
+    *list = lua_istable(L, -1);
+    unsigned count = 0;
+    for (; *list && count < SW_RULES_MAX; count++) {
+        lua_rawgeti(L, -1, (int)count + 1);
+        texts[count].data = lua_tolstring(L, -1, &texts[count].size);
+        lua_pop(L, 1);
+        if (texts[count].data == NULL) break;
+    }
+    lua_pop(L, 1);
+    return count;
+}
+
+/* The rules about servers in the table. NULL: there are none, or no memory: then *failed. */
+static struct sw_rules *read_rules(lua_State *L, int index, bool *failed) {
+    struct sw_slice allow[SW_RULES_MAX], deny[SW_RULES_MAX];
+    bool has_allow, has_deny;
+    unsigned allow_count = read_list(L, index, "allow", allow, &has_allow);
+    unsigned deny_count = read_list(L, index, "deny", deny, &has_deny);
+    *failed = false;
+    if (!has_allow && !has_deny) return NULL;
+    struct sw_rules *made = sw_rules_new(has_allow ? allow : NULL, allow_count, deny, deny_count);
+    *failed = made == NULL;
+    return made;
+}
+
+void sw_policy_set(lua_State *L, struct sw_policy *policy, const struct sw_policy *wanted, const char *where,
+                   int index) {
+    bool failed;
+    struct sw_rules *made = read_rules(L, index, &failed);
+    if (failed) luaL_error(L, "%s: not enough memory", where);
+    sw_rules_unref(policy->rules);
+    *policy = *wanted;
+    policy->rules = made;
 }

@@ -11,20 +11,29 @@
 #include <stddef.h>
 
 #include "base/options.h"
+#include "base/rules.h"
+#include "base/server.h"
+#include "base/tunables.h"
 #include "host/luacompat.h"
 
-/* The rules of sidewire.set_policy (base/option_kinds.h). */
+/* The rules of sidewire.set_policy (base/option_kinds.h). OTHER: lists of rules about servers (base/rules.h). */
 /* clang-format off */
-#define SW_POLICY_RULES(X)                                                                                             \
+#define SW_POLICY_RULES(X, OTHER)                                                                                      \
+    OTHER(allow)                                                                                                       \
+    OTHER(deny)                                                                                                        \
     X(max_clients, size, SW_SIZE_MAX, 0, SW_SIZE_MAX) /* counted from `new` until the socket is gone */                \
     X(max_queue, size, SW_SIZE_MAX, 1, SW_SIZE_MAX)   /* of queue_limit */                                             \
     X(max_inbox, size, SW_SIZE_MAX, 1, SW_SIZE_MAX)   /* of inbox_limit, max_message and max_read */                   \
     X(max_linger, seconds, 1e8, 0, 1e8)               /* of every linger, and of the time that stop waits */           \
+    X(max_lookups, integer, 16, 1, 16)                /* of names at a time; others wait for their turn */             \
     X(files, flag, true, false, true)                 /* may files be opened whose names a script gives? */
 /* clang-format on */
 
+_Static_assert(SW_LOOKUPS_OF_ENGINE_MAX == 16, "max_lookups has the same bound");
+
 struct sw_policy {
-    SW_POLICY_RULES(SW_OPTION_FIELD)
+    SW_POLICY_RULES(SW_OPTION_FIELD, SW_OPTION_NONE)
+    struct sw_rules *rules; /* of allow and deny; the context's reference; NULL: every server is admitted */
     bool is_locked;
 };
 
@@ -37,11 +46,20 @@ bool sw_policy_refuses_options(lua_State *L, const struct sw_policy *policy, con
 bool sw_policy_refuses_message(lua_State *L, const struct sw_policy *policy, const char *where, size_t max_message);
 bool sw_policy_refuses_linger(lua_State *L, const struct sw_policy *policy, const char *what, double seconds);
 
+/* The same for servers; `where` names the function. One without host or port is judged when it has them. */
+bool sw_policy_refuses_servers(lua_State *L, const struct sw_policy *policy, const char *where,
+                               const struct sw_choice *servers);
+
 /* Pushes nil, message, "EPOLICY" for a client beyond max_clients. Returns 3. */
 int sw_policy_refuse_client(lua_State *L, const struct sw_policy *policy);
 
-/* Reads the rules in the table at index; a rule that is not in it is unlimited. Raises on misuse; `where` names the
- * function in the message. */
-struct sw_policy sw_policy_read(lua_State *L, const char *where, int index);
+/* Checks the rules in the table at index, and replaces the table by a copy that scripts cannot reach. A rule that is not in
+ * it is unlimited. Raises on misuse; `where` names the function in the message. The result lacks allow and deny. */
+struct sw_policy sw_policy_check(lua_State *L, const char *where, int index);
+
+/* Replaces the policy by the result of sw_policy_check, with allow and deny of the table that it has made. No script runs
+ * meanwhile. Raises without memory, and then changes nothing. */
+void sw_policy_set(lua_State *L, struct sw_policy *policy, const struct sw_policy *wanted, const char *where,
+                   int index);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/options.h"
+#include "base/rules.h"
 #include "base/tunables.h"
 #include "loop/greet.h"
 #include "loop/plain.h"
@@ -20,15 +21,16 @@ static const struct stage *const stages[] = {&sw_preamble_stage, &sw_greeting_st
 
 /* What the dialer needs only during an attempt. */
 struct attempt {
-    ev_timer timer;           /* RESOLVING: to the next check of the lookup; CONNECTING: to the end of the attempt */
-    double started_at;        /* sw_clock: when the attempt began */
-    float waited;             /* seconds of it in which its lookup had no turn */
-    unsigned lookups_ahead;   /* RESOLVING: sw_dialer_lookups_ahead */
-    struct sw_lookup *lookup; /* RESOLVING; else NULL */
-    struct race *race;        /* CONNECTING; else NULL */
-    bool is_looked_up;        /* the address is not numeric */
-    double resolved_at;       /* CONNECTING, READY: sw_clock when the addresses were known */
-    double connected_at;      /* READY: sw_clock when the TCP connection was made */
+    ev_timer timer;            /* RESOLVING: to the next check of the lookup; CONNECTING: to the end of the attempt */
+    double started_at;         /* sw_clock: when the attempt began */
+    float waited;              /* seconds of it in which its lookup had no turn */
+    unsigned lookups_ahead;    /* RESOLVING: sw_dialer_lookups_ahead */
+    struct sw_lookup *lookup;  /* RESOLVING; else NULL */
+    struct race *race;         /* CONNECTING; else NULL */
+    struct sw_causes *refused; /* addresses that the host's policy refuses; one reference; NULL: none */
+    bool is_looked_up;         /* the address is not numeric */
+    double resolved_at;        /* CONNECTING, READY: sw_clock when the addresses were known */
+    double connected_at;       /* READY: sw_clock when the TCP connection was made */
     struct sw_transport transport; /* READY */
     struct stage_result result;    /* READY */
 };
@@ -51,6 +53,7 @@ static double time_left(const struct dialer *dialer) {
 static void free_attempt(struct dialer *dialer) {
     ev_timer_stop(dialer->common->reactor->ev, &dialer->attempt->timer);
     sw_race_free(dialer->attempt->race);
+    sw_causes_unref(dialer->attempt->refused);
     free(dialer->attempt);
     dialer->attempt = NULL;
 }
@@ -106,7 +109,7 @@ static void make_ready(struct dialer *dialer) {
 
 /* The race is lost, or connect_timeout is over. */
 static void end_race(struct dialer *dialer) {
-    set_causes(dialer, sw_race_causes(dialer->attempt->race));
+    set_causes(dialer, sw_causes_join(sw_race_causes(dialer->attempt->race), dialer->attempt->refused));
     fail(dialer, sw_race_failure(dialer->attempt->race, &dialer->address));
 }
 
@@ -124,6 +127,29 @@ static void on_race(struct race *race) {
     dialer->on_change(dialer);
 }
 
+/* Moves the addresses of a name that the host's policy refuses to attempt->refused. False: no memory. */
+static bool keep_admitted(struct dialer *dialer, struct sw_addresses *addresses) {
+    struct sw_causes *refused = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < addresses->count; i++) {
+        struct sw_ip ip = sw_address_ip(&addresses->list[i]);
+        struct sw_error error = sw_rules_judge_address(dialer->servers->rules, &ip, dialer->port);
+        if (error.err == SW_OK) {
+            addresses->list[count++] = addresses->list[i];
+            continue;
+        }
+        if (refused == NULL) {
+            refused = sw_causes_new((unsigned)addresses->count);
+            if (refused == NULL) return false;
+            refused->count = 0;
+        }
+        refused->list[refused->count++] = (struct sw_cause){.address = ip, .error = error};
+    }
+    addresses->count = count;
+    dialer->attempt->refused = refused;
+    return true;
+}
+
 /* Leaves out the addresses to which a socket that is bound as the options say cannot connect. */
 static void keep_family(const struct sw_bind *bind, struct sw_addresses *addresses) {
     size_t count = 0;
@@ -132,6 +158,13 @@ static void keep_family(const struct sw_bind *bind, struct sw_addresses *address
         if (sw_address_ip(&addresses->list[i]).version == bind->address.version)
             addresses->list[count++] = addresses->list[i];
     addresses->count = count;
+}
+
+/* The policy refuses every address of the name. */
+static void refuse(struct dialer *dialer, struct sw_causes *refused) {
+    dialer->address = refused->list[0].address;
+    set_causes(dialer, sw_causes_ref(refused));
+    fail(dialer, refused->list[0].error);
 }
 
 static void connect_to(struct dialer *dialer, struct sw_addresses *addresses) {
@@ -159,10 +192,14 @@ static void connect_to(struct dialer *dialer, struct sw_addresses *addresses) {
 
 static void use_answer(struct dialer *dialer, const struct sw_answer *answer) {
     struct sw_addresses addresses = answer->addresses;
-    if (answer->error.err == SW_OK)
-        connect_to(dialer, &addresses);
-    else
+    if (answer->error.err != SW_OK)
         fail(dialer, answer->error);
+    else if (!keep_admitted(dialer, &addresses))
+        fail(dialer, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
+    else if (addresses.count == 0 && dialer->attempt->refused != NULL)
+        refuse(dialer, dialer->attempt->refused);
+    else
+        connect_to(dialer, &addresses);
 }
 
 static void on_answer(struct sw_lookup *lookup);

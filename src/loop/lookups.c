@@ -107,14 +107,15 @@ static unsigned count_turns(const struct sw_engine *engine) {
     return count;
 }
 
-/* Of the engines that ask for the name, the one with the fewest lookups under way, and their number. */
+/* Of the engines that ask for the name and may have one more lookup, the one with the fewest under way, and their
+ * number. */
 static struct sw_engine *lightest(const struct sw_name *name, unsigned *count) {
     struct sw_engine *found = NULL;
     *count = SW_LOOKUPS_MAX;
     for (const struct sw_lookup *lookup = name->askers; lookup != NULL; lookup = lookup->next) {
         if (lookup->engine == found) continue;
         unsigned turns = count_turns(lookup->engine);
-        if (found != NULL && turns >= *count) continue;
+        if (turns >= *count || turns >= sw_engine_max_lookups(lookup->engine)) continue;
         found = lookup->engine;
         *count = turns;
     }
@@ -140,7 +141,7 @@ static bool try_turn(struct sw_name *name) {
     unsigned count;
     if (name->engine != NULL || !has_free_turn()) return false;
     struct sw_engine *engine = lightest(name, &count);
-    if (engine == NULL || count >= SW_LOOKUPS_OF_ENGINE_MAX) return false;
+    if (engine == NULL) return false;
     give_turn(name, engine);
     return true;
 }
@@ -148,7 +149,7 @@ static bool try_turn(struct sw_name *name) {
 /* Gives the next turn. NULL: nothing waits that may have it. */
 static struct sw_name *next_turn(void) {
     struct sw_name *next = NULL;
-    unsigned fewest = SW_LOOKUPS_OF_ENGINE_MAX;
+    unsigned fewest = SW_LOOKUPS_MAX;
     for (struct sw_name *name = registry.head; name != NULL && has_free_turn() && fewest > 0; name = name->next) {
         unsigned count;
         if (name->engine != NULL || lightest(name, &count) == NULL || count >= fewest) continue;

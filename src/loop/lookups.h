@@ -1,9 +1,9 @@
 /* The name lookups of this process.
  *
  * A lookup may hang for as long as a name server does not answer, and cannot be stopped. So each has a thread of its own,
- * and they are few: at most SW_LOOKUPS_MAX in the process, and half of them for one engine, so that one Lua state whose
- * names hang leaves the others their turns. What has no turn waits, in the order of asking, but an engine with fewer
- * lookups under way comes first.
+ * and they are few: at most SW_LOOKUPS_MAX in the process, and half of them for one engine, or fewer if its host's policy
+ * says so. Thus a Lua state whose names hang leaves the others their turns. What has no turn waits, in the order of
+ * asking, but an engine with fewer lookups under way comes first.
  *
  * A name is looked up once at a time, whoever asks for it: all that ask while its lookup is under way get the same
  * answer. A lookup that nobody waits for any more goes on to its end, and delays no other of the same client.

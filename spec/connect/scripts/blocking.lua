@@ -65,13 +65,38 @@ local function torment(victims, i)
   end
 end
 
+-- --- round trips, counted: a list that grows would cost its handler milliseconds when Lua moves it ---
+
+local STEP, STEPS = 1e-5, 5000 -- seconds
+
+local function new_trips()
+  local trips = { total = 0 }
+  for i = 0, STEPS do trips[i] = 0 end
+  return trips
+end
+
+local function count(trips, seconds)
+  local step = math.min(STEPS, math.floor(seconds / STEP))
+  trips[step], trips.total = trips[step] + 1, trips.total + 1
+end
+
+-- Seconds within which that share of the trips ended, as a whole number of steps.
+local function percentile(trips, share)
+  local seen, step = 0, -1
+  repeat
+    step = step + 1
+    seen = seen + trips[step]
+  until seen >= trips.total * share
+  return (step + 1) * STEP
+end
+
 -- --- connections that work: a message goes there and back, again and again ---
 
-local function ping(times)
+local function ping(trips)
   local sent_at
   local client = sidewire.new { host = netns.HOST, port = netns.PORT, linger = 0, on = { message = function(client)
     local now = socket.gettime()
-    times[#times + 1] = now - sent_at
+    count(trips, now - sent_at)
     sent_at = now
     client:send "ping"
   end } }
@@ -82,10 +107,10 @@ local function ping(times)
   return client
 end
 
--- Appends the round trips of so many seconds; with victims or without.
-local function run(seconds, victims, times)
+-- Counts the round trips of so many seconds; with victims or without.
+local function run(seconds, victims, trips)
   local pingers = {}
-  for i = 1, PINGERS do pingers[i] = ping(times) end
+  for i = 1, PINGERS do pingers[i] = ping(trips) end
   local deadline, next_frame, i = socket.gettime() + seconds, 0, 0
   while socket.gettime() < deadline do
     sidewire.wait(0.001)
@@ -99,11 +124,6 @@ local function run(seconds, victims, times)
   for _, client in pairs(victims or {}) do
     measure("close", client.close, client)
   end
-end
-
-local function percentile(times, share)
-  table.sort(times)
-  return times[math.max(1, math.ceil(#times * share))]
 end
 
 -- Hundredths of a second in which this machine's processors worked for other machines.
@@ -133,8 +153,8 @@ function blocking.measure(rounds, seconds)
   netns.ask_names(1)
   netns.execute "ip -n far address add 10.77.0.3/24 dev wire"
   netns.drop(("tcp dport %d drop; ip daddr 10.77.0.3"):format(DROPPED))
-  local quiet, busy, before = {}, {}, stolen()
-  run(0.2, {}, {}) -- the first calls load what later ones have
+  local quiet, busy, before = new_trips(), new_trips(), stolen()
+  run(0.2, {}, new_trips()) -- the first calls load what later ones have
   costs = {}
   for _ = 1, rounds do
     run(seconds, nil, quiet)
@@ -142,20 +162,21 @@ function blocking.measure(rounds, seconds)
   end
   print_costs()
   local p99, loaded = percentile(quiet, 0.99), percentile(busy, 0.99)
-  for kind, times in pairs { ["without victims"] = quiet, ["with the victims"] = busy } do
-    print(("round trips of the others, %s: %d, p50 %.3f ms, p99 %.3f ms"):format(kind, #times,
-      percentile(times, 0.5) * 1e3, percentile(times, 0.99) * 1e3))
+  for kind, trips in pairs { ["without victims"] = quiet, ["with the victims"] = busy } do
+    print(("round trips of the others, %s: %d, p50 %.3f ms, p99 %.3f ms"):format(kind, trips.total,
+      percentile(trips, 0.5) * 1e3, percentile(trips, 0.99) * 1e3))
   end
   print(("ratio of the p99 %.2f"):format(loaded / p99))
   print(("stolen time %.2f s; load %s"):format((stolen() - before) / 100, files.read "/proc/loadavg":match "^%S+"))
   for name, cost in pairs(costs) do
-    -- What slept did so for a lock, of which the count is printed. The meter does not see the locks of the memory that
-    -- all threads of a process share (the kernel's for its mappings, the allocator's): one call in 5,000 may meet those.
+    -- What slept did so for a lock, of which the count is printed. The meter does not see the locks of the memory
+    -- that all threads of a process share (the kernel's for its mappings, the allocator's): one call in 5,000 may meet
+    -- those.
     local unexplained = cost.voluntary - cost.contended
     assert(unexplained <= cost.calls / 5000, ("%s slept %d times, %d of them for no lock that the meter sees"):format(
       name, cost.voluntary, unexplained))
   end
-  assert(#busy > 0)
+  assert(busy.total > 0)
 end
 
 return blocking

@@ -2,8 +2,10 @@
 -- connections when the network says no, or nothing. The functions print what they have measured.
 
 local socket = require "socket"
+local build = require "spec.support.build"
 local engine = require "spec.support.engine"
 local netns = require "spec.support.netns"
+local shell = require "spec.support.shell"
 local util = require "spec.support.util"
 
 local scripts = {}
@@ -63,6 +65,31 @@ end
 function scripts.is_refused()
   local code = fail { port = 4999 }
   assert(code == "ECONNREFUSED", code)
+end
+
+-- A server on the far machine that ends each connection at once; it ends itself after so many.
+function scripts.ends_at_once()
+  local PORT, COUNT, DELAY = 4001, 5, 0.05
+  local server = ([[local listener = assert(require "socket".bind("%s", %d))
+    listener:settimeout(20)
+    for _ = 1, %d do
+      local accepted = listener:accept()
+      if accepted then accepted:close() end
+    end]]):format(netns.HOST, PORT, COUNT)
+  netns.execute(("ip netns exec far %s -e %s >/dev/null 2>&1 &"):format(build.PROGRAM, shell.quote(server)))
+  netns.execute(("until ip netns exec far ss -Hltn sport = :%d | grep -q LISTEN; do sleep 0.005; done"):format(PORT))
+  local began = socket.gettime()
+  local client, events = netns.dial { port = PORT, reconnect = { delay = DELAY, factor = 2, max = 10, jitter = false } }
+  assert(events:wait("retry", COUNT))
+  local seconds, delays = socket.gettime() - began, {}
+  for _, event in ipairs(events) do
+    if event[1] == "retry" then delays[#delays + 1] = event[3] end
+  end
+  for i = 1, COUNT do assert(math.abs(delays[i] - DELAY * 2 ^ (i - 1)) < 1e-9, delays[i]) end
+  assert(seconds >= DELAY * (2 ^ (COUNT - 1) - 1), "the attempts came too early")
+  print(("%d connections that ended at once in %.2f s; the delays are %s s"):format(COUNT, seconds,
+    table.concat(delays, ", ")))
+  client:close()
 end
 
 -- What a router answers (icmp(7), Linux: icmp_err_convert).

@@ -98,6 +98,11 @@ function situations.no_descriptors()
   return {}
 end
 
+function situations.leads_inside()
+  assert(sidewire.set_policy { allow = { "*.example" } })
+  return { host = "good.example" }
+end
+
 function situations.first_dead()
   netns.execute "ip -n far address add 10.77.0.3/24 dev wire"
   netns.drop "ip daddr 10.77.0.3"
