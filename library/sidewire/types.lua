@@ -83,8 +83,8 @@
 ---| "u32be" # a length of 4 bytes in front, big-endian
 ---| "u32le" # a length of 4 bytes in front, little-endian
 
----What `client:read` reads, as `file:read`: a number of bytes; "l": a line; "L": a line with its end; "a": all, to the end
----of the connection; a table: up to a delimiter, without it.
+---What `client:read` reads, as `file:read`: a number of bytes; "l": a line; "L": a line with its end; "a": all, to the
+---end of the connection; a table: up to a delimiter, without it.
 ---@alias sidewire.What integer|"l"|"L"|"a"|"*l"|"*L"|"*a"|sidewire.Delimited
 
 ---@class sidewire.Delimited

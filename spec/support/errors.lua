@@ -337,12 +337,13 @@ errors.sections = {
       given = new { on = { message = print } } },
     { "client:read(1)", 'client:read: only for clients made with framing = "raw"; with another framing, client:receive '
       .. "returns the messages", "raises", 'Make the client with `framing = "raw"`, or call `client:receive`.' },
-    { 'client:read "n"', "client:read: what must be a number of bytes, \"l\" (a line), \"L\" (with its end), \"a\" (all) or "
-      .. "{ delimiter = \"...\" }, got 'n'", "raises", "Give one of these.", when = 'with `framing = "raw"`',
+    { 'client:read "n"', "client:read: what must be a number of bytes, \"l\" (a line), \"L\" (with its end), \"a\" "
+      .. "(all) or { delimiter = \"...\" }, got 'n'", "raises", "Give one of these.", when = 'with `framing = "raw"`',
       given = new { framing = "raw" } },
     { "client:read(1)", "client:read: messages go to the message handler; take it away with "
       .. 'client:on("message", nil)', "raises", "Use the handler or read, not both.",
-      when = 'with `framing = "raw"` and a message handler', given = new { framing = "raw", on = { message = print } } },
+      when = 'with `framing = "raw"` and a message handler',
+      given = new { framing = "raw", on = { message = print } } },
     { "client:read(1)", "client:read: client:set_framing is in force, so client:receive returns the messages; "
       .. 'client:set_framing("raw") ends that', "raises", "Call `client:receive`.", when = "after client:set_framing",
       given = framed },
@@ -574,8 +575,8 @@ errors.sections = {
     { "client:read(1000)", "1000 bytes are more than max_read (100): read them in parts, or give the client a larger "
       .. "max_read", "EFRAME", "Do so.", when = 'with `framing = "raw"`, `max_read = 100`',
       given = connected_to("silent", { framing = "raw", max_read = 100 }) },
-    { 'client:read "l"', "the end of a line has not come within max_read (100 bytes), and 101 bytes are unread: read them "
-      .. "by their number, or give the client a larger max_read", "EFRAME",
+    { 'client:read "l"', "the end of a line has not come within max_read (100 bytes), and 101 bytes are unread: read "
+      .. "them by their number, or give the client a larger max_read", "EFRAME",
       "Nothing was consumed. If the other side should send no such line, disconnect.",
       when = 'with `framing = "raw"`, `max_read = 100`', given = function(case)
         case:connect_to("silent", { framing = "raw", max_read = 100 })
@@ -583,8 +584,9 @@ errors.sections = {
         case:wait_until(function() return case.client:stats().received_bytes == 101 end)
       end },
     { "client:read(16, 1)", "connection to 127.0.0.1 port 4000 ended: the other side ended it", "EPEER",
-      "The first result is what had come, nil if nothing had; connect again.", when = 'with `framing = "raw"`: the server '
-      .. "ended it", given = told("finish", { framing = "raw", reconnect = false }) },
+      "The first result is what had come, nil if nothing had; connect again.",
+      when = 'with `framing = "raw"`: the server ended it',
+      given = told("finish", { framing = "raw", reconnect = false }) },
     { 'client:set_framing "u8"', "not connected: call client:connect first", "ENOTCONN", "Connect first.",
       when = 'with `framing = "raw"`, `retain = "none"`', given = new { framing = "raw", retain = "none" },
       names = "client:connect" },

@@ -30,8 +30,8 @@ struct sw_outgoing {
     uint32_t connection; /* ... and this is its number */
 };
 
-/* Puts the whole message into the outbox and sets *id, or does nothing and returns SW_FULL, SW_TOOBIG, SW_CLOSED (also if
- * the connection that it is bound to has ended, or is to end), or SW_SYSTEM (no memory). */
+/* Puts the whole message into the outbox and sets *id, or does nothing and returns SW_FULL, SW_TOOBIG, SW_CLOSED (also
+ * if the connection that it is bound to has ended, or is to end), or SW_SYSTEM (no memory). */
 enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing *message, uint64_t *id);
 
 /* Gives the loop a message for connection number `connection` only, and takes it. SW_CLOSED: that has ended, or is to end;
@@ -57,8 +57,8 @@ void sw_channel_withdraw_commands(struct sw_channel *channel);
 /* Notes that the script has confirmed messages up to `id`. False: message `id` was never given to a connection. */
 bool sw_channel_post_confirmed(struct sw_channel *channel, uint64_t id);
 
-/* What connection number `connection` has brought cannot be decoded: the loop ends it, if it is still open, as it does when it
- * finds that itself. */
+/* What connection number `connection` has brought cannot be decoded: the loop ends it, if it is still open, as it does
+ * when it finds that itself. */
 void sw_channel_post_bad_frame(struct sw_channel *channel, uint32_t connection);
 
 /* What the host has delivered since it last posted credit. */

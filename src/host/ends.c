@@ -60,8 +60,8 @@ static bool repeats(const struct client *client, const struct sw_report *report)
     return client->held != NULL && client->held->after == report->after;
 }
 
-/* The reserved slot is held only for unread messages, which must not be joined with those of another connection: the loop
- * makes no attempt while the slot is in use. */
+/* The reserved slot is held only for unread messages, which must not be joined with those of another connection: the
+ * loop makes no attempt while the slot is in use. */
 static bool must_hold(const struct client *client, const struct sw_report *report) {
     if (!is_untold(report) || !may_pull(client)) return false;
     bool has_unread = client->consumed < report->after;

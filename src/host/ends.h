@@ -1,9 +1,9 @@
 /* The ends of connections, as receive and read tell them: each in its place among the messages, and once.
  *
- * poll delivers the disconnect event when it likes, also before messages that the script has not pulled yet. But what is
- * pulled must never join two connections. So a disconnect report stays until receive or read has told it: in the client's
- * list of reports, or, once poll has delivered it, in the ring `held`. Of ends without a message between them only the
- * first is held. A client with a message handler has no ends to tell.
+ * poll delivers the disconnect event when it likes, also before messages that the script has not pulled yet. But what
+ * is pulled must never join two connections. So a disconnect report stays until receive or read has told it: in the
+ * client's list of reports, or, once poll has delivered it, in the ring `held`. Of ends without a message between them
+ * only the first is held. A client with a message handler has no ends to tell.
  */
 #ifndef SW_HOST_ENDS_H
 #define SW_HOST_ENDS_H

@@ -73,8 +73,8 @@ static int check(lua_State *L, struct client *client, void *subject) {
     bool is_stuck = false;
     int values = check_once(L, client, subject, &is_stuck);
     while (values == 0 && is_stuck) {
-        /* Messages may have filled the inbox meanwhile. Paused without messages: reports fill it, so only a poll can continue
-         * the reading. */
+        /* Messages may have filled the inbox meanwhile. Paused without messages: reports fill it, so only a poll can
+         * continue the reading. */
         sw_receiveq_take_all(L, client->context);
         if (sw_receiveq_count_whole(client) == 0 && sw_ends_first(client) == NULL) return sw_push_inbox_full(L);
         values = check_once(L, client, subject, &is_stuck);

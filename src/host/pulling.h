@@ -10,11 +10,12 @@
 #include "host/luacompat.h"
 
 struct sw_puller {
-    /* Takes what is asked for from what has come, up to the next end of a connection. Returns 0: there is too little; else the
-     * number of values that it has pushed. The client's handle is at index 1. */
+    /* Takes what is asked for from what has come, up to the next end of a connection. Returns 0: there is too little;
+     * else the number of values that it has pushed. The client's handle is at index 1. */
     int (*take)(lua_State *L, struct client *client, void *subject);
-    /* Nothing more comes before the end of the connection: pushes nil, message, code for it (sw_pull_push_end) or more, and
-     * consumes the unread bytes. Returns 0: a finalizer has changed something meanwhile; else the number of values. */
+    /* Nothing more comes before the end of the connection: pushes nil, message, code for it (sw_pull_push_end) or more,
+     * and consumes the unread bytes. Returns 0: a finalizer has changed something meanwhile; else the number of
+     * values. */
     int (*end)(lua_State *L, struct client *client, void *subject);
     /* As in struct sw_goal. */
     void (*push_timeout)(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot, void *subject);

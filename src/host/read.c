@@ -155,8 +155,8 @@ static bool push_found(lua_State *L, struct client *client, const struct found *
     return true;
 }
 
-/* The usual case of a script that reads many small pieces: so many bytes, and more, are there, and everything was checked by an
- * earlier read. It is worth a way of its own: half the time. False: nothing was done. */
+/* The usual case of a script that reads many small pieces: so many bytes, and more, are there, and everything was
+ * checked by an earlier read. It is worth a way of its own: half the time. False: nothing was done. */
 static bool read_some(lua_State *L, struct client *client) {
     const struct sw_unread *unread = client->unread;
     bool was_checked =
@@ -226,13 +226,13 @@ static void push_timeout(lua_State *L, const struct client *client, const struct
  */
 
 /*** Reads from the byte stream, as file:read does; calls no handlers. For clients with framing = "raw" and without a
- * message handler. What has come and is not enough stays for the next read, also after a time-out. A read never joins two
- * connections: where one has ended, it returns the rest of the bytes, if there are any, with the reason, once; the next read
- * begins with the next connection. Other events stay for poll.
+ * message handler. What has come and is not enough stays for the next read, also after a time-out. A read never joins
+ * two connections: where one has ended, it returns the rest of the bytes, if there are any, with the reason, once; the
+ * next read begins with the next connection. Other events stay for poll.
  * @function client:read
- * @tparam integer|string|table what a number of bytes (0: "" as soon as there are any); "l": a line without its "\n"; "L":
- * with it; "a": all, to the end of the connection; { delimiter = "..." }: bytes up to this, without it. "*l" and so on as
- * well
+ * @tparam integer|string|table what a number of bytes (0: "" as soon as there are any); "l": a line without its "\n";
+ * "L": with it; "a": all, to the end of the connection; { delimiter = "..." }: bytes up to this, without it. "*l" and
+ * so on as well
  * @tparam[opt] number timeout seconds to wait; default: do not wait
  * @treturn[1] string the bytes
  * @treturn[2] nil

@@ -116,18 +116,19 @@ static const struct sw_puller decoded = {take_decoded, end_decoded, push_timeout
  * @module sidewire.core
  */
 
-/*** Returns the next message; calls no handlers. For clients without a message handler. Other events stay for poll. When
- * a connection has ended, and its messages are taken, says so once, also if the client has connected again; then come the
- * messages of the next connection. If there is no message and no connection, says why there is no connection. With raw
- * framing, the rest of a chunk that client:read has begun is a message. After client:set_framing, decodes by that framing.
+/*** Returns the next message; calls no handlers. For clients without a message handler. Other events stay for poll.
+ * When a connection has ended, and its messages are taken, says so once, also if the client has connected again; then
+ * come the messages of the next connection. If there is no message and no connection, says why there is no connection.
+ * With raw framing, the rest of a chunk that client:read has begun is a message. After client:set_framing, decodes by
+ * that framing.
  * @function client:receive
  * @tparam[opt] number timeout seconds to wait for a message; default: do not wait
  * @treturn[1] string message
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: ETIMEDOUT (no message), EINTR, EFULL (unread events pause the reading: poll first),
- * ENOTCONN, ECLOSED, EFORKED, EFRAME (after set_framing: the other side broke the framing, and the connection ends), ENOMEM
- * (the same), or how the connection ended
+ * ENOTCONN, ECLOSED, EFORKED, EFRAME (after set_framing: the other side broke the framing, and the connection ends),
+ * ENOMEM (the same), or how the connection ended
  * @raise a message handler is set; invalid timeout
  */
 int sw_method_receive(lua_State *L) {

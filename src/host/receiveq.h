@@ -56,8 +56,8 @@ enum sw_pulled {
 };
 enum sw_pulled sw_receiveq_pull(struct client *client);
 
-/* Pushes unread bytes, and does not consume them. False: a finalizer has consumed some meanwhile, and the pushed string is
- * not valid. */
+/* Pushes unread bytes, and does not consume them. False: a finalizer has consumed some meanwhile, and the pushed string
+ * is not valid. */
 bool sw_receiveq_push_unread(lua_State *L, const struct client *client, size_t from, size_t size);
 
 /* Consumes unread bytes, of which there are more. */
@@ -83,7 +83,8 @@ void sw_receiveq_pass_ends(struct client *client);
  * connection is over. */
 void sw_receiveq_tell_end(struct client *client);
 
-/* Notes whether the unread bytes are too few for what the script reads: until more comes, there is nothing to take then. */
+/* Notes whether the unread bytes are too few for what the script reads: until more comes, there is nothing to take
+ * then. */
 void sw_receiveq_set_short(struct client *client, bool is_short);
 
 /* Posts the credit for what was delivered to the channel. */

@@ -47,11 +47,11 @@ static bool choose_connection(lua_State *L, struct client *client, struct sw_sna
  * @module sidewire.core
  */
 
-/*** Changes the framing of the present connection, where a dialogue switches it: from now on client:receive decodes the bytes
- * that are not read yet, and client:send frames. It ends with the connection; the next one is raw again. Until the script
- * knows of the end, send refuses with ENOTCONN. For clients with framing = "raw", retain = "none", and without a message
- * handler. sidewire.events() leaves the messages to receive. If the other side breaks the framing, receive returns nil,
- * message, "EFRAME", and the connection ends, as it does with the option framing.
+/*** Changes the framing of the present connection, where a dialogue switches it: from now on client:receive decodes the
+ * bytes that are not read yet, and client:send frames. It ends with the connection; the next one is raw again. Until
+ * the script knows of the end, send refuses with ENOTCONN. For clients with framing = "raw", retain = "none", and
+ * without a message handler. sidewire.events() leaves the messages to receive. If the other side breaks the framing,
+ * receive returns nil, message, "EFRAME", and the connection ends, as it does with the option framing.
  * @function client:set_framing
  * @tparam string|table framing as the option; "raw": none, so that client:read reads again
  * @tparam[opt] integer max_message as the option; default: that of the framing

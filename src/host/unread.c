@@ -16,8 +16,8 @@ static void free_block(struct sw_unread *unread) {
     unread->capacity = unread->start = unread->end = 0;
 }
 
-/* Moves the unread bytes to the start of the block, where at least half of it is free then: so each byte is moved less than
- * once on average. */
+/* Moves the unread bytes to the start of the block, where at least half of it is free then: so each byte is moved less
+ * than once on average. */
 static bool make_room_at_start(struct sw_unread *unread, size_t size) {
     size_t used = sw_unread_size(unread);
     if (unread->start < used || unread->capacity - used < size) return false;

@@ -1,8 +1,9 @@
-/* The unread bytes of a client that the script reads with client:read: what was moved out of the inbox, and is not read yet.
+/* The unread bytes of a client that the script reads with client:read: what was moved out of the inbox, and is not read
+ * yet.
  *
- * They lie in one block, so that a search and a push need one piece of memory, and reading moves just the start. The block
- * is freed when it is empty. In the client's count of messages, all unread bytes together are one message that is not
- * consumed; so poll, events() and receive see them as the rest of a chunk.
+ * They lie in one block, so that a search and a push need one piece of memory, and reading moves just the start. The
+ * block is freed when it is empty. In the client's count of messages, all unread bytes together are one message that is
+ * not consumed; so poll, events() and receive see them as the rest of a chunk.
  *
  * After client:set_framing, the bytes are decoded here, in place.
  */
@@ -63,7 +64,8 @@ static inline const struct sw_framed *sw_client_framed_for_send(const struct cli
 /* Gives the client its unread bytes, none. False: no memory. */
 bool sw_unread_make(struct client *client);
 
-/* Room for `size` bytes behind the unread ones, which the caller fills before it adds `size` to `end`. NULL: no memory. */
+/* Room for `size` bytes behind the unread ones, which the caller fills before it adds `size` to `end`. NULL: no
+ * memory. */
 unsigned char *sw_unread_reserve(struct sw_unread *unread, size_t size);
 
 /* Removes bytes from the start, of which there are more. */

@@ -171,15 +171,15 @@ static const struct sw_goal work = {check_work, push_work_timeout, SW_WAKE_ON_ST
 /*** Waits until there is something to take; calls no handlers. If the script called poll last, this is an event with a
  * handler; if it called events() last, any event. For a client on which the script calls receive or read, it is also a
  * message, bytes beyond those that were too few for the last read, or the end of a connection. Before the first poll or
- * events(), and before a client's first receive or read, it is any event. Without a timeout, the wait also ends when nothing can come any more: when no client is connected, connecting,
- * waiting or closing.
+ * events(), and before a client's first receive or read, it is any event. Without a timeout, the wait also ends when
+ * nothing can come any more: when no client is connected, connecting, waiting or closing.
  * @function wait
  * @tparam[opt] number timeout seconds; none: no limit
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ETIMEDOUT, EINTR, ECLOSED (no timeout, and nothing can come), EFORKED; in the child of a fork
- * also ENOMEM
+ * @treturn[2] string code: ETIMEDOUT, EINTR, ECLOSED (no timeout, and nothing can come), EFORKED; in the child of a
+ * fork also ENOMEM
  * @raise invalid timeout
  */
 int sw_module_wait(lua_State *L) {
