@@ -55,6 +55,6 @@ local function median(values)
 end
 
 local ours, theirs = median(rates.sidewire), median(rates.luasocket)
-print(("read(%d): sidewire %.2f million a second, LuaSocket %.2f: %.2f times"):format(SIZE, ours, theirs, ours / theirs))
+print(("read(%d): sidewire %.2f M/s, LuaSocket %.2f M/s: %.2f times"):format(SIZE, ours, theirs, ours / theirs))
 sidewire.stop(0)
 os.exit(ours / theirs >= WANTED and 0 or 1)
