@@ -231,7 +231,9 @@ $B/unit/replay.o: spec/fuzz/replay.c | ready-build $B/unit
 $(REPLAYS): $B/unit/%: spec/fuzz/%.c $B/unit/replay.o $(ROOM_OBJECTS) | $B/unit
 	$(call say,LD)$(COMPILE) -MF $@.d -Isrc -Ispec/unit -o $@ $< $B/unit/replay.o $(ROOM_OBJECTS) $(LDFLAGS) $(EV_LIBS) -lm -lpthread
 
-$B/fuzz_decode $B/fuzz_encode: $(addprefix $B/obj/,buffer/page.o codec/codec.o loop/assembly.o)
+CODEC_OBJECTS = $(filter $B/obj/codec/%.o,$(ROOM_OBJECTS))
+$(patsubst %,$B/fuzz_%,marked counted netstring headers resp): $(CODEC_OBJECTS) \
+	$(addprefix $B/obj/,buffer/page.o channel/bad_frame.o loop/assembly.o)
 $B/fuzz_sendq: $(addprefix $B/obj/,buffer/page.o loop/sendq.o)
 $B/fuzz_url: $(addprefix $B/obj/,base/address.o base/url.o)
 $(FUZZERS): $B/%: spec/fuzz/%.c | ready-build $B

@@ -44,7 +44,7 @@
 ---| "EFORKED" # the client belongs to the parent process
 ---| "ENOTFOUND" # the host name does not exist, or has no address
 ---| "EAI_AGAIN" # the name service does not answer, or fails
----| "EFRAME" # the framing cannot carry the message; received: it is longer than max_message; of read: than max_read
+---| "EFRAME" # the framing cannot carry the message; received: it does not allow it, or it is longer than max_message
 ---| "ESELF" # the client connected to itself
 ---| "EPEER" # the other side ended the connection
 ---| "EPOLICY" # the host's policy does not allow it
@@ -77,11 +77,9 @@
 ---@alias sidewire.FramingWord
 ---| "line" # "\n" ends a message; a received "\r\n" too
 ---| "raw" # no boundaries: what comes at once is a message
----| "u8" # a length of 1 byte in front
----| "u16be" # a length of 2 bytes in front, big-endian
----| "u16le" # a length of 2 bytes in front, little-endian
----| "u32be" # a length of 4 bytes in front, big-endian
----| "u32le" # a length of 4 bytes in front, little-endian
+---| "netstring" # "5:hello,"
+---| "content-length" # headers, one of them Content-Length, and an empty line in front (LSP, DAP)
+---| "resp" # one value of Redis' protocol, RESP2 or RESP3; the message is all its bytes
 
 ---What `client:read` reads, as `file:read`: a number of bytes; "l": a line; "L": a line with its end; "a": all, to the
 ---end of the connection; a table: up to a delimiter, without it.
@@ -90,10 +88,27 @@
 ---@class sidewire.Delimited
 ---@field delimiter string 1 to 32 bytes
 
----A framing with a parameter: exactly one of the fields.
+---The length in front of a message, in binary.
+---@alias sidewire.LengthWord
+---| "u8" # 1 byte
+---| "u16be" # 2 bytes, big-endian
+---| "u16le" # 2 bytes, little-endian
+---| "u24be" # 3 bytes, big-endian
+---| "u24le" # 3 bytes, little-endian
+---| "u32be" # 4 bytes, big-endian
+---| "u32le" # 4 bytes, little-endian
+---| "u64be" # 8 bytes, big-endian
+---| "u64le" # 8 bytes, little-endian
+---| "varint" # 1 to 10 bytes, 7 bits in each, the lowest first (LEB128)
+
+---A framing with parameters: exactly one of delimiter, fixed and length.
 ---@class sidewire.FramingTable
 ---@field delimiter? string 1 to 32 bytes that end a message
 ---@field fixed? integer bytes of every message, 1 to 2^30
+---@field length? sidewire.LengthWord
+---@field offset? integer with length: bytes of a frame in front of it, 0 to 65535. Default: 0
+---@field adjustment? integer with length: bytes behind it that it does not count; negative: counts too much. Default: 0
+---@field keep? boolean with length: the message is the whole frame. Default: true with an offset
 
 ---false: never; true: the last policy; seconds: after always the same time; a table: a policy.
 ---@alias sidewire.ReconnectSpec boolean|number|sidewire.Reconnect
@@ -127,7 +142,7 @@
 ---@field port? integer 1 to 65535
 ---@field server? sidewire.Server instead of host and port
 ---@field order? "given"|"random" in which several servers are tried. Default: "given"
----@field framing? sidewire.FramingWord|sidewire.FramingTable Default: "line"
+---@field framing? sidewire.FramingWord|sidewire.LengthWord|sidewire.FramingTable Default: "line"
 ---@field max_message? integer bytes of the longest received message. Default: 64 KiB; 16 MiB with a length in front
 ---@field bind? string|sidewire.Bind the local end of the connections. Default: the system chooses it
 ---@field connect_timeout? number seconds for one attempt, with its name lookup. Default: 10 s

@@ -367,6 +367,7 @@ describe("the types for editors", function()
   it("have the words of framings, retain, states, stages and events", function()
     for _, case in ipairs {
       { "src/base/framing.h", "SW_FRAMINGS", "sidewire.FramingWord" },
+      { "src/base/framing.h", "SW_LENGTHS", "sidewire.LengthWord" },
       { "src/base/retain.h", "SW_RETAINS", "sidewire.Retain" },
       { "src/base/state.h", "SW_STATES", "sidewire.State" },
       { "src/base/error.h", "SW_STAGES", "sidewire.Stage" },

@@ -1,3 +1,4 @@
+local sidewire = require "sidewire"
 local Peer = require "spec.support.peer"
 local util = require "spec.support.util"
 
@@ -8,7 +9,7 @@ describe("a frame that the peer has no right to", function()
   before_each(util.begin)
   after_each(util.finish_without_peers)
 
-  local function ended_by(bytes, options)
+  local function ended_by(bytes, options, command)
     local peer = Peer.start()
     options.reconnect = options.reconnect or false
     local client = util.client(peer, options)
@@ -16,7 +17,7 @@ describe("a frame that the peer has no right to", function()
     assert(client:connect())
     assert(events:wait "connect")
     assert(peer:wait_connections(1))
-    peer:command("send " .. Peer.hex(bytes))
+    peer:command((command or "send") .. " " .. Peer.hex(bytes))
     local disconnect = assert(events:wait "disconnect")
     return events, disconnect, client
   end
@@ -30,6 +31,81 @@ describe("a frame that the peer has no right to", function()
   it("[F45] counts as a failed attempt", function()
     local _, _, client = ended_by(("x"):rep(200), { framing = "line", max_message = 100, reconnect = LONG })
     assert.equal(1, client:stats().failures)
+  end)
+
+  -- What comes, the text of the event, and the framing with its options. In front of what is bad stands a good message.
+  local ROWS = {
+    { "ok\n" .. ("x"):rep(60), 'framing "line": the message that begins at byte 4 of the connection is longer than '
+      .. 'max_message (50): "' .. ("x"):rep(40) .. '..."', { max_message = 50 } },
+    { "ok\r\n12345", 'framing { delimiter = "\\r\\n" }: the message that begins at byte 5 of the connection is longer '
+      .. 'than max_message (4): "12345"', { framing = { delimiter = "\r\n" }, max_message = 4 } },
+    { "\0\0\0\2ok\255\255\255\255", 'framing "u32be": the message that begins at byte 7 of the connection claims '
+      .. '4294967295 bytes, more than max_message (16777216): "\\255\\255\\255\\255"', { framing = "u32be" } },
+    { "\2ok" .. ("\255"):rep(10), 'framing "varint": expected the end of a length of at most 64 bits at byte 10 of '
+      .. 'the message that begins at byte 4 of the connection: "' .. ("\\255"):rep(10) .. '"', { framing = "varint" } },
+    { "Q\0\0\0\4Q\0\0\0\3", 'framing { length = "u32be", offset = 1, adjustment = -4 }: expected a length of at '
+      .. 'least 4, because of its adjustment, got 3 at byte 5 of the message that begins at byte 6 of the connection: '
+      .. '"Q\\000\\000\\000\\003"', { framing = { length = "u32be", offset = 1, adjustment = -4 } } },
+    { "5:hello,12x", 'framing "netstring": expected a digit or ":" at byte 3 of the message that begins at byte 9 of '
+      .. 'the connection: "12x"', { framing = "netstring" } },
+    { "5:hello,3:abc;", 'framing "netstring": expected "," behind the message at byte 6 of the message that begins at '
+      .. 'byte 9 of the connection: "3:abc;"', { framing = "netstring" } },
+    { "2:ok,9:", 'framing "netstring": the message that begins at byte 6 of the connection claims 11 bytes, more than '
+      .. 'max_message (10): "9:"', { framing = "netstring", max_message = 10 } },
+    { "Content-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\n", 'framing "content-length": expected ":" behind the name of a '
+      .. 'header at byte 9 of the message that begins at byte 24 of the connection: "HTTP/1.1 "',
+      { framing = "content-length" } },
+    { "+OK\r\n*2\r\n$1\r\na\0", 'framing "resp": expected "\\r\\n" behind the bytes of a value at byte 10 of the '
+      .. 'message that begins at byte 6 of the connection: "*2\\r\\n$1\\r\\na\\000"', { framing = "resp" } },
+    { "+OK\r\n*1000\r\n", 'framing "resp": the message that begins at byte 6 of the connection claims 3007 bytes, more '
+      .. 'than max_message (100): "*1000\\r\\n"', { framing = "resp", max_message = 100 } },
+  }
+
+  local function without_place(message)
+    return (message:gsub("^connection to 127.0.0.1 port %d+ ended: ", ""))
+  end
+
+  for _, row in ipairs(ROWS) do
+    it("[F45] [F72] is named in the event, whole and byte by byte: " .. row[2]:match "[^:]*: [^:]*", function()
+      for _, command in ipairs { "send", "send-slow" } do
+        row[3].reconnect = false
+        local events, disconnect = ended_by(row[1], row[3], command)
+        assert.equal(1, events:count "message")
+        assert.same({ row[2], "EFRAME" }, { without_place(disconnect[2]), disconnect[3] })
+      end
+    end)
+  end
+
+  it("[F45] is named in the retry event, in log and by events(), too, but not in the next end", function()
+    local peer = Peer.start()
+    local client = util.client(peer, { framing = "netstring", reconnect = 0.01 })
+    local logged
+    client:on("log", function(_, level, text) if level == "warning" then logged = text end end)
+    assert(client:connect())
+    local texts, bad = {}, 'expected a digit at byte 1 of the message that begins at byte 1 of the connection: "x"'
+    for round = 1, 2 do
+      assert(util.poll_until(function() return client:is_connected() and peer:stats().accepted == round end))
+      peer:command(round == 1 and "send " .. Peer.hex "x" or "reset")
+      local function take()
+        for _, event, message, third, fourth in sidewire.events() do
+          if event == "disconnect" then texts[#texts + 1] = message end
+          if event == "retry" then texts[#texts + 1] = fourth end
+          if event == "log" and message == "warning" then logged = third end
+        end
+        return #texts == 2 * round
+      end
+      assert(util.wait_until(take))
+      local has_it = texts[2 * round]:find(bad, 1, true) ~= nil
+      assert.equal(round == 1, has_it, texts[2 * round])
+      assert.equal(texts[2 * round - 1], texts[2 * round])
+      assert.equal("disconnected: " .. texts[2 * round], logged)
+    end
+  end)
+
+  it("[F45] is named by state(), without its bytes", function()
+    local _, _, client = ended_by("x", { framing = "netstring" })
+    local _, why = client:state()
+    assert.equal("it sent what its framing does not allow, or a message longer than max_message", without_place(why))
   end)
 
   it("[F45] that claims the most that can be allowed costs no memory before it comes", function()

@@ -47,10 +47,29 @@ describe("framing:", function()
     { "u16le", "\0\0\1\0a\2\0bc\1\0", { "", "a", "bc" }, "" },
     { "u32be", "\0\0\0\0\0\0\0\1a\0\0\0\2bc\0\0\0", { "", "a", "bc" }, "" },
     { "u32le", "\0\0\0\0\1\0\0\0a\2\0\0\0bc\5\0\0\0defg", { "", "a", "bc" }, "defg" },
+    { "u24be", "\0\0\0\0\0\1a\0\0\2bc\0\0", { "", "a", "bc" }, "" },
+    { "u24le", "\0\0\0\1\0\0a\2\0\0bc\5\0\0defg", { "", "a", "bc" }, "defg" },
+    { "u64be", "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\2bc\0\0", { "", "bc" }, "" },
+    { "u64le", "\1\0\0\0\0\0\0\0a\5\0\0\0\0\0\0\0defg", { "a" }, "defg" },
+    { "varint", "\0\1a\130\128\0bc\5defg", { "", "a", "bc" }, "defg" },
+    { { length = "u16be", adjustment = -2 }, "\0\2\0\3a\0\5d", { "", "a" }, "d" },
+    { { length = "u16be", keep = true }, "\0\0\0\1a\0\5d", { "\0\0", "\0\1a" }, "\0\5d" },
+    { { length = "u32be", offset = 1, adjustment = -4 }, "Z\0\0\0\5IC\0\0\0\4R\0\0",
+      { "Z\0\0\0\5I", "C\0\0\0\4" }, "R\0\0" },
+    { { length = "varint", offset = 1 }, "\208\0000\1a0\129\0b0\128", { "\208\0", "0\1a", "0\129\0b" }, "0\128" },
+    { "netstring", "5:hello,0:,3:a,b,2:x", { "hello", "", "a,b" }, "x" },
+    { "netstring", "1:x,12", { "x" }, "" },
+    { "content-length", "Content-Length: 2\r\n\r\n{}X: y\r\ncontent-length:3 \r\n\r\n\r\n\r", { "{}", "\r\n\r" }, "" },
+    { "content-length", "Content-Length: 2\r\n\r\n{", {}, "{" },
+    { "resp", "+OK\r\n*2\r\n$1\r\na\r\n:1\r\n|1\r\n+a\r\n_\r\n+b\r\n$5\r\nhel",
+      { "+OK\r\n", "*2\r\n$1\r\na\r\n:1\r\n", "|1\r\n+a\r\n_\r\n+b\r\n" }, "$5\r\nhel" },
   }
 
   local function name_of(framing)
     if type(framing) == "string" then return framing end
+    if framing.length then
+      return ("length %s, %d, %d"):format(framing.length, framing.offset or 0, framing.adjustment or 0)
+    end
     return framing.fixed and "fixed " .. framing.fixed or ("delimiter %q"):format(framing.delimiter)
   end
 
@@ -119,6 +138,39 @@ describe("framing:", function()
         refuses(options, claim(2) .. "ok" .. claim(5), { "ok" })
         refuses(options, claim(2) .. "ok" .. claim(5) .. "12345" .. claim(0), { "ok" })
         refuses(options, claim(2) .. "ok" .. ("\255"):rep(#claim(0)), { "ok" })
+      end
+    end)
+
+    it("digits and headers, which count", function()
+      accepts({ framing = "netstring", max_message = 6 }, "0:,4:1234,", { "", "1234" })
+      refuses({ framing = "netstring", max_message = 6 }, "2:ok,5:", { "ok" })
+      refuses({ framing = "netstring", max_message = 6 }, "2:ok,1234567", { "ok" })
+      local headers = "Content-Length: 4\r\n\r\n"
+      accepts({ framing = "content-length", max_message = #headers + 4 }, headers .. "1234", { "1234" })
+      refuses({ framing = "content-length", max_message = #headers + 3 }, headers .. "1234", {})
+      refuses({ framing = "content-length", max_message = 100 }, ("x"):rep(101), {})
+      accepts({ framing = "resp", max_message = 10 }, "$4\r\n1234\r\n*2\r\n_\r\n_\r\n", { "$4\r\n1234\r\n",
+        "*2\r\n_\r\n_\r\n" })
+      refuses({ framing = "resp", max_message = 10 }, "_\r\n$5\r\n", { "_\r\n" })
+      refuses({ framing = "resp", max_message = 10 }, "_\r\n*3\r\n", { "_\r\n" })
+    end)
+
+    it("whole frames", function()
+      local options = { framing = { length = "u16be", offset = 1 }, max_message = 7 }
+      accepts(options, "a\0\0b\0\0041234", { "a\0\0", "b\0\0041234" })
+      refuses(options, "a\0\0b\0\00512345", { "a\0\0" })
+    end)
+
+    it("16 MiB where a length stands in front, 64 KiB elsewhere", function()
+      local size = 2 ^ 24
+      for framing, bytes in pairs {
+        varint = { "\128\128\128\8", "\129\128\128\8" }, netstring = { "16777207:", "16777208:" },
+        resp = { "$16777203\r\n", "$16777204\r\n" },
+        u64be = { prefix.claim("u64be", size), prefix.claim("u64be", size + 1) },
+      } do
+        local got, code = after({ framing = framing }, "send-finish", bytes[1])
+        assert.same({ {}, "EPEER" }, { got, code }, framing)
+        refuses({ framing = framing }, bytes[2], {})
       end
     end)
 

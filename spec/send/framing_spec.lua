@@ -129,11 +129,30 @@ describe("framing:", function()
       assert(sidewire.new({ framing = { fixed = 64 } }):send(("x"):rep(63), "y"))
     end)
 
+    it("one that is shorter than its adjustment, or not exactly one frame, in any pieces", function()
+      refuses("EFRAME", { framing = { length = "u24le", adjustment = 2 } }, "x")
+      local frame = { length = "u16be", offset = 1 }
+      for _, bad in ipairs { "", "Q", "Q\0", "Q\0\2x", "Q\0\2xyz", "Q\0\0Q\0\0" } do
+        refuses("EFRAME", { framing = frame }, bad)
+        for cut = 0, #bad do refuses("EFRAME", { framing = frame }, bad:sub(1, cut), bad:sub(cut + 1)) end
+      end
+      for cut = 0, 5 do
+        assert(sidewire.new({ framing = frame }):send(("Q\0\2xy"):sub(1, cut), ("Q\0\2xy"):sub(cut + 1)))
+      end
+      for _, bad in ipairs { "", "+", "+OK", "+OK\n", "OK\r\n", "_\r\n_\r\n", "*1\r\n", "$2\r\nx\r\n", "$?\r\n" } do
+        refuses("EFRAME", { framing = "resp" }, bad)
+      end
+      assert(sidewire.new({ framing = "resp" }):send("*1\r\n$", 3, "\r\n", 123, "\r\n"))
+    end)
+
     it("one beyond its length prefix, or beyond queue_limit", function()
       refuses("ETOOBIG", { framing = "u8" }, ("x"):rep(256))
       refuses("ETOOBIG", { framing = "u8" }, ("x"):rep(255), "y")
       refuses("ETOOBIG", { framing = "u16be" }, ("x"):rep(65536))
       refuses("ETOOBIG", { framing = "u16le" }, ("x"):rep(65536))
+      refuses("ETOOBIG", { framing = { length = "u8", adjustment = -1 } }, ("x"):rep(255))
+      refuses("ETOOBIG", { framing = "netstring", queue_limit = 1000 }, ("x"):rep(996))
+      assert(sidewire.new({ framing = "netstring", queue_limit = 1000 }):send(("x"):rep(995)))
       refuses("ETOOBIG", { framing = "u32be", queue_limit = 1000 }, ("x"):rep(997))
       refuses("ETOOBIG", { framing = "line", queue_limit = 1000 }, ("x"):rep(1000))
       assert(sidewire.new({ framing = "u32be", queue_limit = 1000 }):send(("x"):rep(996)))
@@ -150,6 +169,19 @@ describe("framing:", function()
     it("max_message does not matter: it bounds what is received", function()
       assert(sidewire.new({ framing = "line", max_message = 1 }):send "long")
     end)
+  end)
+
+  it("is left away again by unfinished, whatever it adds", function()
+    for _, case in ipairs(framings.list) do
+      local client = sidewire.new { framing = case.framing }
+      for _, message in ipairs(case.messages) do assert(client:send(message)) end
+      local got = {}
+      for id, message, written in assert(client:unfinished()) do
+        assert.same({ #got + 1, false }, { id, written })
+        got[#got + 1] = message
+      end
+      assert_messages(case.messages, got)
+    end
   end)
 
   describe("a message in pieces", function()

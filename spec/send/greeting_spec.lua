@@ -32,6 +32,17 @@ describe("the greeting", function()
     assert.same({ text, text }, all_data(dir))
   end)
 
+  it("has the client's framing, and must fit it", function()
+    local peer, dir = delivery.recorded()
+    util.connected(peer, { greeting = { "one", "0123456789" }, framing = "netstring" })
+    assert(peer:wait_bytes(6 + 14, util.DEADLINE))
+    assert.same({ "3:one,10:0123456789," }, all_data(dir))
+    local ok, why = pcall(require("sidewire").new, { greeting = { "_\r\n", "_\r" }, framing = "resp" })
+    assert.is_false(ok)
+    assert(why:find("message 2 of greeting: the framing \"resp\" carries exactly one value as a message: expected more",
+      1, true), why)
+  end)
+
   it("may be changed while running, for the next connection", function()
     local peer, dir = delivery.recorded()
     local client = util.connected(peer, { greeting = "one", framing = "u8", reconnect = 0.01 })

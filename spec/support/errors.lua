@@ -106,6 +106,12 @@ local function framed(case)
   assert(case.client:set_framing "u8")
 end
 
+-- Connected to a server that then sends the bytes.
+local function sent(bytes, options)
+  options.reconnect = false
+  return told("send " .. Peer.hex(bytes), options)
+end
+
 local function flooded(case)
   case:connect_to("flood 1000", { inbox_limit = 10000 })
   case:wait_until(function() return case.client:stats().paused end)
@@ -169,14 +175,38 @@ errors.sections = {
     { 'sidewire.new { order = "any" }', 'sidewire.new: order must be "given" or "random", got \'any\'', "raises",
       "Choose one." },
     { 'sidewire.new { framing = "lines" }', 'sidewire.new: framing must be "line", "raw", "u8", "u16be", "u16le", '
-      .. '"u32be", "u32le", { delimiter = "..." } or { fixed = size }, got \'lines\'', "raises",
-      "Choose one of these." },
+      .. '"u24be", "u24le", "u32be", "u32le", "u64be", "u64le", "varint", "netstring", "content-length", "resp", '
+      .. "{ delimiter = }, { fixed = }, { length =, offset =, adjustment =, keep = }, got 'lines'", "raises",
+      "Choose one of these; [framing.md](framing.md) has the protocols that they are for." },
     { 'sidewire.new { framing = { delimiter = "" } }',
       "sidewire.new: framing.delimiter must be a string of 1..32 bytes, got ''", "raises",
       'Give at least one byte; without boundaries, use `framing = "raw"`.' },
     { "sidewire.new { framing = { size = 64 } }",
-      "sidewire.new: unknown framing field 'size' (valid: delimiter, fixed)",
+      "sidewire.new: unknown framing field 'size' (valid: delimiter, fixed, length, offset, adjustment, keep)",
       "raises", "Write `{ fixed = 64 }`." },
+    { 'sidewire.new { framing = { length = "u8", fixed = 64 } }', "sidewire.new: framing must have exactly one of the "
+      .. "fields delimiter, fixed and length; offset, adjustment and keep go with length", "raises",
+      "Decide for one of them." },
+    { "sidewire.new { framing = { offset = 1 } }", "sidewire.new: framing must have exactly one of the "
+      .. "fields delimiter, fixed and length; offset, adjustment and keep go with length", "raises",
+      'Say what stands behind the offset: `{ length = "u32be", offset = 1 }`.' },
+    { 'sidewire.new { framing = { length = "u31" } }', 'sidewire.new: framing.length must be "u8", "u16be", "u16le", '
+      .. '"u24be", "u24le", "u32be", "u32le", "u64be", "u64le" or "varint", got \'u31\'', "raises",
+      "Choose one of these." },
+    { 'sidewire.new { framing = { length = "u8", offset = -1 } }',
+      "sidewire.new: framing.offset must be a whole number, 0..65535, got -1", "raises",
+      "Give the bytes in front of the length." },
+    { 'sidewire.new { framing = { length = "u8", adjustment = 0.5 } }',
+      "sidewire.new: framing.adjustment must be a whole number, -1073741824..1073741824, got 0.5", "raises",
+      "Give the bytes that the length counts too few; negative: too many." },
+    { 'sidewire.new { framing = { length = "u8", keep = 1 } }',
+      "sidewire.new: framing.keep must be true or false, got 1", "raises", "Give a boolean, or leave it out." },
+    { 'sidewire.new { framing = { length = "u8", offset = 1, keep = false } }', "sidewire.new: framing.keep = false is "
+      .. "impossible with an offset: the message would lack the bytes in front of the length; leave keep out", "raises",
+      "Take the message as the whole frame." },
+    { 'sidewire.new { framing = { length = "u32be", offset = 1 }, max_message = 4 }', "sidewire.new: max_message (4) "
+      .. "must be at least the 5 bytes of framing.offset and the length", "raises",
+      "Raise max_message: the message is the whole frame." },
     { "sidewire.new { framing = { fixed = 0 } }",
       "sidewire.new: framing.fixed must be a whole number, 1..1073741824, got 0", "raises", "Give a size in bytes." },
     { "sidewire.new { framing = { fixed = 64 }, max_message = 10 }",
@@ -418,6 +448,25 @@ errors.sections = {
       "Pad it.", when = "with `framing = { fixed = 4 }`", given = new { framing = { fixed = 4 } } },
     { 'client:send ""', 'the framing "raw" cannot carry an empty message', "EFRAME", "Do not send it.",
       when = 'with `framing = "raw"`', given = new { framing = "raw" } },
+    { 'client:send ""', 'the framing { length = "u24le", adjustment = 1 } carries messages of at least 1 bytes, and '
+      .. "this one has 0", "EFRAME", "Send also the bytes that the length does not count.",
+      when = 'with `framing = { length = "u24le", adjustment = 1 }`',
+      given = new { framing = { length = "u24le", adjustment = 1 } } },
+    { 'client:send "Q\\0\\0\\0\\5xy"', 'the framing { length = "u32be", offset = 1, adjustment = -4 } carries exactly '
+      .. "one frame as a message: expected its end at byte 7, where the frame is complete", "EFRAME",
+      "Correct the length, or send one frame at a time; `write` looks at nothing.",
+      when = 'with `framing = { length = "u32be", offset = 1, adjustment = -4 }`',
+      given = new { framing = { length = "u32be", offset = 1, adjustment = -4 } } },
+    { 'client:send "Q\\0\\0\\0\\9x"', 'the framing { length = "u32be", offset = 1, adjustment = -4 } carries exactly '
+      .. "one frame as a message: expected at least 10 bytes, as it says at byte 5, and it has 6", "EFRAME",
+      "The same.",  when = 'with `framing = { length = "u32be", offset = 1, adjustment = -4 }`',
+      given = new { framing = { length = "u32be", offset = 1, adjustment = -4 } } },
+    { 'client:send "PING"', 'the framing "resp" carries exactly one value as a message: expected the type of a value, '
+      .. "one of +-:$*_#,(!=%~>| at byte 1", "EFRAME", "Send a value: `*1\\r\\n$4\\r\\nPING\\r\\n`.",
+      when = 'with `framing = "resp"`', given = new { framing = "resp" } },
+    { 'client:send "$4\\r\\nPING"', 'the framing "resp" carries exactly one value as a message: expected at least 10 '
+      .. "bytes, as it says at byte 4, and it has 8", "EFRAME", "Send all of it.",
+      when = 'with `framing = "resp"`', given = new { framing = "resp" } },
     { 'client:write ""', "bytes must not be empty", "EFRAME", "Do not write it." },
     { 'client:send "x"', "the client of 127.0.0.1 port 4000 is closed: make a new one", "ECLOSED",
       "`close` is for good; `disconnect` is not.", when = "after `client:close()`", given = closed },
@@ -507,13 +556,20 @@ errors.sections = {
     { "client:connect()", "connection to 127.0.0.1 port 4000 ended: connection reset by peer", "ECONNRESET",
       "The server crashed, was killed, or dropped the connection. Look at `lost`.", when = "later the server resets it",
       given = told("reset", { reconnect = false }), event = "disconnect" },
-    { "client:connect()", "connection to 127.0.0.1 port 4000 ended: it sent a message longer than max_message",
-      "EFRAME",
+    { "client:connect()", 'connection to 127.0.0.1 port 4000 ended: framing "line": the message that begins at byte 1 '
+      .. 'of the connection is longer than max_message (10): "0123456789 "', "EFRAME",
       "Raise max_message, or see whether both sides speak the same framing.",
-      when = "with `max_message = 10`, and a longer one comes", given = function(case)
-        case:connect_to("silent", { reconnect = false, max_message = 10 })
-        case.peer:command "send-line 0123456789 and more"
-      end, event = "disconnect" },
+      when = "with `max_message = 10`, and a longer one comes",
+      given = sent("0123456789 and more\n", { max_message = 10 }), event = "disconnect" },
+    { "client:connect()", 'connection to 127.0.0.1 port 4000 ended: framing "u32be": the message that begins at byte 1 '
+      .. 'of the connection claims 1213486160 bytes, more than max_message (16777216): "HTTP"', "EFRAME", "The same.",
+      when = 'with `framing = "u32be"`, and text comes', given = sent("HTTP/1.1", { framing = "u32be" }),
+      event = "disconnect" },
+    { "client:connect()", 'connection to 127.0.0.1 port 4000 ended: framing "netstring": expected a digit or ":" at '
+      .. 'byte 3 of the message that begins at byte 9 of the connection: "12x"', "EFRAME",
+      "See whether both sides speak the same framing, and what the server has sent there.",
+      when = 'with `framing = "netstring"`, and something else comes',
+      given = sent("5:hello,12x", { framing = "netstring" }), event = "disconnect" },
     { "client:disconnect()", "closed", "ECLOSED", "Nothing: you asked for it.", when = "connected",
       given = connected_to "silent", event = "disconnect", names = false },
     { "client:connect()", "the client of 127.0.0.1 port 4000 is closed: make a new one", "ECLOSED",

@@ -30,6 +30,27 @@ local function prefixed(framing)
   return function(message) return prefix.wire(framing, message) end
 end
 
+-- Where the length is not the message's size, but `more` bytes more.
+local function adjusted(framing, more)
+  return function(message) return prefix.claim(framing, #message + more) .. message end
+end
+
+local function varint(length)
+  local bytes = ""
+  while length >= 128 do
+    bytes, length = bytes .. string.char(128 + length % 128), math.floor(length / 128)
+  end
+  return bytes .. string.char(length)
+end
+
+local function same(message) return message end
+
+-- Whole frames, with a type in front, as those of PostgreSQL; and as those of MQTT.
+local function typed(message) return "Q" .. prefix.claim("u32be", #message + 4) .. message end
+local function packet(message) return "0" .. varint(#message) .. message end
+
+local function bulk(message) return ("$%d\r\n%s\r\n"):format(#message, message) end
+
 --- Name, framing, wire(message), and messages that it can carry.
 framings.list = {
   { name = "line", framing = "line", wire = function(message) return message .. "\n" end,
@@ -44,6 +65,31 @@ framings.list = {
     messages = { "", "x", ALL_BYTES, noise(65535), noise(65536), noise(65537), noise(131072), noise(300000) } },
   { name = "u32le", framing = "u32le", wire = prefixed "u32le",
     messages = { "", "x", ALL_BYTES, noise(65531), noise(65532), noise(65533), noise(300000), ("\0"):rep(70000) } },
+  { name = "u24be", framing = "u24be", wire = prefixed "u24be",
+    messages = { "", "x", ALL_BYTES, noise(65535), noise(65536), noise(300000) } },
+  { name = "u24le", framing = "u24le", wire = prefixed "u24le", messages = { "", "x", ALL_BYTES, noise(70000) } },
+  { name = "u64be", framing = "u64be", wire = prefixed "u64be", messages = { "", "x", ALL_BYTES, noise(70000) } },
+  { name = "u64le", framing = "u64le", wire = prefixed "u64le", messages = { "", "x", ALL_BYTES, noise(70000) } },
+  { name = "varint", framing = "varint", wire = function(message) return varint(#message) .. message end,
+    messages = { "", "x", noise(127), noise(128), ALL_BYTES, noise(16383), noise(16384), noise(2097152) } },
+  { name = "a length that counts itself", framing = { length = "u32le", adjustment = -4 }, wire = adjusted("u32le", 4),
+    messages = { "", "x", ALL_BYTES, noise(70000) } },
+  { name = "a length that counts less", framing = { length = "u24le", adjustment = 1 }, wire = adjusted("u24le", -1),
+    messages = { "x", "xy", ALL_BYTES, noise(70000) } },
+  { name = "a length behind an offset", framing = { length = "u32be", offset = 1, adjustment = -4 }, wire = same,
+    messages = { typed "", typed "x", typed(ALL_BYTES), typed(noise(70000)) } },
+  { name = "a varint behind an offset", framing = { length = "varint", offset = 1 }, wire = same,
+    messages = { packet "", packet "x", packet(noise(127)), packet(noise(128)), packet(noise(70000)) } },
+  { name = "a frame that is kept", framing = { length = "u16be", keep = true }, wire = same,
+    messages = { "\0\0", "\0\1x", prefix.wire("u16be", ALL_BYTES), prefix.wire("u16be", noise(65535)) } },
+  { name = "netstring", framing = "netstring", wire = function(message) return #message .. ":" .. message .. "," end,
+    messages = { "", "x", ",", noise(9), noise(10), ALL_BYTES, noise(99999), noise(100000) } },
+  { name = "content-length", framing = "content-length",
+    wire = function(message) return ("Content-Length: %d\r\n\r\n%s"):format(#message, message) end,
+    messages = { "", "{}", "\r\n\r\n", noise(9), noise(10), ALL_BYTES, noise(100000) } },
+  { name = "resp", framing = "resp", wire = same,
+    messages = { "+OK\r\n", ":1\r\n", "$-1\r\n", bulk "", bulk "\r\n", bulk(ALL_BYTES), bulk(noise(300000)),
+      "*3\r\n" .. bulk(noise(70000)) .. "*0\r\n|1\r\n+ttl\r\n:1\r\n_\r\n" } },
   { name = "a zero as delimiter", framing = { delimiter = "\0" }, wire = function(message) return message .. "\0" end,
     messages = { "", "x", "\n", without(ALL_BYTES, "%z"), without(noise(65536), "%z") } },
   { name = "a long delimiter", framing = { delimiter = "\r\n--\255--\r\n" },

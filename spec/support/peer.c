@@ -1,7 +1,7 @@
 /* peer: the project's own server, by TCP or on a unix socket, for specs, the demo and benchmarks. One thread, one epoll
  * loop, Linux.
  *
- *   peer [--port N] [--host ADDR] [--mode M] [--record DIR] [--backlog N] [--framing line|u32be]
+ *   peer [--port N] [--host ADDR] [--mode M] [--record DIR] [--backlog N] [--framing line|u32be|typed]
  *        [--finish-after N] [--linger-with-parent]
  *
  * prints one line, `peer pid=P port=N control=C`, and nothing else on stdout. Data connections arrive on
@@ -17,7 +17,8 @@
  *   lines           answers each message with `ok <first word>`, the word cut at 64 bytes; same bound
  *   flood [BYTES]   discards input, sends numbered messages `<n> xxxx...`, BYTES each as lines (default 64)
  *   silent          never reads, never writes of its own accord
- * The framing applies to lines, flood and send-line.
+ * The framing applies to lines (not typed), flood and send-line. Typed: as PostgreSQL's, a type and a length that counts
+ * itself.
  *
  * Control: one command a line, one answer a line, `ok ...` or `error <why>`, in order. A deferred answer
  * holds up the later commands of its own control connection only.
@@ -93,7 +94,7 @@ static const char *const mode_names[MODES] = {
     [MODE_FLOOD] = "flood", [MODE_SILENT] = "silent",
 };
 
-enum framing { FRAMING_LINE, FRAMING_U32BE };
+enum framing { FRAMING_LINE, FRAMING_U32BE, FRAMING_TYPED };
 
 /* The sending half of a data connection. */
 enum sending {
@@ -266,8 +267,10 @@ static void buffer_append(struct buffer *buffer, const void *data, size_t size) 
 /* ---- framing ---- */
 
 static void frame_begin(struct buffer *buffer, size_t size) {
-    if (server.framing != FRAMING_U32BE) return;
-    uint32_t length = htonl((uint32_t)size);
+    if (server.framing == FRAMING_LINE) return;
+    bool is_typed = server.framing == FRAMING_TYPED;
+    uint32_t length = htonl((uint32_t)size + (is_typed ? sizeof length : 0));
+    if (is_typed) buffer_append(buffer, "D", 1);
     buffer_append(buffer, &length, sizeof length);
 }
 
@@ -1251,8 +1254,10 @@ static void set_framing(void) {
         server.framing = FRAMING_LINE;
     else if (strcmp(optarg, "u32be") == 0)
         server.framing = FRAMING_U32BE;
+    else if (strcmp(optarg, "typed") == 0)
+        server.framing = FRAMING_TYPED;
     else
-        refuse("framing", "line or u32be");
+        refuse("framing", "line, u32be or typed");
 }
 
 static void set_record(void) {

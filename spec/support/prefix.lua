@@ -7,7 +7,9 @@
 local prefix = {}
 
 --- Framing -> bytes of its prefix; nil for a framing without one.
-prefix.SIZES = { u8 = 1, u16be = 2, u16le = 2, u32be = 4, u32le = 4 }
+prefix.SIZES = {
+  u8 = 1, u16be = 2, u16le = 2, u24be = 3, u24le = 3, u32be = 4, u32le = 4, u64be = 8, u64le = 8,
+}
 
 --- A prefix that says that so many bytes follow.
 function prefix.claim(framing, length)

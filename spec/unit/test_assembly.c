@@ -23,9 +23,11 @@ static size_t draw(size_t below) { return (size_t)(sw_random(&seed) * (double)be
 
 static struct sw_framing draw_framing(void) {
     static const enum sw_framing_kind kinds[] = {
-        SW_FRAMING_LINE, SW_FRAMING_DELIMITER, SW_FRAMING_FIXED, SW_FRAMING_U16BE, SW_FRAMING_U32LE,
+        SW_FRAMING_LINE, SW_FRAMING_DELIMITER, SW_FRAMING_FIXED, SW_FRAMING_COUNTED, SW_FRAMING_NETSTRING,
     };
-    struct sw_framing drawn = {.kind = kinds[draw(5)], .max = MESSAGE_MAX};
+    struct sw_framing drawn = {.kind = kinds[draw(5)], .max = MESSAGE_MAX + 8};
+    if (drawn.kind == SW_FRAMING_COUNTED) drawn.length = draw(2) ? SW_LENGTH_U16BE : SW_LENGTH_U32LE;
+    drawn.keeps = drawn.kind == SW_FRAMING_COUNTED && draw(2);
     if (drawn.kind == SW_FRAMING_FIXED) drawn.size = 1 + (uint32_t)draw(draw(2) ? 50 : 5000);
     if (drawn.kind == SW_FRAMING_DELIMITER) {
         drawn.size = 1 + (uint32_t)draw(SW_DELIMITER_MAX);
@@ -40,10 +42,12 @@ static void append(const void *bytes, size_t size) {
     stream_size += size;
 }
 
+static bool is_counted(enum sw_length length) { return framing.kind == SW_FRAMING_COUNTED && framing.length == length; }
+
 static size_t draw_size(void) {
     if (framing.kind == SW_FRAMING_FIXED) return framing.size;
     size_t most = draw(10) > 0 ? 100 : draw(4) > 0 ? 5000 : MESSAGE_MAX;
-    if (framing.kind == SW_FRAMING_U16BE && most > 65535) most = 65535;
+    if (is_counted(SW_LENGTH_U16BE) && most > 65535) most = 65535;
     return draw(most + 1);
 }
 
@@ -51,13 +55,17 @@ static void add_message(void) {
     size_t size = draw_size();
     unsigned char length[4] = {(unsigned char)size, (unsigned char)(size >> 8), (unsigned char)(size >> 16), 0};
     unsigned char big[2] = {length[1], length[0]};
-    if (framing.kind == SW_FRAMING_U16BE) append(big, 2);
-    if (framing.kind == SW_FRAMING_U32LE) append(length, 4);
-    messages[message_count].at = stream_size;
-    messages[message_count].size = size;
+    size_t begin = stream_size;
+    char digits[12];
+    if (is_counted(SW_LENGTH_U16BE)) append(big, 2);
+    if (is_counted(SW_LENGTH_U32LE)) append(length, 4);
+    if (framing.kind == SW_FRAMING_NETSTRING) append(digits, (size_t)snprintf(digits, sizeof digits, "%zu:", size));
+    messages[message_count].at = framing.keeps ? begin : stream_size;
+    messages[message_count].size = stream_size - messages[message_count].at + size;
     for (size_t i = 0; i < size; i++) stream[stream_size++] = (unsigned char)('a' + draw(26)); /* no line end, no '-' */
     if (framing.kind == SW_FRAMING_LINE) draw(2) ? append("\r\n", 2) : append("\n", 1);
     if (framing.kind == SW_FRAMING_DELIMITER) append(framing.delimiter, framing.size);
+    if (framing.kind == SW_FRAMING_NETSTRING) append(",", 1);
     messages[message_count++].end = stream_size;
 }
 
@@ -122,6 +130,12 @@ static size_t whole_before(size_t at) {
 
 /* --- feeding --- */
 
+/* Bytes of the frame that has begun. */
+static size_t begun(const struct sw_assembly *assembly) {
+    size_t front = framing.keeps ? 0 : assembly->decoder.count;
+    return sw_assembly_partial_bytes(assembly) + front;
+}
+
 static void feed_in_parts(struct sw_assembly *assembly, size_t mean) {
     struct sw_message_run harvest = {.count = 0};
     got_count = got_sizes = 0;
@@ -132,7 +146,9 @@ static void feed_in_parts(struct sw_assembly *assembly, size_t mean) {
         at += part;
         size_t whole = whole_before(at);
         CHECK_EQ(harvest.count, whole - got_count);
-        CHECK_EQ(assembly->partial_bytes + assembly->decoder.header, at - (whole > 0 ? messages[whole - 1].end : 0));
+        size_t end = whole > 0 ? messages[whole - 1].end : 0;
+        CHECK_EQ(begun(assembly), at - end);
+        CHECK_EQ(assembly->begun, end);
         if (draw(3) == 0) take(&harvest);
     }
     take(&harvest);
@@ -150,7 +166,7 @@ static void any_split(void) {
         size_t mean = means[draw(6)];
         if (stream_size > 100000 * mean) mean = 700; /* or it takes for ever */
         feed_in_parts(&assembly, mean);
-        CHECK(assembly.partial.head == NULL); /* an idle connection holds no pages */
+        CHECK(assembly.partial.head == NULL && assembly.head == NULL); /* an idle connection holds no pages */
         sw_assembly_reset(&assembly);
     }
     free(stream);
@@ -166,10 +182,10 @@ static void starts_anew(void) {
     for (int i = 0; i < 3; i++) {
         memset(bytes, 'x', sizeof bytes);
         CHECK_EQ(sw_assembly_feed(&assembly, &framing, bytes, sizeof bytes, NULL, &whole), SW_OK);
-        CHECK_EQ(assembly.partial_bytes + assembly.decoder.header, sizeof bytes);
+        CHECK_EQ(begun(&assembly), sizeof bytes);
         CHECK_EQ(whole.count, 0);
         sw_assembly_reset(&assembly); /* a new connection: nothing of the old one is left */
-        CHECK_EQ(assembly.partial_bytes + assembly.decoder.header, 0);
+        CHECK_EQ(begun(&assembly), 0);
         CHECK(assembly.partial.head == NULL);
     }
 }
@@ -196,16 +212,63 @@ static void bad_frame(void) {
     }
 }
 
+/* What ends a connection is told with its place and its first bytes, whatever the split. */
+static void told_frame(void) {
+    static const char bytes[] = "5:hello,3:abcx";
+    framing = (struct sw_framing){.kind = SW_FRAMING_NETSTRING, .max = 100};
+    for (size_t step = 1; step < sizeof bytes; step++) {
+        struct sw_assembly assembly = {0};
+        struct sw_message_run whole = {.count = 0};
+        sw_assembly_reset(&assembly);
+        enum sw_err err = SW_OK;
+        for (size_t at = 0; at < sizeof bytes - 1; at += step) {
+            size_t left = sizeof bytes - 1 - at;
+            CHECK_EQ(err, SW_OK);
+            CHECK(sw_assembly_bad_frame(&assembly) == NULL);
+            err = sw_assembly_feed(&assembly, &framing, (const unsigned char *)bytes + at, step < left ? step : left,
+                                   NULL, &whole);
+        }
+        CHECK_EQ(err, SW_FRAME);
+        sw_assembly_end(&assembly);
+        const struct sw_bad_frame *bad = sw_assembly_bad_frame(&assembly);
+        CHECK(bad != NULL && bad->begun == 8 && bad->fault.kind == SW_FAULT_COMMA && bad->fault.at == 6);
+        CHECK(bad != NULL && bad->size == 6 && memcmp(bad->bytes, "3:abcx", 6) == 0);
+        CHECK(assembly.partial.head == NULL);
+        sw_pages_free(&whole.pages);
+        sw_assembly_reset(&assembly);
+        CHECK(sw_assembly_bad_frame(&assembly) == NULL);
+    }
+}
+
+/* A frame that is longer than what is shown of it: its beginning is in pages. */
+static void told_beginning(void) {
+    static unsigned char bytes[101];
+    memset(bytes, 'x', sizeof bytes);
+    framing = (struct sw_framing){.kind = SW_FRAMING_LINE, .max = 100};
+    for (size_t step = 1; step <= sizeof bytes; step++) {
+        struct sw_assembly assembly = {0};
+        struct sw_message_run whole = {.count = 0};
+        sw_assembly_reset(&assembly);
+        for (size_t at = 0; at < sizeof bytes; at += step)
+            sw_assembly_feed(&assembly, &framing, bytes + at, step < sizeof bytes - at ? step : sizeof bytes - at, NULL,
+                             &whole);
+        const struct sw_bad_frame *bad = sw_assembly_bad_frame(&assembly);
+        CHECK(bad != NULL && bad->begun == 0 && bad->fault.kind == SW_FAULT_TOO_LONG && bad->fault.at == 101);
+        CHECK(bad != NULL && bad->size == SW_BAD_FRAME_SHOWN && memcmp(bad->bytes, bytes, bad->size) == 0);
+        sw_assembly_reset(&assembly);
+    }
+}
+
 static void claimed_lengths(void) {
     static const unsigned char claim[] = {0xff, 0xff, 0xff, 0x00, 'x'}; /* 16 MiB - 1, and one byte of them */
     struct sw_assembly assembly = {0};
     struct sw_message_run whole = {.count = 0};
-    framing = (struct sw_framing){.kind = SW_FRAMING_U32LE, .max = 1 << 24};
+    framing = (struct sw_framing){.kind = SW_FRAMING_COUNTED, .length = SW_LENGTH_U32LE, .max = 1 << 24};
     sw_framing_init(&framing);
     sw_assembly_reset(&assembly);
     CHECK_EQ(sw_assembly_feed(&assembly, &framing, claim, sizeof claim, NULL, &whole), SW_OK);
     CHECK(assembly.partial.head != NULL && assembly.partial.head->next == NULL && assembly.partial.head->size < 1024);
-    CHECK_EQ(assembly.partial_bytes + assembly.decoder.header, sizeof claim);
+    CHECK_EQ(begun(&assembly), sizeof claim);
     sw_assembly_reset(&assembly);
 }
 
@@ -213,7 +276,9 @@ static const struct unit_test tests[] = {
     {"[F46] gives the same messages for any split, over any number of pages, taken at any moment", any_split},
     {"drops what has begun when a new connection starts", starts_anew},
     {"[F45] keeps the messages before a bad frame, whatever the split", bad_frame},
-    {"[F45] allocates nothing for a claimed length", claimed_lengths},
+    {"[F45] tells what was wrong with a frame, and where it began, whatever the split", told_frame},
+    {"[F45] tells the beginning of a long one", told_beginning},
+    {"[F45] [F72] allocates nothing for a claimed length", claimed_lengths},
 };
 
 UNIT_MAIN(tests)

@@ -101,7 +101,8 @@ static void directions(void) {
     CHECK_EQ(text_of(sw_error_make(SW_FULL, SW_STAGE_SEND)), "queue full");
     CHECK_EQ(text_of(sw_error_make(SW_FULL, SW_STAGE_RECEIVE)), "inbox full: poll first");
     CHECK_EQ(text_of(sw_error_make(SW_FRAME, SW_STAGE_SEND)), "framing cannot carry this message");
-    CHECK_EQ(text_of(sw_error_make(SW_FRAME, SW_STAGE_RECEIVE)), "it sent a message longer than max_message");
+    CHECK_EQ(text_of(sw_error_make(SW_FRAME, SW_STAGE_RECEIVE)),
+             "it sent what its framing does not allow, or a message longer than max_message");
 }
 
 static void short_buffers(void) {

@@ -55,6 +55,10 @@ static void tells_framings_apart(void) {
     DIFFERS(framing.size = 1);
     DIFFERS(framing.max = 101);
     DIFFERS(framing.delimiter[1] = '\r');
+    DIFFERS(framing.length = SW_LENGTH_U32BE);
+    DIFFERS(framing.offset = 1);
+    DIFFERS(framing.adjustment = -4);
+    DIFFERS(framing.keeps = true);
 }
 
 static void tells_times_apart(void) {

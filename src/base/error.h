@@ -32,7 +32,8 @@
       NULL) /* sys: how many hold up this one */                                                          \
     X(NOTHREAD, "EAGAIN", "the system allows no further thread for the lookup", NULL)                     \
     X(SCOPE, "ENODEV", "there is no network interface of that name", NULL) /* RFC 4007, 11 */             \
-    X(FRAME, "EFRAME", "framing cannot carry this message", "it sent a message longer than max_message")  \
+    X(FRAME, "EFRAME", "framing cannot carry this message",                                               \
+      "it sent what its framing does not allow, or a message longer than max_message")                    \
     X(SELF, "ESELF", "connected to itself, because no server listens there",                              \
       NULL) /* RFC 9293, 3.5: simultaneous open */                                                        \
     X(UNTRIED, "ETIMEDOUT", "not tried, because connect_timeout was over", NULL)                          \

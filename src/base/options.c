@@ -6,7 +6,8 @@
 #define AND_SAME(name, ...) &&a->name == b->name
 
 static bool same_framing(const struct sw_framing *a, const struct sw_framing *b) {
-    return a->kind == b->kind && a->size == b->size && a->max == b->max &&
+    return a->kind == b->kind && a->size == b->size && a->max == b->max && a->length == b->length &&
+           a->offset == b->offset && a->adjustment == b->adjustment && a->keeps == b->keeps &&
            memcmp(a->delimiter, b->delimiter, sizeof a->delimiter) == 0;
 }
 

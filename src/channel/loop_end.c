@@ -217,6 +217,7 @@ static struct sw_report *copy_report(const struct sw_report *report) {
     if (copy == NULL) return NULL;
     *copy = *report;
     sw_causes_ref(sw_report_causes(copy));
+    sw_bad_frame_ref(sw_report_bad_frame(copy));
     return copy;
 }
 
@@ -224,25 +225,28 @@ static struct sw_report *copy_report(const struct sw_report *report) {
 struct cut {
     struct sw_partial *partial;
     struct sw_causes *causes;
+    struct sw_bad_frame *bad_frame;
 };
 
 static void free_cut(struct cut cut) {
     free(cut.partial);
     sw_causes_unref(cut.causes);
+    sw_bad_frame_unref(cut.bad_frame);
 }
 
-/* With the lock held: takes the unfinished message and the causes from a report for which the inbox has no room with
+/* With the lock held: takes the unfinished message, the causes and the bad frame from a report for which the inbox has no room with
  * them. NULL: there was no memory for a copy of the `original`, whose message then belongs to nobody. */
 static struct cut cut_report(const struct sw_channel *channel, struct sw_report *report,
                              const struct sw_report *original) {
-    if (report == NULL) return (struct cut){original->partial, NULL};
+    if (report == NULL) return (struct cut){.partial = original->partial};
     size_t limit = channel->options->inbox_limit, cost = sw_report_cost(report);
-    if (channel->in.bytes < limit && cost <= limit - channel->in.bytes) return (struct cut){NULL, NULL};
-    struct cut cut = {report->partial, sw_report_causes(report)};
+    if (channel->in.bytes < limit && cost <= limit - channel->in.bytes) return (struct cut){.partial = NULL};
+    struct cut cut = {report->partial, sw_report_causes(report), sw_report_bad_frame(report)};
     report->lacks_partial = report->lacks_partial || cut.partial != NULL;
     report->lacks_causes = report->lacks_causes || cut.causes != NULL;
     report->partial = NULL;
     if (cut.causes != NULL) report->causes = NULL;
+    if (cut.bad_frame != NULL) report->bad_frame = NULL;
     return cut;
 }
 

@@ -14,6 +14,7 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/retain.h"
+#include "channel/bad_frame.h"
 #include "channel/causes.h"
 
 /* All events, in the order of README's table. Two of them have no reports: messages are in pages, and lost messages are
@@ -100,22 +101,37 @@ struct sw_report {
         struct {
             float dns, tcp; /* connect: the seconds of the lookup, and those until a TCP connection was made */
         };
-        struct sw_causes *causes; /* retry, error: one reference of a posted report; NULL: none */
+        struct sw_causes *causes;       /* retry, error: one reference of a posted report; NULL: none */
+        struct sw_bad_frame *bad_frame; /* the same, where sw_report_is_about_frame */
     };
     struct sw_partial *partial;               /* disconnect: the report's own; NULL: none */
     struct sw_loss lost_unknown, lost_unsent; /* disconnect, error, close: told as `lost` events first ... */
     struct sw_report *kept; /* ... after those of earlier reports that this one stands for: see reports.h */
 };
 
+/* True: it tells of a connection that a bad frame has ended. */
+static inline bool sw_report_is_about_frame(const struct sw_report *report) {
+    bool has_error = report->event == SW_EVENT_DISCONNECT || report->event == SW_EVENT_RETRY ||
+                     report->event == SW_EVENT_ERROR || report->event == SW_EVENT_LOG;
+    return has_error && report->error.err == SW_FRAME && report->error.stage == SW_STAGE_RECEIVE;
+}
+
+/* NULL: there is none, or there was no memory for it. */
+static inline struct sw_bad_frame *sw_report_bad_frame(const struct sw_report *report) {
+    return sw_report_is_about_frame(report) ? report->bad_frame : NULL;
+}
+
 /* Why each address of the attempt failed. NULL: not known, or not of interest. */
 static inline struct sw_causes *sw_report_causes(const struct sw_report *report) {
-    return report->event == SW_EVENT_RETRY || report->event == SW_EVENT_ERROR ? report->causes : NULL;
+    bool may_have = report->event == SW_EVENT_RETRY || report->event == SW_EVENT_ERROR;
+    return may_have && !sw_report_is_about_frame(report) ? report->causes : NULL;
 }
 
 /* What it counts against inbox_limit. */
 static inline size_t sw_report_cost(const struct sw_report *report) {
     return sizeof *report + (report->partial != NULL ? report->partial->size : 0) +
-           sw_causes_size(sw_report_causes(report));
+           sw_causes_size(sw_report_causes(report)) +
+           (sw_report_bad_frame(report) != NULL ? sizeof *report->bad_frame : 0);
 }
 
 /* Ranges of lost messages that it tells of, those of the reports that it keeps left aside. */

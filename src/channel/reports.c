@@ -35,6 +35,7 @@ static struct sw_report *join_rings(struct sw_report *a, struct sw_report *b) {
 void sw_report_free(struct sw_report *report) {
     free(report->partial);
     sw_causes_unref(sw_report_causes(report));
+    sw_bad_frame_unref(sw_report_bad_frame(report));
     free(report);
 }
 
@@ -135,8 +136,8 @@ static bool can_replace(const struct sw_report *newest, const struct sw_report *
     return later->event == SW_EVENT_RETRY || later->event == SW_EVENT_ERROR;
 }
 
-/* Copies the later report over the newest one, which keeps its place in the list. The later one gets its causes, to be
- * freed with it. */
+/* Copies the later report over the newest one, which keeps its place in the list. The later one gets its error, with its
+ * causes or bad frame, to be freed with it. */
 static void replace(struct sw_report *newest, struct sw_report *later) {
     const struct sw_report before = *newest;
     *newest = *later;
@@ -144,6 +145,7 @@ static void replace(struct sw_report *newest, struct sw_report *later) {
     newest->after = before.after;
     newest->is_embedded = before.is_embedded;
     newest->merged += before.merged + 1;
+    later->error = before.error;
     later->causes = before.causes;
 }
 

@@ -2,9 +2,12 @@
  *
  * These are pure functions over bytes: they use no socket, no memory of their own, no thread. sw_encode says which
  * bytes go before and after a message, or that the framing cannot carry it. sw_decode gets the bytes of a read and
- * finds the payload, one part of a message at a time. It buffers nothing: the caller stores the parts of an
- * unfinished message. A length that the peer announces causes no allocation here. The messages do not depend on how
- * reads split the bytes, except with raw framing, where a read makes a message.
+ * finds the message, one part at a time. It buffers nothing: the caller stores the parts of an unfinished message. A
+ * length that the peer announces causes no allocation here. The messages do not depend on how reads split the bytes,
+ * except with raw framing, where a read makes a message.
+ *
+ * This file is the one interface; each family of framings is a file of its own (marked, counted, netstring, headers,
+ * resp), and frame.h has what they share.
  */
 #ifndef SW_CODEC_CODEC_H
 #define SW_CODEC_CODEC_H
@@ -14,64 +17,49 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/fault.h"
 #include "base/framing.h"
 #include "base/slice.h"
+#include "codec/frame.h"
 
-/* Fills the failure table of a framing whose kind, size, max and delimiter are set. Must be called before it is used.
- */
+/* Fills the fields of a framing that depend on the others. Must be called before it is used. */
 void sw_framing_init(struct sw_framing *framing);
+
+/* The framing says in front of a message how long it is. */
+bool sw_framing_has_length(const struct sw_framing *framing);
+
+/* The message is all the bytes of a frame, so that what is sent must be exactly one. */
+bool sw_framing_keeps(const struct sw_framing *framing);
 
 /* --- sending --- */
 
-/* The bytes that go before and after one message. */
-struct sw_envelope {
-    size_t prefix_size, suffix_size;
-    unsigned char prefix[4];
-    unsigned char suffix[SW_DELIMITER_MAX];
-};
-
 /* Fills *envelope for the message that the pieces form. SW_FRAME: the framing cannot carry this message, because the
- * delimiter occurs in it, or earlier than intended in message and delimiter together, because a line ends in "\r", or
- * because a raw or fixed message has the wrong length. SW_TOOBIG: the length prefix cannot express its length.
- * *envelope is undefined then. framing.max limits received messages only. */
+ * delimiter occurs in it, or earlier than intended in message and delimiter together, because a line ends in "\r",
+ * because a raw or fixed message has the wrong length, or one for a counted framing less than the adjustment; or it is
+ * not exactly one frame of a framing that keeps: only then envelope->fault says why. SW_TOOBIG: the length in front
+ * cannot express its length. framing.max limits received messages only. */
 enum sw_err sw_encode(const struct sw_framing *framing, const struct sw_slice *pieces, size_t count,
                       struct sw_envelope *envelope);
 
-/* How many bytes the framing puts before and after every message. */
-void sw_framing_margins(const struct sw_framing *framing, size_t *before, size_t *after);
+/* The longest message that the framing can express; UINT64_MAX: it has no limit. */
+uint64_t sw_framing_longest(const struct sw_framing *framing);
+
+/* Of `size` bytes, a message with what sw_encode has put around it: how many are before and behind the message. */
+void sw_framing_margins(const struct sw_framing *framing, uint64_t size, size_t *before, size_t *behind);
 
 /* --- receiving --- */
-
-struct sw_decoder {
-    uint64_t length; /* bytes of the current message so far; includes those of its delimiter */
-    uint32_t expect; /* length prefix, fixed: payload bytes of the whole message, once known */
-    uint8_t header;  /* length prefix: bytes of the prefix seen so far */
-    uint8_t match;   /* delimiter: how many bytes of it the input so far ends with; line: 1 after a "\r", else 0 */
-};
-
-enum sw_frame_status {
-    SW_FRAME_PART,  /* all input is used up, and the message has not ended */
-    SW_FRAME_WHOLE, /* the message ends with this part */
-    SW_FRAME_BAD,   /* the message is longer than framing.max, or is announced to be: nothing more can be decoded */
-};
-
-/* What one call found in the input: first `skip` bytes of the length prefix, then `part` bytes that the caller
- * appends to the message. When the message is whole, its last `trim` bytes are the delimiter, and the caller removes
- * them; some of them may have come with earlier parts. The call has used skip + part bytes of the input. */
-struct sw_frame {
-    enum sw_frame_status status;
-    size_t skip;
-    size_t part;
-    size_t trim;
-};
 
 /* Sets all fields to zero: for a new connection. */
 void sw_decoder_init(struct sw_decoder *decoder);
 
 /* Decodes bytes[0 .. size), size > 0, up to the end of the current message. After SW_FRAME_WHOLE, the next call
  * begins the next message. After SW_FRAME_BAD, the decoder must not be used until sw_decoder_init. An empty message
- * with a length prefix is whole with part = 0. */
+ * with a length in front is whole with part = 0. */
 struct sw_frame sw_decode(struct sw_decoder *decoder, const struct sw_framing *framing, const unsigned char *bytes,
                           size_t size);
+
+/* After SW_FRAME_BAD: what is wrong. `before` bytes of the frame came in front of the input of the last call. */
+struct sw_fault sw_decode_fault(const struct sw_decoder *decoder, const struct sw_framing *framing,
+                                const struct sw_frame *frame, uint64_t before);
 
 #endif

@@ -85,10 +85,11 @@ const char *sw_push_place(lua_State *L, const struct sw_server *server) {
     return push_place(L, &no_address, &copy);
 }
 
-static void push_sentence(lua_State *L, const struct sw_error *error, const struct sw_ip *address,
+/* Pushes the sentence for an error; `details`: what is to be said instead of the error's own text; NULL: nothing. */
+static void push_sentence(lua_State *L, const struct sw_error *error, const char *details, const struct sw_ip *address,
                           const struct sw_endpoint *server) {
     char text[160];
-    const char *what = sw_error_text(error, text, sizeof text);
+    const char *what = details != NULL ? details : sw_error_text(error, text, sizeof text);
     if (server->scheme == SW_SCHEME_UNIX && error->stage == SW_STAGE_CONNECT) {
         const char *meaning = sw_unix_failure(error, server->hostname);
         if (meaning != NULL) what = meaning;
@@ -106,14 +107,22 @@ static void push_sentence(lua_State *L, const struct sw_error *error, const stru
     lua_remove(L, -2);
 }
 
+/* The same with what the report knows of a bad frame. */
+static void push_end_of(lua_State *L, const struct sw_report *report, const struct sw_end_copy *end,
+                        const struct sw_endpoint *server) {
+    const char *details = end->frame.framing != NULL ? sw_push_bad_frame(L, &end->frame) : NULL;
+    push_sentence(L, &report->error, details, &report->address, server);
+    if (details != NULL) lua_remove(L, -2);
+}
+
 /* The same for the end of an attempt: if several addresses failed, the sentence gives the reason of each. */
-static void push_failure_of(lua_State *L, const struct sw_report *report, const struct sw_causes_copy *causes,
+static void push_failure_of(lua_State *L, const struct sw_report *report, const struct sw_end_copy *end,
                             const struct sw_endpoint *server) {
-    if (causes->count < 2) {
-        push_sentence(L, &report->error, &report->address, server);
+    if (end->causes.count < 2) {
+        push_end_of(L, report, end, server);
         return;
     }
-    const char *reasons = sw_push_reasons(L, causes);
+    const char *reasons = sw_push_reasons(L, &end->causes);
     lua_pushfstring(L, "cannot connect to %s: %s", push_place(L, &no_address, server), reasons);
     lua_replace(L, -3);
     lua_pop(L, 1);
@@ -121,13 +130,23 @@ static void push_failure_of(lua_State *L, const struct sw_report *report, const 
 
 void sw_push_cause(lua_State *L, const struct sw_error *error, const struct sw_server *server) {
     const struct sw_endpoint copy = sw_server_endpoint(server);
-    push_sentence(L, error, &no_address, &copy);
+    push_sentence(L, error, NULL, &no_address, &copy);
 }
 
 int sw_push_failure(lua_State *L, const struct sw_error *error, const struct sw_server *server) {
     lua_pushnil(L);
     sw_push_cause(L, error, server);
     lua_pushstring(L, sw_error_code(error));
+    return 3;
+}
+
+int sw_push_frame_failure(lua_State *L, const struct sw_bad_frame_copy *frame, const struct sw_server *server) {
+    const struct sw_error error = sw_error_make(SW_FRAME, SW_STAGE_RECEIVE);
+    const struct sw_endpoint copy = sw_server_endpoint(server);
+    lua_pushnil(L);
+    push_sentence(L, &error, sw_push_bad_frame(L, frame), &no_address, &copy);
+    lua_remove(L, -2);
+    lua_pushstring(L, sw_error_code(&error));
     return 3;
 }
 
@@ -222,13 +241,13 @@ static void set_causes(lua_State *L, const struct sw_report *report, const struc
 }
 
 /* The unfinished message is on top. */
-static int push_end(lua_State *L, const struct sw_report *report, const struct sw_causes_copy *causes,
+static int push_end(lua_State *L, const struct sw_report *report, const struct sw_end_copy *end,
                     const struct sw_endpoint *server) {
     int partial = lua_gettop(L);
-    push_failure_of(L, report, causes, server);
+    push_failure_of(L, report, end, server);
     lua_pushstring(L, sw_error_code(&report->error));
     lua_createtable(L, 0, 8);
-    if (report->event == SW_EVENT_ERROR) set_causes(L, report, causes);
+    if (report->event == SW_EVENT_ERROR) set_causes(L, report, &end->causes);
     lua_pushstring(L, sw_stage_name(report->error.stage));
     lua_setfield(L, -2, "stage");
     set_integer(L, "unsent", report->unsent);
@@ -243,18 +262,19 @@ static int push_end(lua_State *L, const struct sw_report *report, const struct s
     return 3;
 }
 
-static int push_retry(lua_State *L, const struct sw_report *report, const struct sw_causes_copy *causes,
+static int push_retry(lua_State *L, const struct sw_report *report, const struct sw_end_copy *end,
                       const struct sw_endpoint *server) {
     sw_push_integer(L, report->attempt);
     lua_pushnumber(L, report->seconds);
-    push_failure_of(L, report, causes, server);
+    push_failure_of(L, report, end, server);
     lua_pushstring(L, sw_error_code(&report->error));
     lua_createtable(L, 0, 1);
-    set_causes(L, report, causes);
+    set_causes(L, report, &end->causes);
     return 5;
 }
 
-static int push_log(lua_State *L, const struct sw_report *report, const struct sw_endpoint *server) {
+static int push_log(lua_State *L, const struct sw_report *report, const struct sw_end_copy *end,
+                    const struct sw_endpoint *server) {
     const char *place = push_place(L, &report->address, server);
     const char *level = "info";
     switch (report->log) {
@@ -270,13 +290,13 @@ static int push_log(lua_State *L, const struct sw_report *report, const struct s
         lua_pushliteral(L, "stopped connecting: another call took the place of client:connect");
         break;
     case SW_LOG_DISCONNECTED:
-        push_sentence(L, &report->error, &report->address, server);
+        push_end_of(L, report, end, server);
         lua_pushfstring(L, "disconnected: %s", lua_tostring(L, -1));
         lua_remove(L, -2);
         level = "warning";
         break;
     case SW_LOG_ERROR:
-        push_sentence(L, &report->error, &report->address, server);
+        push_end_of(L, report, end, server);
         lua_pushfstring(L, "error: %s", lua_tostring(L, -1));
         lua_remove(L, -2);
         level = "error";
@@ -288,15 +308,15 @@ static int push_log(lua_State *L, const struct sw_report *report, const struct s
     return 2;
 }
 
-int sw_push_report(lua_State *L, const struct sw_report *report, const struct sw_causes_copy *causes,
+int sw_push_report(lua_State *L, const struct sw_report *report, const struct sw_end_copy *end,
                    const struct sw_server *server) {
     const struct sw_endpoint copy = sw_server_endpoint(server);
     switch (report->event) {
     case SW_EVENT_CONNECT: return push_connect(L, report);
     case SW_EVENT_DISCONNECT:
-    case SW_EVENT_ERROR: return push_end(L, report, causes, &copy);
-    case SW_EVENT_RETRY: return push_retry(L, report, causes, &copy);
-    case SW_EVENT_LOG: return push_log(L, report, &copy);
+    case SW_EVENT_ERROR: return push_end(L, report, end, &copy);
+    case SW_EVENT_RETRY: return push_retry(L, report, end, &copy);
+    case SW_EVENT_LOG: return push_log(L, report, end, &copy);
     case SW_EVENT_ACKED: sw_push_integer(L, (int64_t)report->acked); return 1;
     case SW_EVENT_MESSAGE:
     case SW_EVENT_LOST:

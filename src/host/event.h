@@ -7,6 +7,7 @@
 #include "base/retain.h"
 #include "base/server.h"
 #include "channel/report.h"
+#include "host/bad_frame.h"
 #include "host/causes.h"
 #include "host/luacompat.h"
 
@@ -21,10 +22,17 @@ void sw_check_event_handler(lua_State *L, const char *where, enum sw_event event
 /* Checks the table of handlers at index (the option `on`). */
 void sw_check_handlers(lua_State *L, const char *where, int index);
 
+/* What a report knows of an end besides its error. */
+struct sw_end_copy {
+    struct sw_causes_copy causes;
+    struct sw_bad_frame_copy frame;
+};
+
 /* Pushes the handler arguments that follow the client; events() returns the same values. Returns their number. The
- * server is the client's, which sentences name; `causes` are those of the report. For a disconnect or error report, the
+ * server is the client's, which sentences name; `end` is what the report knows of the
+ * end that it tells of. For a disconnect or error report, the
  * message that the connection did not bring to its end is on top, and is popped. */
-int sw_push_report(lua_State *L, const struct sw_report *report, const struct sw_causes_copy *causes,
+int sw_push_report(lua_State *L, const struct sw_report *report, const struct sw_end_copy *end,
                    const struct sw_server *server);
 int sw_push_loss(lua_State *L, struct sw_loss loss, const char *fate);
 
@@ -36,6 +44,9 @@ void sw_push_cause(lua_State *L, const struct sw_error *error, const struct sw_s
 
 /* Pushes nil, a sentence and the code for an error; returns 3. */
 int sw_push_failure(lua_State *L, const struct sw_error *error, const struct sw_server *server);
+
+/* The same for a connection whose bytes the host cannot decode. */
+int sw_push_frame_failure(lua_State *L, const struct sw_bad_frame_copy *frame, const struct sw_server *server);
 
 /* Does the same for a code of sidewire, with the caller's sentence. */
 int sw_push_refusal(lua_State *L, enum sw_err err, const char *sentence);

@@ -6,19 +6,12 @@
 #include <string.h>
 
 #include "base/decimal.h"
-#include "base/framing.h"
 #include "base/platform.h"
 #include "base/retain.h"
-#include "codec/codec.h"
 #include "host/check.h"
 #include "host/luacompat.h"
+#include "host/read_framing.h"
 #include "host/read_server.h"
-
-enum {
-    MESSAGE_MAX_MARKED = 64 * 1024,         /* default max_message for line, delimiter, raw */
-    MESSAGE_MAX_COUNTED = 16 * 1024 * 1024, /* default max_message for length prefixes */
-    MESSAGE_MAX = 1024 * 1024 * 1024,       /* largest valid max_message and framing.fixed */
-};
 
 /* What the parsers of the options fill in. */
 struct reading {
@@ -61,87 +54,16 @@ static void complete_server(lua_State *L, const struct reading *reading) {
 
 /* --- framing --- */
 
-#define WORD(kind, word, prefix) word,
-static const char *const framing_words[] = {SW_FRAMINGS(WORD)};
-#undef WORD
-
-static void parse_delimiter(lua_State *L, struct sw_spot spot, void *out) {
-    struct sw_framing *framing = out;
-    size_t size = 0;
-    const char *delimiter = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &size) : NULL;
-    if (delimiter == NULL || size < 1 || size > SW_DELIMITER_MAX) sw_misuse(L, spot, -1, "a string of 1..32 bytes");
-    framing->kind = SW_FRAMING_DELIMITER;
-    framing->size = (uint32_t)size;
-    memcpy(framing->delimiter, delimiter, size);
-}
-
-static void parse_fixed(lua_State *L, struct sw_spot spot, void *out) {
-    struct sw_framing *framing = out;
-    framing->size = (uint32_t)sw_check_integer(L, spot, -1, 1, MESSAGE_MAX);
-    framing->kind = SW_FRAMING_FIXED;
-}
-
-static const struct sw_option framing_tables[] = {{"delimiter", parse_delimiter}, {"fixed", parse_fixed}, {NULL, NULL}};
-
-static const char framings[] = "\"line\", \"raw\", \"u8\", \"u16be\", \"u16le\", \"u32be\", \"u32le\", { delimiter = "
-                               "\"...\" } or { fixed = size }";
-
-static bool find_framing(const char *name, struct sw_framing *framing) {
-    for (size_t kind = 0; kind < sizeof framing_words / sizeof *framing_words; kind++) {
-        if (framing_words[kind] == NULL || strcmp(framing_words[kind], name) != 0) continue;
-        framing->kind = (enum sw_framing_kind)kind;
-        return true;
-    }
-    return false;
-}
-
 static void parse_framing(lua_State *L, struct sw_spot spot, void *out) {
-    struct sw_framing *framing = &((struct reading *)out)->options->framing;
-    if (lua_istable(L, -1) && sw_count_fields(L, -1) == 1)
-        sw_check_table(L, (struct sw_spot){spot.where, "framing"}, -1, framing_tables, framing);
-    else if (sw_to_word(L, -1) == NULL || !find_framing(sw_to_word(L, -1), framing))
-        sw_misuse(L, spot, -1, framings);
+    sw_check_framing(L, spot, -1, &((struct reading *)out)->options->framing);
 }
 
 static void parse_max_message(lua_State *L, struct sw_spot spot, void *out) {
-    ((struct reading *)out)->max_message = sw_check_integer(L, spot, -1, 1, MESSAGE_MAX);
+    ((struct reading *)out)->max_message = sw_check_integer(L, spot, -1, 1, SW_MESSAGE_MAX);
 }
 
-static uint32_t default_max_message(const struct sw_framing *framing, const struct sw_policy *policy) {
-    uint32_t max = sw_framing_prefix(framing->kind) > 0 ? MESSAGE_MAX_COUNTED : MESSAGE_MAX_MARKED;
-    return max < policy->max_inbox ? max : (uint32_t)policy->max_inbox;
-}
-
-static void complete_framing(lua_State *L, const char *where, const struct reading *reading,
-                             const struct sw_policy *policy) {
-    struct sw_framing *framing = &reading->options->framing;
-    if (framing->kind == SW_FRAMING_FIXED) {
-        if (reading->max_message != 0 && reading->max_message < (int64_t)framing->size)
-            luaL_error(L, "%s: max_message (%s) must be at least framing.fixed (%s)", where,
-                       SW_DECIMAL(reading->max_message), SW_DECIMAL(framing->size));
-        framing->max = framing->size;
-    } else if (reading->max_message != 0) {
-        framing->max = (uint32_t)reading->max_message;
-    } else {
-        framing->max = default_max_message(framing, policy);
-    }
-    sw_framing_init(framing);
-}
-
-void sw_framing_read(lua_State *L, const char *where, int index, const struct sw_policy *policy,
-                     struct sw_framing *framing) {
-    struct sw_options options = {.framing = {.kind = SW_FRAMING_RAW}};
-    struct reading reading = {.options = &options};
-    lua_pushvalue(L, index);
-    parse_framing(L, (struct sw_spot){where, "framing"}, &reading);
-    lua_pop(L, 1);
-    if (!lua_isnoneornil(L, index + 1)) {
-        lua_pushvalue(L, index + 1);
-        parse_max_message(L, (struct sw_spot){where, "max_message"}, &reading);
-        lua_pop(L, 1);
-    }
-    complete_framing(L, where, &reading, policy);
-    *framing = options.framing;
+static void complete_framing(lua_State *L, const struct reading *reading, const struct sw_policy *policy) {
+    sw_framing_complete(L, "sidewire.new", &reading->options->framing, reading->max_message, policy->max_inbox);
 }
 
 /* --- bind --- */
@@ -251,13 +173,13 @@ void sw_options_read(lua_State *L, int index, const struct sw_policy *policy, st
     *start = (struct sw_start){.reconnect = sw_reconnect_default(), .servers = {.count = 1}};
     set_defaults(options, policy);
     if (lua_isnoneornil(L, index)) {
-        complete_framing(L, "sidewire.new", &reading, policy);
+        complete_framing(L, &reading, policy);
         return;
     }
     if (!lua_istable(L, index))
         sw_misuse(L, (struct sw_spot){"sidewire.new", "options"}, index, "a table { host =, port =, ... }");
     sw_check_table(L, (struct sw_spot){"sidewire.new", NULL}, index, all_options, &reading);
     complete_server(L, &reading);
-    complete_framing(L, "sidewire.new", &reading, policy);
+    complete_framing(L, &reading, policy);
     check_preamble(L, &reading);
 }

@@ -20,9 +20,4 @@ struct sw_start {
 void sw_options_read(lua_State *L, int index, const struct sw_policy *policy, struct sw_options *options,
                      struct sw_start *start);
 
-/* Reads a framing as the option, at index, and max_message, which may be nil, behind it. Raises as the option does;
- * `where` names the function in the message. */
-void sw_framing_read(lua_State *L, const char *where, int index, const struct sw_policy *policy,
-                     struct sw_framing *framing);
-
 #endif

@@ -1,7 +1,11 @@
 /* The method receive. */
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 #include "channel/host_end.h"
+#include "host/bad_frame.h"
 #include "host/context.h"
 #include "host/ends.h"
 #include "host/event.h"
@@ -52,13 +56,24 @@ static void drop_rest(lua_State *L, struct client *client) {
     sw_pull_after_last(L, client);
 }
 
+/* What is known of the frame, as for the event of a connection that the loop has ended. */
+static struct sw_bad_frame_copy copy_bad_frame(const struct client *client, const struct sw_framing *framing) {
+    const struct sw_unread *unread = client->unread;
+    struct sw_bad_frame_copy bad = {framing, unread->framed->fault, SW_BAD_FRAME_ANYWHERE, sw_unread_size(unread), {0}};
+    if (bad.size > bad.fault.at) bad.size = (size_t)bad.fault.at;
+    if (bad.size > sizeof bad.bytes) bad.size = sizeof bad.bytes;
+    memcpy(bad.bytes, unread->bytes + unread->start, bad.size);
+    return bad;
+}
+
 static int refuse_frame(lua_State *L, struct client *client) {
-    const struct sw_error error = sw_error_make(SW_FRAME, SW_STAGE_RECEIVE);
     struct sw_framed *framed = sw_client_framed(client);
+    const struct sw_framing framing = framed->framing; /* a finalizer may end it */
+    const struct sw_bad_frame_copy bad = copy_bad_frame(client, &framing);
     framed->is_bad = true;
     if (framed->connection != 0) sw_channel_post_bad_frame(client->channel, framed->connection);
     drop_rest(L, client);
-    return sw_push_failure(L, &error, sw_client_server(client));
+    return sw_push_frame_failure(L, &bad, sw_client_server(client));
 }
 
 /* Pushes the message that was decoded. False: a finalizer has changed something meanwhile. */

@@ -40,15 +40,10 @@ static int refuse_once(lua_State *L, const struct client *client) {
     return sw_push_not_connected(L, lua_tostring(L, -1));
 }
 
-/* True: the length prefix can carry a message of this size, or the framing has none. So it was queue_limit that refused
- * it. */
-static bool fits_prefix(const struct sw_framing *framing, size_t size) {
-    unsigned width = sw_framing_prefix(framing->kind);
-    return width == 0 || size < UINT64_C(1) << 8 * width;
-}
-
-/* Pushes nil, message, code for a message that was not accepted. size: bytes of the message, without framing. */
-static int refuse_message(lua_State *L, const struct client *client, enum sw_err err, size_t size) {
+/* Pushes nil, message, code for a message that was not accepted. size: bytes of the message, without framing. `fault` is
+ * sw_encode's; NULL: it was not asked, or has accepted the message. */
+static int refuse_message(lua_State *L, const struct client *client, enum sw_err err, size_t size,
+                          const struct sw_fault *fault) {
     const struct sw_options *options = client->channel->options;
     const char *limit = SW_DECIMAL(options->queue_limit);
     const char *sentence;
@@ -57,12 +52,12 @@ static int refuse_message(lua_State *L, const struct client *client, enum sw_err
     if (err == SW_CLOSED) return sw_push_closed(L, sw_client_server(client));
     if (err == SW_FULL)
         sentence = lua_pushfstring(L, "queue full: queue_limit is %s bytes; send again after the drain event", limit);
-    else if (err == SW_TOOBIG && fits_prefix(framing_of(client), size))
+    else if (err == SW_TOOBIG && size <= sw_framing_longest(framing_of(client)))
         sentence =
             lua_pushfstring(L, "message too big: it has %s bytes, which with its framing exceeds queue_limit (%s)",
                             SW_DECIMAL(size), limit);
     else if (err == SW_TOOBIG || err == SW_FRAME)
-        sentence = sw_push_unfit(L, framing_of(client), err, size);
+        sentence = sw_push_unfit(L, framing_of(client), err, size, fault);
     else
         return sw_push_no_memory(L);
     return sw_push_refusal(L, err, sentence);
@@ -206,7 +201,9 @@ int sw_method_send(lua_State *L) {
         failed = pinned == NULL ? sw_channel_send(client->channel, &outgoing, &id)
                                 : send_pinned(L, client, &outgoing, (int)(pinned - message.pieces) + 1, &id);
     }
-    if (failed != SW_OK) return refuse_message(L, client, failed, total_size(message.pieces + 1, message.given));
+    if (failed != SW_OK)
+        return refuse_message(L, client, failed, total_size(message.pieces + 1, message.given),
+                              &message.envelope.fault);
     return push_id(L, id);
 }
 
@@ -229,14 +226,14 @@ int sw_method_send_once(lua_State *L) {
     struct gathered message;
     enum sw_err failed = gather(L, "client:send_once", client, &message);
     size_t size = total_size(message.pieces + 1, message.given);
-    if (failed != SW_OK) return refuse_message(L, client, failed, size);
+    if (failed != SW_OK) return refuse_message(L, client, failed, size, &message.envelope.fault);
     if (client->is_closed) return sw_push_closed(L, sw_client_server(client));
     if (client->is_shut) return refuse_shut(L, client);
     struct sw_once *once = sw_once_new(message.first, message.count, total_size(message.first, message.count));
     if (once == NULL) return sw_push_no_memory(L);
     failed = sw_channel_post_once(client->channel, once, client->seen);
     if (failed == SW_CLOSED) return refuse_once(L, client);
-    if (failed != SW_OK) return refuse_message(L, client, failed, size);
+    if (failed != SW_OK) return refuse_message(L, client, failed, size, NULL);
     client->once++;
     lua_pushboolean(L, true);
     return 1;
@@ -265,7 +262,7 @@ int sw_method_write(lua_State *L) {
     struct sw_outgoing message = {&bytes, 1, SW_END_UNFRAMED, choose_pinned(&bytes, 1), 0, false, 0};
     enum sw_err failed = message.pinned == NULL ? sw_channel_send(client->channel, &message, &id)
                                                 : send_pinned(L, client, &message, 2, &id);
-    if (failed != SW_OK) return refuse_message(L, client, failed, bytes.size);
+    if (failed != SW_OK) return refuse_message(L, client, failed, bytes.size, NULL);
     return push_id(L, id);
 }
 

@@ -1,6 +1,7 @@
 /* The method set_framing. */
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/framing.h"
 #include "base/options.h"
@@ -8,6 +9,7 @@
 #include "base/state.h"
 #include "channel/channel.h"
 #include "channel/host_end.h"
+#include "host/check.h"
 #include "host/context.h"
 #include "host/ends.h"
 #include "host/event.h"
@@ -17,7 +19,7 @@
 #include "host/no_connection.h"
 #include "host/policy.h"
 #include "host/pulling.h"
-#include "host/read_options.h"
+#include "host/read_framing.h"
 #include "host/receiveq.h"
 #include "host/unread.h"
 #include "host/usable.h"
@@ -32,6 +34,17 @@ static void check_client(lua_State *L, struct client *client) {
                    "raw, must not send again what was framed for this one");
     sw_pull_begin(L, client, "client:set_framing");
     if (!sw_unread_make(client)) luaL_error(L, "client:set_framing: not enough memory");
+}
+
+/* The arguments at 2 and 3. */
+static void read_framing(lua_State *L, const struct client *client, struct sw_framing *framing) {
+    const char *where = "client:set_framing";
+    int64_t max_message = 0;
+    memset(framing, 0, sizeof *framing);
+    sw_check_framing(L, (struct sw_spot){where, "framing"}, 2, framing);
+    if (!lua_isnil(L, 3))
+        max_message = sw_check_integer(L, (struct sw_spot){where, "max_message"}, 3, 1, SW_MESSAGE_MAX);
+    sw_framing_complete(L, where, framing, max_message, client->context->policy.max_inbox);
 }
 
 /* The framing applies to the connection whose bytes are read next. Returns false if there is none. */
@@ -69,7 +82,7 @@ int sw_method_set_framing(lua_State *L) {
     uint32_t connection;
     lua_settop(L, 3);
     check_client(L, client);
-    sw_framing_read(L, "client:set_framing", 2, &client->context->policy, &framing);
+    read_framing(L, client, &framing);
     if (sw_policy_refuses_message(L, &client->context->policy, "client:set_framing", framing.max)) return 3;
     if (client->is_closed) return sw_push_closed(L, sw_client_server(client));
     bool is_raw = framing.kind == SW_FRAMING_RAW;

@@ -58,7 +58,7 @@ static size_t measure(lua_State *L, const char *where, const struct sw_framing *
         enum sw_err failed = sw_encode(framing, &message, 1, &envelope);
         if (failed != SW_OK)
             luaL_error(L, "%s: message %d of greeting: %s", where, (int)i,
-                       sw_push_unfit(L, framing, failed, message.size));
+                       sw_push_unfit(L, framing, failed, message.size, &envelope.fault));
         size += envelope.prefix_size + message.size + envelope.suffix_size;
         lua_pop(L, 1);
     }

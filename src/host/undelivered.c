@@ -48,10 +48,11 @@ static int push_report(lua_State *L, const struct client *client, enum sw_event 
     const struct sw_report *kept = event == SW_EVENT_LOST ? sw_reports_first_kept(report) : NULL;
     if (kept != NULL) report = kept;
     const struct sw_report copy = *report; /* pushing may run a finalizer, which may poll and free the report */
-    struct sw_causes_copy causes;
-    sw_causes_copy(sw_report_causes(report), &causes);
+    struct sw_end_copy end;
+    sw_causes_copy(sw_report_causes(report), &end.causes);
+    sw_bad_frame_copy(sw_report_bad_frame(report), &client->channel->options->framing, &end.frame);
     if (event == SW_EVENT_DISCONNECT || event == SW_EVENT_ERROR) push_partial(L, client);
-    if (event != SW_EVENT_LOST) return sw_push_report(L, &copy, &causes, sw_servers_at(client->servers, copy.server));
+    if (event != SW_EVENT_LOST) return sw_push_report(L, &copy, &end, sw_servers_at(client->servers, copy.server));
     bool unknown = copy.lost_unknown.first != 0;
     return sw_push_loss(L, unknown ? copy.lost_unknown : copy.lost_unsent, unknown ? "unknown" : "unsent");
 }

@@ -28,9 +28,9 @@ static const struct sw_kind unfinished_kind = {"sidewire.unfinished"};
 struct sw_unfinished {
     struct sw_unfinished *previous, *next; /* in context->unfinished */
     struct sw_cursor cursor;
-    uint64_t id;           /* of the next message */
-    size_t before, behind; /* bytes of framing before and behind each message */
-    bool tells_written;    /* false: framing "raw", with which send and write make the same messages */
+    uint64_t id; /* of the next message */
+    struct sw_framing framing;
+    bool tells_written; /* false: framing "raw", with which send and write make the same messages */
 };
 
 /* The iterator's state. */
@@ -101,7 +101,7 @@ static struct sw_unfinished *make_unfinished(struct context *context, const stru
     if (left == NULL) return NULL;
     left->cursor.pages = copy->pages;
     left->id = copy->first;
-    sw_framing_margins(framing, &left->before, &left->behind);
+    left->framing = *framing;
     left->tells_written = framing->kind != SW_FRAMING_RAW;
     left->next = context->unfinished;
     if (left->next != NULL) left->next->previous = left;
@@ -135,7 +135,8 @@ static bool push_message(lua_State *L, const struct iterator *iterator) {
     uint64_t id = left->id;
     struct sw_message message = sw_cursor_message(&left->cursor);
     bool is_written = message.is_unframed && left->tells_written;
-    size_t before = is_written ? 0 : left->before, behind = is_written ? 0 : left->behind;
+    size_t before = 0, behind = 0;
+    if (!is_written) sw_framing_margins(&left->framing, message.size, &before, &behind);
     sw_push_integer(L, (int64_t)id);
     push_bytes(L, iterator, &message, before, message.size - before - behind);
     lua_pushboolean(L, is_written);

@@ -117,7 +117,10 @@ enum sw_frame_status sw_unread_decode(struct sw_unread *unread) {
         size_t size = sw_unread_size(unread) - framed->scanned;
         const unsigned char *bytes = unread->bytes + unread->start + framed->scanned;
         struct sw_frame frame = sw_decode(&framed->decoder, &framed->framing, bytes, size);
-        if (frame.status == SW_FRAME_BAD) return SW_FRAME_BAD;
+        if (frame.status == SW_FRAME_BAD) {
+            framed->fault = sw_decode_fault(&framed->decoder, &framed->framing, &frame, framed->scanned);
+            return SW_FRAME_BAD;
+        }
         add_part(unread, &frame);
         framed->is_whole = frame.status == SW_FRAME_WHOLE;
         if (framed->is_whole) framed->size -= frame.trim;

@@ -22,13 +22,14 @@
 struct sw_framed {
     struct sw_framing framing;
     struct sw_decoder decoder;
-    size_t scanned;      /* bytes that were decoded */
-    size_t payload;      /* where the message's bytes begin ... */
-    size_t size;         /* ... and how many there are so far, or all if is_whole */
-    bool is_whole;       /* the message is complete, and ends at `scanned` */
-    bool is_bad;         /* the framing was broken: what else the connection has brought is dropped */
-    uint32_t connection; /* its number; 0: it had ended when the framing was set */
-    uint32_t seen;       /* client->seen when the framing was set: the script knows of no other connection */
+    size_t scanned;        /* bytes that were decoded */
+    size_t payload;        /* where the message's bytes begin ... */
+    size_t size;           /* ... and how many there are so far, or all if is_whole */
+    bool is_whole;         /* the message is complete, and ends at `scanned` */
+    struct sw_fault fault; /* why the last decoding has failed */
+    bool is_bad;           /* the framing was broken: what else the connection has brought is dropped */
+    uint32_t connection;   /* its number; 0: it had ended when the framing was set */
+    uint32_t seen;         /* client->seen when the framing was set: the script knows of no other connection */
 };
 
 struct sw_unread {

@@ -94,7 +94,7 @@ static struct sw_error closed(void) { return sw_error_make(SW_CLOSED, SW_STAGE_C
 static struct sw_report make_report(const struct conn *conn, enum sw_event event) {
     bool has_causes = (event == SW_EVENT_RETRY || event == SW_EVENT_ERROR) && conn->cause.stage == SW_STAGE_CONNECT;
     struct sw_causes *causes = has_causes ? conn->dialer.causes : NULL; /* a report that is posted gets a reference */
-    return (struct sw_report){
+    struct sw_report report = {
         .event = event,
         .causes = causes,
         .lacks_causes = has_causes && causes == NULL,
@@ -104,6 +104,8 @@ static struct sw_report make_report(const struct conn *conn, enum sw_event event
         .server = conn->dialer.index,
         .attempt = conn->failures + 1,
     };
+    if (sw_report_is_about_frame(&report)) report.bad_frame = sw_rx_bad_frame(&conn->stream.rx);
+    return report;
 }
 
 /* After close, nothing is told but the last event. */

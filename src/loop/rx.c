@@ -109,6 +109,8 @@ void sw_rx_init(struct rx *rx, struct common *common, struct progress *progress,
     rx->reader.data = rx;
 }
 
+void sw_rx_fini(struct rx *rx) { sw_assembly_reset(&rx->assembly); }
+
 void sw_rx_start(struct rx *rx, struct sw_transport *transport) {
     rx->status = RX_OPEN;
     rx->transport = transport;
@@ -119,12 +121,13 @@ void sw_rx_start(struct rx *rx, struct sw_transport *transport) {
 }
 
 struct sw_partial *sw_rx_stop(struct rx *rx, bool is_wanted, bool *lacks_partial) {
-    bool copies = is_wanted && !rx->drops_input && !rx->discards_messages && rx->assembly.partial_bytes > 0;
+    bool copies =
+        is_wanted && !rx->drops_input && !rx->discards_messages && sw_assembly_partial_bytes(&rx->assembly) > 0;
     struct sw_partial *partial = copies ? sw_assembly_copy_partial(&rx->assembly) : NULL;
     *lacks_partial = copies && partial == NULL;
     rx->status = RX_IDLE;
     rx->transport = NULL;
     ev_io_stop(rx->common->reactor->ev, &rx->reader);
-    sw_assembly_reset(&rx->assembly);
+    sw_assembly_end(&rx->assembly);
     return partial;
 }

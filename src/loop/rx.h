@@ -40,6 +40,7 @@ struct rx {
 };
 
 void sw_rx_init(struct rx *rx, struct common *common, struct progress *progress, void (*on_change)(struct rx *rx));
+void sw_rx_fini(struct rx *rx);
 
 /* Begins to read from the transport of a new connection. */
 void sw_rx_start(struct rx *rx, struct sw_transport *transport);
@@ -50,6 +51,10 @@ struct sw_partial *sw_rx_stop(struct rx *rx, bool is_wanted, bool *lacks_partial
 
 /* The bytes cannot be decoded, as the host has found out: reads no more. The caller must then look at the status. */
 void sw_rx_break(struct rx *rx);
+
+/* What is wrong with the frame that has ended the last connection; rx owns it, until the next connection starts. NULL: it
+ * was no frame, or there was no memory. */
+static inline struct sw_bad_frame *sw_rx_bad_frame(const struct rx *rx) { return sw_assembly_bad_frame(&rx->assembly); }
 
 /* Stops reading if the inbox is full (has_credit is false); continues if it has room. */
 void sw_rx_set_credit(struct rx *rx, bool has_credit);

@@ -117,6 +117,7 @@ void sw_stream_init(struct stream *stream, struct common *common, void (*on_chan
 }
 
 void sw_stream_fini(struct stream *stream) {
+    sw_rx_fini(&stream->rx);
     sw_tx_fini(&stream->tx);
     sw_progress_fini(&stream->progress);
 }
