@@ -153,8 +153,8 @@ describe("set_framing", function()
     local message, why, code = client:receive(util.DEADLINE)
     assert.same({ nil, "EFRAME" }, { message, code })
     local place = "127.0.0.1 port " .. peer.port
-    assert.equal("connection to " .. place .. " ended: framing \"u8\": the message claims 11 bytes, more than max_message "
-      .. "(10): \"\\011\"", why)
+    assert.equal("connection to " .. place .. " ended: framing \"u8\": the message claims 11 bytes, more than "
+      .. "max_message (10): \"\\011\"", why)
     local disconnect = assert(events:wait "disconnect")
     assert.matches("^connection to " .. place .. " ended: it sent ", disconnect[2])
     assert.same({ "EFRAME", true }, { disconnect[3], disconnect[4].will_retry })

@@ -63,9 +63,9 @@ void sw_channel_post_bad_frame(struct sw_channel *channel, uint32_t connection);
 
 /* What the host has delivered since it last posted credit. */
 struct sw_credit {
-    size_t bytes;           /* to subtract from the inbox's bytes */
-    unsigned reports;       /* to subtract from the inbox's undelivered reports */
-    ptrdiff_t kept_reports; /* to subtract from the outbox's kept_reports; negative: the host has kept further ones */
+    size_t bytes;     /* to subtract from the inbox's bytes */
+    unsigned reports; /* to subtract from the inbox's undelivered reports */
+    int kept_reports; /* to subtract from the outbox's kept_reports; negative: the host has kept further ones */
 };
 
 /* Subtracts the credit. If the loop waits for it (to read, to start an attempt, to report a drain), posts the credit

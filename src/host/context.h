@@ -56,7 +56,8 @@ struct client {
     bool is_shut;        /* shutdown() was called after the last connect */
     bool is_over;        /* the close event was delivered, or the client was retired */
     bool has_new_server; /* set_server was called after the last connect, so the loop may still use another server */
-    uint32_t untold;     /* ends of connections that neither receive nor read has told (host/ends.h) */
+    uint16_t untold;     /* ends of connections that neither receive nor read has told (host/ends.h) */
+    uint16_t ends_taken; /* counts reports taken that say that the client has stopped connecting; wraps around */
     uint64_t serial;     /* number of events consumed */
     uint32_t seen;       /* number of the connection that send_once uses: the last one that the script knows; 0: none */
     uint32_t once;       /* messages accepted by send_once */
@@ -71,7 +72,6 @@ struct client {
     struct sw_report *held;      /* disconnect reports that poll has delivered, and receive has not told: host/ends.h */
     unsigned report_count;       /* events in `reports`: each range of lost messages is an event of its own */
     unsigned handled_count;      /* reports for which a handler is set */
-    uint64_t ends_taken;         /* reports taken that say that the client has stopped connecting */
     struct sw_credit uncredited; /* delivered, but not yet posted to the channel */
 };
 

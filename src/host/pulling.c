@@ -53,7 +53,7 @@ static int tell_end(lua_State *L, struct client *client, const struct sw_puller 
 /* *is_stuck: the loop does not read, and what it had read before is taken. */
 static int check_once(lua_State *L, struct client *client, const struct sw_puller *puller, bool *is_stuck) {
     struct sw_snapshot snapshot;
-    uint64_t ends = client->ends_taken;
+    uint16_t ends = client->ends_taken;
     /* The snapshot comes first: if it shows an end, all that came before the end is taken next. */
     sw_channel_snapshot(client->channel, &snapshot);
     sw_receiveq_take_all(L, client->context);

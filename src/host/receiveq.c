@@ -181,7 +181,7 @@ static void drop_reports(struct client *client, const struct sw_add_result *adde
     for (const struct sw_report *report = added->dropped; report != NULL; report = report->next) count++;
     client->uncredited.bytes += count * sizeof(struct sw_report);
     client->uncredited.reports += (unsigned)count;
-    client->uncredited.kept_reports -= (ptrdiff_t)added->kept;
+    client->uncredited.kept_reports -= (int)added->kept;
     client->serial++; /* the first report may have changed */
     sw_reports_free(added->dropped);
 }
