@@ -325,7 +325,7 @@ function Client:read(what, timeout) end
 ---Changes the framing of the present connection: `receive` decodes the bytes that are not read yet, and `send` frames.
 ---It ends with the connection; then it is raw again. For clients with framing = "raw", retain = "none" and without a
 ---message handler. Codes: `ENOTCONN` and others (there is no connection), `ECLOSED`, `EFORKED`, `EPOLICY`, `ENOMEM`.
----@param framing sidewire.FramingWord|sidewire.FramingTable
+---@param framing sidewire.FramingWord|sidewire.LengthWord|sidewire.FramingTable
 ---@param max_message? integer Default: that of the framing
 ---@return true? done
 ---@return string? message
