@@ -134,6 +134,27 @@ describe("an allocation that fails [F40]", function()
     assert(client:wait("connected", util.DEADLINE))
   end)
 
+  it("of what is told of a bad frame leaves its event, at each of them", function()
+    local n, codes, counts = 0, {}, nil
+    repeat
+      n = n + 1
+      local peer = Peer.start()
+      local client = util.connected(peer, { framing = "netstring", reconnect = false })
+      local events = util.collect(client, "message", "disconnect")
+      counts = faults.during(("malloc ENOMEM @%d"):format(n), function()
+        peer:command("send-slow " .. Peer.hex "5:hello,12x")
+        assert(events:wait "disconnect")
+      end)
+      local disconnect = events:last "disconnect"
+      local is_named = disconnect[2]:find("framing \"netstring\": expected a digit", 1, true) ~= nil
+      codes[disconnect[3]] = true
+      codes[is_named and "named" or "nameless"] = true
+      client:close(0)
+      peer:stop()
+    until counts.malloc.faults == 0
+    assert.same({ EFRAME = true, ENOMEM = true, named = true, nameless = true }, codes)
+  end)
+
   it("again and again is survived, and what was accepted arrives or is reported", function()
     local peer, refused = Peer.start { mode = "echo" }, 0
     for _, seed in ipairs(faults.seeds(util.choose(30, 10))) do
