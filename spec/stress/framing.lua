@@ -2,8 +2,8 @@
 --
 --     tools/run release lua spec/stress/framing.lua [MESSAGES]      (1000000)
 --
--- Each is received three times, in turns, in messages of about 64 bytes; the best run counts. Checked, exit status 1 if it
--- is not so: with a length at least 0.9 of the rate of lines.
+-- Each is received three times, in turns, in messages of about 64 bytes; the best run counts. Checked, exit status 1 if
+-- it is not so: with a length at least 0.9 of the rate of lines.
 
 local usage = require "spec.support.usage"
 local amount = usage.integer(1, "MESSAGES", 1000000)
