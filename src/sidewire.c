@@ -87,6 +87,8 @@ static const luaL_Reg client_methods[] = {
     {"wait", sw_method_wait},
     {"flush", sw_method_flush},
     {"receive", sw_method_receive},
+    {"read", sw_method_read},
+    {"set_framing", sw_method_set_framing},
     {"unfinished", sw_method_unfinished},
     {NULL, NULL},
 };

@@ -300,14 +300,37 @@ function Client:wait(state, timeout) end
 ---@return sidewire.Code? code
 function Client:flush(timeout) end
 
----Returns the next message, for a client without a message handler; calls no handlers.
----Codes: `ETIMEDOUT` (no message), `EINTR`, `EFULL` (poll first), `ENOTCONN`, `ECLOSED`, `EFORKED`, or how the
----connection ended.
+---Returns the next message, for a client without a message handler; calls no handlers. Tells of the end of each
+---connection once, in its place. With raw framing the rest of a chunk that `read` has begun is a message.
+---Codes: `ETIMEDOUT` (no message), `EINTR`, `EFULL` (poll first), `ENOTCONN`, `ECLOSED`, `EFORKED`, `EFRAME` (after
+---`set_framing`), `ENOMEM`, or how the connection ended.
 ---@param timeout? number seconds. Default: 0
 ---@return string? message nil: there is none
 ---@return string? reason
 ---@return sidewire.Code? code
 function Client:receive(timeout) end
+
+---Reads from the byte stream as `file:read` does, for a client with framing = "raw" and without a message handler;
+---calls no handlers. What is not enough stays, also after a time-out. Never joins two connections: where one has ended,
+---returns the rest of its bytes (or nil; or "" to "a") with the reason and the code, once.
+---Codes: `ETIMEDOUT` (too little has come), `EFRAME` (more than max_read; nothing was consumed), `EINTR`, `EFULL` (poll
+---first), `ENOTCONN`, `ECLOSED`, `EFORKED`, `ENOMEM`, or how the connection ended.
+---@param what sidewire.What
+---@param timeout? number seconds. Default: 0
+---@return string? bytes
+---@return string? reason nil: the bytes are all that was asked for
+---@return sidewire.Code? code
+function Client:read(what, timeout) end
+
+---Changes the framing of the present connection: `receive` decodes the bytes that are not read yet, and `send` frames.
+---It ends with the connection; then it is raw again. For clients with framing = "raw", retain = "none" and without a
+---message handler. Codes: `ENOTCONN` and others (there is no connection), `ECLOSED`, `EFORKED`, `EPOLICY`, `ENOMEM`.
+---@param framing sidewire.FramingWord|sidewire.LengthWord|sidewire.FramingTable
+---@param max_message? integer Default: that of the framing
+---@return true? done
+---@return string? message
+---@return sidewire.Code? code
+function Client:set_framing(framing, max_message) end
 
 ---Gives the id, the message without framing, and true if `write` has queued it; nil at the end.
 ---@alias sidewire.UnfinishedIterator fun(state: userdata): integer?, string?, boolean?

@@ -81,6 +81,13 @@
 ---| "content-length" # headers, one of them Content-Length, and an empty line in front (LSP, DAP)
 ---| "resp" # one value of Redis' protocol, RESP2 or RESP3; the message is all its bytes
 
+---What `client:read` reads, as `file:read`: a number of bytes; "l": a line; "L": a line with its end; "a": all, to the
+---end of the connection; a table: up to a delimiter, without it.
+---@alias sidewire.What integer|"l"|"L"|"a"|"*l"|"*L"|"*a"|sidewire.Delimited
+
+---@class sidewire.Delimited
+---@field delimiter string 1 to 32 bytes
+
 ---The length in front of a message, in binary.
 ---@alias sidewire.LengthWord
 ---| "u8" # 1 byte
@@ -142,6 +149,7 @@
 ---@field reconnect? sidewire.ReconnectSpec what follows a failure. Default: true
 ---@field queue_limit? integer bytes of unfinished messages above which `send` refuses. Default: 16 MiB
 ---@field inbox_limit? integer bytes of undelivered messages above which reading pauses. Default: 8 MiB
+---@field max_read? integer bytes of one `client:read`. Default: 16 MiB
 ---@field retain? sidewire.Retain Default: "unsent"
 ---@field preamble? string bytes that are sent as they are, first on every new connection: a PROXY protocol header
 ---@field greeting? string|string[] messages that are sent first on every new connection

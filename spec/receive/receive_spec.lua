@@ -144,12 +144,13 @@ describe("receive", function()
     end
   end)
 
-  it("goes on through a reconnect", function()
+  it("goes on through a reconnect, and tells of the end once", function()
     local client = util.connected(peer, { reconnect = 0.01 })
     peer:command "finish"
     assert(peer:wait_accepted(2))
     assert(peer:wait_connections(1))
     peer:command("send " .. Peer.hex "again\n")
+    assert.equal("EPEER", select(3, client:receive(util.DEADLINE)))
     assert.equal("again", client:receive(util.DEADLINE))
   end)
 end)

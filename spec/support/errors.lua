@@ -101,6 +101,11 @@ local function told(command, options)
   end
 end
 
+local function framed(case)
+  case:connect_to("silent", { framing = "raw", retain = "none", reconnect = false })
+  assert(case.client:set_framing "u8")
+end
+
 -- Connected to a server that then sends the bytes.
 local function sent(bytes, options)
   options.reconnect = false
@@ -135,8 +140,8 @@ errors.sections = {
       "Give a table, or nothing." },
     { "sidewire.new { reconect = true }",
       "sidewire.new: unknown option 'reconect' (valid: host, port, server, order, framing, max_message, "
-      .. "bind, connect_timeout, reconnect, queue_limit, inbox_limit, retain, preamble, greeting, linger, nodelay, "
-      .. "keepalive, stall_timeout, spin, on, settings)",
+      .. "bind, connect_timeout, reconnect, queue_limit, inbox_limit, max_read, retain, preamble, greeting, linger, "
+      .. "nodelay, keepalive, stall_timeout, spin, on, settings)",
       "raises", "Correct the name; the valid ones are listed." },
     { "sidewire.new { host = 5 }", "sidewire.new: host must be a string, a host name or an IP address, got 5", "raises",
       "Give a string." },
@@ -233,6 +238,8 @@ errors.sections = {
       "Leave it out for no limit; `reconnect = false` for one attempt." },
     { 'sidewire.new { queue_limit = "16M" }', "sidewire.new: queue_limit must be a whole number, 1 or more, got '16M'",
       "raises", "Give bytes, `16 * 2^20`." },
+    { "sidewire.new { max_read = 0 }", "sidewire.new: max_read must be a whole number, 1 or more, got 0", "raises",
+      "Give bytes." },
     { "sidewire.new { inbox_limit = 0 }", "sidewire.new: inbox_limit must be a whole number, 1 or more, got 0",
       "raises",
       "Give bytes." },
@@ -358,6 +365,26 @@ errors.sections = {
       .. 'client:on("message", nil)', "raises", "Use the handler or receive, not both.",
       when = "with a message handler",
       given = new { on = { message = print } } },
+    { "client:read(1)", 'client:read: only for clients made with framing = "raw"; with another framing, client:receive '
+      .. "returns the messages", "raises", 'Make the client with `framing = "raw"`, or call `client:receive`.' },
+    { 'client:read "n"', "client:read: what must be a number of bytes, \"l\" (a line), \"L\" (with its end), \"a\" "
+      .. "(all) or { delimiter = \"...\" }, got 'n'", "raises", "Give one of these.", when = 'with `framing = "raw"`',
+      given = new { framing = "raw" } },
+    { "client:read(1)", "client:read: messages go to the message handler; take it away with "
+      .. 'client:on("message", nil)', "raises", "Use the handler or read, not both.",
+      when = 'with `framing = "raw"` and a message handler',
+      given = new { framing = "raw", on = { message = print } } },
+    { "client:read(1)", "client:read: client:set_framing is in force, so client:receive returns the messages; "
+      .. 'client:set_framing("raw") ends that', "raises", "Call `client:receive`.", when = "after client:set_framing",
+      given = framed },
+    { 'client:on("message", print)', "client:on: client:set_framing is in force, so messages come by receive: call "
+      .. 'client:set_framing("raw") first', "raises", "Call `client:receive`.", when = "after client:set_framing",
+      given = framed },
+    { 'client:set_framing "u8"', 'client:set_framing: only for clients made with framing = "raw"', "raises",
+      "Give the framing to sidewire.new, unless it changes within a connection." },
+    { 'client:set_framing "u8"', 'client:set_framing: only for clients made with retain = "none": another connection, '
+      .. "which begins raw, must not send again what was framed for this one", "raises",
+      'Make the client with `retain = "none"`.', when = 'with `framing = "raw"`', given = new { framing = "raw" } },
     { "client:disconnect(-1)", "client:disconnect: linger must be a number of seconds, 0..1e8, got -1", "raises",
       "0 waits for nothing." },
     { "client:close(-1)", "client:close: linger must be a number of seconds, 0..1e8, got -1", "raises",
@@ -598,6 +625,34 @@ errors.sections = {
     { "client:receive()", "no message from 127.0.0.1 port 4000 yet: not connected; last attempt: connection refused; "
       .. "next attempt in 60 s", "ETIMEDOUT", "Start the server; messages come once there is a connection.",
       when = "with `reconnect = 60`, and nobody listens there", given = waiting_for_next },
+    { "client:read(16)", "not yet 16 bytes from 127.0.0.1 port 4000, 0 bytes are unread", "ETIMEDOUT",
+      "Ask again later; what has come stays.", when = 'connected, with `framing = "raw"`',
+      given = connected_to("silent", { framing = "raw" }) },
+    { "client:read(1000)", "1000 bytes are more than max_read (100): read them in parts, or give the client a larger "
+      .. "max_read", "EFRAME", "Do so.", when = 'with `framing = "raw"`, `max_read = 100`',
+      given = connected_to("silent", { framing = "raw", max_read = 100 }) },
+    { 'client:read "l"', "the end of a line has not come within max_read (100 bytes), and 101 bytes are unread: read "
+      .. "them by their number, or give the client a larger max_read", "EFRAME",
+      "Nothing was consumed. If the other side should send no such line, disconnect.",
+      when = 'with `framing = "raw"`, `max_read = 100`', given = function(case)
+        case:connect_to("silent", { framing = "raw", max_read = 100 })
+        case.peer:command("send " .. Peer.hex(("x"):rep(101)))
+        case:wait_until(function() return case.client:stats().received_bytes == 101 end)
+      end },
+    { "client:read(16, 1)", "connection to 127.0.0.1 port 4000 ended: the other side ended it", "EPEER",
+      "The first result is what had come, nil if nothing had; connect again.",
+      when = 'with `framing = "raw"`: the server ended it',
+      given = told("finish", { framing = "raw", reconnect = false }) },
+    { 'client:set_framing "u8"', "not connected: call client:connect first", "ENOTCONN", "Connect first.",
+      when = 'with `framing = "raw"`, `retain = "none"`', given = new { framing = "raw", retain = "none" },
+      names = "client:connect" },
+    { 'client:send "x"', "the connection to 127.0.0.1 port 4000 that the message is for has ended: wait for the next "
+      .. 'connect event, or for client:wait("connected")', "ENOTCONN", "What was framed belonged to that connection.",
+      when = "after client:set_framing, when the connection has ended", given = function(case)
+        framed(case)
+        case.peer:command "finish"
+        case:wait_until(function() return not case.client:is_connected() end)
+      end },
     { "sidewire.wait(0.01)", "timed out: nothing came", "ETIMEDOUT", "Nothing.", when = "connected",
       given = function(case)
         case:connect_to "silent"

@@ -73,7 +73,7 @@ static void refuses(void) {
 /* Pins the second of three pieces. */
 static enum sw_err send_pinned(struct sw_channel *channel, const char *bytes, size_t size, int pin, uint64_t *id) {
     const struct sw_slice pieces[] = {{"<", 1}, {bytes, size}, {">", 1}};
-    const struct sw_outgoing message = {pieces, 3, 0, &pieces[1], pin};
+    const struct sw_outgoing message = {pieces, 3, 0, &pieces[1], pin, false, 0};
     return sw_channel_send(channel, &message, id);
 }
 
@@ -86,7 +86,7 @@ static void pins_one(void) {
     struct sw_channel *channel = new_channel(engine, 10 * SIZE);
     const struct sw_slice pieces[] = {{large, SIZE}, {large, SIZE}, {"\n", 1}};
     uint64_t id = 0;
-    CHECK_EQ(sw_channel_send(channel, &(struct sw_outgoing){pieces, 3, 0, &pieces[0], 1}, &id), SW_OK);
+    CHECK_EQ(sw_channel_send(channel, &(struct sw_outgoing){pieces, 3, 0, &pieces[0], 1, false, 0}, &id), SW_OK);
     CHECK_EQ(count_pages(&channel->out.pages), 1 + SIZE / SW_PAGE_ROOM + 1);
     sw_channel_unref(channel);
     sw_engine_unref(engine);

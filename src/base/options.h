@@ -31,6 +31,7 @@
     OTHER(reconnect)                                                                                                   \
     X(queue_limit, size, (size_t)16 << 20, 1, SW_SIZE_MAX) /* bytes of unfinished messages, with framing */            \
     X(inbox_limit, size, (size_t)8 << 20, 1, SW_SIZE_MAX)  /* bytes of undelivered messages and reports */             \
+    X(max_read, size, (size_t)16 << 20, 1, SW_SIZE_MAX)    /* bytes of one client:read */                              \
     OTHER(retain)                                                                                                      \
     OTHER(preamble)                                                                                                    \
     OTHER(greeting)                                                                                                    \

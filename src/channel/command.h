@@ -45,13 +45,14 @@ void sw_commands_free(struct sw_command *command);
 /* --- in slots --- */
 
 enum sw_slot {
-    SW_SLOT_CONFIRMED = 1, /* the script confirmed messages */
-    SW_SLOT_CREDIT = 2,    /* the inbox has room again */
-    SW_SLOT_INTEREST = 4,  /* sw_interest.messages changed */
-    SW_SLOT_RECONNECT = 8, /* the reconnect policy changed */
-    SW_SLOT_COPY = 16,     /* the host wants a copy of all unfinished messages */
-    SW_SLOT_PAGES = 32,    /* the host wants prefaulted pages */
-    SW_SLOT_ONCE = 64,     /* there are messages of send_once */
+    SW_SLOT_CONFIRMED = 1,   /* the script confirmed messages */
+    SW_SLOT_CREDIT = 2,      /* the inbox has room again */
+    SW_SLOT_INTEREST = 4,    /* sw_interest.messages changed */
+    SW_SLOT_RECONNECT = 8,   /* the reconnect policy changed */
+    SW_SLOT_COPY = 16,       /* the host wants a copy of all unfinished messages */
+    SW_SLOT_PAGES = 32,      /* the host wants prefaulted pages */
+    SW_SLOT_ONCE = 64,       /* there are messages of send_once */
+    SW_SLOT_BAD_FRAME = 128, /* the host cannot decode what a connection has brought */
 };
 
 /* What the script wants to be told. */
@@ -66,7 +67,8 @@ struct sw_slots {
     bool has_credit; /* credit: the loop may read */
     bool can_report; /* credit: the loop may start attempts: the inbox has room for their reports */
     struct sw_interest interest;
-    unsigned pages;     /* how many pages to prefault for the host */
+    uint8_t pages;      /* how many pages to prefault for the host: at most SW_PREFAULT_TURN */
+    uint32_t bad_frame; /* number of the connection that is to end */
     uint64_t confirmed; /* newest id that the script confirmed */
     struct sw_reconnect reconnect;
     uint64_t reconnect_after; /* number of the newest command when `reconnect` was posted: the policy applies after that

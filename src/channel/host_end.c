@@ -38,8 +38,13 @@ static bool post_down(struct sw_channel *channel) {
     return false;
 }
 
-static enum sw_err admit(struct sw_channel *channel, size_t size) {
+static bool is_open(const struct sw_channel *channel, uint32_t connection) {
+    return channel->state == SW_STATE_CONNECTED && channel->connection == connection && connection != 0;
+}
+
+static enum sw_err admit(struct sw_channel *channel, const struct sw_outgoing *message, size_t size) {
     if (channel->state == SW_STATE_CLOSED) return SW_CLOSED;
+    if (message->is_bound && !is_open(channel, message->connection)) return SW_CLOSED;
     return sw_outbox_admit(&channel->out, size, channel->options->queue_limit);
 }
 
@@ -101,7 +106,7 @@ enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing
     bool must_post = false;
     if (!measure(message, &size)) return SW_TOOBIG;
     sw_channel_lock(channel);
-    enum sw_err refused = admit(channel, size);
+    enum sw_err refused = admit(channel, message, size);
     bool fits = refused == SW_OK && message->pinned == NULL && find_room(channel, size, limit);
     if (fits) {
         *id = sw_outbox_append(&channel->out, message->pieces, message->count, message->flags);
@@ -121,9 +126,9 @@ enum sw_err sw_channel_post_once(struct sw_channel *channel, struct sw_once *onc
     SW_ON_HOST_THREAD();
     bool tell = false;
     sw_channel_lock(channel);
-    bool is_open = channel->state == SW_STATE_CONNECTED && channel->connection == connection && connection != 0;
-    enum sw_err refused =
-        is_open ? sw_outbox_admit(&channel->out, sw_once_cost(once), channel->options->queue_limit) : SW_CLOSED;
+    enum sw_err refused = SW_CLOSED;
+    if (is_open(channel, connection))
+        refused = sw_outbox_admit(&channel->out, sw_once_cost(once), channel->options->queue_limit);
     if (refused == SW_OK) {
         once->after = channel->out.last_id;
         channel->out.bytes += sw_once_cost(once);
@@ -291,6 +296,15 @@ void sw_channel_post_interest(struct sw_channel *channel, struct sw_interest int
     bool changes = channel->slots.interest.messages != interest.messages; /* the loop reads the others at each report */
     channel->slots.interest = interest;
     bool must_post = changes && post_slot(channel, SW_SLOT_INTEREST);
+    sw_channel_unlock(channel);
+    if (must_post) post_down(channel);
+}
+
+void sw_channel_post_bad_frame(struct sw_channel *channel, uint32_t connection) {
+    SW_ON_HOST_THREAD();
+    sw_channel_lock(channel);
+    channel->slots.bad_frame = connection;
+    bool must_post = post_slot(channel, SW_SLOT_BAD_FRAME);
     sw_channel_unlock(channel);
     if (must_post) post_down(channel);
 }

@@ -25,11 +25,13 @@ struct sw_outgoing {
     /* One of the pieces, at most SW_PIN_MAX bytes, which is not copied: its bytes stay unchanged until its page comes
      * back by sw_engine_take_arrivals. NULL: all pieces are copied. */
     const struct sw_slice *pinned;
-    int pin; /* number of the pinned string in the table of host/pin.h; 0: no piece is pinned */
+    int pin;             /* number of the pinned string in the table of host/pin.h; 0: no piece is pinned */
+    bool is_bound;       /* it is for one connection only; with retain = "none", no other one sends it ... */
+    uint32_t connection; /* ... and this is its number */
 };
 
-/* Puts the whole message into the outbox and sets *id, or does nothing and returns SW_FULL, SW_TOOBIG, SW_CLOSED, or
- * SW_SYSTEM (no memory). */
+/* Puts the whole message into the outbox and sets *id, or does nothing and returns SW_FULL, SW_TOOBIG, SW_CLOSED (also
+ * if the connection that it is bound to has ended, or is to end), or SW_SYSTEM (no memory). */
 enum sw_err sw_channel_send(struct sw_channel *channel, const struct sw_outgoing *message, uint64_t *id);
 
 /* Gives the loop a message for connection number `connection` only, and takes it. SW_CLOSED: that has ended, or is to end;
@@ -55,11 +57,15 @@ void sw_channel_withdraw_commands(struct sw_channel *channel);
 /* Notes that the script has confirmed messages up to `id`. False: message `id` was never given to a connection. */
 bool sw_channel_post_confirmed(struct sw_channel *channel, uint64_t id);
 
+/* What connection number `connection` has brought cannot be decoded: the loop ends it, if it is still open, as it does
+ * when it finds that itself. */
+void sw_channel_post_bad_frame(struct sw_channel *channel, uint32_t connection);
+
 /* What the host has delivered since it last posted credit. */
 struct sw_credit {
-    size_t bytes;           /* to subtract from the inbox's bytes */
-    unsigned reports;       /* to subtract from the inbox's undelivered reports */
-    ptrdiff_t kept_reports; /* to subtract from the outbox's kept_reports; negative: the host has kept further ones */
+    size_t bytes;     /* to subtract from the inbox's bytes */
+    unsigned reports; /* to subtract from the inbox's undelivered reports */
+    int kept_reports; /* to subtract from the outbox's kept_reports; negative: the host has kept further ones */
 };
 
 /* Subtracts the credit. If the loop waits for it (to read, to start an attempt, to report a drain), posts the credit

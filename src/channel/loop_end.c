@@ -29,7 +29,8 @@ void sw_channel_take_batch(struct sw_channel *channel, struct sw_batch *batch) {
     batch->slots = channel->slots;
     batch->slots.can_report = sw_inbox_can_report(&channel->in);
     batch->slots.has_credit = !channel->in.paused && !channel->in.reserve_used;
-    batch->slots.pages = sw_outbox_count_wanted_pages(&channel->out, &channel->pool, channel->options->queue_limit);
+    batch->slots.pages =
+        (uint8_t)sw_outbox_count_wanted_pages(&channel->out, &channel->pool, channel->options->queue_limit);
     if (batch->slots.pages > 0) batch->slots.posted |= SW_SLOT_PAGES;
     channel->slots.posted = 0;
     sw_channel_unlock(channel);

@@ -67,8 +67,14 @@ struct sw_report {
     bool is_embedded : 1;   /* lies in the inbox: not to be freed */
     bool lacks_partial : 1; /* disconnect: there was an unfinished message, but no room for it */
     bool lacks_causes : 1;  /* retry, error: there were causes, but no room for them */
-    uint16_t port;          /* of the peer in question ... */
-    struct sw_ip address;   /* ... and its address */
+    union {
+        uint16_t port;            /* of the peer in question; its address follows */
+        struct {                  /* disconnect: the host's own notes (host/ends.h) */
+            bool is_told : 1;     /* receive or read has told this end, or need not */
+            bool is_credited : 1; /* it was delivered, and its room in the inbox was given back */
+        };
+    };
+    struct sw_ip address;
     union {
         uint32_t attempt;   /* connect, retry, log: 1 is the first after a success or a command */
         uint32_t once_lost; /* disconnect: messages for this connection only that were not handed over whole */

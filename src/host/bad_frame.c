@@ -16,28 +16,25 @@ void sw_bad_frame_copy(const struct sw_bad_frame *frame, const struct sw_framing
     memcpy(copy->bytes, frame->bytes, sizeof copy->bytes);
 }
 
-static const char *push_problem(lua_State *L, const struct sw_bad_frame_copy *frame, const char *begin) {
+static const char *push_problem(lua_State *L, const struct sw_bad_frame_copy *frame, const char *message) {
     const struct sw_framing *framing = frame->framing;
     const char *max = SW_DECIMAL(framing->max);
     switch (frame->fault.kind) {
-    case SW_FAULT_TOO_LONG:
-        return lua_pushfstring(
-            L, "the message that begins at byte %s of the connection is longer than max_message (%s)", begin, max);
+    case SW_FAULT_TOO_LONG: return lua_pushfstring(L, "%s is longer than max_message (%s)", message, max);
     case SW_FAULT_CLAIM:
-        return lua_pushfstring(L,
-                               "the message that begins at byte %s of the connection claims %s bytes, more than "
-                               "max_message (%s)",
-                               begin, sw_push_bytes(L, frame->fault.claimed), max);
-    default:
-        return lua_pushfstring(L, "%s of the message that begins at byte %s of the connection",
-                               sw_push_fault(L, framing, &frame->fault), begin);
+        return lua_pushfstring(L, "%s claims %s bytes, more than max_message (%s)", message,
+                               sw_push_bytes(L, frame->fault.claimed), max);
+    default: return lua_pushfstring(L, "%s of %s", sw_push_fault(L, framing, &frame->fault), message);
     }
 }
 
 const char *sw_push_bad_frame(lua_State *L, const struct sw_bad_frame_copy *frame) {
     int top = lua_gettop(L);
-    const char *begin = SW_DECIMAL(frame->begun + 1);
-    const char *problem = push_problem(L, frame, begin);
+    const char *message = "the message";
+    if (frame->begun != SW_BAD_FRAME_ANYWHERE)
+        message =
+            lua_pushfstring(L, "the message that begins at byte %s of the connection", SW_DECIMAL(frame->begun + 1));
+    const char *problem = push_problem(L, frame, message);
     const char *shown = sw_push_quoted(L, frame->bytes, frame->size, frame->fault.at > frame->size);
     lua_pushfstring(L, "framing %s: %s: %s", sw_push_framing(L, frame->framing), problem, shown);
     lua_insert(L, top + 1);

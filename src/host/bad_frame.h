@@ -16,10 +16,12 @@
 struct sw_bad_frame_copy {
     const struct sw_framing *framing; /* NULL: nothing is known of a bad frame */
     struct sw_fault fault;
-    uint64_t begun;
+    uint64_t begun; /* as in struct sw_bad_frame; SW_BAD_FRAME_ANYWHERE: not known */
     size_t size;
     unsigned char bytes[SW_BAD_FRAME_SHOWN];
 };
+
+#define SW_BAD_FRAME_ANYWHERE UINT64_MAX
 
 /* Copies it; NULL: nothing is known. */
 void sw_bad_frame_copy(const struct sw_bad_frame *frame, const struct sw_framing *framing,

@@ -13,6 +13,7 @@
 #include "host/check.h"
 #include "host/context.h"
 #include "host/ending.h"
+#include "host/ends.h"
 #include "host/event.h"
 #include "host/functions.h"
 #include "host/getters.h"
@@ -24,6 +25,7 @@
 #include "host/receiveq.h"
 #include "host/saver.h"
 #include "host/set_greeting.h"
+#include "host/unread.h"
 #include "host/usable.h"
 
 /* --- new --- */
@@ -174,11 +176,21 @@ static void set_handler(lua_State *L, int index, struct client *client, enum sw_
     bool is_handler = lua_toboolean(L, -1), is_message = event == SW_EVENT_MESSAGE;
     if (is_message) client->discards = lua_isboolean(L, -1);
     if (is_message && is_handler) client->uses_receive = false;
+    if (is_message && is_handler) sw_ends_forget_held(client);
     client->handlers = is_handler ? client->handlers | bit : client->handlers & ~bit;
     lua_setiuservalue(L, index, (int)event + 1);
     if (is_message || event == SW_EVENT_LOG || event == SW_EVENT_ACKED) post_interest(L, client);
     sw_receiveq_recount(client);
     sw_client_anchor(L, index, client);
+}
+
+/* Bytes that receive decodes as client:set_framing says have no other way to the script. */
+static void refuse_if_framed(lua_State *L, const char *where, const struct client *client, enum sw_event event,
+                             int index) {
+    if (event != SW_EVENT_MESSAGE || lua_isnil(L, index) || sw_client_framed(client) == NULL) return;
+    luaL_error(
+        L, "%s: client:set_framing is in force, so messages come by receive: call client:set_framing(\"raw\") first",
+        where);
 }
 
 /* Sets the handlers in the table on top, which is a copy that scripts cannot change. */
@@ -187,6 +199,7 @@ static void set_handlers(lua_State *L, const char *where, int index, struct clie
     sw_check_handlers(L, where, table);
     for (lua_pushnil(L); lua_next(L, table) != 0;) {
         enum sw_event event = sw_check_event(L, where, -2);
+        refuse_if_framed(L, where, client, event, -1);
         set_handler(L, index, client, event);
     }
 }
@@ -212,6 +225,7 @@ int sw_method_on(lua_State *L) {
         enum sw_event event = sw_check_event(L, "client:on", 2);
         lua_settop(L, 3);
         sw_check_event_handler(L, "client:on", event, 3);
+        refuse_if_framed(L, "client:on", client, event, 3);
         set_handler(L, 1, client, event);
     }
     lua_settop(L, 1);

@@ -49,13 +49,15 @@ struct client {
     uint8_t readiness;   /* bit 1 << enum sw_readiness: the client counts in context->ready_counts */
     uint8_t turn;        /* events delivered since the client was put at the end of its list */
     bool discards;       /* the script wants no messages: the host drops those that the loop has already put */
-    bool uses_receive;   /* receive was called after a message handler was last set */
+    bool uses_receive;   /* receive or read was called after a message handler was last set */
     bool has_saver;      /* host/saver.h */
-    bool has_untold_end; /* a connection ended, not by close(), and neither receive nor poll has reported it */
+    bool has_untold_end; /* a connection ended, not by close(), and neither receive, read nor poll has reported it */
     bool is_closed;      /* close() was called: only lost and close events are still delivered */
     bool is_shut;        /* shutdown() was called after the last connect */
     bool is_over;        /* the close event was delivered, or the client was retired */
     bool has_new_server; /* set_server was called after the last connect, so the loop may still use another server */
+    uint16_t untold;     /* ends of connections that neither receive nor read has told (host/ends.h) */
+    uint16_t ends_taken; /* counts reports taken that say that the client has stopped connecting; wraps around */
     uint64_t serial;     /* number of events consumed */
     uint32_t seen;       /* number of the connection that send_once uses: the last one that the script knows; 0: none */
     uint32_t once;       /* messages accepted by send_once */
@@ -65,10 +67,11 @@ struct client {
     /* Messages and reports that were taken from the channel and are not delivered. */
     struct sw_cursor messages;
     uint64_t taken, consumed; /* messages taken; messages delivered or dropped; over the client's life */
+    struct sw_unread *unread; /* bytes that read has moved out of `messages`; NULL: none ever (host/unread.h) */
     struct sw_reports reports;
+    struct sw_report *held;      /* disconnect reports that poll has delivered, and receive has not told: host/ends.h */
     unsigned report_count;       /* events in `reports`: each range of lost messages is an event of its own */
     unsigned handled_count;      /* reports for which a handler is set */
-    uint64_t ends_taken;         /* reports taken that say that the client has stopped connecting */
     struct sw_credit uncredited; /* delivered, but not yet posted to the channel */
 };
 
@@ -85,7 +88,7 @@ struct clients {
 enum sw_readiness {
     SW_READY_FOR_EVENTS,  /* events(): any message or report */
     SW_READY_FOR_POLL,    /* poll: a message or report with a handler, or many reports without one */
-    SW_READY_FOR_RECEIVE, /* receive: a message or the end of a connection of a client that uses_receive */
+    SW_READY_FOR_RECEIVE, /* receive, read: a message or the end of a connection of a client that uses_receive */
     SW_READY_UNCLAIMED,   /* any message or report of a client without uses_receive */
 };
 enum { SW_READINESS_COUNT = SW_READY_UNCLAIMED + 1 };

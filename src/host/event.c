@@ -140,6 +140,16 @@ int sw_push_failure(lua_State *L, const struct sw_error *error, const struct sw_
     return 3;
 }
 
+int sw_push_frame_failure(lua_State *L, const struct sw_bad_frame_copy *frame, const struct sw_server *server) {
+    const struct sw_error error = sw_error_make(SW_FRAME, SW_STAGE_RECEIVE);
+    const struct sw_endpoint copy = sw_server_endpoint(server);
+    lua_pushnil(L);
+    push_sentence(L, &error, sw_push_bad_frame(L, frame), &no_address, &copy);
+    lua_remove(L, -2);
+    lua_pushstring(L, sw_error_code(&error));
+    return 3;
+}
+
 int sw_push_refusal(lua_State *L, enum sw_err err, const char *sentence) {
     const struct sw_error error = sw_error_make(err, SW_STAGE_NONE);
     lua_pushnil(L);

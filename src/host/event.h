@@ -45,6 +45,9 @@ void sw_push_cause(lua_State *L, const struct sw_error *error, const struct sw_s
 /* Pushes nil, a sentence and the code for an error; returns 3. */
 int sw_push_failure(lua_State *L, const struct sw_error *error, const struct sw_server *server);
 
+/* The same for a connection whose bytes the host cannot decode. */
+int sw_push_frame_failure(lua_State *L, const struct sw_bad_frame_copy *frame, const struct sw_server *server);
+
 /* Does the same for a code of sidewire, with the caller's sentence. */
 int sw_push_refusal(lua_State *L, enum sw_err err, const char *sentence);
 

@@ -9,6 +9,7 @@
 #include "host/luacompat.h"
 #include "host/receiveq.h"
 #include "host/undelivered.h"
+#include "host/unread.h"
 #include "host/usable.h"
 #include "host/waiting.h"
 
@@ -24,7 +25,8 @@ static int next_event(lua_State *L) {
     for (struct client *client; (client = next_client(context)) != NULL;) {
         struct sw_undelivered undelivered;
         lua_settop(L, 0);
-        if (!sw_push_client(L, client) || !sw_undelivered_peek(client, true, &undelivered)) continue;
+        bool in_order = sw_client_framed(client) == NULL; /* else its bytes are for receive */
+        if (!sw_push_client(L, client) || !sw_undelivered_peek(client, in_order, &undelivered)) continue;
         lua_pushstring(L, sw_event_name(undelivered.event));
         int count = sw_undelivered_take(L, client, &undelivered);
         sw_receiveq_schedule(client); /* it may belong into the other list now */

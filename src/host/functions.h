@@ -59,7 +59,12 @@ int sw_method_poll(lua_State *L);
 /* wait.c */
 int sw_method_wait(lua_State *L);
 int sw_method_flush(lua_State *L);
+/* receive.c */
 int sw_method_receive(lua_State *L);
+/* read.c */
+int sw_method_read(lua_State *L);
+/* set_framing.c */
+int sw_method_set_framing(lua_State *L);
 /* unfinished.c */
 int sw_method_unfinished(lua_State *L);
 /* client.c */

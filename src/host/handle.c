@@ -13,6 +13,7 @@
 #include "host/functions.h"
 #include "host/luacompat.h"
 #include "host/receiveq.h"
+#include "host/unread.h"
 #include "host/usable.h"
 #include "host/userdata.h"
 #include "host/waiting.h"
@@ -114,6 +115,7 @@ static void free_client(struct client *client) {
     client->channel->owner = NULL;
     sw_servers_set(&client->servers, NULL);
     sw_channel_unref(client->channel);
+    sw_unread_free(client);
     free(client);
 }
 

@@ -21,18 +21,23 @@ static bool refuse(lua_State *L, const char *sentence) {
     return true;
 }
 
-static bool exceeds(lua_State *L, const char *what, size_t asked, const char *rule, size_t limit) {
+static bool exceeds(lua_State *L, const char *where, const char *what, size_t asked, const char *rule, size_t limit) {
     if (asked <= limit) return false;
-    return refuse(L, lua_pushfstring(L, "sidewire.new: %s %s exceeds the host's policy: %s is %s", what,
-                                     SW_DECIMAL(asked), rule, SW_DECIMAL(limit)));
+    return refuse(L, lua_pushfstring(L, "%s: %s %s exceeds the host's policy: %s is %s", where, what, SW_DECIMAL(asked),
+                                     rule, SW_DECIMAL(limit)));
 }
 
 bool sw_policy_refuses_options(lua_State *L, const struct sw_policy *policy, const struct sw_options *options) {
-    return exceeds(L, "queue_limit", options->queue_limit, "max_queue", policy->max_queue) ||
-           exceeds(L, "inbox_limit", options->inbox_limit, "max_inbox", policy->max_inbox) ||
-           exceeds(L, options->framing.kind == SW_FRAMING_FIXED ? "framing.fixed" : "max_message", options->framing.max,
-                   "max_inbox", policy->max_inbox) ||
+    return exceeds(L, "sidewire.new", "queue_limit", options->queue_limit, "max_queue", policy->max_queue) ||
+           exceeds(L, "sidewire.new", "inbox_limit", options->inbox_limit, "max_inbox", policy->max_inbox) ||
+           exceeds(L, "sidewire.new", "max_read", options->max_read, "max_inbox", policy->max_inbox) ||
+           exceeds(L, "sidewire.new", options->framing.kind == SW_FRAMING_FIXED ? "framing.fixed" : "max_message",
+                   options->framing.max, "max_inbox", policy->max_inbox) ||
            sw_policy_refuses_linger(L, policy, "sidewire.new: linger", options->linger);
+}
+
+bool sw_policy_refuses_message(lua_State *L, const struct sw_policy *policy, const char *where, size_t max_message) {
+    return exceeds(L, where, "max_message", max_message, "max_inbox", policy->max_inbox);
 }
 
 int sw_policy_refuse_client(lua_State *L, const struct sw_policy *policy) {

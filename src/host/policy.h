@@ -23,7 +23,7 @@
     OTHER(deny)                                                                                                        \
     X(max_clients, size, SW_SIZE_MAX, 0, SW_SIZE_MAX) /* counted from `new` until the socket is gone */                \
     X(max_queue, size, SW_SIZE_MAX, 1, SW_SIZE_MAX)   /* of queue_limit */                                             \
-    X(max_inbox, size, SW_SIZE_MAX, 1, SW_SIZE_MAX)   /* of inbox_limit, and of max_message */                         \
+    X(max_inbox, size, SW_SIZE_MAX, 1, SW_SIZE_MAX)   /* of inbox_limit, max_message and max_read */                   \
     X(max_linger, seconds, 1e8, 0, 1e8)               /* of every linger, and of the time that stop waits */           \
     X(max_lookups, integer, 16, 1, 16)                /* of names at a time; others wait for their turn */             \
     X(files, flag, true, false, true)                 /* may files be opened whose names a script gives? */
@@ -43,6 +43,7 @@ struct sw_policy sw_policy_unlimited(void);
 /* Check options, or a time in seconds, against the rules. True: a rule refuses it, and nil, message, "EPOLICY" were
  * pushed. `what` names the function and the argument in the message: "client:close: linger". */
 bool sw_policy_refuses_options(lua_State *L, const struct sw_policy *policy, const struct sw_options *options);
+bool sw_policy_refuses_message(lua_State *L, const struct sw_policy *policy, const char *where, size_t max_message);
 bool sw_policy_refuses_linger(lua_State *L, const struct sw_policy *policy, const char *what, double seconds);
 
 /* The same for servers; `where` names the function. One without host or port is judged when it has them. */

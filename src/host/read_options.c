@@ -163,6 +163,7 @@ static void set_defaults(struct sw_options *options, const struct sw_policy *pol
                                    SW_OPTIONS(SW_OPTION_DEFAULT, SW_OPTION_NONE)};
     options->queue_limit = at_most(options->queue_limit, policy->max_queue);
     options->inbox_limit = at_most(options->inbox_limit, policy->max_inbox);
+    options->max_read = at_most(options->max_read, policy->max_inbox);
     options->linger = fmin(options->linger, policy->max_linger);
 }
 

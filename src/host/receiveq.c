@@ -1,6 +1,7 @@
 #include "host/receiveq.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/options.h"
 #include "base/tunables.h"
@@ -11,8 +12,10 @@
 #include "channel/host_end.h"
 #include "channel/inbox.h"
 #include "channel/notifier.h"
+#include "host/ends.h"
 #include "host/luacompat.h"
 #include "host/pin.h"
+#include "host/unread.h"
 
 /* --- lists --- */
 
@@ -42,9 +45,20 @@ static void append(struct clients *list, struct client *client) {
     client->turn = 0;
 }
 
+/* events() delivers messages, but not the bytes of a client with set_framing, which only receive can tell apart. */
+static bool has_messages_for_events(const struct client *client) {
+    return sw_receiveq_count_messages(client) > 0 && sw_client_framed(client) == NULL;
+}
+
+/* Unread bytes that were too few for the last read are nothing to take, until more comes. */
+static bool has_messages_for_receive(const struct client *client) {
+    bool is_short = client->unread != NULL && client->unread->is_short;
+    return (is_short ? sw_receiveq_count_whole(client) : sw_receiveq_count_messages(client)) > 0;
+}
+
 static struct clients *choose_list(const struct client *client) {
     if (sw_receiveq_count_events(client) > 0) return &client->context->runnable;
-    return sw_receiveq_count_messages(client) > 0 ? &client->context->unread : NULL;
+    return has_messages_for_events(client) ? &client->context->unread : NULL;
 }
 
 /* True: poll has something to deliver to a handler, or so many reports have no handler that poll should drop them. */
@@ -56,8 +70,8 @@ static bool has_handled(const struct client *client) {
 }
 
 static unsigned find_readiness(const struct client *client) {
-    bool has_messages = sw_receiveq_count_messages(client) > 0, has_anything = has_messages || client->report_count > 0;
-    bool has_pulled = client->uses_receive && (has_messages || client->has_untold_end);
+    bool has_anything = has_messages_for_events(client) || client->report_count > 0;
+    bool has_pulled = client->uses_receive && (has_messages_for_receive(client) || client->has_untold_end);
     return (unsigned)has_anything << SW_READY_FOR_EVENTS | (unsigned)has_handled(client) << SW_READY_FOR_POLL |
            (unsigned)has_pulled << SW_READY_FOR_RECEIVE |
            (unsigned)(has_anything && !client->uses_receive) << SW_READY_UNCLAIMED;
@@ -140,6 +154,11 @@ static bool is_end(const struct sw_report *report) {
            report->event == SW_EVENT_CLOSE;
 }
 
+/* True: receive may have to tell it: the end of a connection, or of all attempts. */
+static bool is_untold_end(const struct sw_report *report) {
+    return report->event == SW_EVENT_DISCONNECT ? !report->is_told : is_end(report);
+}
+
 /* The number of events in the report: each range of lost messages is an event of its own. */
 static unsigned count_events(const struct sw_report *report) { return 1 + sw_report_ranges(report); }
 
@@ -162,7 +181,7 @@ static void drop_reports(struct client *client, const struct sw_add_result *adde
     for (const struct sw_report *report = added->dropped; report != NULL; report = report->next) count++;
     client->uncredited.bytes += count * sizeof(struct sw_report);
     client->uncredited.reports += (unsigned)count;
-    client->uncredited.kept_reports -= (ptrdiff_t)added->kept;
+    client->uncredited.kept_reports -= (int)added->kept;
     client->serial++; /* the first report may have changed */
     sw_reports_free(added->dropped);
 }
@@ -171,8 +190,9 @@ static void drop_reports(struct client *client, const struct sw_add_result *adde
 static bool add_report(struct client *client, struct sw_report *report) {
     client->report_count += count_events(report);
     client->handled_count += is_handled(client, report);
+    sw_ends_note(client, report);
     if (is_end(report)) client->ends_taken++;
-    client->has_untold_end = client->has_untold_end || (is_end(report) && !client->is_closed);
+    client->has_untold_end = client->has_untold_end || (is_untold_end(report) && !client->is_closed);
     const struct sw_add_result added = sw_reports_add(&client->reports, report);
     if (added.dropped != NULL) drop_reports(client, &added);
     return added.dropped != NULL;
@@ -190,7 +210,10 @@ static void take(struct client *client) {
     }
     if (delivery.reserve != NULL) has_dropped = add_report(client, delivery.reserve) || has_dropped;
     if (delivery.final != NULL) add_report(client, delivery.final); /* a close report is never merged */
-    if (has_dropped) count_reports(client);
+    if (has_dropped) {
+        count_reports(client);
+        sw_ends_recount(client);
+    }
     if (client->is_closed || client->discards) sw_receiveq_drop_messages(client);
     sw_receiveq_schedule(client);
 }
@@ -250,7 +273,7 @@ void sw_receiveq_consume_loss(struct client *client) {
 /* True: another end is among the reports that are not yet delivered. */
 static bool has_later_end(const struct client *client) {
     const struct sw_report *report = client->reports.head;
-    while (report != NULL && !is_end(report)) report = report->next;
+    while (report != NULL && !is_untold_end(report)) report = report->next;
     return report != NULL;
 }
 
@@ -259,15 +282,10 @@ void sw_receiveq_consume_report(struct client *client) {
     struct sw_report *report = sw_reports_shift(&client->reports);
     client->report_count -= count_events(report);
     client->serial++;
-    if (client->has_untold_end && is_end(report)) client->has_untold_end = has_later_end(client);
+    if (client->has_untold_end && is_untold_end(report)) client->has_untold_end = has_later_end(client);
     for (; report->kept != NULL; client->uncredited.kept_reports++) sw_report_free(sw_reports_shift_kept(report));
     report->kept_ranges = 0;
-    struct sw_inbox *in = &client->channel->in;
-    if (report == &in->reserve) sw_channel_post_reserve_free(client->channel);
-    if (report == &in->reserve || report == &in->final) return;
-    client->uncredited.bytes += sw_report_cost(report);
-    client->uncredited.reports++;
-    sw_report_free(report);
+    sw_ends_release(client, report);
 }
 
 void sw_receiveq_clear_end(struct client *client) {
@@ -277,9 +295,30 @@ void sw_receiveq_clear_end(struct client *client) {
 
 /* --- messages --- */
 
+void sw_receiveq_set_short(struct client *client, bool is_short) {
+    if (client->unread == NULL || client->unread->is_short == is_short) return;
+    client->unread->is_short = is_short;
+    count_readiness(client);
+}
+
+bool sw_receiveq_push_unread(lua_State *L, const struct client *client, size_t from, size_t size) {
+    uint64_t serial = client->serial;
+    const struct sw_unread *unread = client->unread;
+    if (size == 0 || SW_PUSH_COPIES_FIRST) {
+        lua_pushlstring(L, size > 0 ? (const char *)unread->bytes + unread->start + from : "", size);
+    } else {
+        luaL_Buffer buffer;
+        char *to = luaL_buffinitsize(L, &buffer, size);
+        if (client->serial == serial) memcpy(to, unread->bytes + unread->start + from, size);
+        luaL_pushresultsize(&buffer, size);
+    }
+    return client->serial == serial;
+}
+
 /* Pushes the next message. False: a finalizer has consumed it meanwhile, and the pushed string is not valid. */
 static bool push_message(lua_State *L, struct client *client) {
     uint64_t serial = client->serial;
+    if (sw_client_has_unread(client)) return sw_receiveq_push_unread(L, client, 0, sw_unread_size(client->unread));
     struct sw_message message = sw_cursor_message(&client->messages);
     if (message.bytes != NULL && SW_PUSH_COPIES_FIRST) {
         lua_pushlstring(L, (const char *)message.bytes, message.size);
@@ -292,11 +331,37 @@ static bool push_message(lua_State *L, struct client *client) {
     return client->serial == serial;
 }
 
+/* The unread bytes count as one message, and were credited when they came there. */
 static void consume_message(struct client *client) {
+    if (sw_client_has_unread(client)) {
+        sw_receiveq_consume_unread(client, sw_unread_size(client->unread));
+        return;
+    }
     client->uncredited.bytes += sw_cursor_pass(&client->messages) + SW_MESSAGE_OVERHEAD;
     client->consumed++;
     client->serial++;
     if (client->uncredited.bytes >= SW_CREDIT_BATCH) sw_receiveq_post_credit(client);
+}
+
+void sw_receiveq_consume_unread(struct client *client, size_t size) {
+    sw_unread_pass(client->unread, size);
+    client->serial++;
+    if (!sw_client_has_unread(client)) client->consumed++;
+}
+
+enum sw_pulled sw_receiveq_pull(struct client *client) {
+    if (sw_receiveq_count_before_end(client) <= sw_client_has_unread(client)) return SW_PULLED_NONE;
+    bool joins = sw_client_has_unread(client);
+    size_t size = sw_cursor_message(&client->messages).size;
+    unsigned char *to = sw_unread_reserve(client->unread, size);
+    if (to == NULL) return SW_PULLED_NO_MEMORY;
+    sw_cursor_copy(&client->messages, 0, size, to);
+    client->unread->end += size;
+    client->uncredited.bytes += sw_cursor_pass(&client->messages) + SW_MESSAGE_OVERHEAD;
+    client->consumed += joins;
+    client->serial++;
+    if (client->uncredited.bytes >= SW_CREDIT_BATCH) sw_receiveq_post_credit(client);
+    return SW_PULLED;
 }
 
 bool sw_receiveq_take_message(lua_State *L, struct client *client) {
@@ -315,14 +380,36 @@ void sw_receiveq_post_credit(struct client *client) {
     sw_channel_post_credit(client->channel, &credit, &client->messages.emptied);
 }
 
+/* An end is over: what was set for its connection is, too. */
+static void pass_end(struct client *client) {
+    sw_ends_pass(client);
+    if (sw_client_framed(client) != NULL) sw_unread_set_framing(client->unread, NULL);
+}
+
+void sw_receiveq_tell_end(struct client *client) {
+    if (sw_client_has_unread(client)) sw_receiveq_consume_unread(client, sw_unread_size(client->unread));
+    pass_end(client);
+    client->has_untold_end = has_later_end(client);
+    sw_receiveq_schedule(client);
+}
+
+void sw_receiveq_pass_ends(struct client *client) {
+    for (const struct sw_report *end; (end = sw_ends_first(client)) != NULL && end->after == client->consumed;)
+        pass_end(client);
+    sw_receiveq_clear_end(client);
+}
+
 void sw_receiveq_drop_messages(struct client *client) {
+    sw_ends_forget(client);
     while (client->consumed < client->taken) consume_message(client);
     sw_receiveq_post_credit(client);
 }
 
 void sw_receiveq_drop(struct client *client) {
     sw_cursor_drop(&client->messages);
+    if (sw_client_has_unread(client)) sw_unread_pass(client->unread, sw_unread_size(client->unread));
     client->has_untold_end = false;
+    sw_ends_forget(client);
     while (client->reports.head != NULL) sw_receiveq_consume_report(client);
     client->consumed = client->taken;
     client->report_count = client->handled_count = 0;

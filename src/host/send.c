@@ -24,7 +24,21 @@
 #include "host/luacompat.h"
 #include "host/pin.h"
 #include "host/unfit.h"
+#include "host/unread.h"
 #include "host/usable.h"
+
+static const struct sw_framing *framing_of(const struct client *client) {
+    const struct sw_framed *framed = sw_client_framed_for_send(client);
+    return framed != NULL ? &framed->framing : &client->channel->options->framing;
+}
+
+static int refuse_once(lua_State *L, const struct client *client) {
+    lua_pushfstring(L,
+                    "the connection to %s that the message is for has ended: wait for the next connect event, or for "
+                    "client:wait(\"connected\")",
+                    sw_push_place(L, sw_client_server(client)));
+    return sw_push_not_connected(L, lua_tostring(L, -1));
+}
 
 /* Pushes nil, message, code for a message that was not accepted. size: bytes of the message, without framing. `fault` is
  * sw_encode's; NULL: it was not asked, or has accepted the message. */
@@ -33,15 +47,17 @@ static int refuse_message(lua_State *L, const struct client *client, enum sw_err
     const struct sw_options *options = client->channel->options;
     const char *limit = SW_DECIMAL(options->queue_limit);
     const char *sentence;
+    bool is_bound = sw_client_framed_for_send(client) != NULL && !client->is_closed;
+    if (err == SW_CLOSED && is_bound) return refuse_once(L, client);
     if (err == SW_CLOSED) return sw_push_closed(L, sw_client_server(client));
     if (err == SW_FULL)
         sentence = lua_pushfstring(L, "queue full: queue_limit is %s bytes; send again after the drain event", limit);
-    else if (err == SW_TOOBIG && size <= sw_framing_longest(&options->framing))
+    else if (err == SW_TOOBIG && size <= sw_framing_longest(framing_of(client)))
         sentence =
             lua_pushfstring(L, "message too big: it has %s bytes, which with its framing exceeds queue_limit (%s)",
                             SW_DECIMAL(size), limit);
     else if (err == SW_TOOBIG || err == SW_FRAME)
-        sentence = sw_push_unfit(L, &options->framing, err, size, fault);
+        sentence = sw_push_unfit(L, framing_of(client), err, size, fault);
     else
         return sw_push_no_memory(L);
     return sw_push_refusal(L, err, sentence);
@@ -81,7 +97,7 @@ static size_t total_size(const struct sw_slice *pieces, size_t count) {
 }
 
 static uint32_t end_flags(const struct client *client) {
-    return client->channel->options->framing.kind == SW_FRAMING_RAW ? SW_END_UNFRAMED : 0;
+    return framing_of(client)->kind == SW_FRAMING_RAW ? SW_END_UNFRAMED : 0;
 }
 
 /* Many pieces become one first: a corner, and rightly the slower one. */
@@ -113,7 +129,7 @@ static enum sw_err gather(lua_State *L, const char *where, const struct client *
     message->given = given;
     struct sw_envelope *envelope = &message->envelope;
     envelope->prefix_size = envelope->suffix_size = 0;
-    enum sw_err failed = sw_encode(&client->channel->options->framing, pieces, message->given, envelope);
+    enum sw_err failed = sw_encode(framing_of(client), pieces, message->given, envelope);
     if (failed != SW_OK) return failed;
     struct sw_slice *first = pieces, *end = pieces + given;
     if (envelope->prefix_size > 0) *--first = (struct sw_slice){envelope->prefix, envelope->prefix_size};
@@ -174,7 +190,14 @@ int sw_method_send(lua_State *L) {
     enum sw_err failed = gather(L, "client:send", client, &message);
     if (failed == SW_OK) {
         const struct sw_slice *pinned = choose_pinned(message.pieces + 1, message.given);
-        struct sw_outgoing outgoing = {message.first, message.count, end_flags(client), pinned, 0};
+        const struct sw_framed *framed = sw_client_framed_for_send(client);
+        struct sw_outgoing outgoing = {message.first,
+                                       message.count,
+                                       end_flags(client),
+                                       pinned,
+                                       0,
+                                       framed != NULL,
+                                       framed != NULL ? framed->connection : 0};
         failed = pinned == NULL ? sw_channel_send(client->channel, &outgoing, &id)
                                 : send_pinned(L, client, &outgoing, (int)(pinned - message.pieces) + 1, &id);
     }
@@ -182,14 +205,6 @@ int sw_method_send(lua_State *L) {
         return refuse_message(L, client, failed, total_size(message.pieces + 1, message.given),
                               &message.envelope.fault);
     return push_id(L, id);
-}
-
-static int refuse_once(lua_State *L, const struct client *client) {
-    lua_pushfstring(L,
-                    "the connection to %s that the message is for has ended: wait for the next connect event, or for "
-                    "client:wait(\"connected\")",
-                    sw_push_place(L, sw_client_server(client)));
-    return sw_push_not_connected(L, lua_tostring(L, -1));
 }
 
 /*** Queues one message for the present connection only: an answer, an acknowledgement, a ping. It goes out in its place
@@ -244,7 +259,7 @@ int sw_method_write(lua_State *L) {
     bytes.data = lua_tolstring(L, 2, &bytes.size);
     if (bytes.size == 0) return sw_push_refusal(L, SW_FRAME, "bytes must not be empty");
     uint64_t id = 0;
-    struct sw_outgoing message = {&bytes, 1, SW_END_UNFRAMED, choose_pinned(&bytes, 1), 0};
+    struct sw_outgoing message = {&bytes, 1, SW_END_UNFRAMED, choose_pinned(&bytes, 1), 0, false, 0};
     enum sw_err failed = message.pinned == NULL ? sw_channel_send(client->channel, &message, &id)
                                                 : send_pinned(L, client, &message, 2, &id);
     if (failed != SW_OK) return refuse_message(L, client, failed, bytes.size, NULL);

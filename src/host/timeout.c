@@ -162,3 +162,13 @@ void sw_timeout_push_message(lua_State *L, const struct client *client, const st
     lua_remove(L, -2);
     add_connection(L, client, snapshot);
 }
+
+void sw_timeout_push_bytes(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot,
+                           const char *what, size_t unread) {
+    const char *place = sw_push_place(L, sw_client_server(client));
+    lua_pushfstring(L,
+                    unread == 1 ? "not yet %s from %s, %s byte is unread" : "not yet %s from %s, %s bytes are unread",
+                    what, place, SW_DECIMAL(unread));
+    lua_remove(L, -2);
+    add_connection(L, client, snapshot);
+}

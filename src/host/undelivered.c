@@ -7,6 +7,7 @@
 
 #include "channel/report.h"
 #include "host/causes.h"
+#include "host/ends.h"
 #include "host/event.h"
 #include "host/handle.h"
 #include "host/luacompat.h"
@@ -15,6 +16,7 @@
 bool sw_undelivered_peek(const struct client *client, bool in_order, struct sw_undelivered *undelivered) {
     const struct sw_report *report = sw_receiveq_report(client, in_order);
     undelivered->serial = client->serial;
+    undelivered->in_order = in_order;
     if (report != NULL)
         undelivered->event = sw_report_ranges(report) > 0 ? SW_EVENT_LOST : report->event;
     else
@@ -64,6 +66,7 @@ static int take_report(lua_State *L, struct client *client, const struct sw_unde
     if (undelivered->event == SW_EVENT_CLOSE) client->is_over = true;
     if (undelivered->event == SW_EVENT_CONNECT) client->seen = client->reports.head->connection;
     if (undelivered->event == SW_EVENT_DISCONNECT) client->seen = 0;
+    if (undelivered->in_order) sw_ends_pass_in_order(client, client->reports.head);
     if (undelivered->event == SW_EVENT_LOST)
         sw_receiveq_consume_loss(client);
     else

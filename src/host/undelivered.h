@@ -12,6 +12,7 @@
 
 struct sw_undelivered {
     enum sw_event event;
+    bool in_order;
     uint64_t serial; /* client->serial at sw_undelivered_peek; if that differs now, the event was consumed meanwhile */
 };
 

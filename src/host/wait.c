@@ -2,45 +2,23 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/error.h"
 #include "base/state.h"
 #include "channel/channel.h"
 #include "channel/host_end.h"
 #include "channel/report.h"
 #include "host/check.h"
 #include "host/context.h"
-#include "host/event.h"
 #include "host/functions.h"
-#include "host/getters.h"
-#include "host/handle.h"
 #include "host/luacompat.h"
+#include "host/no_connection.h"
 #include "host/receiveq.h"
 #include "host/timeout.h"
 #include "host/usable.h"
 #include "host/waiting.h"
 
-/* The deadline for the time-out at index. -1: there is none. */
-static double read_deadline(lua_State *L, const char *where, int index) {
-    if (lua_isnoneornil(L, index)) return -1;
-    return sw_clock() + sw_check_seconds(L, (struct sw_spot){where, "timeout"}, index);
-}
-
 static int push_true(lua_State *L) {
     lua_pushboolean(L, true);
     return 1;
-}
-
-static int inbox_full(lua_State *L) { return sw_push_refusal(L, SW_FULL, "inbox full: poll first"); }
-
-/* Why there is no connection. */
-static int push_end(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot) {
-    if (snapshot->state == SW_STATE_CLOSED) return sw_push_closed(L, sw_client_server(client));
-    if (snapshot->ended.err == SW_CLOSED)
-        return sw_push_refusal(L, SW_CLOSED, "not connected: client:disconnect ended the connection");
-    if (snapshot->ended.err != SW_OK)
-        return sw_push_failure(L, &snapshot->ended, sw_client_ended_server(client, snapshot));
-    return sw_push_not_connected(L, "not connected: call client:connect first");
 }
 
 /* --- wait --- */
@@ -52,11 +30,11 @@ static int check_connected(lua_State *L, struct client *client, void *subject) {
     switch (snapshot.state) {
     case SW_STATE_CONNECTED: client->seen = snapshot.connection; return push_true(L);
     case SW_STATE_IDLE:
-    case SW_STATE_CLOSED: return push_end(L, client, &snapshot);
+    case SW_STATE_CLOSED: return sw_push_no_connection(L, client, &snapshot);
     case SW_STATE_RESOLVING:
     case SW_STATE_CONNECTING:
     case SW_STATE_WAITING:
-    case SW_STATE_CLOSING: return snapshot.blocks_attempts ? inbox_full(L) : 0;
+    case SW_STATE_CLOSING: return snapshot.blocks_attempts ? sw_push_inbox_full(L) : 0;
     }
     return 0;
 }
@@ -76,7 +54,7 @@ static int check_disconnected(lua_State *L, struct client *client, void *subject
     if (snapshot.state == SW_STATE_IDLE || snapshot.gone) return push_true(L);
     /* While reading is paused, the loop does not see the peer's end. The client's own end needs no reading. */
     bool ending = snapshot.state == SW_STATE_CLOSING || snapshot.state == SW_STATE_CLOSED;
-    return snapshot.paused && !ending ? inbox_full(L) : 0;
+    return snapshot.paused && !ending ? sw_push_inbox_full(L) : 0;
 }
 
 static void push_disconnected_timeout(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot,
@@ -117,7 +95,7 @@ int sw_method_wait(lua_State *L) {
         lua_settop(L, 2);
         return sw_misuse(L, (struct sw_spot){"client:wait", "state"}, 2, "\"connected\" or \"disconnected\"");
     }
-    double deadline = read_deadline(L, "client:wait", 3);
+    double deadline = sw_wait_deadline(L, "client:wait", 3);
     return sw_wait_until(L, client->context, client, deadline, goal, NULL);
 }
 
@@ -138,8 +116,8 @@ static int check_flushed(lua_State *L, struct client *client, void *subject) {
     sw_channel_snapshot(client->channel, &snapshot);
     bool lost = count_lost(&snapshot) > flush->lost_before;
     if (snapshot.gauges.handed >= flush->fence && !lost) return push_true(L);
-    if (lost || snapshot.state == SW_STATE_IDLE || snapshot.gone) return push_end(L, client, &snapshot);
-    return snapshot.paused ? inbox_full(L) : 0; /* a peer whose own sends are blocked may not read */
+    if (lost || snapshot.state == SW_STATE_IDLE || snapshot.gone) return sw_push_no_connection(L, client, &snapshot);
+    return snapshot.paused ? sw_push_inbox_full(L) : 0; /* a peer whose own sends are blocked may not read */
 }
 
 static void push_flushed_timeout(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot,
@@ -166,84 +144,11 @@ static const struct sw_goal flushed = {check_flushed, push_flushed_timeout, SW_W
 int sw_method_flush(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    double deadline = read_deadline(L, "client:flush", 2);
+    double deadline = sw_wait_deadline(L, "client:flush", 2);
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
     struct flush flush = {snapshot.accepted, count_lost(&snapshot)};
     return sw_wait_until(L, client->context, client, deadline, &flushed, &flush);
-}
-
-/* --- receive --- */
-
-/* Pushes a message that the host has already taken from the channel. False: there is none. */
-static bool take_message(lua_State *L, struct client *client) {
-    /* sw_client_anchor may raise for lack of memory. This call, before the message is consumed, loses no message then.
-     * The call below needs no memory after it. */
-    if (sw_receiveq_count_messages(client) == 1) sw_client_anchor(L, 1, client);
-    while (sw_receiveq_count_messages(client) > 0) {
-        if (!sw_receiveq_take_message(L, client)) continue;
-        if (sw_receiveq_count_messages(client) == 0) {
-            sw_receiveq_post_credit(client);
-            sw_receiveq_schedule(client);
-            sw_client_anchor(L, 1, client);
-        }
-        return true;
-    }
-    return false;
-}
-
-static int check_message(lua_State *L, struct client *client, void *subject) {
-    (void)subject;
-    struct sw_snapshot snapshot;
-    uint64_t ends = client->ends_taken;
-    /* The snapshot comes first: if it shows an end, all messages from before the end are taken next. */
-    sw_channel_snapshot(client->channel, &snapshot);
-    sw_receiveq_take_all(L, client->context);
-    if (take_message(L, client)) return 1;
-    bool has_ended = snapshot.state == SW_STATE_IDLE || snapshot.state == SW_STATE_CLOSED;
-    if (has_ended || client->ends_taken == ends) sw_receiveq_clear_end(client); /* or it has connected again */
-    if (has_ended) return push_end(L, client, &snapshot);
-    sw_receiveq_post_credit(client);
-    sw_channel_snapshot(client->channel, &snapshot);
-    /* Paused without messages: reports fill the inbox, so only a poll can continue the reading. */
-    return snapshot.paused && sw_receiveq_count_messages(client) == 0 ? inbox_full(L) : 0;
-}
-
-static void push_message_timeout(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot,
-                                 void *subject) {
-    (void)subject;
-    sw_timeout_push_message(L, client, snapshot);
-}
-
-static const struct sw_goal message = {check_message, push_message_timeout, SW_WAKE_ON_STATE};
-
-/*** Returns the next message; calls no handlers. For clients without a message handler. Other events stay for poll. If
- * there is no message and no connection, says why there is no connection.
- * @function client:receive
- * @tparam[opt] number timeout seconds to wait for a message; default: do not wait
- * @treturn[1] string message
- * @treturn[2] nil
- * @treturn[2] string message
- * @treturn[2] string code: ETIMEDOUT (no message), EINTR, EFULL (unread events pause the reading: poll first),
- * ENOTCONN, ECLOSED, EFORKED, or how the connection ended
- * @raise a message handler is set; invalid timeout
- */
-int sw_method_receive(lua_State *L) {
-    struct client *client = sw_check_usable(L, 1);
-    if (client == NULL) return 3;
-    bool has_handler = lua_getiuservalue(L, 1, SW_EVENT_MESSAGE + 1) != LUA_TNIL;
-    if (has_handler)
-        return luaL_error(
-            L, "client:receive: messages go to the message handler; take it away with client:on(\"message\", nil)");
-    double deadline = lua_isnoneornil(L, 2) ? sw_clock() : read_deadline(L, "client:receive", 2);
-    lua_settop(L, 2);
-    if (!client->uses_receive) {
-        client->uses_receive = true;
-        sw_receiveq_schedule(client);
-    }
-    int values = take_message(L, client) ? 1 : sw_wait_until(L, client->context, client, deadline, &message, NULL);
-    sw_receiveq_notify(client->context);
-    return values;
 }
 
 /* --- the module --- */
@@ -264,23 +169,23 @@ static void push_work_timeout(lua_State *L, const struct client *client, const s
 static const struct sw_goal work = {check_work, push_work_timeout, SW_WAKE_ON_STATE};
 
 /*** Waits until there is something to take; calls no handlers. If the script called poll last, this is an event with a
- * handler; if it called events() last, any event. For a client on which the script calls receive, it is also a message
- * or the end of the connection. Before the first poll or events(), and before a client's first receive, it is any
- * event. Without a timeout, the wait also ends when nothing can come any more: when no client is connected, connecting,
- * waiting or closing.
+ * handler; if it called events() last, any event. For a client on which the script calls receive or read, it is also a
+ * message, bytes beyond those that were too few for the last read, or the end of a connection. Before the first poll or
+ * events(), and before a client's first receive or read, it is any event. Without a timeout, the wait also ends when
+ * nothing can come any more: when no client is connected, connecting, waiting or closing.
  * @function wait
  * @tparam[opt] number timeout seconds; none: no limit
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ETIMEDOUT, EINTR, ECLOSED (no timeout, and nothing can come), EFORKED; in the child of a fork
- * also ENOMEM
+ * @treturn[2] string code: ETIMEDOUT, EINTR, ECLOSED (no timeout, and nothing can come), EFORKED; in the child of a
+ * fork also ENOMEM
  * @raise invalid timeout
  */
 int sw_module_wait(lua_State *L) {
     struct context *context = sw_context(L);
     if (sw_context_refuses(L, context)) return 3;
-    double deadline = read_deadline(L, "sidewire.wait", 1);
+    double deadline = sw_wait_deadline(L, "sidewire.wait", 1);
     int values = sw_wait_until(L, context, NULL, deadline, &work, context);
     sw_receiveq_notify(context);
     return values;

@@ -12,6 +12,7 @@
 #include "channel/channel.h"
 #include "channel/engine.h"
 #include "channel/host_end.h"
+#include "host/check.h"
 #include "host/event.h"
 #include "host/luacompat.h"
 
@@ -38,6 +39,11 @@ static int nothing_can_come(lua_State *L, const struct context *context) {
         was_started ? "nothing to wait for: no client is connected or connecting (client:state says why); call "
                       "client:connect first"
                     : "nothing to wait for: no client was ever connected; call client:connect first");
+}
+
+double sw_wait_deadline(lua_State *L, const char *where, int index) {
+    if (lua_isnoneornil(L, index)) return -1;
+    return sw_clock() + sw_check_seconds(L, (struct sw_spot){where, "timeout"}, index);
 }
 
 void sw_wait_end(struct context *context) {

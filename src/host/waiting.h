@@ -28,6 +28,10 @@ struct sw_goal {
 int sw_wait_until(lua_State *L, struct context *context, struct client *client, double deadline,
                   const struct sw_goal *goal, void *subject);
 
+/* The deadline for the time-out at index, as sw_wait_until takes it: -1, if none is given. Raises for an invalid
+ * one. */
+double sw_wait_deadline(lua_State *L, const char *where, int index);
+
 /* Ends the present wait, if there is one: the loop no longer wakes the host. Waits can nest, because a check may run a
  * finalizer that waits. So an outer wait compares context->waits, and enters again if an inner one has ended it. */
 void sw_wait_end(struct context *context);

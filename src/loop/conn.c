@@ -600,6 +600,12 @@ static void handle_interest(struct conn *conn, struct sw_interest interest) {
     conn->stream.rx.discards_messages = !interest.messages;
 }
 
+static void handle_bad_frame(struct conn *conn, uint32_t connection) {
+    if (!sw_stream_is_open(&conn->stream) || connection != (uint32_t)conn->stream.progress.connects) return;
+    sw_stream_break(&conn->stream);
+    check_stream(conn);
+}
+
 static void handle_confirmed(struct conn *conn, uint64_t id) { sw_tx_confirm(&conn->stream.tx, id); }
 
 static void handle_credit(struct conn *conn, const struct sw_slots *slots) {
@@ -613,6 +619,7 @@ void sw_conn_handle_batch(struct conn *conn, const struct sw_batch *batch) {
     const struct sw_slots *slots = &batch->slots;
     struct tx *tx = &conn->stream.tx;
     if (slots->posted & SW_SLOT_INTEREST) handle_interest(conn, slots->interest);
+    if (slots->posted & SW_SLOT_BAD_FRAME) handle_bad_frame(conn, slots->bad_frame);
     if (slots->posted & SW_SLOT_CREDIT) handle_credit(conn, slots);
     if (slots->posted & SW_SLOT_CONFIRMED) handle_confirmed(conn, slots->confirmed);
     if (slots->posted & SW_SLOT_ONCE) sw_tx_take(tx);

@@ -27,6 +27,12 @@ static void stop_reading(struct rx *rx, enum rx_status status, struct sw_error e
     ev_io_stop(rx->common->reactor->ev, &rx->reader);
 }
 
+static void stop_undecodable(struct rx *rx) { stop_reading(rx, RX_BROKEN, sw_error_make(SW_FRAME, SW_STAGE_RECEIVE)); }
+
+void sw_rx_break(struct rx *rx) {
+    if (rx->status == RX_OPEN && !rx->drops_input) stop_undecodable(rx);
+}
+
 static void post_messages(struct rx *rx, struct sw_message_run *whole) {
     if (rx->discards_messages || whole->count == 0)
         sw_pages_free(&whole->pages);
@@ -54,7 +60,7 @@ static void handle_bytes(struct rx *rx, size_t size) {
     post_messages(rx, &whole);
     /* After the messages: a script that sees the bytes in the counters can take the messages. */
     sw_progress_publish(rx->progress);
-    if (failed == SW_FRAME) stop_reading(rx, RX_BROKEN, sw_error_make(SW_FRAME, SW_STAGE_RECEIVE));
+    if (failed == SW_FRAME) stop_undecodable(rx);
     if (failed == SW_SYSTEM) stop_reading(rx, RX_BROKEN, sw_error_system(ENOMEM, SW_STAGE_RECEIVE));
 }
 

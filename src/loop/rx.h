@@ -49,6 +49,9 @@ void sw_rx_start(struct rx *rx, struct sw_transport *transport);
  * is none, it is not wanted, or there is no memory for it; then *lacks_partial is set. */
 struct sw_partial *sw_rx_stop(struct rx *rx, bool is_wanted, bool *lacks_partial);
 
+/* The bytes cannot be decoded, as the host has found out: reads no more. The caller must then look at the status. */
+void sw_rx_break(struct rx *rx);
+
 /* What is wrong with the frame that has ended the last connection; rx owns it, until the next connection starts. NULL: it
  * was no frame, or there was no memory. */
 static inline struct sw_bad_frame *sw_rx_bad_frame(const struct rx *rx) { return sw_assembly_bad_frame(&rx->assembly); }

@@ -134,6 +134,11 @@ void sw_stream_send(struct stream *stream) {
     sw_stream_advance(stream);
 }
 
+void sw_stream_break(struct stream *stream) {
+    sw_rx_break(&stream->rx);
+    sw_stream_advance(stream);
+}
+
 static struct sw_error closed(void) { return sw_error_make(SW_CLOSED, SW_STAGE_CLOSE); }
 
 /* The newest command's linger counts, but a connection that ends by itself is not kept for it. */

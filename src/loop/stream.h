@@ -52,6 +52,9 @@ static inline double sw_stream_wait(const struct stream *stream) {
     return sw_closing_wait(&stream->closing, sw_clock());
 }
 
+/* Ends the connection, because what it has brought cannot be decoded. */
+void sw_stream_break(struct stream *stream);
+
 /* Sends the messages that the host has accepted. */
 void sw_stream_send(struct stream *stream);
 
