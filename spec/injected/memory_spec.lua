@@ -135,13 +135,14 @@ describe("an allocation that fails [F40]", function()
   end)
 
   it("of what is told of a bad frame leaves its event, at each of them", function()
-    local n, codes, counts = 0, {}, nil
+    local n, codes = 0, {}
+    local faulty
     repeat
       n = n + 1
       local peer = Peer.start()
       local client = util.connected(peer, { framing = "netstring", reconnect = false })
       local events = util.collect(client, "message", "disconnect")
-      counts = faults.during(("malloc ENOMEM @%d"):format(n), function()
+      faulty = faults.during(("malloc ENOMEM @%d"):format(n), function()
         peer:command("send-slow " .. Peer.hex "5:hello,12x")
         assert(events:wait "disconnect")
       end)
@@ -151,7 +152,7 @@ describe("an allocation that fails [F40]", function()
       codes[is_named and "named" or "nameless"] = true
       client:close(0)
       peer:stop()
-    until counts.malloc.faults == 0
+    until faulty.malloc.faults == 0
     assert.same({ EFRAME = true, ENOMEM = true, named = true, nameless = true }, codes)
   end)
 
