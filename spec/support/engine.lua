@@ -60,7 +60,7 @@ engine.unpack = table.unpack or unpack
 --- A text in which Lua has written floats ("60.0 s"), as this engine writes them ("60 s").
 function engine.as_written(text)
   if engine.has_integers then return text end
-  return (text:gsub("(%d+)%.0%f[^%d.]", "%1"))
+  return (text:gsub("%f[%d.][%d.]+%f[^%d.]", function(number) return number:match "^(%d+)%.0$" end))
 end
 
 --- debug.upvaluejoin; nil where the engine has none.
