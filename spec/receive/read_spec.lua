@@ -122,7 +122,7 @@ describe("read", function()
     end
   end)
 
-  it("reads more than inbox_limit at once", function()
+  it("reads more than inbox_limit at once [F79]", function()
     local client = util.connected(peer, with { inbox_limit = 4096, max_read = 2 ^ 20 })
     peer:command "mode flood 1000"
     local bytes = assert(client:read(2 ^ 20, util.DEADLINE))
@@ -308,7 +308,7 @@ describe("the end of a connection", function()
     assert.same({ "b", "ECONNRESET" }, { bytes, code })
   end)
 
-  it("separates the bytes of each of many connections, polled or not", function()
+  it("separates the bytes of each of many connections, polled or not [F79]", function()
     for _, polls in ipairs { true, false } do
       local client = util.connected(peer, RECONNECTING)
       if polls then client:on("disconnect", function() end) end
