@@ -8,7 +8,7 @@ local broker = require "spec.support.broker"
 local engine = require "spec.support.engine"
 local util = require "spec.support.util"
 
-local COUNT = util.choose(20000, 3000)
+local COUNT = 50000
 local ENDS = 3 -- of the broker
 
 describe("examples/mqtt.lua", function()

@@ -102,7 +102,11 @@ describe("examples/redis.lua", function()
     assert.equal(0, status, output)
     local replies, errors, unknown = output:match "counted: (%d+) replies, (%d+) errors, (%d+) unknown\n"
     assert.equal(COUNT, replies + errors + unknown)
-    local counted = tonumber(ask(server, "GET", "counter"))
+    local counted
+    util.wait_until(function()
+      counted = tonumber(ask(server, "GET", "counter"))
+      return counted
+    end)
     assert(counted >= tonumber(replies) and counted <= replies + unknown, output .. counted)
     assert.matches("news: 1048576 bytes are back\n$", output)
     return tonumber(unknown) > 0
