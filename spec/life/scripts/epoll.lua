@@ -106,7 +106,7 @@ function scripts.fails_while_changing_servers()
     repeat
       if left > 0 then client:send "now or later" end
       left = left - 1
-    until client:state() == "idle"
+    until client:state() == "idle" or client:state() == "connected" -- epoll had failed before that connect
     for _ = 1, 20 do client:send "later" end
     assert(client:connect("127.0.0.1"))
     works()
