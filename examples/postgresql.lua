@@ -1,5 +1,4 @@
--- A PostgreSQL client that sends its queries without waiting for their results, and hears of notifications on the same
--- connection:
+-- A PostgreSQL client that sends its queries without waiting for results, and hears of notifications meanwhile:
 --
 --     lua postgresql.lua HOST PORT USER PASSWORD [COUNT [BYTES]]
 --
@@ -8,7 +7,6 @@
 -- Needs luaossl for the login (Debian: lua-luaossl), and LuaSocket for base64.
 local digest, hmac, kdf = require "openssl.digest", require "openssl.hmac", require "openssl.kdf"
 local rand, mime, sidewire = require "openssl.rand", require "mime", require "sidewire"
-
 local host, port, user, password = arg[1], tonumber(arg[2]), arg[3], arg[4]
 local count, size = tonumber(arg[5] or 1000), tonumber(arg[6] or 2^20)
 if not (password and sidewire.is_port(port) and count and size) then
@@ -31,15 +29,13 @@ local status -- the program's exit status, at its end
 local function stop(why, code) print(why) status = code client:close(0) end
 
 -- --- the login: SCRAM-SHA-256 (RFC 5802, RFC 7677). Its steps go by send_once: they belong to one connection ---
-local nonce, proof_of_server
+local nonce
+local awaited -- what the server has still to send to prove that it knows the password, too; nil: nothing
 local function mac(key, text) return hmac.new(key, "sha256"):final(text) end
 local function xor(a, b)
   return (a:gsub("()(.)", function(at, byte)
-    local x, y, bit, sum = byte:byte(), b:byte(at), 1, 0
-    repeat
-      if x % 2 ~= y % 2 then sum = sum + bit end
-      x, y, bit = math.floor(x / 2), math.floor(y / 2), bit * 2
-    until bit == 256
+    local x, y, sum = byte:byte(), b:byte(at), 0
+    for bit = 0, 7 do sum = sum + (math.floor(x / 2^bit) + math.floor(y / 2^bit)) % 2 * 2^bit end
     return string.char(sum)
   end))
 end
@@ -50,26 +46,27 @@ local function prove(challenge)
     iter = tonumber(rounds), outlen = 32 }
   local key, bare = mac(salted, "Client Key"), "c=biws,r=" .. both
   local all = ("n=,r=%s,%s,%s"):format(nonce, challenge, bare)
-  proof_of_server = "v=" .. mime.b64(mac(mac(salted, "Server Key"), all))
+  awaited = "v=" .. mime.b64(mac(mac(salted, "Server Key"), all))
   return bare .. ",p=" .. mime.b64(xor(key, mac(digest.new("sha256"):final(key), all)))
 end
 local function log_in(body)
   local step, rest = read_u32(body, 1), body:sub(5)
   if step == 10 then
-    nonce = mime.b64(rand.bytes(18))
+    nonce, awaited = mime.b64(rand.bytes(18)), "a challenge"
     local first = "n,,n=,r=" .. nonce
     client:send_once(frame("p", "SCRAM-SHA-256\0" .. u32(#first) .. first))
   elseif step == 11 then
     client:send_once(frame("p", prove(rest)))
-  elseif step == 12 and rest ~= proof_of_server then
+  elseif step == 12 and rest == awaited then
+    awaited = nil
+  elseif step == 12 or step == 0 and awaited then
     stop("the server does not know the password", 1)
-  elseif step ~= 0 and step ~= 12 then
+  elseif step ~= 0 then
     stop("the server wants a login of another kind", 1)
   end
 end
 
 -- --- queries: by send_once, too, since the queue cannot be held until the login is over ---
-
 local queries, first, last, sent = {}, 1, 0, 0 -- the oldest without an answer, the newest, the newest one sent
 local state, rows, failure -- "login", "listening" or "ready"; of the answer that is under way
 local function query(text, on_answer) last = last + 1 queries[last] = { text, on_answer } end
@@ -81,9 +78,12 @@ end
 local handlers = {
   R = log_in,
   D = function(body) rows[#rows + 1] = body:sub(7, 6 + read_u32(body, 3)) end, -- the first column
-  E = function(body)
-    failure = ("%s %s: %s"):format(body:match "^S(%Z*)", body:match "%zC(%Z*)", body:match "%zM(%Z*)")
-    if state == "login" and failure:find "^%u+ 28" then stop("the login is refused: " .. failure, 1) end
+  E = function(body) -- its words may be translated, its code is not
+    local code = body:match "%zC(%Z*)"
+    failure = ("%s %s: %s"):format(body:match "^S(%Z*)", code, body:match "%zM(%Z*)")
+    if state ~= "login" then return end
+    if code:find "^28" or code:find "^3D" then return stop("the login is refused: " .. failure, 1) end -- for good
+    print(failure)
   end,
   A = function(body) stop("news: " .. body:match("^%Z*%z(%Z*)", 5), 0) end,
   Z = function() -- the server is ready for the next query
@@ -99,7 +99,7 @@ local handlers = {
   end,
 }
 client:on {
-  connect = function() state, rows, failure, sent = "login", {}, nil, first - 1 end,
+  connect = function() awaited, state, rows, failure, sent = nil, "login", {}, nil, first - 1 end,
   message = function(_, bytes)
     local handle = handlers[bytes:sub(1, 1)]
     if handle and not status then handle(bytes:sub(6)) end

@@ -19,10 +19,14 @@ local IS_ROOT = shell.output "id -u" == "0\n" -- PostgreSQL refuses to run as ro
 
 -- A message of the server: its type, its length, its body.
 local function frame(kind, body)
-  return kind .. ("\0\0\0"):sub(1, 3) .. string.char(#body + 4) .. body
+  return kind .. "\0\0\0" .. string.char(#body + 4) .. body
 end
 
 local function row(text) return frame("D", "\0\1\0\0\0" .. string.char(#text) .. text) end
+
+local function failed(code, text, severity)
+  return frame("E", ("S%s\0%s\0M%s\0\0"):format(severity or "ERROR", code, text))
+end
 
 local READY = frame("Z", "I")
 local LOGIN = frame("R", "\0\0\0\0") .. READY .. frame("C", "LISTEN\0") .. READY
@@ -48,21 +52,52 @@ describe(EXAMPLE, function()
     end
   end)
 
-  it("asks again when an answer is cut in the middle", function()
+  local function send(peer, command, bytes)
+    peer:command(command .. " " .. Peer.hex(bytes))
+  end
+
+  -- Starts the example and a peer that answers its first message.
+  local function answered(bytes)
     local peer = Peer.start { mode = "sink" }
     local program = Program.start(EXAMPLE, peer.host, peer.port, USER, PASSWORD, 1, 1)
-    local function send(command, bytes)
-      peer:command(command .. " " .. bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
-    end
     assert(peer:wait_bytes(30, util.DEADLINE))
-    send("send-finish", LOGIN .. row("2"):sub(1, 8))
+    send(peer, "send", bytes)
+    return program, peer
+  end
+
+  it("asks again when an answer is cut in the middle", function()
+    local program, peer = answered(LOGIN)
+    send(peer, "send-finish", row("2"):sub(1, 8))
     assert(peer:wait_accepted(2, util.DEADLINE))
-    send("send", LOGIN .. row("2") .. READY .. frame("E", "SERROR\0C42703\0Mthere is no such column\0\0") .. READY
+    send(peer, "send", LOGIN .. row("2") .. READY .. failed("C42703", "there is no such column") .. READY
       .. row "x" .. READY .. frame("A", "\0\0\0\1news\0bye\0"))
     local output, status = program:finish()
     assert.equal(0, status, output)
     assert.matches("port %d+ ended: .*\n1 of 1 answers are right; ERROR 42703: there is no such column\n"
       .. "1 bytes came back\nnews: bye\n$", output)
+  end)
+
+  it("sends nothing to a server that says yes without a proof that it knows the password", function()
+    local output, status = answered(frame("R", "\0\0\0\10SCRAM-SHA-256\0\0") .. LOGIN):finish()
+    assert.same({ "the server does not know the password\n", 1 }, { output, status })
+  end)
+
+  for code, text in pairs { C28P01 = "a wrong password", C3D000 = "no such database" } do
+    it(("ends when a server in another language refuses the login: %s"):format(text), function()
+      local output, status = answered(failed(code, text, "ВАЖНО")):finish()
+      assert.same({ ("the login is refused: ВАЖНО %s: %s\n"):format(code:sub(2), text), 1 }, { output, status })
+    end)
+  end
+
+  it("tries again when a server is not ready for logins, and says why", function()
+    local program, peer = answered(failed("C57P03", "the system is starting up", "FATAL"))
+    peer:command "finish"
+    assert(peer:wait_accepted(2, util.DEADLINE))
+    send(peer, "send", failed("C28P01", "it is over", "FATAL"))
+    local output, status = program:finish()
+    assert.equal(1, status, output)
+    assert.matches("^FATAL 57P03: the system is starting up\nconnection to [^\n]*\n", output)
+    assert.matches("\nthe login is refused: FATAL 28P01: it is over\n$", output)
   end)
 
   if FOLDER == "" then
