@@ -76,6 +76,22 @@ describe("a frame that the peer has no right to", function()
     end)
   end
 
+  it("is waited for if its length is allowed: bytes are counted, partial has them, max_message refuses it", function()
+    local framing, bytes = { length = "u32be", offset = 1 }, "R\0\0\0\8\0\0\0\0" -- its length counts itself, too
+    local peer = Peer.start()
+    local client = util.connected(peer, { framing = framing, reconnect = false })
+    local events = util.collect(client)
+    assert(peer:wait_connections(1))
+    peer:command("send " .. Peer.hex(bytes))
+    assert(util.wait_received(client, #bytes))
+    assert.same({ 0, true }, { events:count "message", client:is_connected() })
+    peer:command "finish"
+    local disconnect = assert(events:wait "disconnect")
+    assert.same({ "EPEER", bytes }, { disconnect[3], disconnect[4].partial })
+    local _, refused = ended_by(bytes, { framing = framing, max_message = 12 })
+    assert.matches("claims 13 bytes, more than max_message %(12%)", refused[2])
+  end)
+
   it("[F45] is named in the retry event, in log and by events(), too, but not in the next end", function()
     local peer = Peer.start()
     local client = util.client(peer, { framing = "netstring", reconnect = 0.01 })
