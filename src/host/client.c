@@ -175,8 +175,10 @@ static void set_handler(lua_State *L, int index, struct client *client, enum sw_
     unsigned bit = 1u << event;
     bool is_handler = lua_toboolean(L, -1), is_message = event == SW_EVENT_MESSAGE;
     if (is_message) client->discards = lua_isboolean(L, -1);
-    if (is_message && is_handler) client->uses_receive = false;
-    if (is_message && is_handler) sw_ends_forget_held(client);
+    if (is_message && is_handler) {
+        client->uses_receive = false;
+        sw_ends_forget_held(client);
+    }
     client->handlers = is_handler ? client->handlers | bit : client->handlers & ~bit;
     lua_setiuservalue(L, index, (int)event + 1);
     if (is_message || event == SW_EVENT_LOG || event == SW_EVENT_ACKED) post_interest(L, client);

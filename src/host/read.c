@@ -175,17 +175,24 @@ static bool read_some(lua_State *L, struct client *client) {
     return false;
 }
 
+/* Takes what is wanted from the unread bytes. Returns the number of values pushed; 0: they are too few. */
+static int take_unread(lua_State *L, struct client *client, const struct wanted *wanted) {
+    struct found found;
+    while (sw_client_has_unread(client)) {
+        bool is_found = find(client->unread, wanted, &found);
+        if (is_too_long(client, wanted, is_found ? &found : NULL)) return refuse_long(L, client, wanted);
+        if (!is_found) break;
+        if (push_found(L, client, &found)) return 1;
+    }
+    return 0;
+}
+
 static int take(lua_State *L, struct client *client, void *subject) {
     const struct wanted *wanted = subject;
-    struct found found;
     if (wanted->form == WANTS_SIZE && is_too_long(client, wanted, NULL)) return refuse_long(L, client, wanted);
     for (;;) {
-        if (sw_client_has_unread(client)) {
-            bool is_found = find(client->unread, wanted, &found);
-            if (is_too_long(client, wanted, is_found ? &found : NULL)) return refuse_long(L, client, wanted);
-            if (is_found && push_found(L, client, &found)) return 1;
-            if (is_found) continue;
-        }
+        int values = take_unread(L, client, wanted);
+        if (values > 0) return values;
         enum sw_pulled pulled = sw_receiveq_pull(client);
         if (pulled == SW_PULLED_NO_MEMORY) return sw_push_no_memory(L);
         if (pulled == SW_PULLED_NONE) break;
