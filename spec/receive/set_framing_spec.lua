@@ -213,6 +213,21 @@ describe("set_framing", function()
     assert.equal("ECLOSED", select(3, idle:set_framing "u8"))
   end)
 
+  it("lets on set all handlers of a table or none", function()
+    client:set_framing "u8"
+    local called = {}
+    local handlers = {}
+    for _, name in ipairs { "connect", "message", "drain", "lost", "disconnect", "retry", "error", "log",
+      "close" } do
+      handlers[name] = function() called[#called + 1] = name end
+    end
+    assert.error_matches(function() client:on(handlers) end, "set_framing")
+    client:disconnect(0)
+    assert(client:wait("disconnected", util.DEADLINE))
+    sidewire.poll()
+    assert.same({}, called)
+  end)
+
   it("raises for a client that cannot have it", function()
     assert.error_matches(function() util.client(peer, { retain = "none" }):set_framing "u8" end, "framing = \"raw\"")
     assert.error_matches(function() util.client(peer, { framing = "raw" }):set_framing "u8" end, "retain = \"none\"")

@@ -186,10 +186,10 @@ static void set_handler(lua_State *L, int index, struct client *client, enum sw_
     sw_client_anchor(L, index, client);
 }
 
-/* Bytes that receive decodes as client:set_framing says have no other way to the script. */
-static void refuse_if_framed(lua_State *L, const char *where, const struct client *client, enum sw_event event,
-                             int index) {
-    if (event != SW_EVENT_MESSAGE || lua_isnil(L, index) || sw_client_framed(client) == NULL) return;
+/* Raises if the handler at index is one for messages that receive decodes as client:set_framing says: they have no
+ * other way to the script. */
+static void refuse_if_framed(lua_State *L, const char *where, const struct client *client, int index) {
+    if (lua_isnil(L, index) || sw_client_framed(client) == NULL) return;
     luaL_error(
         L, "%s: client:set_framing is in force, so messages come by receive: call client:set_framing(\"raw\") first",
         where);
@@ -199,9 +199,11 @@ static void refuse_if_framed(lua_State *L, const char *where, const struct clien
 static void set_handlers(lua_State *L, const char *where, int index, struct client *client) {
     int table = lua_gettop(L);
     sw_check_handlers(L, where, table);
+    lua_getfield(L, table, sw_event_name(SW_EVENT_MESSAGE));
+    refuse_if_framed(L, where, client, -1);
+    lua_pop(L, 1);
     for (lua_pushnil(L); lua_next(L, table) != 0;) {
         enum sw_event event = sw_check_event(L, where, -2);
-        refuse_if_framed(L, where, client, event, -1);
         set_handler(L, index, client, event);
     }
 }
@@ -227,7 +229,7 @@ int sw_method_on(lua_State *L) {
         enum sw_event event = sw_check_event(L, "client:on", 2);
         lua_settop(L, 3);
         sw_check_event_handler(L, "client:on", event, 3);
-        refuse_if_framed(L, "client:on", client, event, 3);
+        if (event == SW_EVENT_MESSAGE) refuse_if_framed(L, "client:on", client, 3);
         set_handler(L, 1, client, event);
     }
     lua_settop(L, 1);
