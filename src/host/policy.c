@@ -100,8 +100,9 @@ static bool refuses_server(lua_State *L, const struct sw_policy *policy, const c
                            const struct sw_endpoint *server) {
     char reason[REASON_MAX];
     unsigned which;
-    bool is_complete = server->hostname[0] != '\0' && (server->port != 0 || server->scheme == SW_SCHEME_UNIX);
-    enum sw_verdict verdict = is_complete ? sw_rules_judge(policy->rules, server, &which) : SW_ADMITTED;
+    const struct sw_server asked = {server->scheme, server->port, server->hostname};
+    enum sw_verdict verdict =
+        sw_server_is_complete(&asked) ? sw_rules_judge(policy->rules, server, &which) : SW_ADMITTED;
     if (verdict == SW_ADMITTED) return false;
     write_reason(reason, policy->rules, verdict, which);
     sw_push_url(L, server);
@@ -171,32 +172,30 @@ struct sw_policy sw_policy_check(lua_State *L, const char *where, int index) {
     lua_replace(L, index);
     lua_settop(L, index);
     sw_check_table(L, (struct sw_spot){where, NULL}, index, rules, &policy);
+    lua_getfield(L, index, "allow");
+    lua_getfield(L, index, "deny");
     return policy;
 }
 
-/* Fills texts with the strings of the list, and returns their number; nothing that Lua does here runs a finalizer. The
- * table keeps them. *list: is there one? */
-static unsigned read_list(lua_State *L, int index, const char *name, struct sw_slice *texts, bool *list) {
-    lua_pushstring(L, name);
-    lua_rawget(L, index);
-    *list = lua_istable(L, -1);
+/* Fills texts with the strings of the list at index, and returns their number; 0 without a list. Nothing that Lua does
+ * here runs a finalizer. The list keeps the strings. */
+static unsigned read_list(lua_State *L, int index, struct sw_slice *texts) {
     unsigned count = 0;
-    for (; *list && count < SW_RULES_MAX; count++) {
-        lua_rawgeti(L, -1, (int)count + 1);
+    for (; lua_istable(L, index) && count < SW_RULES_MAX; count++) {
+        lua_rawgeti(L, index, (int)count + 1);
         texts[count].data = lua_tolstring(L, -1, &texts[count].size);
         lua_pop(L, 1);
         if (texts[count].data == NULL) break;
     }
-    lua_pop(L, 1);
     return count;
 }
 
-/* The rules about servers in the table. NULL: there are none, or no memory: then *failed. */
+/* The rules about servers in the lists that sw_policy_check has pushed. NULL: there are none, or no memory: then
+ * *failed. */
 static struct sw_rules *read_rules(lua_State *L, int index, bool *failed) {
     struct sw_slice allow[SW_RULES_MAX], deny[SW_RULES_MAX];
-    bool has_allow, has_deny;
-    unsigned allow_count = read_list(L, index, "allow", allow, &has_allow);
-    unsigned deny_count = read_list(L, index, "deny", deny, &has_deny);
+    bool has_allow = lua_istable(L, index + 1), has_deny = lua_istable(L, index + 2);
+    unsigned allow_count = read_list(L, index + 1, allow), deny_count = read_list(L, index + 2, deny);
     *failed = false;
     if (!has_allow && !has_deny) return NULL;
     struct sw_rules *made = sw_rules_new(has_allow ? allow : NULL, allow_count, deny, deny_count);

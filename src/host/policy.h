@@ -53,11 +53,12 @@ bool sw_policy_refuses_servers(lua_State *L, const struct sw_policy *policy, con
 /* Pushes nil, message, "EPOLICY" for a client beyond max_clients. Returns 3. */
 int sw_policy_refuse_client(lua_State *L, const struct sw_policy *policy);
 
-/* Checks the rules in the table at index, and replaces the table by a copy that scripts cannot reach. A rule that is not in
- * it is unlimited. Raises on misuse; `where` names the function in the message. The result lacks allow and deny. */
+/* Checks the rules in the table at index, and replaces the table by a copy that scripts cannot reach. A rule that is
+ * not in it is unlimited. Raises on misuse; `where` names the function in the message. The result lacks allow and deny:
+ * their lists are pushed behind the table, at index + 1 and index + 2, nil for one that is not given. */
 struct sw_policy sw_policy_check(lua_State *L, const char *where, int index);
 
-/* Replaces the policy by the result of sw_policy_check, with allow and deny of the table that it has made. No script runs
+/* Replaces the policy by the result of sw_policy_check, with the lists that it has pushed. No script runs
  * meanwhile. Raises without memory, and then changes nothing. */
 void sw_policy_set(lua_State *L, struct sw_policy *policy, const struct sw_policy *wanted, const char *where,
                    int index);
