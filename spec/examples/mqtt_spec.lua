@@ -13,11 +13,7 @@ local ENDS = 3 -- of the broker
 
 describe("examples/mqtt.lua", function()
   before_each(util.begin)
-  after_each(function()
-    Program.stop_all()
-    Server.stop_all()
-    util.finish()
-  end)
+  after_each(Program.finish_all)
 
   it("says how it is called", function()
     for _, arguments in ipairs { { "--help" }, { "127.0.0.1", "4000", "me", "news", "read", "1" },

@@ -39,11 +39,7 @@ describe(EXAMPLE, function()
   end
 
   before_each(util.begin)
-  after_each(function()
-    Program.stop_all()
-    Server.stop_all()
-    util.finish()
-  end)
+  after_each(Program.finish_all)
 
   it("says how it is called", function()
     for _, arguments in ipairs { { "--help" }, { "127.0.0.1", "5432", "me" }, { "127.0.0.1", "0", "me", "secret" } } do

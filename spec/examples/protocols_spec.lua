@@ -25,11 +25,7 @@ http {
 
 describe("examples/http.lua", function()
   before_each(util.begin)
-  after_each(function()
-    Program.stop_all()
-    Server.stop_all()
-    util.finish()
-  end)
+  after_each(Program.finish_all)
 
   local function get(url) return Program.run("examples/http.lua", url) end
 
@@ -108,11 +104,7 @@ end)
 
 describe("examples/memcached.lua", function()
   before_each(util.begin)
-  after_each(function()
-    Program.stop_all()
-    Server.stop_all()
-    util.finish()
-  end)
+  after_each(Program.finish_all)
 
   it("says how it is called, and why there is no server", function()
     local output, status = Program.run("examples/memcached.lua", "--help")

@@ -13,11 +13,7 @@ local ATTEMPTS = 5 -- to restart the server while the program counts; one is nea
 
 describe("examples/redis.lua", function()
   before_each(util.begin)
-  after_each(function()
-    Program.stop_all()
-    Server.stop_all()
-    util.finish()
-  end)
+  after_each(Program.finish_all)
 
   it("says how it is called", function()
     for _, arguments in ipairs { { "--help" }, { "127.0.0.1", "4000" }, { "127.0.0.1", "4000", "x", "many" } } do

@@ -9,6 +9,7 @@
 -- Its output, stdout and stderr, goes to a file.
 
 local Peer = require "spec.support.peer"
+local Server = require "spec.support.server"
 local build = require "spec.support.build"
 local files = require "spec.support.files"
 local shell = require "spec.support.shell"
@@ -101,6 +102,13 @@ function Program.stop_all()
     program:signal "KILL"
     program:finish()
   end
+end
+
+--- After a spec that starts programs and servers: kills what was not finished, then util.finish.
+function Program.finish_all()
+  Program.stop_all()
+  Server.stop_all()
+  util.finish()
 end
 
 return Program
