@@ -1,4 +1,5 @@
-/* Any stream and any message behind a binary length: framed.h says what is shown. The input: max, the length, and what goes with it, and the rest. */
+/* Any stream and any message behind a binary length: framed.h says what is shown. The input: max, the length, and what
+ * goes with it, and the rest. */
 #include "framed.h"
 
 const char *const fuzz_claim =

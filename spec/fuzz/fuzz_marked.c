@@ -1,4 +1,5 @@
-/* Any stream and any message in lines, behind delimiters, of a fixed size, or raw: framed.h says what is shown. The input: which of them, max, its parameters, and the rest. */
+/* Any stream and any message in lines, behind delimiters, of a fixed size, or raw: framed.h says what is shown. The
+ * input: which of them, max, its parameters, and the rest. */
 #include "framed.h"
 
 const char *const fuzz_claim =

@@ -1,5 +1,5 @@
-/* Any bytes as items of RESP: what is read lies within them, and a fault too; no item is larger than what is there, and no
- * beginning of an item is one.
+/* Any bytes as items of RESP: what is read lies within them, and a fault too; no item is larger than what is there, and
+ * no beginning of an item is one.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Streams of bytes for tests of the codec: made, split in every way, decoded, and compared with what the naive reference
- * (found.h) finds in the whole stream. The messages must be the same, and so must be what ends a bad stream.
+/* Streams of bytes for tests of the codec: made, split in every way, decoded, and compared with what the naive
+ * reference (found.h) finds in the whole stream. The messages must be the same, and so must be what ends a bad stream.
  */
 #ifndef SW_SPEC_STREAMS_H
 #define SW_SPEC_STREAMS_H

@@ -85,8 +85,8 @@ bool sw_ip_is_translated(const struct sw_ip *ip, struct sw_ip *target) {
 
 /* --- inside --- */
 
-/* IANA's registries of special-purpose addresses (RFC 6890), where an address is not globally reachable, with multicast (RFC
- * 5771, RFC 4291) and the old site-local addresses (RFC 3879). */
+/* IANA's registries of special-purpose addresses (RFC 6890), where an address is not globally reachable, with multicast
+ * (RFC 5771, RFC 4291) and the old site-local addresses (RFC 3879). */
 static const struct {
     enum sw_inside inside;
     unsigned char version, bits;

@@ -1,5 +1,6 @@
-/* Networks: ranges of IP addresses that begin with the same bits (RFC 4632, RFC 4291). The rules of a host's policy name
- * them (base/rules.h), and some of them lead inside: to this machine, or to machines that only its own network reaches.
+/* Networks: ranges of IP addresses that begin with the same bits (RFC 4632, RFC 4291). The rules of a host's policy
+ * name them (base/rules.h), and some of them lead inside: to this machine, or to machines that only its own network
+ * reaches.
  */
 #ifndef SW_BASE_NETWORK_H
 #define SW_BASE_NETWORK_H
@@ -23,8 +24,8 @@ bool sw_network_has(const struct sw_network *network, const struct sw_ip *ip);
  * stay as they are. */
 struct sw_ip sw_ip_plain(const struct sw_ip *ip);
 
-/* Does a translator of the network take the address to an IPv4 address that is a part of it (RFC 6052, 2.1; RFC 3056, 2)?
- * Then *target is that one. */
+/* Does a translator of the network take the address to an IPv4 address that is a part of it (RFC 6052, 2.1; RFC 3056,
+ * 2)? Then *target is that one. */
 bool sw_ip_is_translated(const struct sw_ip *ip, struct sw_ip *target);
 
 /* The kinds of addresses that lead inside. */

@@ -36,7 +36,8 @@ struct sw_rule {
 /* Reads the text, which must outlive the rule. Returns NULL, or a static sentence that says what is wrong. */
 const char *sw_rule_parse(const char *text, size_t size, struct sw_rule *rule);
 
-/* Does the rule hold for this name and port, this address and port, this unix socket? A rule of another kind does not. */
+/* Does the rule hold for this name and port, this address and port, this unix socket? A rule of another kind does
+ * not. */
 bool sw_rule_has_name(const struct sw_rule *rule, const char *hostname, uint16_t port);
 bool sw_rule_has_address(const struct sw_rule *rule, const struct sw_ip *ip, uint16_t port);
 bool sw_rule_has_unix(const struct sw_rule *rule, const char *path);

@@ -1,11 +1,11 @@
-/* The rules of a host's policy about servers: `allow` admits them, `deny` refuses them. src/host has read them. They never
- * change and are reference-counted, because both threads use them: the host thread judges a server when a script names
- * it, and the loop thread judges the addresses of a name when they are known. A client's servers carry the rules under
- * which they were admitted (base/server.h).
+/* The rules of a host's policy about servers: `allow` admits them, `deny` refuses them. src/host has read them. They
+ * never change and are reference-counted, because both threads use them: the host thread judges a server when a script
+ * names it, and the loop thread judges the addresses of a name when they are known. A client's servers carry the rules
+ * under which they were admitted (base/server.h).
  *
  * A server is admitted if no rule of `deny` holds for it and, if there is `allow`, a rule of that holds. A rule about
- * names admits the name with whatever address it has; so that a name cannot lead inside, `allow` refuses inside addresses
- * (base/network.h) unless one of its rules lists them.
+ * names admits the name with whatever address it has; so that a name cannot lead inside, `allow` refuses inside
+ * addresses (base/network.h) unless one of its rules lists them.
  */
 #ifndef SW_BASE_RULES_H
 #define SW_BASE_RULES_H
@@ -41,7 +41,8 @@ enum sw_verdict {
     SW_ODD_PATH,    /* the path of a unix socket has an empty part, "." or ".." */
 };
 
-/* Judges a server as a script names it: the address that a name has is judged later. Every NULL admits all. */
+/* Judges a server as a script names it: the address that a name has is judged later. Rules that
+ * are NULL admit every server. */
 enum sw_verdict sw_rules_judge(const struct sw_rules *rules, const struct sw_endpoint *server, unsigned *which);
 
 /* Judges an address of an admitted name. SW_OK, or SW_POLICY with the reason in `sys`: sw_error_text. */

@@ -1,8 +1,8 @@
 /* The beginning of a frame that has ended a connection, and what is wrong with it.
  *
  * The assembly makes it when a read ends in the bytes in front of a message, which no page holds, or when a frame turns
- * out bad; else there is none. Once it is bad it never changes and is reference-counted: the assembly keeps it until the
- * next connection, and each report about the end has a reference of its own.
+ * out bad; else there is none. Once it is bad it never changes and is reference-counted: the assembly keeps it until
+ * the next connection, and each report about the end has a reference of its own.
  */
 #ifndef SW_CHANNEL_BAD_FRAME_H
 #define SW_CHANNEL_BAD_FRAME_H

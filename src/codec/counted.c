@@ -23,8 +23,8 @@ void sw_counted_init(struct sw_framing *framing) {
 
 /* --- receiving --- */
 
-/* Takes up to `size` bytes of what is left, after `front` bytes that are a part of the message and `skip` bytes that are
- * not. */
+/* Takes up to `size` bytes of what is left, after `front` bytes that are a part of the message and `skip` bytes that
+ * are not. */
 static struct sw_frame take_rest(struct sw_decoder *decoder, size_t skip, size_t front, size_t size) {
     size_t used = sw_least(size, decoder->value);
     decoder->value -= used;
@@ -76,8 +76,8 @@ static bool end_length(struct sw_decoder *decoder, const struct sw_framing *fram
     return true;
 }
 
-/* The slow way, byte by byte, where a varint is read or the bytes in front came in several reads. Returns how many bytes it
- * used; there is a fault if it sets *fault. */
+/* The slow way, byte by byte, where a varint is read or the bytes in front came in several reads. Returns how many
+ * bytes it used; there is a fault if it sets *fault. */
 static size_t read_front(struct sw_decoder *decoder, const struct sw_framing *framing, uint64_t max,
                          const unsigned char *bytes, size_t size, enum sw_fault_kind *fault) {
     size_t used = 0;

@@ -1,7 +1,7 @@
 /* Framings that know how many bytes a message has: a binary length in front of it, or a fixed size.
  *
- * The length may stand behind `offset` bytes of something else, and its value may count more or less than what is behind
- * it (`adjustment`). The message is what is behind the length, or, if the framing keeps, the whole frame.
+ * The length may stand behind `offset` bytes of something else, and its value may count more or less than what is
+ * behind it (`adjustment`). The message is what is behind the length, or, if the framing keeps, the whole frame.
  */
 #ifndef SW_CODEC_COUNTED_H
 #define SW_CODEC_COUNTED_H

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* States of the decoder. `count` is the number of bytes of the headers so far. `value` is the Content-Length, once it was
- * read. */
+/* States of the decoder. `count` is the number of bytes of the headers so far. `value` is the Content-Length, once it
+ * was read. */
 enum {
     LINE_START,        /* a header or the empty line comes next */
     IN_NAME,           /* `match` bytes of it are those of Content-Length; DIFFERS: it is another header */

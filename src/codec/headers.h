@@ -1,6 +1,6 @@
 /* Messages behind a block of headers, as the Language Server Protocol and the Debug Adapter Protocol have them: lines
- * "Name: value", each ended by "\r\n", and an empty line. Exactly one of them is Content-Length, in any case, which says
- * how many bytes the message behind the empty line has. Other headers are passed over.
+ * "Name: value", each ended by "\r\n", and an empty line. Exactly one of them is Content-Length, in any case, which
+ * says how many bytes the message behind the empty line has. Other headers are passed over.
  *
  * The headers count against max.
  */

@@ -43,10 +43,10 @@ void sw_marked_init(struct sw_framing *framing) {
 
 /* --- receiving --- */
 
-/* Makes the frame for `used` further bytes of a message that a mark ends. The bytes seen so far end with `matched` bytes of
- * that mark, with the whole mark if `ended`. These bytes may not be payload, but the other length - matched bytes are,
- * and their number never decreases. So a message is refused at the first byte that makes it too long, however reads
- * split the input. */
+/* Makes the frame for `used` further bytes of a message that a mark ends. The bytes seen so far end with `matched`
+ * bytes of that mark, with the whole mark if `ended`. These bytes may not be payload, but the other length - matched
+ * bytes are, and their number never decreases. So a message is refused at the first byte that makes it too long,
+ * however reads split the input. */
 static struct sw_frame make_frame(struct sw_decoder *decoder, uint64_t max, size_t used, unsigned matched, bool ended) {
     decoder->length += used;
     decoder->match = (uint8_t)matched;

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* States of the decoder. `length` is the number of bytes of the message so far, `count` that of the values that are still
- * missing, with the one that is being read. `match` is the type of that one, `value` its number. */
+/* States of the decoder. `length` is the number of bytes of the message so far, `count` that of the values that are
+ * still missing, with the one that is being read. `match` is the type of that one, `value` its number. */
 enum {
     AT_TYPE,     /* a value begins */
     IN_LINE,     /* in a value that is a line */

@@ -48,8 +48,8 @@ struct sw_resp_fault {
     uint64_t needed;      /* so many of that are needed; 0: `expected` says it all */
 };
 
-/* Reads the item that the bytes begin with. Returns its size, without the items that follow; 0: there is none, and *fault
- * says why. item->text points into the bytes. */
+/* Reads the item that the bytes begin with. Returns its size, without the items that follow; 0: there is none, and
+ * *fault says why. item->text points into the bytes. */
 size_t sw_resp_read(const char *bytes, size_t size, struct sw_resp_item *item, struct sw_resp_fault *fault);
 
 #endif

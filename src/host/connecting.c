@@ -67,8 +67,7 @@ static struct sw_error connect_to(struct client *client, struct sw_servers *serv
     if (failed.err != SW_OK) return failed;
     sw_servers_set(&client->servers, servers);
     client->has_new_server = client->is_shut = false;
-    sw_receiveq_pass_ends(
-        client); /* what receive has not told, with nothing unread before it, is of no interest any more */
+    sw_receiveq_pass_ends(client); /* what receive has not told is of no interest, if nothing unread is before it */
     return none;
 }
 
