@@ -203,7 +203,7 @@ static int take(lua_State *L, struct client *client, void *subject) {
 }
 
 /* The rest, message, code. */
-static int end(lua_State *L, struct client *client, void *subject) {
+static int tell_end(lua_State *L, struct client *client, void *subject) {
     const struct wanted *wanted = subject;
     uint64_t serial = client->serial;
     size_t size = sw_client_has_unread(client) ? sw_unread_size(client->unread) : 0;
@@ -259,6 +259,6 @@ int sw_method_read(lua_State *L) {
     if (read_some(L, client)) return 1;
     check_client(L, client);
     struct wanted wanted = check_wanted(L, 2);
-    const struct sw_puller puller = {take, end, push_timeout, &wanted};
+    const struct sw_puller puller = {take, tell_end, push_timeout, &wanted};
     return sw_pull(L, client, "client:read", 3, &puller);
 }

@@ -29,7 +29,7 @@ static int take(lua_State *L, struct client *client, void *subject) {
     return 0;
 }
 
-static int end(lua_State *L, struct client *client, void *subject) {
+static int tell_end(lua_State *L, struct client *client, void *subject) {
     (void)subject;
     uint64_t serial = client->serial;
     int values = sw_pull_push_end(L, client);
@@ -43,7 +43,7 @@ static void push_timeout(lua_State *L, const struct client *client, const struct
     sw_timeout_push_message(L, client, snapshot);
 }
 
-static const struct sw_puller message = {take, end, push_timeout, NULL};
+static const struct sw_puller message = {take, tell_end, push_timeout, NULL};
 
 /* --- after client:set_framing --- */
 
@@ -117,12 +117,12 @@ static int take_decoded(lua_State *L, struct client *client, void *subject) {
 /* The message that has not come whole is dropped. An end that came of a broken framing was told when that was found. */
 static int end_decoded(lua_State *L, struct client *client, void *subject) {
     const struct sw_framed *framed = sw_client_framed(client);
-    if (framed == NULL) return end(L, client, subject);
+    if (framed == NULL) return tell_end(L, client, subject);
     if (framed->is_bad) {
         sw_receiveq_tell_end(client);
         return take(L, client, NULL);
     }
-    return end(L, client, subject);
+    return tell_end(L, client, subject);
 }
 
 static const struct sw_puller decoded = {take_decoded, end_decoded, push_timeout, NULL};
