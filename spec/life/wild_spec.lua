@@ -3,6 +3,7 @@
 
 local Program = require "spec.support.program"
 local Attacks = require "spec.stress.wild.attacks"
+local engine = require "spec.support.engine"
 local core = require "sidewire.core"
 local util = require "spec.support.util"
 
@@ -14,6 +15,12 @@ end
 describe("a hostile script", function()
   for _, mode in ipairs(Attacks.MODES) do
     it("neither crashes nor hangs nor breaks the module: " .. mode, function() run(mode) end)
+  end
+
+  if not engine.has_safe_setupvalue then
+    it("neither crashes nor hangs nor breaks the module: upvalues", function()
+      return pending(engine.lacks "safe debug.setupvalue")
+    end)
   end
 
   if core.lock_policy then

@@ -43,6 +43,29 @@ describe("sidewire.events", function()
     assert.same({ "3", "4", "5" }, events:all "message")
   end)
 
+  it("goes on beyond an end that poll has told and receive has not, which receive does not tell any more", function()
+    local client = util.connected(peer, { reconnect = { delay = 0.05, max = 0.05 } })
+    local ends = 0
+    client:on("disconnect", function() ends = ends + 1 end)
+    for _, message in ipairs { "one", "two" } do client:send(message) end
+    assert(util.wait_received(client, 8))
+    peer:command "finish"
+    assert(util.poll_until(function() return ends == 1 end))
+    assert(client:wait("connected", util.DEADLINE))
+    client:send "three"
+    assert(util.wait_received(client, 14))
+    local messages = {}
+    for _, event, message in sidewire.events() do
+      if event == "message" then table.insert(messages, message) end
+    end
+    assert.same({ "one", "two", "three" }, messages)
+    assert.equal("ETIMEDOUT", select(3, client:receive()))
+    client:send "four"
+    assert.equal("four", client:receive(util.DEADLINE))
+    assert.same({ 0, false }, { sidewire.poll() })
+    assert.equal(1, ends)
+  end)
+
   it("goes through all clients, each in order", function()
     local clients, got = {}, {}
     for i = 1, 3 do

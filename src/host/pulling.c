@@ -20,8 +20,10 @@ void sw_pull_begin(lua_State *L, struct client *client, const char *where) {
     sw_receiveq_schedule(client);
 }
 
-void sw_pull_before_last(lua_State *L, const struct client *client) {
+bool sw_pull_before_last(lua_State *L, const struct client *client) {
+    uint64_t serial = client->serial;
     if (sw_receiveq_count_messages(client) == 1) sw_client_anchor(L, 1, client);
+    return client->serial == serial;
 }
 
 void sw_pull_after_last(lua_State *L, struct client *client) {
@@ -44,8 +46,7 @@ static int tell_end(lua_State *L, struct client *client, const struct sw_puller 
     while (values == 0 && sw_ends_first(client) != NULL &&
            sw_receiveq_count_before_end(client) <= sw_client_has_unread(client)) {
         lua_settop(L, top);
-        sw_pull_before_last(L, client);
-        values = puller->end(L, client, puller->subject);
+        if (sw_pull_before_last(L, client)) values = puller->end(L, client, puller->subject);
     }
     return values;
 }

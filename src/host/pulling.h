@@ -32,8 +32,9 @@ int sw_pull(lua_State *L, struct client *client, const char *where, int timeout,
 int sw_pull_push_end(lua_State *L, const struct client *client);
 
 /* Before and after what may leave the client without messages: keeps its handle alive, or no longer. The first call may
- * raise for lack of memory, so it comes before anything is consumed; the second one needs no memory then. */
-void sw_pull_before_last(lua_State *L, const struct client *client);
+ * raise for lack of memory, so it comes before anything is consumed; the second one needs no memory then. The first
+ * returns false when a finalizer has changed something meanwhile: what was found before it is to be looked for again. */
+bool sw_pull_before_last(lua_State *L, const struct client *client);
 void sw_pull_after_last(lua_State *L, struct client *client);
 
 #endif

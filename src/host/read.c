@@ -143,10 +143,8 @@ static int refuse_long(lua_State *L, const struct client *client, const struct w
 /* Pushes what was found, and consumes it. False: a finalizer has consumed something meanwhile. */
 static bool push_found(lua_State *L, struct client *client, const struct found *found) {
     bool empties = found->passed == sw_unread_size(client->unread);
-    uint64_t serial = client->serial;
-    if (empties) sw_pull_before_last(L, client);
-    if (client->serial != serial) return false;
-    if (!sw_receiveq_push_unread(L, client, 0, found->size) || client->serial != serial) {
+    if (empties && !sw_pull_before_last(L, client)) return false;
+    if (!sw_receiveq_push_unread(L, client, 0, found->size)) {
         lua_pop(L, 1);
         return false;
     }

@@ -21,8 +21,7 @@
 static int take(lua_State *L, struct client *client, void *subject) {
     (void)subject;
     while (sw_receiveq_count_before_end(client) > 0) {
-        sw_pull_before_last(L, client);
-        if (!sw_receiveq_take_message(L, client)) continue;
+        if (!sw_pull_before_last(L, client) || !sw_receiveq_take_message(L, client)) continue;
         sw_pull_after_last(L, client);
         return 1;
     }
@@ -49,7 +48,7 @@ static const struct sw_puller message = {take, tell_end, push_timeout, NULL};
 
 /* Drops what the connection has brought after it broke the framing. */
 static void drop_rest(lua_State *L, struct client *client) {
-    sw_pull_before_last(L, client);
+    (void)sw_pull_before_last(L, client);
     do {
         if (sw_client_has_unread(client)) sw_receiveq_consume_unread(client, sw_unread_size(client->unread));
     } while (sw_receiveq_pull(client) == SW_PULLED);
@@ -78,11 +77,9 @@ static int refuse_frame(lua_State *L, struct client *client) {
 
 /* Pushes the message that was decoded. False: a finalizer has changed something meanwhile. */
 static bool push_decoded(lua_State *L, struct client *client) {
+    if (!sw_pull_before_last(L, client)) return false;
     struct sw_framed *framed = sw_client_framed(client);
-    sw_pull_before_last(L, client);
-    uint64_t serial = client->serial;
-    bool is_valid = sw_receiveq_push_unread(L, client, framed->payload, framed->size);
-    if (!is_valid || client->serial != serial) {
+    if (!sw_receiveq_push_unread(L, client, framed->payload, framed->size)) {
         lua_pop(L, 1);
         return false;
     }

@@ -331,8 +331,18 @@ static bool push_message(lua_State *L, struct client *client) {
     return client->serial == serial;
 }
 
+/* events() delivers messages also beyond an end that poll has delivered and receive has not told: such an end has no
+ * place among the messages any more. */
+static void pass_ends_before_message(struct client *client) {
+    const struct sw_report *end = sw_ends_first(client);
+    if (end == NULL || end->after > client->consumed) return;
+    for (; end != NULL && end->after <= client->consumed; end = sw_ends_first(client)) sw_ends_pass(client);
+    client->has_untold_end = has_later_end(client);
+}
+
 /* The unread bytes count as one message, and were credited when they came there. */
 static void consume_message(struct client *client) {
+    pass_ends_before_message(client);
     if (sw_client_has_unread(client)) {
         sw_receiveq_consume_unread(client, sw_unread_size(client->unread));
         return;

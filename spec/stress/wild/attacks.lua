@@ -15,7 +15,7 @@ local Values = require "spec.stress.wild.values"
 local Calls = require "spec.stress.wild.calls"
 local engine = require "spec.support.engine"
 
-local Attacks = { MODES = { "plain", "metatables", "debug", "upvalues" } }
+local Attacks = { MODES = { "plain", "metatables", "debug", engine.has_safe_setupvalue and "upvalues" or nil } }
 
 local random, pick, chance = math.random, World.pick, World.chance
 
