@@ -97,20 +97,20 @@ end
 
 local function send_line(run, client, line)
   if not run.state then return client:send(line) end
-  return client:send(run.state.base + run.lines.taken + 1, " ", line)
+  return client:send(run.state.base + run.lines:taken() + 1, " ", line)
 end
 
 -- Sends lines until the piece that was read is used up. Returns false when it cannot go on for now.
 local function send_piece(run, client)
-  local line = run.lines:peek()
+  local line, next_at = run.lines:peek()
   while line do
     local id, why, code = send_line(run, client, line)
     if not id then
       if code == "EFULL" then run.full = true else run.fault = why end
       return false
     end
-    run.lines:advance()
-    line = run.lines:peek()
+    run.lines:advance(next_at)
+    line, next_at = run.lines:peek()
   end
   return true
 end
@@ -154,20 +154,10 @@ local function turn(run, client)
   return run.interrupted
 end
 
--- Ctrl-C reaches a program in one of two ways: the standalone interpreter makes it the error "interrupted!", wherever
--- the main coroutine is, and leaves a second Ctrl-C to the system, which ends the process; elsewhere wait gives EINTR.
--- What runs in a coroutine of its own, as here, is not left half done.
-local function uninterrupted(action, run, client)
-  local function act() return action(run, client) end
-  local ok, result = coroutine.wrap(function() return xpcall(act, debug.traceback) end)()
-  if not ok then error(result, 0) end
-  return result
-end
-
 -- Waits while `is_wanted` says so; a signal ends it. Returns whether one did.
 local function wait_while(is_wanted, run, client)
   while is_wanted() and not run.refusal do
-    uninterrupted(look, run, client)
+    look(run, client)
     local _, _, code = sidewire.wait(TICK)
     if code == "EINTR" then return true end
   end
@@ -175,7 +165,7 @@ local function wait_while(is_wanted, run, client)
 end
 
 local function ship(run, client)
-  repeat until uninterrupted(turn, run, client)
+  repeat until turn(run, client)
   if run.interrupted then return end
   run.interrupted = wait_while(function() return not is_settled(client) end, run, client)
 end
@@ -190,10 +180,20 @@ local function send_last(run, client)
   end, run, client)
 end
 
+-- Ctrl-C reaches a program in one of two ways: the standalone interpreter makes it the error "interrupted!", wherever
+-- the program is, and leaves a second Ctrl-C to the system, which ends the process; elsewhere wait gives EINTR. Nothing
+-- here needs more than one assignment to be whole, but for a line that was sent and not yet taken.
+local function settle(run, client)
+  run.interrupted = true
+  if run.lines:taken() == client:stats().accepted then return end
+  local _, next_at = run.lines:peek()
+  run.lines:advance(next_at)
+end
+
 local function ship_until_interrupted(run, client)
-  local ok, why = pcall(ship, run, client)
+  local ok, why = xpcall(function() ship(run, client) end, debug.traceback)
   if not ok and not tostring(why):find("interrupted!", 1, true) then error(why, 0) end
-  if not ok then run.interrupted = true end
+  if not ok then settle(run, client) end
   if run.interrupted then send_last(run, client) end
 end
 

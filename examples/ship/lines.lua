@@ -8,8 +8,11 @@ local Lines = {}
 Lines.__index = Lines
 Lines.__name = "ship.lines"
 
---- Opens a file; or nil, message.
--- @return with `taken`, lines; `bytes`, of these in the file; `size`, bytes of the file now, or nil if it has none
+--- Opens a file; or nil, message. `size`, bytes of the file now, is nil if it has none.
+--
+-- `place` says how far the lines were taken, and changes in one assignment, so that an error of Ctrl-C, which may come
+-- anywhere, leaves it whole: `taken`, lines; `piece`, bytes that were read; `at`, the next of them; `offset`, bytes of the
+-- file up to the end of the piece; `passed`, some bytes that stood before it.
 function Lines.open(path)
   local file, why = io.open(path, "rb")
   if not file then return nil, why end
@@ -17,9 +20,8 @@ function Lines.open(path)
   if fault then return nil, path .. ": " .. fault end
   local size = file:seek "end"
   if size then file:seek "set" end
-  return setmetatable({
-    file = file, size = size, offset = 0, piece = "", at = 1, passed = "", taken = 0, bytes = 0,
-  }, Lines)
+  local place = { taken = 0, piece = "", at = 1, offset = 0, passed = "" }
+  return setmetatable({ file = file, size = size, place = place }, Lines)
 end
 
 --- Goes on where another process stopped: first come the lines of `text`, then those that follow `offset`, unless the
@@ -31,40 +33,50 @@ function Lines:resume(offset, before, text)
     self.fault = ("it is another file now, or a rotated one: other bytes stand before byte %d"):format(offset)
   end
   self.file:seek("set", offset)
-  self.piece, self.offset, self.bytes = text, offset, offset - #text
-  self.passed = before:sub(1, -1 - #text)
+  self.place = { taken = 0, piece = text, at = 1, offset = offset, passed = before:sub(1, -1 - #text) }
+end
+
+--- The number of lines that were taken.
+function Lines:taken()
+  return self.place.taken
+end
+
+--- The number of bytes in the file up to the end of the last line that was taken.
+function Lines:bytes()
+  local place = self.place
+  return place.offset - #place.piece + place.at - 1
 end
 
 --- The last bytes that were taken, from which Lines:resume knows the file.
 function Lines:before()
-  return (self.passed .. self.piece:sub(math.max(1, self.at - MARK), self.at - 1)):sub(-MARK)
+  local place = self.place
+  return (place.passed .. place.piece:sub(math.max(1, place.at - MARK), place.at - 1)):sub(-MARK)
 end
 
---- The next line, without its end; nil when there is no complete one in what was read.
+--- The next line, without its end, and where the one after it begins, for Lines:advance; nil when there is no complete
+--- one in what was read.
 function Lines:peek()
-  if self.line then return self.line end
-  local newline = self.piece:find("\n", self.at, true)
-  if newline then
-    self.line, self.next_at = self.piece:sub(self.at, newline - 1), newline + 1
-  elseif self.is_last and self.at <= #self.piece then
-    self.line, self.next_at = self.piece:sub(self.at), #self.piece + 1
-  end
-  return self.line
+  local place = self.place
+  local newline = place.piece:find("\n", place.at, true)
+  if newline then return place.piece:sub(place.at, newline - 1), newline + 1 end
+  if self.is_last and place.at <= #place.piece then return place.piece:sub(place.at), #place.piece + 1 end
 end
 
 --- The line that peek gave was taken.
-function Lines:advance()
-  self.taken = self.taken + 1
-  self.bytes = self.bytes + self.next_at - self.at
-  self.at, self.line = self.next_at, nil
+function Lines:advance(at)
+  local place = self.place
+  self.place = {
+    taken = place.taken + 1, piece = place.piece, at = at, offset = place.offset, passed = place.passed,
+  }
 end
 
 -- At the end of what there is. Without a line end the rest is a line if nothing is to follow.
 local function reach_end(self, follow)
+  local place = self.place
   local size = self.file:seek "end"
-  if size and size < self.offset then return nil, "the file became shorter" end
-  if size then self.file:seek("set", self.offset) end
-  if follow or self.is_last or self.at > #self.piece then return false end
+  if size and size < place.offset then return nil, "the file became shorter" end
+  if size then self.file:seek("set", place.offset) end
+  if follow or self.is_last or place.at > #place.piece then return false end
   self.is_last = true
   return true
 end
@@ -76,16 +88,18 @@ function Lines:read(follow)
   local more, why = self.file:read(PIECE)
   if why then return nil, why end
   if not more then return reach_end(self, follow) end
-  self.offset = self.offset + #more
-  self.passed = self:before()
-  self.piece, self.at = self.piece:sub(self.at) .. more, 1
-  if #self.piece > LONGEST + PIECE then return nil, "it is longer than 16 MiB" end
+  local place = self.place
+  self.place = {
+    taken = place.taken, piece = place.piece:sub(place.at) .. more, at = 1, offset = place.offset + #more,
+    passed = self:before(),
+  }
+  if #self.place.piece > LONGEST + PIECE then return nil, "it is longer than 16 MiB" end
   return true
 end
 
 --- Is there something that was read and not taken, be it an incomplete line?
 function Lines:has_rest()
-  return self.at <= #self.piece
+  return self.place.at <= #self.place.piece
 end
 
 return Lines

@@ -74,7 +74,7 @@ function Screen:show(run, client)
   local is_new = now ~= self.second
   if not is_new and not (self.live and self.calls % DRAW_EVERY == 0) then return end
   local queue_bytes, queue_lines = client:pending()
-  local bytes = math.max(0, run.lines.bytes - queue_bytes)
+  local bytes = math.max(0, run.lines:bytes() - queue_bytes)
   if is_new then
     self.rate = (bytes - self.bytes) / (now - self.second)
     self.second, self.bytes = now, bytes

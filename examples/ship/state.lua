@@ -106,8 +106,9 @@ local function replace_file(path, text)
   local new = path .. ".new"
   local file, why = io.open(new, "wb")
   if not file then return nil, why end
+  file:setvbuf "no" -- or what is left in the buffer when Ctrl-C comes here is written when the handle is collected
   local written, fault = file:write(text)
-  local closed, late_fault = file:close() -- the buffer may be written as late as here
+  local closed, late_fault = file:close() -- some systems tell a fault as late as here
   if not (written and closed) then return nil, ("%s: %s"):format(new, fault or late_fault) end
   return os.rename(new, path)
 end
@@ -129,12 +130,12 @@ end
 -- so already, and has lines that were not taken.
 -- @return true, or nil and what is wrong
 function State:save(lines, client)
-  if lines.taken == 0 and not self.is_new then return true end
+  if lines:taken() == 0 and not self.is_new then return true end
   self.is_new = false
   local queue, first = copy_queue(client)
   local before = lines:before():gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
   return replace_file(self.path, ("ship 1\nname %s\noffset %d\nbefore %s\nconfirmed %d\nlines %d\n%s"):format(self.name,
-    lines.bytes, before, self.base + first - 1, #queue, table.concat(queue)))
+    lines:bytes(), before, self.base + first - 1, #queue, table.concat(queue)))
 end
 
 --- Saves it if the second is a new one and something has changed. Call it often.
