@@ -1,5 +1,6 @@
 -- client:read: the byte stream, pulled as from a file.
 
+local socket = require "socket"
 local sidewire = require "sidewire"
 local Peer = require "spec.support.peer"
 local files = require "spec.support.files"
@@ -239,6 +240,28 @@ describe("the bytes that read has left", function()
     assert.is_true(sidewire.wait(util.DEADLINE))
     assert.equal("rest", client:read "l")
     assert.equal("ETIMEDOUT", select(3, sidewire.wait(0)))
+  end)
+
+  it("come whole when the connection ends at any moment between the reads", function()
+    local seed = os.time()
+    math.randomseed(seed)
+    local function pause()
+      if math.random(3) == 1 then socket.sleep(math.random() * 0.002) end
+    end
+    for round = 1, util.choose(400, 40) do
+      local peer = Peer.start { mode = "sink" }
+      local client = util.connected(peer, { framing = "raw", reconnect = false })
+      peer:command("send-finish " .. Peer.hex "head\n\nthe rest")
+      pause()
+      assert.equal("head", client:read("l", util.DEADLINE))
+      pause()
+      assert.equal("", client:read("l", util.DEADLINE))
+      pause()
+      local rest, _, code = client:read(1000, util.DEADLINE)
+      assert.same({ "the rest", "EPEER" }, { rest, code }, ("seed %d, round %d"):format(seed, round))
+      client:close(0)
+      peer:stop()
+    end
   end)
 
   it("outlast polls, which deliver the other events", function()
