@@ -172,7 +172,7 @@ errors.sections = {
     { 'sidewire.new { server = { "tcp://a:1", "http://b:2" } }', "sidewire.new: invalid server[2] 'http://b:2', at "
       .. "character 1: the scheme is unknown (valid: tcp, tls, ws, wss, unix)", "raises", "Write `tcp://b:2`." },
     { 'sidewire.new { server = "wss://me:secret@example.org" }', "sidewire.new: server 'wss://me:***@example.org': wss "
-      .. "is not supported yet (valid: tcp, unix)", "raises", "Use a server that speaks without TLS and WebSocket." },
+      .. "is not supported yet (valid: tcp, tls, unix)", "raises", "Use a server that speaks without WebSocket." },
     { 'sidewire.new { server = "unix:game.sock" }', "sidewire.new: invalid server 'unix:game.sock', at character 6: "
       .. "write unix:/PATH, with the full path of the socket, or unix:@NAME", "raises",
       "Write `unix:/run/game.sock`." },

@@ -32,13 +32,23 @@
 
 static void set_handlers(lua_State *L, const char *where, int index, struct client *client);
 
+/* NULL: no memory. */
+static struct sw_options *share_options(struct context *context, const struct sw_options *options,
+                                        const struct sw_start *start) {
+    struct sw_options wanted = *options;
+    wanted.tls = sw_tls_share(&context->tls, &start->tls.values);
+    struct sw_options *shared = wanted.tls != NULL ? sw_options_share(&context->options, &wanted) : NULL;
+    sw_tls_unref(wanted.tls);
+    return shared;
+}
+
 /* A complete client without a handle. NULL: no memory. */
 static struct client *make_client(struct context *context, const struct sw_options *options,
                                   const struct sw_start *start) {
     struct client *client = calloc(1, sizeof *client);
     struct sw_servers *servers = client != NULL ? sw_servers_share(&context->servers, &start->servers) : NULL;
     struct sw_channel *channel = NULL;
-    if (servers != NULL) channel = sw_channel_new(context->engine, sw_options_share(&context->options, options));
+    if (servers != NULL) channel = sw_channel_new(context->engine, share_options(context, options, start));
     if (channel == NULL) {
         sw_servers_unref(servers);
         free(client);
@@ -98,8 +108,10 @@ int sw_module_new(lua_State *L) {
     lua_settop(L, 2);
     sw_check_saver(L, AT_SAVER);
     copy_table(L, AT_OPTIONS);
+    if (lua_istable(L, AT_OPTIONS)) sw_tls_isolate(L, AT_OPTIONS);
     sw_options_read(L, AT_OPTIONS, &context->policy, &options, &start);
     if (sw_context_refuses(L, context) || sw_policy_refuses_options(L, &context->policy, &options)) return 3;
+    if (sw_policy_refuses_tls(L, &context->policy, &start.tls.values)) return 3;
     sw_receiveq_take_all(L, context); /* frees closed clients also for a script that never polls */
     /* Everything that can raise comes before the client is made, so that an error leaves no client. */
     sw_push_handle(L);

@@ -117,6 +117,7 @@ struct context {
     double max_spin;            /* seconds: the longest spin that any client ever had; 0 with only one processor */
     struct sw_options *options; /* of the newest client; the next one may share them. One reference, or NULL */
     struct sw_servers *servers; /* of the newest client; the next one may share them. One reference, or NULL */
+    struct sw_tls_settings *tls; /* the same */
 };
 
 static inline void sw_context_note_linger(struct context *context, double linger) {

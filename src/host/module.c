@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/options.h"
+#include "base/tls_settings.h"
 #include "base/tunables.h"
 #include "channel/channel.h"
 #include "channel/engine.h"
@@ -96,6 +97,8 @@ void sw_host_close(lua_State *L, int index, struct context *context, bool is_nes
     sw_options_unref(context->options);
     context->options = NULL;
     sw_servers_set(&context->servers, NULL);
+    sw_tls_unref(context->tls);
+    context->tls = NULL;
     sw_rules_unref(context->policy.rules);
     context->policy.rules = NULL;
 }

@@ -15,7 +15,6 @@
 #include "host/check.h"
 #include "host/event.h"
 #include "host/luacompat.h"
-#include "host/receiveq.h"
 
 static int interrupted(lua_State *L) {
     lua_pushnil(L);
@@ -97,13 +96,6 @@ static int fail(lua_State *L, const struct context *context, const struct client
     }
 }
 
-/* After a success, the next poll delivers what came before it. */
-static int check(lua_State *L, struct client *client, const struct sw_goal *goal, void *subject) {
-    int values = goal->check(L, client, subject);
-    if (values > 0 && client != NULL && client->context->engine != NULL) sw_receiveq_take_early(client);
-    return values;
-}
-
 /* Busy polling for the option spin: an answer often comes in less time than it takes to wake a thread. Checks the goal
  * again and again for that time. Returns the result of the last check. */
 static int spin(lua_State *L, const struct context *context, struct client *client, double deadline,
@@ -115,7 +107,7 @@ static int spin(lua_State *L, const struct context *context, struct client *clie
     if (deadline >= 0 && deadline < until) until = deadline;
     while (values == 0 && sw_clock() < until) {
         sched_yield(); /* other threads, also the loop, may need this processor */
-        values = check(L, client, goal, subject);
+        values = goal->check(L, client, subject);
     }
     return values;
 }
@@ -126,13 +118,13 @@ int sw_wait_until(lua_State *L, struct context *context, struct client *client, 
     /* With a deadline that has passed, checks once without entering a wait. In a wait, each answer would cost the loop
      * a system call to wake the host. */
     if (deadline >= 0 && sw_clock() >= deadline) {
-        values = check(L, client, goal, subject);
+        values = goal->check(L, client, subject);
         return values > 0 ? values : timed_out(L, client, goal, subject);
     }
     values = spin(L, context, client, deadline, goal, subject);
     if (values > 0) return values;
     enter(context, client, goal->wake_on);
-    for (uint64_t waits = context->waits; (values = check(L, client, goal, subject)) == 0 && failed == 0;) {
+    for (uint64_t waits = context->waits; (values = goal->check(L, client, subject)) == 0 && failed == 0;) {
         if (context->waits == waits) {
             failed = sleep_until(context, client, deadline);
         } else {
