@@ -38,18 +38,19 @@
  * stalled, silent or throttled is not looked at: its end is seen only when reading goes on, after all data
  * before it. (The input queue survives a RST, so what had arrived is still counted.)
  *
- * `wire` tells of all connections since the start, arrived: the bytes that TCP has received, read or not; whole: those that
- * messages were made of. Without TLS these are the same.
+ * `wire` tells of all connections since the start, arrived: the bytes that TCP has received, read or not; whole: those
+ * that messages were made of. Without TLS these are the same.
  *
  * peer-tls is the same program with TLS on data connections (peer_tls.h). CERT (with its chain), KEY and FILE are PEM
  * files; with --tls-ca a client must have a certificate. Handshakes go on whatever the mode or a stall. To finish is to
  * send close_notify and then FIN; to truncate is to finish without close_notify, as reset and close do without both.
- * `whole` then counts the plaintext in the whole records that TCP has received. (An alert that TLS 1.3
- * has encrypted looks like a message of 2 bytes until it is read.) In `stats`, bytes and sent are plaintext, an end without close_notify is one
- * of the ends, and a handshake that fails one of the errors. `tls` tells, with a tab between: how many handshakes were
- * done, resumed a session, offered one, failed; how many ends were truncated; and of the last handshake the server name,
- * the protocol (ALPN), version, cipher, client's name; the last alert that came, and why a handshake failed last.
- * --tls-tickets off: there are no sessions to resume; once: each can be resumed only once (TLS 1.3).
+ * `whole` then counts the plaintext in the whole records that TCP has received. (An alert that TLS 1.3 has encrypted
+ * looks like a message of 2 bytes until it is read.) In `stats`, bytes and sent are plaintext, an end without
+ * close_notify is one of the ends, and a handshake that fails one of the errors. `tls` tells, with a tab between: how
+ * many handshakes were done, resumed a session, offered one, failed; how many ends were truncated; and of the last
+ * handshake the server name, the protocol (ALPN), version, cipher, client's name; the last alert that came, and why a
+ * handshake failed last. --tls-tickets off: there are no sessions to resume; once: each can be resumed only once (TLS
+ * 1.3).
  *
  * With --record each connection's input is appended, after each read and before any answer, to
  * DIR/<20 digits: monotonic ns at accept>-<pid>.stream.
