@@ -7,8 +7,8 @@
 --     ... tls = { ca = leaf.ca, server_name = leaf.host, pin = certificates.pin(leaf.cert) } ...
 --
 -- `cert` is the path of a PEM file as a server takes it: the certificate and behind it those that lead to the one in
--- `ca`, which a client trusts. `host` is a name or address that the certificate is made for. The private key in the file
--- `key` is a P-256 one where nothing else is said.
+-- `ca`, which a client trusts. `host` is a name or address that the certificate is made for. The private key, in the
+-- file `key`, is a P-256 one where nothing else is said.
 --
 -- Failures raise.
 
@@ -41,8 +41,9 @@ policy = any
 commonName = optional
 ]]
 
-local IS_CA = { "basicConstraints = critical, CA:TRUE", "keyUsage = critical, keyCertSign, cRLSign",
-  "subjectKeyIdentifier = hash" }
+local IS_CA = {
+  "basicConstraints = critical, CA:TRUE", "keyUsage = critical, keyCertSign, cRLSign", "subjectKeyIdentifier = hash",
+}
 local NAMES = "DNS:localhost, IP:127.0.0.1, IP:::1"
 
 local function leaf_extensions(names, purpose)
@@ -92,7 +93,7 @@ local KINDS = {
   -- bad ones
   expired = { from = -20, to = -2 },
   not_yet_valid = { from = 2, to = 20 },
-  wrong_name = { subject = "other.example.test", host = "other.example.test", -- at localhost it is the wrong one
+  wrong_name = { subject = "other.example.test", host = "other.example.test", -- wrong at localhost
     names = "DNS:other.example.test, DNS:another.example.test, IP:192.0.2.1" },
   cn_only = { names = false }, -- OpenSSL takes the name of the subject for a host's, unless it is told not to
   self_signed = { issuer = "itself" },

@@ -49,8 +49,8 @@
  * close_notify is one of the ends, and a handshake that fails one of the errors. `tls` tells, with a tab between: how
  * many handshakes were done, resumed a session, offered one, failed; how many ends were truncated; and of the last
  * handshake the server name, the protocol (ALPN), version, cipher, client's name; the last alert that came, and why a
- * handshake failed last. --tls-tickets off: there are no sessions to resume; once: each can be resumed only once (TLS
- * 1.3).
+ * handshake failed last. --tls-tickets off: there are no sessions to resume; once: each can be resumed only once (and
+ * under TLS 1.2, where these have no tickets, no offer is counted).
  *
  * With --record each connection's input is appended, after each read and before any answer, to
  * DIR/<20 digits: monotonic ns at accept>-<pid>.stream.

@@ -46,6 +46,12 @@ struct wire {
     int end_error;    /* 0: the other side's end */
 };
 
+/* A session of --tls-tickets once, until a client comes back with it. */
+struct kept {
+    SSL_SESSION *session;
+    struct kept *next;
+};
+
 static struct tls {
     const char *cert, *key, *ca, *version, *ciphers, *tickets;
     unsigned char alpn[FACT_SIZE]; /* as it is sent: each name after its length */
@@ -54,6 +60,7 @@ static struct tls {
     uint64_t handshakes, resumed, offered, failed, truncated;
     char name[FACT_SIZE], protocol[FACT_SIZE], alert[FACT_SIZE], error[FACT_SIZE], client[FACT_SIZE];
     const char *used_version, *cipher;
+    struct kept *kept;
 } tls = {.used_version = "", .cipher = ""};
 
 static void tls_die(const char *what) {
@@ -117,10 +124,8 @@ static void take_server_name(SSL *ssl) {
 static int look_at_hello(SSL *ssl, int *alert, void *data) {
     (void)alert, (void)data;
     take_server_name(ssl);
-    const unsigned char *session;
-    bool has_ticket = has_extension(ssl, TLSEXT_TYPE_psk) || has_extension(ssl, TLSEXT_TYPE_session_ticket);
-    bool is_new = has_extension(ssl, TLSEXT_TYPE_supported_versions); /* it may send a session id that means nothing */
-    if (has_ticket || (!is_new && SSL_client_hello_get0_session_id(ssl, &session) > 0)) tls.offered++;
+    /* A session without a ticket, which only TLS 1.2 has, is not told from the session id that TLS 1.3 makes up. */
+    if (has_extension(ssl, TLSEXT_TYPE_psk) || has_extension(ssl, TLSEXT_TYPE_session_ticket)) tls.offered++;
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
@@ -153,11 +158,42 @@ static void set_ciphers(SSL_CTX *context) {
         tls_die("--tls-ciphers");
 }
 
-/* off: no sessions. once: each session is kept here, and in TLS 1.3 forgotten when a client comes back with it, so that
- * a client that comes twice is resumed once. */
+static int keep_session(SSL *ssl, SSL_SESSION *session) {
+    (void)ssl;
+    struct kept *kept = malloc(sizeof *kept);
+    if (!kept) tls_die("malloc");
+    *kept = (struct kept){.session = session, .next = tls.kept};
+    tls.kept = kept;
+    return 1;
+}
+
+/* Forgets it as well. */
+static SSL_SESSION *find_session(SSL *ssl, const unsigned char *id, int size, int *is_shared) {
+    (void)ssl;
+    *is_shared = 0;
+    for (struct kept **at = &tls.kept; *at; at = &(*at)->next) {
+        struct kept *kept = *at;
+        unsigned kept_size;
+        const unsigned char *kept_id = SSL_SESSION_get_id(kept->session, &kept_size);
+        if (kept_size != (unsigned)size || memcmp(kept_id, id, kept_size) != 0) continue;
+        SSL_SESSION *session = kept->session;
+        *at = kept->next;
+        free(kept);
+        return session;
+    }
+    return NULL;
+}
+
+/* off: no sessions. once: sessions are kept here, not in tickets, and forgotten when a client comes back with one, so
+ * that a client that comes twice with the same is resumed once. */
 static void set_tickets(SSL_CTX *context) {
     SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
-    if (strcmp(tls.tickets, "once") == 0) return;
+    if (strcmp(tls.tickets, "once") == 0) {
+        SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(context, keep_session);
+        SSL_CTX_sess_set_get_cb(context, find_session);
+        return;
+    }
     if (strcmp(tls.tickets, "off") != 0) tls_die("--tls-tickets is off or once");
     SSL_CTX_set_num_tickets(context, 0);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
