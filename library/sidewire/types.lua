@@ -156,9 +156,9 @@
 ---@field server? sidewire.Server instead of host and port, one or several
 ---`"random"`: each client has an order of its own, so that many clients spread over the servers.
 ---@field order? "given"|"random" in which several servers are tried. Default: "given"
----How messages are told apart, in both directions: [Framings](framings.md) lists them, [Framing](../framing.md) says
+---In both directions: [Framings](framings.md) lists them, [Framing](../framing.md) says
 ---which fits which protocol.
----@field framing? sidewire.FramingWord|sidewire.LengthWord|sidewire.FramingTable of messages. Default: "line"
+---@field framing? sidewire.FramingWord|sidewire.LengthWord|sidewire.FramingTable where a message ends. Default: "line"
 ---A longer one ends the connection with `EFRAME`. Headers and digits in front of a message count, too. With
 ---`framing = "raw"` it is the size of the largest piece.
 ---@field max_message? integer bytes of the longest received message. Default: 64 KiB; 16 MiB with a length in front
@@ -207,7 +207,7 @@
 ---@class sidewire.Policy
 ---At most 256 rules: [Embedding](../embedding.md#opening-it) says how they are written. Once there is `allow`, no
 ---name leads to an inside address of the machine, unless an address rule of `allow` lists it.
----@field allow? string[] the only servers that scripts may name: "*.example.org:443", "10.0.0.0/8", "unix:/run/game/*"
+---@field allow? string[] the only servers that scripts may name: `"*.example.org:443"`, `"10.0.0.0/8"`, `"unix:/run/*"`
 ---It comes before `allow`.
 ---@field deny? string[] servers that scripts may not name, and addresses to which no name may lead
 ---One counts until it is closed and its socket is gone.

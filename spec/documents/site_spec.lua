@@ -158,23 +158,3 @@ describe("the pages of the site", function()
     assert.is_nil(texts["style.css"]:match "url%(" or texts["style.css"]:match "@import")
   end)
 end)
-
-describe("docs/first.md", function()
-  before_each(util.begin)
-  after_each(util.finish)
-  local Program = require "spec.support.program"
-  local program, expected = files.read "docs/first.md":match "\n```lua\n(.-)\n```\n.-\n```\n(.-)```\n"
-
-  it("has a program that prints what stands below it", function()
-    local peer = Peer.start { mode = "echo" }
-    local dir = Peer.tempdir()
-    finally(function() Peer.remove(dir) end)
-    files.write(dir .. "/program.lua", (program:gsub("4000", tostring(peer.port))))
-    assert.equal((expected:gsub("4000", tostring(peer.port))), Program.check(dir .. "/program.lua"))
-  end)
-
-  it("says which lines send refuses", function()
-    local client = sidewire.new()
-    for _, line in ipairs { "hello\n", "hello\r" } do assert.equal("EFRAME", select(3, client:send(line))) end
-  end)
-end)

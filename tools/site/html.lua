@@ -75,7 +75,8 @@ function html.link_names(text, link_of)
     kept[#kept + 1] = part
     return "\1" .. #kept .. "\1"
   end
-  text = text:gsub("<pre>.-</pre>", keep):gsub("<h%d.-</h%d>", keep):gsub("<a .-</a>", keep)
+  text = text:gsub("<pre>.-</pre>", keep):gsub("<h%d.-</h%d>", keep)
+  text = text:gsub('<a id="[^"]*"></a><code>.-</code>', keep):gsub("<a .-</a>", keep)
   text = text:gsub("<code>([%w_.:]+)(%(?[^<]*)</code>", function(name, call)
     return (call == "" or call:find "^%(") and link(name, call) or nil
   end)

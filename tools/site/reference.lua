@@ -61,6 +61,38 @@ local function type_in_words(kind)
   return table.concat(list, ", ", 1, #list - 1) .. " or " .. list[#list]
 end
 
+-- --- code in comments ---
+
+-- What is code wherever it stands: an error code, a function with its owner, a word with an underscore.
+local OWNERS = { client = true, notifier = true, sidewire = true, detail = true, info = true }
+
+local function mark_word(word)
+  local name, rest = word:match "^(.-)([.:]*)$"
+  local is_code = name:find "^E%u[%u_]+$" or name:find "%l_%l" or OWNERS[name:match "^(%l+)[.:]%l"]
+  if is_code then return ("`%s`%s"):format(name, rest) end
+end
+
+-- Marks such words as code, where a comment has them as plain text. With a "`" at both ends, what was outside of code
+-- is inside. Paragraphs that are indented are code; the addresses of links stay.
+local function mark(text)
+  local parts = {}
+  for paragraph in (text .. "\n\n"):gmatch "(.-)\n\n" do
+    if not paragraph:find "^    " then
+      local marked = ("`" .. paragraph .. "`"):gsub("`([^`]*)`", function(plain)
+        local addresses = {}
+        plain = plain:gsub("%]%b()", function(address)
+          addresses[#addresses + 1] = address
+          return "\1"
+        end):gsub("[%w_.:]+", mark_word)
+        return "`" .. plain:gsub("\1", function() return table.remove(addresses, 1) end) .. "`"
+      end)
+      paragraph = marked:sub(2, -2)
+    end
+    parts[#parts + 1] = paragraph
+  end
+  return table.concat(parts, "\n\n")
+end
+
 -- --- names of a subject ---
 
 --- The names of a subject in order: { { name =, type =, text = }, ... }.
@@ -91,16 +123,16 @@ local function write_event(entry)
   local alias = luacats.split(TYPES.classes["sidewire.Handlers"].fields[entry.name].type, "|")[1]
   local names = {}
   for _, param in ipairs(luacats.parameters(TYPES.aliases[alias])) do names[#names + 1] = param.name end
-  return ("`function(%s)`\n\n%s.\n\n%s"):format(table.concat(names, ", "), entry.text:gsub("^%l", string.upper),
-    TYPES.texts[alias])
+  return ("`function(%s)`\n\n%s.\n\n%s"):format(table.concat(names, ", "),
+    mark((entry.text:gsub("^%l", string.upper))), mark(TYPES.texts[alias]))
 end
 
 local function write_option(entry)
-  local text, default = entry.text:match "^(.-)%s*Default: (.*)$"
+  local text, default = entry.text:match "^(.-)%.?%s*Default: (.*)$"
   text = text or entry.text
   local kind = entry.type:gsub("^%l", string.upper)
   local first = ("*%s.%s*"):format(kind, default and (" Default: %s."):format(default) or "")
-  return ("%s\n\n%s. %s"):format(first, text:gsub("^%l", string.upper), entry.more)
+  return ("%s\n\n%s. %s"):format(first, mark((text:gsub("^%l", string.upper))), mark(entry.more))
 end
 
 local STYLES = {}
@@ -126,7 +158,7 @@ function STYLES.rows(subject, list)
   local is_typed = list[1].type ~= nil
   local parts = { is_typed and "| | | |\n|---|---|---|" or "| | |\n|---|---|" }
   for _, entry in ipairs(list) do
-    local text = cell(entry.text .. (entry.more ~= "" and ". " .. entry.more or ""))
+    local text = cell(mark(entry.text .. (entry.more ~= "" and ". " .. entry.more or "")))
     parts[#parts + 1] = ('| <a id="%s.%s"></a>`%s` |%s %s |'):format(subject, entry.name, entry.name,
       is_typed and (" %s |"):format(cell(entry.type)) or "", text)
   end
@@ -159,30 +191,6 @@ local function signature(params)
 end
 
 local function words_of_type(kind) return (kind:gsub("|", " or ")) end
-
-local function mark_plain(text)
-  text = text:gsub("%f[%w_]E[%u_]+%f[^%w_]", "`%0`")
-  for _, owner in ipairs { "client:", "notifier:", "sidewire%." } do
-    text = text:gsub("%f[%w_]" .. owner .. "[%l_]+", "`%0`")
-  end
-  return text
-end
-
--- Marks codes and the names of functions as code, where a comment has them as plain text. With a "`" at both ends, what
--- was outside of code is inside. Paragraphs that are indented are code.
-local function mark(text)
-  local parts = {}
-  for paragraph in (text .. "\n\n"):gmatch "(.-)\n\n" do
-    if not paragraph:find "^    " then
-      local marked = ("`" .. paragraph .. "`"):gsub("`([^`]*)`", function(plain)
-        return "`" .. mark_plain(plain) .. "`"
-      end)
-      paragraph = marked:sub(2, -2)
-    end
-    parts[#parts + 1] = paragraph
-  end
-  return table.concat(parts, "\n\n")
-end
 
 local function colon(text) return text ~= "" and ": " .. text or "" end
 
@@ -234,7 +242,7 @@ function DIRECTIVES.names(subject, note)
   return STYLES[what.style or "rows"](subject, list)
 end
 
-function DIRECTIVES.text(type) return TYPES.texts[type] end
+function DIRECTIVES.text(type) return mark(TYPES.texts[type]) end
 
 function DIRECTIVES.comment(path)
   local text = files.read(path)
