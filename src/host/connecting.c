@@ -134,7 +134,7 @@ static bool read_servers(lua_State *L, const struct client *client, struct sw_se
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: EPOLICY (the call did nothing), ECLOSED, EFORKED, ENOMEM, a system error (EMFILE, EAGAIN),
- * or the saver's
+ * or why the settings could not be saved
  * @raise invalid or missing host, port or URL
  */
 int sw_method_connect(lua_State *L) {
@@ -235,7 +235,7 @@ int sw_method_shutdown(lua_State *L) {
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ECLOSED, EFORKED, or the saver's
+ * @treturn[2] string code: ECLOSED, EFORKED, or why the settings could not be saved
  * @raise invalid spec
  */
 int sw_method_set_reconnect(lua_State *L) {
@@ -271,7 +271,8 @@ int sw_method_get_reconnect(lua_State *L) {
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EPOLICY (the call did nothing), ECLOSED, EFORKED, ENOMEM, or the saver's
+ * @treturn[2] string code: EPOLICY (the call did nothing), ECLOSED, EFORKED, ENOMEM, or why the settings could not be
+ * saved
  * @raise invalid host, port or URL
  */
 int sw_method_set_server(lua_State *L) {
