@@ -27,7 +27,7 @@
 #   make rock        does the rockspec install, for each Lua, and what it
 #                    installs work?
 #   make docs        docs/errors.md from its table, docs/connecting.md from real
-#                    runs, and build/docs/index.html
+#                    runs, and the site: build/docs/index.html
 #   make bench       sidewire next to other libraries, a quarter of an hour;
 #                    WORKLOADS="flood bulk" CANDIDATES="sidewire luv" ROUNDS=3
 #                    SCALE=0.1 for less
@@ -306,7 +306,8 @@ demo:
 docs: ready-docs $(CORE)
 	$(Q)tools/run $(NAME) lua tools/errors.lua
 	$(Q)tools/run $(NAME) lua tools/connecting.lua
-	$(Q)cd docs && ldoc -c config.ld -d ../build/docs --fatalwarnings . >/dev/null
+	$(Q)rm -rf build/docs && mkdir -p build/docs
+	$(Q)tools/run $(NAME) lua tools/site.lua build/docs
 	@echo "docs/errors.md, docs/connecting.md, build/docs/index.html"
 
 bench: ready-bench

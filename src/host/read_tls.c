@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static const char fields[] = "{ ca =, cert =, key =, server_name =, alpn =, min_version =, verify =, pin = }";
+static const char valid[] = "true, false or a table { ca =, cert =, key =, server_name =, alpn =, min_version =, verify =, pin = }";
 
 /* --- texts --- */
 
@@ -142,7 +142,7 @@ void sw_check_tls(lua_State *L, struct sw_spot spot, int index, struct sw_tls_re
         reading->is_on = lua_toboolean(L, index);
         return;
     }
-    if (!lua_istable(L, index)) sw_misuse(L, spot, index, lua_pushfstring(L, "true, false or a table %s", fields));
+    if (!lua_istable(L, index)) sw_misuse(L, spot, index, valid);
     reading->is_on = true;
     sw_check_table(L, (struct sw_spot){spot.where, "tls"}, index, options, reading);
     if ((values->cert.size > 0) != (values->key.size > 0))
