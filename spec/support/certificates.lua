@@ -66,7 +66,7 @@ local function hundred_names()
   return table.concat(names, ", ")
 end
 
--- name -> how it is made. issuer is "ca" unless set, "itself" for a certificate that signs itself; subject, "localhost";
+-- name -> how it is made. issuer is "ca" unless set, "itself" for one that signs itself; subject, "localhost";
 -- from and to, in days from now, -1 and 30; names, NAMES; alone: the server does not send its issuer.
 local KINDS = {
   ca = { subject = "sidewire test CA", issuer = "itself", extensions = IS_CA },
