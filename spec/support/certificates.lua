@@ -197,6 +197,12 @@ function certificates.get(name)
   return made[name]
 end
 
+--- Skips the rest of a test, loudly, when there is no command openssl.
+-- @param pending the test's own, which busted gives only to files of tests
+function certificates.needs(pending)
+  if not shell.try "command -v openssl >/dev/null" then pending "openssl is not installed (make setup)" end
+end
+
 --- All kinds, sorted.
 function certificates.kinds()
   local names = {}
