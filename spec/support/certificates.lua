@@ -66,7 +66,7 @@ local function hundred_names()
   return table.concat(names, ", ")
 end
 
--- name -> how it is made. issuer is "ca" unless set, "itself" for a certificate that signs itself; subject, "localhost";
+-- name -> how it is made. issuer is "ca" unless set, "itself" for one that signs itself; subject, "localhost";
 -- from and to, in days from now, -1 and 30; names, NAMES; alone: the server does not send its issuer.
 local KINDS = {
   ca = { subject = "sidewire test CA", issuer = "itself", extensions = IS_CA },
@@ -195,6 +195,12 @@ function certificates.get(name)
     host = kind.host or "localhost", passphrase = kind.is_encrypted and certificates.PASSPHRASE or nil,
   }
   return made[name]
+end
+
+--- Skips the rest of a test, loudly, when there is no command openssl.
+-- @param pending the test's own, which busted gives only to files of tests
+function certificates.needs(pending)
+  if not shell.try "command -v openssl >/dev/null" then pending "openssl is not installed (make setup)" end
 end
 
 --- All kinds, sorted.

@@ -138,13 +138,11 @@ static void must(int result) {
 
 __attribute__((format(printf, 1, 2))) static void tell(const char *format, ...) {
     char text[256];
-    int size = snprintf(text, sizeof text, "%u ", now.number);
     va_list args;
     va_start(args, format);
-    size += vsnprintf(text + size, sizeof text - 1 - (size_t)size, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    text[size++] = '\n';
-    if (settings.log >= 0 && write(settings.log, text, (size_t)size) != size) die("log");
+    if (settings.log >= 0 && dprintf(settings.log, "%u %s\n", now.number, text) < 0) die("log");
 }
 
 static void append(struct bytes *bytes, const void *data, size_t size) {
@@ -613,6 +611,7 @@ static void reset_in_flight(void) {
     if (!first_flight(&flight)) return;
     send_all(flight.data, flight.size / 2);
     tell("sent %zu", flight.size / 2);
+    free(flight.data);
     sleep_ms(settings.pause);
     end_by_reset();
 }
@@ -809,7 +808,7 @@ static const struct mode *find_mode(const char *name) {
 
 /* ---- start ---- */
 
-static uint64_t number(bool *is_given) {
+static uint64_t parse_number(bool *is_given) {
     char *end;
     uint64_t value = strtoull(optarg, &end, 10);
     if (end == optarg || *end != '\0') die(optarg);
@@ -859,9 +858,9 @@ static void parse_options(int argc, char **argv) {
         case 'c': cert = optarg; break;
         case 'k': key = optarg; break;
         case 'v': set_version(optarg); break;
-        case 'n': settings.count = number(&settings.has_count); break;
-        case 's': settings.size = number(&settings.has_size); break;
-        case 'p': settings.pause = number(&settings.has_pause); break;
+        case 'n': settings.count = parse_number(&settings.has_count); break;
+        case 's': settings.size = parse_number(&settings.has_size); break;
+        case 'p': settings.pause = parse_number(&settings.has_pause); break;
         case 'l': settings.log = open(optarg, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644); break;
         default: exit(1); /* getopt_long has said why */
         }

@@ -1400,6 +1400,14 @@ static void set_address(const char *host, uint64_t port) {
     freeaddrinfo(found);
 }
 
+/* --tls has two values, the second of which getopt_long does not know of. */
+static void set_tls(const char *option, int argc, char **argv) {
+    wire_set(option, optarg);
+    if (strcmp(option, "tls") != 0) return;
+    if (optind == argc) refuse("tls", "a certificate and a key");
+    wire_set("key", argv[optind++]);
+}
+
 static void parse_options(int argc, char **argv) {
     static const struct option options[] = {
         {"port", required_argument, NULL, 'p'},
@@ -1432,12 +1440,7 @@ static void parse_options(int argc, char **argv) {
         case 'f': set_framing(); break;
         case 'F': server.finish_after = option_number("finish-after", INT64_MAX); break;
         case 'l': server.linger_with_parent = true; break;
-        case 't':
-            wire_set(options[index].name, optarg);
-            if (strcmp(options[index].name, "tls") != 0) break;
-            if (optind == argc) refuse("tls", "a certificate and a key");
-            wire_set("key", argv[optind++]);
-            break;
+        case 't': set_tls(options[index].name, argc, argv); break;
         default: exit(1); /* getopt_long has said why */
         }
     }

@@ -208,11 +208,10 @@ end
 local TLS_NUMBERS = { handshakes = true, resumed = true, offered = true, failed = true, truncated = true }
 
 --- What a server with TLS has seen since its start.
--- @treturn table the numbers handshakes (done), resumed (of these), offered (clients that came with a session's ticket),
--- failed,
--- truncated (ends without close_notify); of the last handshake name (the server name that the client sent), alpn,
--- version ("TLSv1.3"), cipher, client (the name in the client's certificate); alert, the last one that came; error, why
--- a handshake failed last. A text is "" when there is none.
+-- @treturn table the numbers handshakes (done), resumed (of these), offered (clients that came with a session's
+-- ticket), failed, truncated (ends without close_notify); of the last handshake name (the server name that the client
+-- sent), alpn, version ("TLSv1.3"), cipher, client (the name in the client's certificate); alert, the last one that
+-- came; error, why a handshake failed last. A text is "" when there is none.
 function Peer:tls()
   local facts = {}
   for name, value in (self:command "tls" .. "\t"):gmatch "(%l+)=([^\t]*)\t" do

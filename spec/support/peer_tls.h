@@ -42,6 +42,7 @@ struct wire {
     uint64_t plain;   /* bytes of plaintext that wire_read has returned */
     size_t unwritten; /* bytes that the next write must have at least: their record is made */
     bool wants_write; /* the last call waits for room in the socket */
+    bool at_end;      /* the other side sent FIN */
     bool has_ended;   /* nothing more can be read, because of: */
     int end_error;    /* 0: the other side's end */
 };
@@ -57,6 +58,7 @@ static struct tls {
     unsigned char alpn[FACT_SIZE]; /* as it is sent: each name after its length */
     unsigned alpn_size;
     SSL_CTX *context; /* NULL without --tls */
+    BIO_METHOD *socket;
     uint64_t handshakes, resumed, offered, failed, truncated;
     char name[FACT_SIZE], protocol[FACT_SIZE], alert[FACT_SIZE], error[FACT_SIZE], client[FACT_SIZE];
     const char *used_version, *cipher;
@@ -112,21 +114,24 @@ static bool has_extension(SSL *ssl, unsigned type) {
     return SSL_client_hello_get0_ext(ssl, type, &data, &size) == 1 && size > 0;
 }
 
-/* RFC 6066: the size of a list, a type (0), the size of a name, and the name. */
-static void take_server_name(SSL *ssl) {
+/* RFC 6066: the size of a list, a type (0), the size of a name, and the name. False when it is too short for that. */
+static bool take_server_name(SSL *ssl) {
     const unsigned char *data;
     size_t size;
     tls.name[0] = '\0';
-    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &data, &size) != 1 || size < 5) return;
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &data, &size) != 1) return true;
+    if (size < 5) return false;
     snprintf(tls.name, sizeof tls.name, "%.*s", (int)(size - 5), (const char *)data + 5);
+    return true;
 }
 
+/* A session without a ticket, which only TLS 1.2 has, is not told from the session id that TLS 1.3 makes up. */
 static int look_at_hello(SSL *ssl, int *alert, void *data) {
-    (void)alert, (void)data;
-    take_server_name(ssl);
-    /* A session without a ticket, which only TLS 1.2 has, is not told from the session id that TLS 1.3 makes up. */
+    (void)data;
     if (has_extension(ssl, TLSEXT_TYPE_psk) || has_extension(ssl, TLSEXT_TYPE_session_ticket)) tls.offered++;
-    return SSL_CLIENT_HELLO_SUCCESS;
+    if (take_server_name(ssl)) return SSL_CLIENT_HELLO_SUCCESS;
+    *alert = SSL_AD_DECODE_ERROR;
+    return SSL_CLIENT_HELLO_ERROR;
 }
 
 static void look_at_alert(const SSL *ssl, int where, int code) {
@@ -139,7 +144,8 @@ static void look_at_alert(const SSL *ssl, int where, int code) {
 /* ---- start ---- */
 
 static int no_password(char *buffer, int size, int is_for_writing, void *data) {
-    (void)buffer, (void)size, (void)is_for_writing, (void)data;
+    (void)is_for_writing, (void)data;
+    if (size > 0) buffer[0] = '\0';
     return -1;
 }
 
@@ -254,14 +260,41 @@ static void follow(struct records *records, const unsigned char *data, size_t si
     }
 }
 
-static long look_at_input(BIO *bio, int call, const char *data, size_t size, int number, long argument, int result,
-                          size_t *done) {
-    (void)size, (void)number, (void)argument;
-    struct wire *wire = (struct wire *)(void *)BIO_get_callback_arg(bio);
-    if (call != (BIO_CB_READ | BIO_CB_RETURN) || result <= 0) return result;
-    wire->read += *done;
-    follow(&wire->records, (const unsigned char *)data, *done);
-    return result;
+/* ---- the socket, as OpenSSL uses it ---- */
+
+static int socket_read(BIO *bio, char *data, int size) {
+    struct wire *wire = BIO_get_data(bio);
+    ssize_t n = recv(wire->fd, data, (size_t)size, 0);
+    BIO_clear_retry_flags(bio);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_read(bio);
+    wire->at_end = n == 0;
+    if (n <= 0) return (int)n;
+    wire->read += (uint64_t)n;
+    follow(&wire->records, (const unsigned char *)data, (size_t)n);
+    return (int)n;
+}
+
+static int socket_write(BIO *bio, const char *data, int size) {
+    const struct wire *wire = BIO_get_data(bio);
+    ssize_t n = send(wire->fd, data, (size_t)size, MSG_NOSIGNAL);
+    BIO_clear_retry_flags(bio);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_write(bio);
+    return (int)n;
+}
+
+static long socket_control(BIO *bio, int command, long number, void *data) {
+    (void)number, (void)data;
+    const struct wire *wire = BIO_get_data(bio);
+    if (command == BIO_CTRL_EOF) return wire->at_end;
+    return command == BIO_CTRL_FLUSH;
+}
+
+static void make_socket_method(void) {
+    tls.socket = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "counted socket");
+    if (!tls.socket) tls_die("BIO_meth_new");
+    BIO_meth_set_read(tls.socket, socket_read);
+    BIO_meth_set_write(tls.socket, socket_write);
+    BIO_meth_set_ctrl(tls.socket, socket_control);
 }
 
 /* What an encrypted record has more than its plaintext, or 0 where that differs. */
@@ -279,11 +312,13 @@ static uint32_t overhead_of(const SSL *ssl) {
 static void wire_open(struct wire *wire, int fd) {
     *wire = (struct wire){.fd = fd};
     if (!tls.context) return;
+    if (!tls.socket) make_socket_method();
+    BIO *bio = BIO_new(tls.socket);
     wire->ssl = SSL_new(tls.context);
-    if (!wire->ssl || !SSL_set_fd(wire->ssl, fd)) tls_die("SSL_new");
-    BIO *bio = SSL_get_rbio(wire->ssl);
-    BIO_set_callback_arg(bio, (char *)wire);
-    BIO_set_callback_ex(bio, look_at_input);
+    if (!wire->ssl || !bio) tls_die("SSL_new");
+    BIO_set_data(bio, wire);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(wire->ssl, bio, bio);
 }
 
 static void wire_free(struct wire *wire) {

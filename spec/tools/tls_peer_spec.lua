@@ -76,6 +76,7 @@ describe("certificates", function()
 
   for name, verdict in pairs(VERDICTS) do
     it(("%s: openssl says %s"):format(name, verdict), function()
+      certificates.needs(pending)
       local certificate = certificates.get(name)
       local host = name == "wrong_name" and "localhost" or certificate.host
       local said = verify(certificate, ("-purpose sslserver %s %s"):format(
@@ -86,12 +87,14 @@ describe("certificates", function()
   end
 
   it("of clients are good for clients alone", function()
+    certificates.needs(pending)
     assert_has(verify(certificates.get "client", "-purpose sslclient"), ": OK")
     assert_has(verify(certificates.get "client", "-purpose sslserver"), "unsuitable certificate purpose")
     assert_has(verify(certificates.get "unknown_client", "-purpose sslclient"), "unable to get local issuer")
   end)
 
   it("have the keys beside them, one of them encrypted", function()
+    certificates.needs(pending)
     for _, name in ipairs { "leaf", "rsa", "ed25519", "client", "encrypted_client" } do
       local certificate = certificates.get(name)
       local password = certificate.passphrase and "-passin pass:" .. shell.quote(certificate.passphrase) or ""
@@ -104,6 +107,7 @@ describe("certificates", function()
   end)
 
   it("have no name but the one that their kind says", function()
+    certificates.needs(pending)
     local show = "openssl x509 -noout -ext subjectAltName -in "
     local text = shell.output(show .. certificates.get("ip_only").cert)
     assert_has(text, "IP Address:127.0.0.1")
@@ -114,6 +118,7 @@ describe("certificates", function()
   end)
 
   it("have pins, which are the digest of the public key", function()
+    certificates.needs(pending)
     local leaf = certificates.get "leaf"
     local command = "openssl pkey -in %s -pubout -outform DER | openssl dgst -sha256 -binary | base64"
     local base64 = shell.output(command:format(leaf.key))
@@ -122,6 +127,7 @@ describe("certificates", function()
   end)
 
   it("are gone when the process ends", function()
+    certificates.needs(pending)
     local program = [[local certificates = require "spec.support.certificates"; certificates.get "leaf"
       print(certificates.folder())]]
     local folder = shell.output(build.LUA .. " -e " .. shell.quote(program)):match "%S+"
@@ -134,6 +140,7 @@ describe("the test server with TLS", function()
   after_each(Peer.stop_all)
 
   local function start(options)
+    certificates.needs(pending)
     Peer.needs_tls(pending)
     local leaf = certificates.get "leaf"
     options.tls.cert, options.tls.key = leaf.cert, leaf.key
@@ -211,6 +218,8 @@ describe("the test server with TLS", function()
         local peer, leaf = start { mode = "sink", tls = { version = version } }
         local dialogue = start_client(peer, trust(leaf))
         assert(peer:wait_handshakes(1))
+        peer:command "send-line here" -- else it dies with input unread, and its end is a reset
+        assert(util.wait_until(function() return dialogue.said():find "here\n" end))
         shell.signal(dialogue.pid, "KILL")
         assert(peer:wait_connections(0))
         dialogue.finish()
@@ -303,12 +312,16 @@ end)
 describe("the hostile TLS server", function()
   after_each(Hostile.stop_all)
 
-  local leaf = certificates.get "leaf"
+  local function start(options)
+    certificates.needs(pending)
+    Hostile.needs(pending)
+    local leaf = certificates.get "leaf"
+    options.cert, options.key = leaf.cert, leaf.key
+    return Hostile.start(options), leaf
+  end
 
   local function try(options)
-    Hostile.needs(pending)
-    options.cert, options.key = leaf.cert, leaf.key
-    local server = Hostile.start(options)
+    local server, leaf = start(options)
     local ca = files.try_read(server.ca) and server.ca or leaf.ca
     local said = client(server, "printf 'data\\n'; sleep 0.3", "-CAfile " .. ca)
     assert(server:wait_log "1 end")
@@ -362,8 +375,7 @@ describe("the hostile TLS server", function()
     end)
 
     it(version .. ": silence", function()
-      Hostile.needs(pending)
-      local server = Hostile.start { mode = "silence", version = version, cert = leaf.cert, key = leaf.key }
+      local server, leaf = start { mode = "silence", version = version }
       local dialogue = start_client(server, trust(leaf))
       local name = ("/proc/%d/comm"):format(dialogue.pid)
       assert(util.wait_until(function() return files.try_read(name) == "openssl\n" end))
@@ -375,8 +387,7 @@ describe("the hostile TLS server", function()
     end)
 
     it(version .. ": a key that is too big", function()
-      Hostile.needs(pending)
-      local server = Hostile.start { mode = "big-key", version = version, cert = leaf.cert, key = leaf.key }
+      local server, leaf = start { mode = "big-key", version = version }
       local said = client(server, "sleep 0.1", "-servername localhost -showcerts " .. trust(leaf))
       assert_has(said, "self-signed certificate in certificate chain")
       assert_has(shell.output("openssl x509 -noout -subject -in " .. server.ca), "CN = hostile 1")
@@ -385,8 +396,7 @@ describe("the hostile TLS server", function()
     end)
 
     it(version .. ": reset within its first flight", function()
-      Hostile.needs(pending)
-      local server = Hostile.start { mode = "reset", version = version, cert = leaf.cert, key = leaf.key }
+      local server, leaf = start { mode = "reset", version = version }
       assert_has(client(server, "sleep 1", trust(leaf)), "errno=104")
       assert_has(server:log(), "1 sent")
     end)
@@ -401,8 +411,7 @@ describe("the hostile TLS server", function()
   end
 
   it("hello-requests, which a client that may not renegotiate refuses", function()
-    Hostile.needs(pending)
-    local server = Hostile.start { mode = "hello-requests", count = 3, cert = leaf.cert, key = leaf.key }
+    local server, leaf = start { mode = "hello-requests", count = 3 }
     local said = client(server, "sleep 0.3", trust(leaf) .. " -no_renegotiation")
     assert_has(said, LINES)
     assert(server:wait_log "1 end")
