@@ -302,7 +302,7 @@ static enum sw_tls_reason reason_of(const struct tls *tls, unsigned long code) {
     case R_UNSUPPORTED_PROTOCOL:
     case R_WRONG_SSL_VERSION: return SW_TLS_REASON_VERSION;
     case R_HTTP_REQUEST:
-    case R_WRONG_VERSION_NUMBER: return tls->is_ready ? SW_TLS_REASON_GARBLED : SW_TLS_REASON_NO_TLS;
+    case R_WRONG_VERSION_NUMBER:
     case R_PACKET_LENGTH_TOO_LONG: return tls->is_ready ? SW_TLS_REASON_GARBLED : SW_TLS_REASON_NO_TLS;
     case R_EXCESSIVE_MESSAGE_SIZE: return SW_TLS_REASON_LONG_CHAIN;
     case R_TOO_MANY_WARN_ALERTS:
