@@ -165,8 +165,8 @@
 ---@field port? integer 1 to 65535
 ---A URL `"tcp://example.org:4000"`, `"tls://example.org:443"`, `"unix:/run/game.sock"` or `"unix:@name"` (abstract,
 ---Linux; see [unix sockets](../delivery.md#unix-sockets)), or a list of 1 to 16 of them. After a failure the next one
----is tried at once; `reconnect` counts and delays rounds over all of them. A connection that lasts makes its server the first of
----the next round.
+---is tried at once; `reconnect` counts and delays rounds over all of them. A connection that lasts makes its server
+---the first of the next round.
 ---@field server? sidewire.Server instead of host and port, one or several
 ---`"random"`: each client has an order of its own, so that many clients spread over the servers.
 ---@field order? "given"|"random" in which several servers are tried. Default: "given"
