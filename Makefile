@@ -275,10 +275,13 @@ $B/planted/planted.so: spec/planted/planted.c | ready-build $B/planted
 # What sidewire is measured against, besides Lua libraries; Qt where it is installed.
 QT = Qt6Core Qt6Network
 HAS_QT = $(shell pkg-config --exists $(QT) 2>/dev/null && command -v $(CXX))
-bench-programs: $B/bench/plain $(if $(HAS_QT),$B/bench/qt)
+bench-programs: $B/bench/plain $(if $(HAS_SSL),$B/bench/tls_write) $(if $(HAS_QT),$B/bench/qt)
 
 $B/bench/plain: bench/plain.c | $B/bench
 	$(call say,LD)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -o $@ $<
+
+$B/bench/tls_write: bench/tls_write.c | $B/bench
+	$(call say,LD)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -o $@ $< -lssl -lcrypto
 
 $B/bench/qt: bench/qt/main.cpp bench/qt/link.cpp bench/qt/link.h | $B/bench
 	$(Q)"$$(pkg-config --variable=libexecdir Qt6Core)/moc" -p bench/qt bench/qt/link.h -o $B/bench/moc_link.cpp
