@@ -1,11 +1,11 @@
---- How fast much is sent through TLS: sidewire next to a C program that calls SSL_write of 16 KiB (bench/tls_write.c), to
---- the same peer, with the same library and cipher; and without TLS.
+--- How fast much is sent through TLS: sidewire next to a C program that calls SSL_write of 16 KiB
+-- (bench/tls_write.c), to the same peer, with the same library and cipher; and without TLS.
 --
 --     tools/run release lua bench/tls.lua [MB] [ROUNDS]      (1000, 7)
 --
--- They take turns; medians. The peer reads, decrypts and drops. The exit status is 1 if sidewire's rate is less than 0.8 of
--- the C program's. Then what a frame of a game costs: 20 messages of 200 bytes and a poll, with TLS and without: the worst
--- and the 99th percentile of 3,000 frames, in microseconds.
+-- They take turns; medians. The peer reads, decrypts and drops. The exit status is 1 if sidewire's rate is less than
+-- 0.8 of the C program's. Then what a frame of a game costs: 20 messages of 200 bytes and a poll, with TLS and
+-- without: the worst and the 99th percentile of 3,000 frames, in microseconds.
 
 local sidewire = require "sidewire.core"
 local socket = require "socket"
@@ -26,7 +26,8 @@ for _, peer in ipairs { secure, plain } do peer:command "digest off" end
 
 local function connect(peer)
   local client = sidewire.new {
-    host = peer.host, port = peer.port, framing = "raw", reconnect = false, linger = TIMEOUT, on = { drain = function() end },
+    host = peer.host, port = peer.port, framing = "raw", reconnect = false, linger = TIMEOUT,
+    on = { drain = function() end },
     tls = peer == secure and { ca = leaf.ca },
   }
   client:connect()
