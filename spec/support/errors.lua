@@ -123,7 +123,7 @@ local function load_elsewhere()
       local said = shell.run(("%s -e \"print(pcall(package.loadlib('%s/sidewire/core.so', 'luaopen_sidewire_core')))\"")
         :format(program, build.PATH))
       local names = { [mine] = "5.4", [version] = "5.1" }
-      said = said:gsub(build.PATH .. "/", "build/release/"):gsub("%f[%d]5%.%d%f[%D]", names)
+      said = said:gsub(build.PATH:gsub("%p", "%%%0") .. "/", "build/release/"):gsub("%f[%d]5%.%d%f[%D]", names)
       return said:match "^false%s+(.-)%s*$", "raises"
     end
   end
