@@ -172,7 +172,7 @@ describe("the line that an error names", function()
     end)
 
     it("is that of the pcall: " .. name, function()
-      local run = load_game(("\nreturn pcall(%s)"):format(call), { client = sidewire.new() })
+      local run = load_game(("\nlocal ok, message = pcall(%s) return ok, message"):format(call), { client = sidewire.new() })
       assert.equal("game.lua:2: ", select(3, pcall(run)):match "^game%.lua:%d+: ")
     end)
 

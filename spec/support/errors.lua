@@ -88,7 +88,7 @@ end
 -- The message of what a text raises, with its position. A text that catches it itself returns false and the message.
 local function raised_at(text)
   return function(case)
-    local f = assert(engine.load(text:gsub("^pcall", "return pcall"), "=game.lua", {
+    local f = assert(engine.load(text:gsub("^pcall.*", "local ok, message = %0 return ok, message"), "=game.lua", {
       sidewire = case.sidewire, client = case.client, pcall = pcall,
     }))
     local ok, caught, message = pcall(f)
@@ -110,6 +110,7 @@ local function yield_outside(case)
     client:connect()
     sidewire.wait()
     local _, message = pcall(sidewire.poll)
+    message = message:gsub("^%w+:%d+: ", "") -- LuaJIT has a position in front
     REPORT(nil, message, "raises")
   ]], case:serve "silent")
 end
