@@ -57,6 +57,7 @@ describe("the rockspec", function()
       LIBEV_LIBDIR = dir .. "/lib/ev",
       LUADIR = dir .. "/a tree/lua",
       LIBDIR = dir .. "/a tree/lib",
+      PREFIX = dir .. "/the rock",
     }
   end
 
@@ -125,6 +126,18 @@ describe("the rockspec", function()
     for _, name in ipairs(found("find lua -type f", "^lua/(.*)$")) do
       assert.equal(files.read("lua/" .. name), files.read(dir .. "/a tree/lua/" .. name))
     end
+  end)
+
+  it("installs the README, the changes, the licence and the documents, with no dead link", function()
+    install()
+    for _, name in ipairs { "README.md", "CHANGELOG.md", "LICENSE", "docs/errors.md" } do
+      assert.equal(files.read(name), files.read(dir .. "/the rock/doc/" .. name))
+    end
+    assert.equal("", shell.output(("tools/links '%s/the rock/doc'"):format(dir)))
+    os.remove(dir .. "/the rock/doc/docs/errors.md")
+    local said, status = shell.run(("tools/links '%s/the rock/doc'"):format(dir))
+    assert.equal(1, status)
+    assert(said:find("README.md: docs/errors.md", 1, true), said)
   end)
 
   it("has each source compiled once, and all anew though it was compiled before", function()
