@@ -75,6 +75,7 @@ describe("examples/mqtt.lua", function()
   it("carries a message of 16 MiB", function()
     local server = broker.new()
     server:start()
+    server:wait_until_listening()
     local subscriber = broker.start_client(server, "subscriber", "subscribe", 1)
     subscriber:wait_for "subscribed"
     local output, status = broker.start_client(server, "publisher", "publish", 1, 2 ^ 24):finish()

@@ -35,6 +35,7 @@ local PROGRAMS = {
   ["loops/cqueues.lua"] = { { "127.0.0.1", "PORT", "1" }, says = REFUSED, library = "cqueues" },
   ["loops/glib.lua"] = { { "127.0.0.1", "PORT", "1" }, says = REFUSED, library = "lgi" },
   ["loops/luv.lua"] = { { "127.0.0.1", "PORT", "1" }, says = REFUSED, library = "luv" },
+  ["hosts/tarantool/feed.lua"] = { { "127.0.0.1", "PORT" }, library = "fiber" }, -- in Tarantool only
   ["loops/select.lua"] = { { "127.0.0.1", "PORT", "1" }, says = REFUSED, library = "socket" },
 }
 
@@ -68,7 +69,7 @@ for name, row in pairs(PROGRAMS) do
     it("says how it is used", function()
       local output, status = Program.run(path, "--help")
       assert.equal(0, status, output)
-      assert.matches("^usage: lua [^\n]*" .. name:match "[^/]+$" .. "[^\n]+\n$", output)
+      assert.matches("^usage: %a+ [^\n]*" .. name:match "[^/]+$" .. "[^\n]+\n$", output)
     end)
 
     it("says it for arguments that it cannot take", function()
@@ -103,6 +104,22 @@ for name, row in pairs(PROGRAMS) do
     end)
   end)
 end
+
+describe("an example in a host that gives it no arguments", function()
+  before_each(util.begin)
+  after_each(Program.finish_all)
+
+  for path, sentence in pairs {
+    ["examples/hosts/tshark/ship.lua"] = "host and port are missing: -X lua_script1:127.0.0.1 -X lua_script1:4000",
+    ["examples/hosts/haproxy/gate.lua"] = "GATE_HOST and GATE_PORT are not both set",
+  } do
+    it("says what is missing: " .. path, function()
+      local output, status = Program.run(path)
+      assert.equal(1, status, output)
+      assert(output:find(sentence, 1, true), output)
+    end)
+  end
+end)
 
 describe("examples/embed.c", function()
   local function embed(arguments)

@@ -15,6 +15,7 @@
 -- or_else  { message, ..., code = }: what the same call may get from another system
 -- not_here where it cannot be provoked, in words: such a row is only written down
 -- here     true: it can be provoked all the same, in this build
+-- lacks    lacks() -> why it cannot be provoked on this machine or with this build; nil: it can
 
 local sidewire = require "sidewire"
 local engine = require "spec.support.engine"
@@ -115,19 +116,29 @@ local function yield_outside(case)
   ]], case:serve "silent")
 end
 
--- What another Lua of this machine says of the module, as if this were Lua 5.4 and that 5.1.
-local function load_elsewhere()
-  local mine = engine.NAME == "luajit" and "5.1" or engine.NAME
+local MY_VERSION = engine.NAME == "luajit" and "5.1" or engine.NAME
+
+-- The interpreter of another Lua of this machine, and its version; nil: there is none.
+local function find_other_lua()
   for _, version in ipairs { "5.1", "5.2", "5.3", "5.4" } do
-    local program = version ~= mine and shell.run("env -u LUA_BIN tools/engine program " .. version):match "%S+"
-    if program then
-      local said = shell.run(("%s -e \"print(pcall(package.loadlib('%s/sidewire/core.so', 'luaopen_sidewire_core')))\"")
-        :format(program, build.PATH))
-      local names = { [mine] = "5.4", [version] = "5.1" }
-      said = said:gsub(build.PATH:gsub("%p", "%%%0") .. "/", "build/release/"):gsub("%f[%d]5%.%d%f[%D]", names)
-      return said:match "^false%s+(.-)%s*$", "raises"
-    end
+    local program = version ~= MY_VERSION and shell.run("env -u LUA_BIN tools/engine program " .. version):match "%S+"
+    if program then return program, version end
   end
+end
+
+local function lacks_other_lua()
+  if build.is_sanitized then return "a module with a sanitizer is loaded only where that is preloaded" end
+  return not find_other_lua() and "no other Lua is installed" or nil
+end
+
+-- What another Lua says of the module, as if this were Lua 5.4 and that 5.1.
+local function load_elsewhere()
+  local program, version = find_other_lua()
+  local said = shell.run(("%s -e \"print(pcall(package.loadlib('%s/sidewire/core.so', 'luaopen_sidewire_core')))\"")
+    :format(program, build.PATH))
+  local names = { [MY_VERSION] = "5.4", [version] = "5.1" }
+  said = said:gsub(build.PATH:gsub("%p", "%%%0") .. "/", "build/release/"):gsub("%f[%d]5%.%d%f[%D]", names)
+  return said:match "^false%s+(.-)%s*$", "raises"
 end
 
 local function encode_circle(case)
@@ -950,7 +961,8 @@ errors.sections = {
     { 'require "sidewire"', "build/release/sidewire/core.so was built for Lua 5.4, and this is Lua 5.1: install it for "
       .. "this one (luarocks --lua-version=5.1), or use the file that `make LUA=5.1` builds, "
       .. "build/release-5.1/sidewire/core.so", "raises", "Do so; each version of Lua needs a module of its own.",
-      when = "with a Lua other than the one built for", get = load_elsewhere, names = "Lua 5.1" },
+      when = "with a Lua other than the one built for", get = load_elsewhere, lacks = lacks_other_lua,
+      names = "Lua 5.1" },
     { "sidewire.new {}", "this Lua state is closing", "ECLOSED", "Do not make clients in finalizers at the end.",
       when = "in a finalizer, while the Lua state closes", get = function(case)
         return case:run_script "new_at_the_end"
@@ -1074,9 +1086,10 @@ What you did, what you get, and what to do about it. Misuse (a wrong type, an un
 raises an error; everything that can go wrong while a correct program runs comes as `nil, message, code`, or as
 `message, code` with an event. `code` is for programs, the message for people.
 
-Raised errors begin with the file and line of the call, which are left out here. In these messages 127.0.0.1 port 4000
-stands for the server, 60 s for the time until the next attempt, and net.ini for the settings file. Each row is provoked
-by a test, except those marked with *, which depend on the machine or the network.
+Raised errors begin with the file and line of the call, or of the `pcall` around it; behind `return`, where Lua forgets
+the call, with that of the next one that it knows. They are left out here, but for two rows that are about them. In
+these messages 127.0.0.1 port 4000 stands for the server, 60 s for the time until the next attempt, and net.ini for the
+settings file. Each row is provoked by a test, except those marked with *, which depend on the machine or the network.
 
 Beside the codes of this page the system's own may come, by their errno names, as in `EHOSTUNREACH`, `ENETUNREACH`,
 `EACCES` or `ENOMEM`; the message then has the system's text. A code that has no name here is `ESYSTEM`, with the
