@@ -9,8 +9,9 @@
 
 #include "host/luacompat.h"
 
-/* Raises the formatted message (as lua_pushfstring formats it) behind "FILE:LINE: ". */
-int sw_raise(lua_State *L, const char *format, ...);
+/* Raises the formatted message (as lua_pushfstring formats it) behind "FILE:LINE: ". Marked as cold, so that the compiler
+ * lays out the code of poll and send for calls without errors. */
+int sw_raise(lua_State *L, const char *format, ...) __attribute__((cold));
 
 /* Raises if the running function, `where` as "sidewire.poll", was called with a colon: then its first argument is the
  * table in which it stands. */
