@@ -136,15 +136,19 @@ HOST_OBJECTS = $(HOST_SOURCES:src/%.c=$B/obj/%.o)
 INJECTOR_OBJECTS = $(if $(FAULTS),$(INJECTOR_SOURCES:spec/%.c=$B/obj/%.o))
 CORE = $B/sidewire/core.so
 
-# Programs of spec/support: the peer and the delay are strangers to sidewire (plain -O2, whatever the KIND); unpreload is a
-# part of tools/run; the others are C hosts, linked with Lua and built as the module is. neighbour uses libev itself.
+# Programs of spec/support: the peer and the delay are strangers to sidewire (plain -O2, whatever the KIND); so are those that
+# speak TLS, by the system's libssl: peer-tls is the peer, built a second time. unpreload is a part of tools/run; the others
+# are C hosts, linked with Lua and built as the module is. neighbour uses libev itself.
 STRANGERS = $(patsubst spec/support/%.c,%,$(wildcard spec/support/peer.c spec/support/delay.c))
-HOSTS = $(filter-out $(STRANGERS) unpreload,$(patsubst spec/support/%.c,%,$(wildcard spec/support/*.c)))
+HAS_SSL := $(shell echo '\#include <openssl/ssl.h>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
+TLS_SOURCES = $(wildcard spec/support/hostile-tls.c)
+TLS_STRANGERS = $(if $(wildcard spec/support/peer.c),peer-tls) $(TLS_SOURCES:spec/support/%.c=%)
+HOSTS = $(filter-out $(STRANGERS) $(TLS_STRANGERS) unpreload,$(patsubst spec/support/%.c,%,$(wildcard spec/support/*.c)))
 UNITS = $(patsubst spec/unit/%.c,$B/unit/%,$(wildcard spec/unit/test_*.c))
 # The targets of spec/fuzz: with libFuzzer, and as unit tests of the inputs that are kept.
 FUZZERS = $(patsubst spec/fuzz/%.c,$B/%,$(wildcard spec/fuzz/fuzz_*.c))
 REPLAYS = $(FUZZERS:$B/%=$B/unit/%)
-PROGRAMS = $(STRANGERS:%=$B/%) $(HOSTS:%=$B/%) $B/examples/embed \
+PROGRAMS = $(STRANGERS:%=$B/%) $(if $(HAS_SSL),$(TLS_STRANGERS:%=$B/%)) $(HOSTS:%=$B/%) $B/examples/embed \
 	$(if $(FAULTS),,$(UNITS) $(REPLAYS))
 ifneq ($(filter asan tsan,$(KIND)),)
 PROGRAMS += $B/unpreload.so
@@ -167,6 +171,7 @@ READY = $(addprefix ready-,build bundle demo bench test stress check fuzz lint d
 
 all: $(CORE) ## the module, build/release/sidewire/core.so
 programs: $(CORE) $(PROGRAMS)
+	$(if $(HAS_SSL),,@echo "NOT TESTED: TLS, because the C headers of OpenSSL are missing (make setup)")
 demo-programs: $(CORE) $B/peer
 fuzzers: $(FUZZERS)
 
@@ -229,6 +234,12 @@ $B/examples/embed: examples/embed.c | ready-build $B/examples
 $(STRANGERS:%=$B/%): $B/%: spec/support/%.c | ready-build $B
 	$(call say,LD)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -MMD -MP -MF $@.d -o $@ $< -lm -lpthread
 
+$(TLS_SOURCES:spec/support/%.c=$B/%): $B/%: spec/support/%.c | ready-build $B
+	$(call say,LD)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -MMD -MP -MF $@.d -o $@ $< -lssl -lcrypto
+
+$B/peer-tls: spec/support/peer.c | ready-build $B
+	$(call say,LD)$(CC) -std=c11 -D_GNU_SOURCE -DSW_PEER_TLS $(WARNINGS) -O2 -MMD -MP -MF $@.d -o $@ $< -lssl -lcrypto
+
 $B/unpreload.so: spec/support/unpreload.c | ready-build $B
 	$(call say,LD)$(COMPILE) -MF $@.d -fPIC -shared -o $@ $<
 
@@ -269,10 +280,11 @@ demo: ## the main job on real input, about 15 seconds
 	$(call build,demo-programs)
 	$(Q)tools/run $(NAME) lua examples/demo.lua
 
-docs: ready-docs $(CORE) ## docs/errors.md, docs/connecting.md, build/docs/index.html
+docs: ready-docs $(CORE) ## docs/errors.md, docs/connecting.md, the site: build/docs
 	$(Q)tools/run $(NAME) lua tools/errors.lua
 	$(Q)tools/run $(NAME) lua tools/connecting.lua
-	$(Q)cd docs && ldoc -c config.ld -d ../build/docs --fatalwarnings . >/dev/null
+	$(Q)rm -rf build/docs && mkdir -p build/docs
+	$(Q)tools/run $(NAME) lua tools/site.lua build/docs
 	@echo "docs/errors.md, docs/connecting.md, build/docs/index.html"
 
 bench: ready-bench ## next to other libraries, a quarter of an hour
@@ -350,6 +362,7 @@ warnings: ready-build ## has a compiler anything to say about a C file?
 	$(Q)$(CC) $(LANGUAGE) -O2 -fsyntax-only -Isrc -Ispec/unit $(LUA_CFLAGS) $(EV_CFLAGS) \
 		$(ROOM_SOURCES) $(HOST_SOURCES) $(LINTED_SPECS)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -fsyntax-only $(GNU_SOURCES)
+	$(if $(HAS_SSL),$(Q)$(CC) -std=c11 -D_GNU_SOURCE -DSW_PEER_TLS $(WARNINGS) -O2 -fsyntax-only spec/support/peer.c $(TLS_SOURCES))
 
 # Does each header compile with nothing before it (which is pedantically nothing, if it only has macros)? The planted one,
 # which does not, must be found among them.
@@ -379,6 +392,7 @@ TIDY = xargs -P "$$(nproc 2>/dev/null || echo 2)" -I FILE clang-tidy --quiet FIL
 clang-tidy: ## what it finds in the C files
 	$(Q)printf '%s\n' $(ROOM_SOURCES) $(HOST_SOURCES) $(LINTED_SPECS) | $(TIDY) $(LINTED)
 	$(Q)printf '%s\n' $(GNU_SOURCES) | $(TIDY) -std=c11 -D_GNU_SOURCE
+	$(if $(HAS_SSL),$(Q)printf '%s\n' spec/support/peer.c $(TLS_SOURCES) | $(TIDY) -std=c11 -D_GNU_SOURCE -DSW_PEER_TLS)
 
 CPPCHECK_OFF = arrayIndexOutOfBoundsCond uninitvar ctuuninitvar ctuPointerArith invalidFunctionArg knownConditionTrueFalse \
 	leakReturnValNotUsed readdirCalled redundantContinue

@@ -9,8 +9,8 @@
 -- of each result.
 
 ---@class sidewire.core
----@field _NAME "sidewire"
----@field _VERSION string
+---@field _NAME "sidewire" the name of the module
+---@field _VERSION string the version, as "0.1.0"
 ---@field resp sidewire.Resp the values of RESP, for clients with `framing = "resp"`
 local core = {}
 
@@ -352,7 +352,7 @@ local resp = {}
 
 ---What an error of RESP becomes. `tostring` returns the message.
 ---@class sidewire.RespError
----@field message string
+---@field message string all of it
 ---@field code string the first word of the message
 
 ---@alias sidewire.RespKind

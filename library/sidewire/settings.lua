@@ -6,8 +6,8 @@ local settings = {}
 
 ---What a settings file keeps.
 ---@class sidewire.SettingsValues
----@field host? string
----@field port? integer
+---@field host? string a name or a numeric address
+---@field port? integer 1 to 65535
 ---@field server? sidewire.Server counts more than host and port
 ---@field reconnect? sidewire.ReconnectSpec a loaded one is false, true or seconds
 

@@ -82,17 +82,18 @@ end
 
 --- Makes a client. Touches no network and starts no thread.
 --
--- With `settings = "file.ini"` the client starts with the server and reconnect policy of that file. Options given
--- here win over the file, and are saved in it. The client's `set_server` and `set_reconnect`, and `connect` with a
--- host or a port, also save their values. If one of these returns nil and a message that begins "done, but not
--- saved", it has changed the client but not the file; the next call that saves also saves these values.
+-- With `settings = "file.ini"`, which need not exist, the client starts with the server and reconnect policy of that
+-- file. Options given here win over the file, and are saved in it. The client's `set_server` and `set_reconnect`, and
+-- `connect` with a host or a port, also save their values. If one of these returns nil and a message that begins "done,
+-- but not saved", it has changed the client but not the file; the next call that saves also saves these values.
 -- @function new
--- @tparam[opt] table options those of the core, and `settings`, the name of a file, which need not exist
+-- @tparam[opt] table options see [Options of new](options.md)
 -- @treturn[1] client
 -- @treturn[2] nil no client was made
 -- @treturn[2] string message
 -- @treturn[2] string code: ESETTINGS (the file is broken: the message has the line, and the file is left alone), an
---   errno name when it could not be read, or when the given options could not be saved, EPOLICY, or the core's
+--   errno name when it could not be read, or when the given options could not be saved, EPOLICY, ECLOSED (the Lua state
+--   is closing), ENOMEM (in the child of a fork)
 -- @raise misuse, not enough memory
 function sidewire.new(options)
   raise.refuse_colon("sidewire.new", options, sidewire.new)

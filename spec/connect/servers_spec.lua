@@ -75,7 +75,7 @@ describe("a server's URL", function()
   end)
 
   it("of a scheme that is not built yet raises and says so", function()
-    for _, scheme in ipairs { "tls", "ws", "wss" } do
+    for _, scheme in ipairs { "ws", "wss" } do
       refused({ scheme .. " is not supported yet" }, sidewire.new, { server = scheme .. "://h:1" })
     end
   end)

@@ -7,6 +7,7 @@ local Peer = require "spec.support.peer"
 local build = require "spec.support.build"
 local files = require "spec.support.files"
 local luacats = require "spec.support.luacats"
+local macros = require "spec.support.macros"
 local ports = require "spec.support.ports"
 local reference = require "spec.support.reference"
 local shell = require "spec.support.shell"
@@ -14,33 +15,8 @@ local util = require "spec.support.util"
 
 local PATHS = files.lines_of(shell.output "find library -name '*.lua' | LC_ALL=C sort")
 local types = luacats.read(PATHS)
+local rows_of, words_of = macros.rows_of, macros.words_of
 local README = files.read "README.md"
-
--- --- what the sources have ---
-
--- The rows of a table of macros, a list of words for each `MARK(word, ...)`. Comments do not count.
-local function rows_of(path, macro, mark)
-  local text = files.read(path):gsub("/%*.-%*/", ""):gsub("\\\n", " ")
-  local body = assert(text:match("#define " .. macro .. "%b()([^\n]*)"), macro)
-  local list = {}
-  for arguments in body:gmatch("%f[%w]" .. mark .. "(%b())") do
-    local row = {}
-    for word in arguments:sub(2, -2):gmatch "%s*([^,]+)" do row[#row + 1] = word end
-    list[#list + 1] = row
-  end
-  assert(#list > 1, macro)
-  return list
-end
-
--- The strings in the second column of the rows X, as a set; NULL is none.
-local function words_of(path, macro)
-  local set = {}
-  for _, row in ipairs(rows_of(path, macro, "X")) do
-    local word = row[2]:match '^"(.*)"$'
-    if word then set[word] = true end
-  end
-  return set
-end
 
 local function keys(from, wanted)
   local set = {}
@@ -379,13 +355,7 @@ describe("the types for editors", function()
   end)
 
   it("have the codes of the module, and the names of errno that it knows", function()
-    local own = words_of("src/base/error.h", "SW_ERRORS")
-    own.OK, own.ESETTINGS = nil, true
-    local system = {}
-    for name in files.read "src/base/error.c":gmatch "%f[%w]ROW%((E[%w]+)%)" do
-      system[name], own[name] = true, nil -- own words for an error of the system have its code
-    end
-    assert(system.ECONNREFUSED)
+    local own, system = macros.codes()
     assert.same(own, luacats.literals(types, "sidewire.OwnCode"))
     assert.same(system, luacats.literals(types, "sidewire.SystemCode"))
     for name in files.read "lua/sidewire/settings.lua":gmatch '%] = "(E%u+)"' do assert(system[name], name) end

@@ -90,7 +90,7 @@ describe("a number that is given as a string", function()
     "stall_timeout", "spin", "bind.port", "keepalive.idle", "keepalive.interval", "keepalive.count", "reconnect.delay",
     "reconnect.max", "reconnect.factor", "reconnect.attempts", "framing.fixed",
   }
-  local OTHERS = { "host", "server", "order", "framing", "bind", "retain", "preamble", "greeting", "nodelay",
+  local OTHERS = { "host", "server", "order", "framing", "tls", "bind", "retain", "preamble", "greeting", "nodelay",
     "keepalive", "on", "settings" }
 
   it("is named as such in each option", function()
@@ -172,7 +172,8 @@ describe("the line that an error names", function()
     end)
 
     it("is that of the pcall: " .. name, function()
-      local run = load_game(("\nlocal ok, message = pcall(%s) return ok, message"):format(call), { client = sidewire.new() })
+      local text = ("\nlocal ok, message = pcall(%s) return ok, message"):format(call)
+      local run = load_game(text, { client = sidewire.new() })
       assert.equal("game.lua:2: ", select(3, pcall(run)):match "^game%.lua:%d+: ")
     end)
 

@@ -1,5 +1,6 @@
 -- client:read: the byte stream, pulled as from a file.
 
+local socket = require "socket"
 local sidewire = require "sidewire"
 local Peer = require "spec.support.peer"
 local files = require "spec.support.files"
@@ -239,6 +240,28 @@ describe("the bytes that read has left", function()
     assert.is_true(sidewire.wait(util.DEADLINE))
     assert.equal("rest", client:read "l")
     assert.equal("ETIMEDOUT", select(3, sidewire.wait(0)))
+  end)
+
+  it("come whole when the connection ends at any moment between the reads", function()
+    local seed = os.time()
+    math.randomseed(seed)
+    local function pause()
+      if math.random(3) == 1 then socket.sleep(math.random() * 0.002) end
+    end
+    for round = 1, util.choose(400, 40) do
+      local server = Peer.start { mode = "sink" }
+      local reader = util.connected(server, { framing = "raw", reconnect = false })
+      server:command("send-finish " .. Peer.hex "head\n\nthe rest")
+      pause()
+      assert.equal("head", reader:read("l", util.DEADLINE))
+      pause()
+      assert.equal("", reader:read("l", util.DEADLINE))
+      pause()
+      local rest, _, code = reader:read(1000, util.DEADLINE)
+      assert.same({ "the rest", "EPEER" }, { rest, code }, ("seed %d, round %d"):format(seed, round))
+      reader:close(0)
+      server:stop()
+    end
   end)
 
   it("outlast polls, which deliver the other events", function()

@@ -205,8 +205,8 @@ errors.sections = {
       "Give a table, or nothing." },
     { "sidewire.new { reconect = true }",
       "sidewire.new: unknown option 'reconect' (valid: host, port, server, order, framing, max_message, "
-      .. "bind, connect_timeout, reconnect, queue_limit, inbox_limit, max_read, retain, preamble, greeting, linger, "
-      .. "nodelay, keepalive, stall_timeout, spin, on, settings)",
+      .. "tls, bind, connect_timeout, reconnect, queue_limit, inbox_limit, max_read, retain, preamble, greeting, "
+      .. "linger, nodelay, keepalive, stall_timeout, spin, on, settings)",
       "raises", "Correct the name; the valid ones are listed." },
     { "sidewire.new { on_message = print }",
       "sidewire.new: unknown option 'on_message': handlers stand in the table on, as in on = { message = f }",
@@ -234,7 +234,7 @@ errors.sections = {
     { 'sidewire.new { server = { "tcp://a:1", "http://b:2" } }', "sidewire.new: invalid server[2] 'http://b:2', at "
       .. "character 1: the scheme is unknown (valid: tcp, tls, ws, wss, unix)", "raises", "Write `tcp://b:2`." },
     { 'sidewire.new { server = "wss://me:secret@example.org" }', "sidewire.new: server 'wss://me:***@example.org': wss "
-      .. "is not supported yet (valid: tcp, unix)", "raises", "Use a server that speaks without TLS and WebSocket." },
+      .. "is not supported yet (valid: tcp, tls, unix)", "raises", "Use a server that speaks without WebSocket." },
     { 'sidewire.new { server = "unix:game.sock" }', "sidewire.new: invalid server 'unix:game.sock', at character 6: "
       .. "write unix:/PATH, with the full path of the socket, or unix:@NAME", "raises",
       "Write `unix:/run/game.sock`." },
@@ -325,6 +325,29 @@ errors.sections = {
       .. "not tell how many bytes the other side's TCP has acknowledged; use \"unconfirmed\", with client:confirm, or "
       .. '"unsent"', "raises", "Choose one of these; [delivery.md](delivery.md) says which systems tell.",
       when = "on some systems", not_here = "spec/send/fallbacks_spec.lua", here = build.has_fallbacks },
+    { "sidewire.new { tls = 1 }", "sidewire.new: tls must be true, false or a table { ca =, cert =, key =, "
+      .. "server_name =, alpn =, min_version =, verify =, pin = }, got 1", "raises", "Give `true`, or a table." },
+    { 'sidewire.new { tls = { verfy = false } }', "sidewire.new: unknown tls field 'verfy' (valid: ca, cert, key, "
+      .. "server_name, alpn, min_version, verify, pin)", "raises", "Correct the name; the valid ones are listed." },
+    { 'sidewire.new { tls = { ca = "" } }',
+      "sidewire.new: tls.ca must be the path of a PEM file, or PEM text, not empty, got ''", "raises",
+      "Give a path or PEM text, or leave it out." },
+    { 'sidewire.new { tls = { cert = "me.pem" } }', "sidewire.new: tls.cert and tls.key belong together: give both or "
+      .. "neither", "raises", "Give `key`, too; it may be the same file." },
+    { 'sidewire.new { tls = { server_name = "a..b" } }', "sidewire.new: invalid tls.server_name 'a..b': it has an "
+      .. "empty part: two dots in a row, or a dot in front", "raises",
+      "Give the name that stands in the certificate." },
+    { 'sidewire.new { tls = { alpn = "mqtt" } }', "sidewire.new: tls.alpn must be a list of protocol names of 1..255 "
+      .. "bytes, together at most 255 with one more for each, got 'mqtt'", "raises", 'Write `{ "mqtt" }`.' },
+    { 'sidewire.new { tls = { min_version = "1.1" } }',
+      "sidewire.new: tls.min_version must be \"1.2\" or \"1.3\", got '1.1'",
+      "raises", "Older versions are not safe (RFC 8996), and are not offered." },
+    { 'sidewire.new { tls = { verify = "no" } }', "sidewire.new: tls.verify must be true or false, got 'no'", "raises",
+      "Give a boolean; `pin` or `ca` is mostly what is wanted." },
+    { 'sidewire.new { tls = { pin = "sha1//x" } }',
+      'sidewire.new: tls.pin must be "sha256//" and the base64 of a public ' .. "key's SHA-256, "
+      .. "44 characters, or a list of up to 8, got 'sha1//x'", "raises",
+      "[TLS](tls.md) has the command that prints the pin of a certificate." },
     { 'sidewire.new { bind = "localhost" }', 'sidewire.new: bind must be a numeric address of this machine, as '
       .. "\"192.0.2.7\" or \"2001:db8::7\", got 'localhost'", "raises", "Give an address: a name may have several." },
     { "sidewire.new { bind = true }", "sidewire.new: bind must be a numeric address of this machine or a table { host "
@@ -517,8 +540,8 @@ errors.sections = {
       "Let the handler return. What is queued stays for the next `poll`.",
       when = "in a handler of the 16th poll within another", get = deep_poll },
     { "sidewire.set_policy { max_client = 1 }",
-      "sidewire.set_policy: unknown option 'max_client' (valid: allow, deny, max_clients, max_queue, max_inbox, "
-        .. "max_linger, max_lookups, files)",
+      "sidewire.set_policy: unknown option 'max_client' (valid: allow, deny, tls_library, tls_verify, "
+        .. "max_clients, max_queue, max_inbox, max_linger, max_lookups, files)",
       "raises", "Check the spelling; the policy stays as it was." },
     { 'sidewire.set_policy { allow = { "10.0.0.1/8" } }',
       "sidewire.set_policy: allow[1] '10.0.0.1/8': the address has bits behind those that \"/\" counts; write the "

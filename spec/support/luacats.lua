@@ -2,8 +2,12 @@
 --
 --     local types = require("spec.support.luacats").read { "library/sidewire.lua", ... }
 --     types.classes["sidewire.Stats"].fields.queued  -- { type = "integer", optional = false, text = "messages ..." }
+--                                                    -- and `more`: what stands on lines of its own in front of it
 --     types.classes["sidewire"].parent               -- "sidewire.core"
+--     types.classes["sidewire.Stats"].order          -- the names of its fields, as they are declared
 --     types.aliases["sidewire.State"]                -- the type: `"idle"|"resolving"|...`
+--     types.members["sidewire.State"]                -- { { type = '"idle"', text = "nothing, until ..." }, ... }
+--     types.texts["sidewire.State"]                  -- what stands in front of a class or an alias
 --     types.functions["core.new"]                    -- { params = { { name =, type =, optional =, text = }, ... },
 --                                                    --   returns = { { type =, optional =, text = }, ... },
 --                                                    --   overloads = { "fun(...): ...", ... } }
@@ -79,22 +83,27 @@ tags["class"] = function(state, text)
   local name, parent = text:match "^([%w_.]+): ([%w_.]+)$"
   name = name or text
   assert(not state.types.classes[name], name .. " is declared twice")
-  state.class = { parent = parent, fields = {}, text = state.comment }
-  state.types.classes[name] = state.class
+  state.class = { parent = parent, fields = {}, order = {} }
+  state.types.classes[name], state.types.texts[name] = state.class, state.comment
+  state.comment = ""
 end
 
 tags["field"] = function(state, text)
   local name, mark, rest = text:match "^([%w_]+)(%??) (.+)$"
   local kind, optional, about = split_type(rest)
   assert(not state.class.fields[name], name .. " is declared twice")
-  state.class.fields[name] = { type = kind, optional = optional or mark == "?", text = about }
+  local order = state.class.order
+  order[#order + 1] = name
+  state.class.fields[name] = { type = kind, optional = optional or mark == "?", text = about, more = state.comment }
+  state.comment = ""
 end
 
 tags["alias"] = function(state, text)
   local name, kind = text:match "^([%w_.]+) ?(.*)$"
   assert(not state.types.aliases[name], name .. " is declared twice")
   state.alias = name
-  state.types.aliases[name] = kind
+  state.types.aliases[name], state.types.members[name], state.types.texts[name] = kind, {}, state.comment
+  state.comment = ""
 end
 
 tags["param"] = function(state, text)
@@ -134,7 +143,11 @@ local function read_line(state, line)
   local member = line:match "^%-%-%-| (.+)$"
   if member then
     local aliases, name = state.types.aliases, assert(state.alias, line)
-    aliases[name] = (aliases[name] == "" and "" or aliases[name] .. "|") .. member:gsub(" # .*$", "")
+    local kind, about = member:match "^(.-) # (.*)$"
+    aliases[name] = (aliases[name] == "" and "" or aliases[name] .. "|") .. (kind or member)
+    for _, one in ipairs(luacats.split(kind or member, "|")) do
+      table.insert(state.types.members[name], { type = one, text = about or "" })
+    end
   elseif line:find "^%-%-%-" then
     state.comment = state.comment .. line:sub(4) .. "\n"
   elseif line == "" or read_function(state, line) then
@@ -147,7 +160,7 @@ end
 
 --- Reads files, as one set of types.
 function luacats.read(paths)
-  local state = { types = { classes = {}, aliases = {}, functions = {} } }
+  local state = { types = { classes = {}, aliases = {}, functions = {}, members = {}, texts = {} } }
   for _, path in ipairs(paths) do
     begin(state)
     for line in (files.read(path) .. "\n"):gmatch "(.-)\n" do read_line(state, line) end

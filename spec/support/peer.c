@@ -3,6 +3,8 @@
  *
  *   peer [--port N] [--host ADDR] [--mode M] [--record DIR] [--backlog N] [--framing line|u32be|typed]
  *        [--finish-after N] [--linger-with-parent]
+ *   peer-tls ... --tls CERT KEY [--tls-ca FILE] [--tls-version 1.2|1.3] [--tls-alpn A,B] [--tls-ciphers LIST]
+ *        [--tls-tickets off|once]
  *
  * prints one line, `peer pid=P port=N control=C`, and nothing else on stdout. Data connections arrive on
  * `port` (0 = a free one), or on the unix socket that ADDR names: unix:/PATH or unix:@NAME (abstract), port=0. A socket
@@ -28,11 +30,27 @@
  *   accept on|off            close-on-accept on|off   finish-on-accept on|off
  *   send HEX | send-line TEXT | send-reset HEX | send-finish HEX | send-slow HEX
  *   stats | reset-stats      wait-bytes N SECONDS | wait-connections N SECONDS | wait-accepted N SECONDS
+ *   wire | tls               wait-handshakes N SECONDS
+ *   truncate | send-truncate HEX
  *   ping | exit
  *
  * To finish is to send what waits, then FIN, and to read on until the peer's own. A connection that is
  * stalled, silent or throttled is not looked at: its end is seen only when reading goes on, after all data
  * before it. (The input queue survives a RST, so what had arrived is still counted.)
+ *
+ * `wire` tells of all connections since the start, arrived: the bytes that TCP has received, read or not; whole: those
+ * that messages were made of. Without TLS these are the same.
+ *
+ * peer-tls is the same program with TLS on data connections (peer_tls.h). CERT (with its chain), KEY and FILE are PEM
+ * files; with --tls-ca a client must have a certificate. Handshakes go on whatever the mode or a stall. To finish is to
+ * send close_notify and then FIN; to truncate is to finish without close_notify, as reset and close do without both.
+ * `whole` then counts the plaintext in the whole records that TCP has received. (An alert that TLS 1.3 has encrypted
+ * looks like a message of 2 bytes until it is read.) In `stats`, bytes and sent are plaintext, an end without
+ * close_notify is one of the ends, and a handshake that fails one of the errors. `tls` tells, with a tab between: how
+ * many handshakes were done, resumed a session, offered one, failed; how many ends were truncated; and of the last
+ * handshake the server name, the protocol (ALPN), version, cipher, client's name; the last alert that came, and why a
+ * handshake failed last. --tls-tickets off: there are no sessions to resume; once: each can be resumed only once (and
+ * under TLS 1.2, where these have no tickets, no offer is counted).
  *
  * With --record each connection's input is appended, after each read and before any answer, to
  * DIR/<20 digits: monotonic ns at accept>-<pid>.stream.
@@ -63,6 +81,12 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifdef SW_PEER_TLS
+#include "peer_tls.h"
+#else
+#include "peer_plain.h"
+#endif
 
 enum {
     READ_MAX = 256 * 1024,   /* bytes a recv */
@@ -104,11 +128,11 @@ enum sending {
 };
 
 /* What happens to a connection once its output is written. */
-enum then { THEN_NOTHING, THEN_FINISH, THEN_RESET };
+enum then { THEN_NOTHING, THEN_FINISH, THEN_TRUNCATE, THEN_RESET };
 
 enum end { END_OURS, END_PEER, END_ERROR };
 
-enum wait { WAIT_NOTHING, WAIT_BYTES, WAIT_CONNECTIONS, WAIT_ACCEPTED };
+enum wait { WAIT_NOTHING, WAIT_BYTES, WAIT_CONNECTIONS, WAIT_ACCEPTED, WAIT_HANDSHAKES };
 
 /* Bytes in a row: appended at the end, dropped at the front. Zeroed is empty. */
 struct buffer {
@@ -139,7 +163,11 @@ struct conn {
     LIST_ENTRY(conn) open;    /* server.open */
     LIST_ENTRY(conn) parked;  /* server.parked, if is_parked */
     LIST_ENTRY(conn) ticking; /* server.ticking, if is_ticking */
+    LIST_ENTRY(conn) unread;  /* server.unread, if is_unread */
+    struct wire wire;         /* its socket is watch.fd */
+    bool is_shaking;          /* not a byte can be read or written before the handshake is done */
     bool is_parked;           /* has used up its throttled allowance */
+    bool is_unread;           /* wants input that the wire has, and the socket has not */
     bool is_ticking;          /* wants a look every SLOW_STEP */
     bool eof;                 /* the peer sent FIN */
     enum sending sending;
@@ -176,8 +204,9 @@ static struct server {
     struct watch listener, control_listener, parent;
     uint64_t accept_again; /* accepting is paused until then, or NEVER */
 
-    struct conn_list open, parked, ticking;
+    struct conn_list open, parked, ticking, unread;
     uint64_t open_count;
+    uint64_t arrived, whole;       /* of closed connections, as `wire` tells them */
     uint64_t throttle_at, tick_at; /* next looks at `parked` and `ticking` */
     struct control_list controls;
     struct control *first_control; /* compared, not followed: it may be gone under --linger-with-parent */
@@ -327,6 +356,15 @@ static void set_ticking(struct conn *conn, bool on) {
     LIST_INSERT_HEAD(&server.ticking, conn, ticking);
 }
 
+static void set_unread(struct conn *conn, bool on) {
+    if (on == conn->is_unread) return;
+    conn->is_unread = on;
+    if (on)
+        LIST_INSERT_HEAD(&server.unread, conn, unread);
+    else
+        LIST_REMOVE(conn, unread);
+}
+
 static bool has_ended(const struct conn *conn) { return conn->watch.fd < 0; }
 
 static void count_end(enum end end) {
@@ -337,8 +375,12 @@ static void count_end(enum end end) {
 static void close_conn(struct conn *conn) {
     unpark(conn);
     set_ticking(conn, false);
+    set_unread(conn, false);
     LIST_REMOVE(conn, open);
     server.open_count--;
+    server.arrived += wire_arrived(&conn->wire);
+    server.whole += wire_whole(&conn->wire);
+    wire_free(&conn->wire);
     buffer_free(&conn->out);
     if (conn->record >= 0) close(conn->record);
     watch_retire(&conn->watch);
@@ -360,12 +402,13 @@ static void fail_sending(struct conn *conn) {
     conn->sending = SENDING_FAILED;
     conn->slow_left = 0;
     buffer_free(&conn->out);
-    if (conn->then == THEN_FINISH) conn->then = THEN_NOTHING;
+    if (conn->then == THEN_FINISH || conn->then == THEN_TRUNCATE) conn->then = THEN_NOTHING;
 }
 
-/* Bytes the kernel took: 0 when it is full or the connection is dead. */
+/* Bytes the wire took: 0 when it is full, not ready yet, or the connection is dead. */
 static size_t write_some(struct conn *conn, const void *data, size_t size) {
-    ssize_t n = send(conn->watch.fd, data, size, MSG_NOSIGNAL);
+    if (conn->is_shaking) return 0;
+    ssize_t n = wire_write(&conn->wire, data, size);
     if (n < 0) {
         if (errno != EAGAIN && errno != EINTR) fail_sending(conn);
         return 0;
@@ -375,6 +418,7 @@ static size_t write_some(struct conn *conn, const void *data, size_t size) {
 }
 
 static void flush(struct conn *conn, size_t size) {
+    if (size < wire_unwritten(&conn->wire)) size = wire_unwritten(&conn->wire);
     size_t n = write_some(conn, buffer_front(&conn->out), size);
     buffer_drop(&conn->out, n);
     if (conn->out.size == 0) buffer_free(&conn->out);
@@ -597,7 +641,7 @@ static void take_eof(struct conn *conn) {
 
 static void receive(struct conn *conn) {
     if (is_throttled_now(conn)) return;
-    ssize_t n = recv(conn->watch.fd, input, read_size(conn), 0);
+    ssize_t n = wire_read(&conn->wire, input, read_size(conn));
     if (n > 0) {
         take_input(conn, (size_t)n);
     } else if (n == 0) {
@@ -628,10 +672,13 @@ static bool is_on_the_wire(const struct conn *conn) {
 }
 
 static void apply_then(struct conn *conn) {
-    if (conn->out.size > 0) return;
+    if (conn->out.size > 0 || conn->is_shaking) return;
     switch (conn->then) {
     case THEN_NOTHING: return;
     case THEN_FINISH:
+        if (!wire_say_end(&conn->wire)) return;
+        /* fallthrough */
+    case THEN_TRUNCATE:
         shutdown(conn->watch.fd, SHUT_WR);
         conn->sending = SENDING_SHUT;
         conn->then = THEN_NOTHING;
@@ -643,26 +690,48 @@ static void apply_then(struct conn *conn) {
 }
 
 static uint32_t wanted_events(const struct conn *conn) {
+    if (conn->is_shaking) return wire_wants_write(&conn->wire) ? EPOLLOUT : EPOLLIN;
     uint32_t events = wants_input(conn) ? EPOLLIN : 0;
     bool has_output = conn->out.size > 0 || floods(conn);
     if (has_output && conn->slow_left == 0 && !server.stalled) events |= EPOLLOUT;
+    if (wire_wants_write(&conn->wire)) events |= EPOLLOUT;
     return events;
+}
+
+static void shake(struct conn *conn) {
+    enum wire_state state = wire_shake(&conn->wire);
+    conn->is_shaking = state == WIRE_SHAKING;
+    if (state == WIRE_FAILED) fail_sending(conn);
+}
+
+static bool is_over(const struct conn *conn) { return conn->eof && conn->out.size == 0 && conn->then == THEN_NOTHING; }
+
+/* Who ends second says so as well. */
+static void end_conn(struct conn *conn) {
+    if (conn->sending == SENDING_OPEN) wire_say_end(&conn->wire);
+    close_conn(conn);
 }
 
 /* After every change, to a connection or to a setting: does what is due and watches for what is wanted. */
 static void settle(struct conn *conn) {
     if (!has_ended(conn)) apply_limits(conn);
     if (!has_ended(conn)) apply_then(conn);
-    if (!has_ended(conn) && conn->eof && conn->out.size == 0 && conn->then == THEN_NOTHING) close_conn(conn);
+    if (!has_ended(conn) && is_over(conn)) end_conn(conn);
     if (has_ended(conn)) return;
+    set_unread(conn, !conn->is_shaking && wants_input(conn) && wire_has_unread(&conn->wire));
     set_ticking(conn, conn->slow_left > 0 || conn->then == THEN_RESET);
     watch_for(&conn->watch, wanted_events(conn));
 }
 
 static void conn_ready(struct watch *watch, uint32_t events) {
     struct conn *conn = (struct conn *)watch;
-    if (events & EPOLLOUT && !server.stalled) send_more(conn);
-    if (events & ~(uint32_t)EPOLLOUT && wants_input(conn)) receive(conn);
+    if (conn->is_shaking) {
+        shake(conn);
+    } else {
+        bool wants_write = wire_wants_write(&conn->wire);
+        if (events & EPOLLOUT && !server.stalled) send_more(conn);
+        if ((events & ~(uint32_t)EPOLLOUT || wants_write) && wants_input(conn)) receive(conn);
+    }
     settle(conn);
 }
 
@@ -704,11 +773,13 @@ static void add_conn(int fd) {
     conn->watch = (struct watch){.fd = fd, .ready = conn_ready};
     conn->record = server.record_dir >= 0 ? open_record() : -1;
     conn->refilled = server.now;
+    wire_open(&conn->wire, fd);
     LIST_INSERT_HEAD(&server.open, conn, open);
     server.open_count++;
     server.stats.accepted++;
     int on = 1; /* fails harmlessly when the connection is dead already */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    shake(conn);
     if (server.finish_on_accept) finish_conn(conn);
     if (server.close_on_accept) close_conn(conn);
     settle(conn);
@@ -784,8 +855,8 @@ struct command;
 struct call {
     const struct command *command;
     struct control *from;
-    char *args;     /* what follows the command's name and a space */
-    char text[512]; /* what follows `ok `, if anything */
+    char *args;      /* what follows the command's name and a space */
+    char text[2048]; /* what follows `ok `, if anything */
 };
 
 struct command {
@@ -926,6 +997,11 @@ static void finish_now(struct conn *conn) {
     settle(conn);
 }
 
+static void truncate_now(struct conn *conn) {
+    if (takes_output(conn)) conn->then = THEN_TRUNCATE;
+    settle(conn);
+}
+
 static const char *run_on_all(struct call *call) {
     if (*call->args != '\0') return "takes no argument";
     return ok(call, "connections=%" PRIu64, each_conn(call->command->visit));
@@ -980,6 +1056,22 @@ static const char *run_stats(struct call *call) {
               stats->ends, stats->errors);
 }
 
+static const char *run_wire(struct call *call) {
+    if (*call->args != '\0') return "takes no argument";
+    uint64_t arrived = server.arrived, whole = server.whole;
+    struct conn *conn;
+    LIST_FOREACH(conn, &server.open, open) {
+        arrived += wire_arrived(&conn->wire);
+        whole += wire_whole(&conn->wire);
+    }
+    return ok(call, "arrived=%" PRIu64 " whole=%" PRIu64, arrived, whole);
+}
+
+static const char *run_tls(struct call *call) {
+    if (*call->args != '\0') return "takes no argument";
+    return wire_describe(call->text, sizeof call->text);
+}
+
 static const char *run_reset_stats(struct call *call) {
     if (*call->args != '\0') return "takes no argument";
     server.stats = (struct stats){.digest = FNV_BASIS};
@@ -1031,6 +1123,11 @@ static const struct command commands[] = {
     {.name = "wait-bytes", .run = start_wait, .wait = WAIT_BYTES},
     {.name = "wait-connections", .run = start_wait, .wait = WAIT_CONNECTIONS},
     {.name = "wait-accepted", .run = start_wait, .wait = WAIT_ACCEPTED},
+    {.name = "wait-handshakes", .run = start_wait, .wait = WAIT_HANDSHAKES},
+    {.name = "wire", .run = run_wire},
+    {.name = "tls", .run = run_tls},
+    {.name = "truncate", .run = run_on_all, .visit = truncate_now},
+    {.name = "send-truncate", .run = send_hex, .then = THEN_TRUNCATE},
     {.name = "ping", .run = run_ping},
     {.name = "exit", .run = run_exit},
 };
@@ -1135,6 +1232,7 @@ static bool is_fulfilled(const struct control *control) {
     case WAIT_BYTES: return server.stats.received >= control->target;
     case WAIT_CONNECTIONS: return server.open_count == control->target;
     case WAIT_ACCEPTED: return server.stats.accepted >= control->target;
+    case WAIT_HANDSHAKES: return wire_handshakes() >= control->target;
     }
     return false;
 }
@@ -1145,6 +1243,7 @@ static void describe_wait(enum wait wait, char *text, size_t size) {
     case WAIT_BYTES: snprintf(text, size, "bytes=%" PRIu64, server.stats.received); return;
     case WAIT_CONNECTIONS: snprintf(text, size, "connections=%" PRIu64, server.open_count); return;
     case WAIT_ACCEPTED: snprintf(text, size, "accepted=%" PRIu64, server.stats.accepted); return;
+    case WAIT_HANDSHAKES: snprintf(text, size, "handshakes=%" PRIu64, wire_handshakes()); return;
     }
 }
 
@@ -1184,6 +1283,15 @@ static void unpark_refilled(void) {
     }
 }
 
+/* What no event tells of. */
+static void read_on(void) {
+    for (struct conn *conn = LIST_FIRST(&server.unread), *next; conn; conn = next) {
+        next = LIST_NEXT(conn, unread);
+        receive(conn);
+        settle(conn);
+    }
+}
+
 static void tick(void) {
     server.tick_at = server.now + SLOW_STEP;
     for (struct conn *conn = LIST_FIRST(&server.ticking), *next; conn; conn = next) {
@@ -1218,6 +1326,7 @@ static uint64_t next_deadline(void) {
 /* Milliseconds for epoll_wait, rounded up. */
 static int time_out(void) {
     uint64_t next = next_deadline(), now = clock_now();
+    if (!LIST_EMPTY(&server.unread)) return 0;
     if (next == NEVER) return -1;
     return next <= now ? 0 : (int)lesser((next - now + MS - 1) / MS, 60000);
 }
@@ -1231,6 +1340,7 @@ static void run_once(void) {
         struct watch *watch = events[i].data.ptr;
         if (watch->fd >= 0) watch->ready(watch, events[i].events);
     }
+    read_on();
     look_at_timers();
     look_at_waits();
     free_retired();
@@ -1290,6 +1400,14 @@ static void set_address(const char *host, uint64_t port) {
     freeaddrinfo(found);
 }
 
+/* --tls has two values, the second of which getopt_long does not know of. */
+static void set_tls(const char *option, int argc, char **argv) {
+    wire_set(option, optarg);
+    if (strcmp(option, "tls") != 0) return;
+    if (optind == argc) refuse("tls", "a certificate and a key");
+    wire_set("key", argv[optind++]);
+}
+
 static void parse_options(int argc, char **argv) {
     static const struct option options[] = {
         {"port", required_argument, NULL, 'p'},
@@ -1300,11 +1418,17 @@ static void parse_options(int argc, char **argv) {
         {"framing", required_argument, NULL, 'f'},
         {"finish-after", required_argument, NULL, 'F'},
         {"linger-with-parent", no_argument, NULL, 'l'},
+        {"tls", required_argument, NULL, 't'},
+        {"tls-ca", required_argument, NULL, 't'},
+        {"tls-version", required_argument, NULL, 't'},
+        {"tls-alpn", required_argument, NULL, 't'},
+        {"tls-ciphers", required_argument, NULL, 't'},
+        {"tls-tickets", required_argument, NULL, 't'},
         {0},
     };
     const char *host = "127.0.0.1", *error;
     uint64_t port = 0;
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+    for (int option, index; (option = getopt_long(argc, argv, "", options, &index)) != -1;) {
         switch (option) {
         case 'p': port = option_number("port", 65535); break;
         case 'h': host = optarg; break;
@@ -1316,11 +1440,13 @@ static void parse_options(int argc, char **argv) {
         case 'f': set_framing(); break;
         case 'F': server.finish_after = option_number("finish-after", INT64_MAX); break;
         case 'l': server.linger_with_parent = true; break;
+        case 't': set_tls(options[index].name, argc, argv); break;
         default: exit(1); /* getopt_long has said why */
         }
     }
     if (optind < argc) refuse(argv[optind], "not an option");
     set_address(host, port);
+    wire_begin();
 }
 
 /* Inherited descriptors would keep its test's sockets open; and 10,000 connections need many of their own. */

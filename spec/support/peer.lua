@@ -9,6 +9,12 @@
 --
 -- host = "unix:/path" or "unix:@name" (abstract): it listens on a unix socket, and `port` is 0.
 --
+-- With `tls` it is build/KIND/peer-tls, the same server with TLS (spec.support.certificates makes what it needs):
+--
+--     local peer = Peer.start { mode = "echo", tls = { cert = leaf.cert, key = leaf.key, version = "1.3" } }
+--     assert(peer:wait_handshakes(1))
+--     peer:tls().name                  -- the server name that the client sent
+--
 -- Failures raise, except those of the waits: these return nil and what was reached instead.
 
 local socket = require "socket"
@@ -32,6 +38,12 @@ local OPTIONS = {
   backlog = "--backlog %s", framing = "--framing %s", linger_with_parent = "--linger-with-parent",
 }
 
+-- The same for the fields of `tls`, besides cert and key; alpn is a list.
+local TLS_OPTIONS = {
+  ca = "--tls-ca %s", version = "--tls-version %s", alpn = "--tls-alpn %s", ciphers = "--tls-ciphers %s",
+  tickets = "--tls-tickets %s",
+}
+
 local running = {} -- the started and not yet stopped ones: peer -> true
 local holders = {} -- of the ports of killed ones: peer -> socket
 local records = {} -- directories of Peer.start_recorded
@@ -40,22 +52,44 @@ local tempdirs = {} -- made by Peer.tempdir and not yet removed: path -> true
 local function copy_options(options)
   local copy = {}
   for name, value in pairs(options or {}) do
-    if not OPTIONS[name] then error("peer: unknown option '" .. tostring(name) .. "'", 3) end
+    if not OPTIONS[name] and name ~= "tls" then error("peer: unknown option '" .. tostring(name) .. "'", 3) end
     copy[name] = value
   end
   return copy
 end
 
-local function command_line(options)
-  local words = { "exec", shell.quote(Peer.program) }
+local function add_words(words, formats, options)
   for name, value in pairs(options) do
+    if type(value) == "table" then value = table.concat(value, ",") end
     if value == true then
-      words[#words + 1] = OPTIONS[name]
-    elseif value ~= false then
-      words[#words + 1] = OPTIONS[name]:format(shell.quote(value))
+      words[#words + 1] = formats[name]
+    elseif value ~= false and formats[name] then
+      words[#words + 1] = formats[name]:format(shell.quote(value))
     end
   end
+end
+
+local function tls_words(words, tls)
+  assert(tls.cert and tls.key, "peer: tls needs cert and key")
+  for name in pairs(tls) do
+    assert(TLS_OPTIONS[name] or name == "cert" or name == "key", "peer: unknown option 'tls." .. tostring(name) .. "'")
+  end
+  words[#words + 1] = "--tls " .. shell.words(tls.cert, tls.key)
+  add_words(words, TLS_OPTIONS, tls)
+end
+
+local function command_line(options)
+  local tls = options.tls
+  local words = { "exec", shell.quote(tls and Peer.program .. "-tls" or Peer.program) }
+  if tls then tls_words(words, tls) end
+  add_words(words, OPTIONS, options)
   return table.concat(words, " ")
+end
+
+--- Skips the rest of a test, loudly, when the servers with TLS are not built.
+-- @param pending the test's own, which busted gives only to files of tests
+function Peer.needs_tls(pending)
+  if not files.try_read(Peer.program .. "-tls") then pending "the C headers of OpenSSL are missing (make setup)" end
 end
 
 local function connect_control(port)
@@ -102,7 +136,8 @@ end
 
 --- Starts a server.
 -- @tparam[opt] table options port, host, mode (with its argument: "flood 1000"), record, backlog, framing,
--- linger_with_parent
+-- linger_with_parent; tls = { cert =, key =, ca =, version = "1.2" or "1.3", alpn = { ... }, ciphers =,
+-- tickets = "off" or "once" }: cert, key and ca are paths of PEM files, with ca a client must have a certificate
 -- @return the peer: `host`, `port`, `pid`
 function Peer.start(options)
   local self = setmetatable({ options = copy_options(options) }, Peer)
@@ -163,6 +198,28 @@ function Peer:stats()
   return stats
 end
 
+--- What TCP has received of all connections since the start, whether it was read or not.
+-- @treturn table arrived, bytes, encrypted if there is TLS; whole, bytes of plaintext in whole records
+function Peer:wire()
+  local arrived, whole = self:command("wire"):match "^arrived=(%d+) whole=(%d+)$"
+  return { arrived = tonumber(arrived), whole = tonumber(whole) }
+end
+
+local TLS_NUMBERS = { handshakes = true, resumed = true, offered = true, failed = true, truncated = true }
+
+--- What a server with TLS has seen since its start.
+-- @treturn table the numbers handshakes (done), resumed (of these), offered (clients that came with a session's
+-- ticket), failed, truncated (ends without close_notify); of the last handshake name (the server name that the client
+-- sent), alpn, version ("TLSv1.3"), cipher, client (the name in the client's certificate); alert, the last one that
+-- came; error, why a handshake failed last. A text is "" when there is none.
+function Peer:tls()
+  local facts = {}
+  for name, value in (self:command "tls" .. "\t"):gmatch "(%l+)=([^\t]*)\t" do
+    facts[name] = TLS_NUMBERS[name] and tonumber(value) or value
+  end
+  return facts
+end
+
 local function wait(self, what, number, seconds)
   seconds = seconds or 5
   local command = ("wait-%s %d %.3f"):format(what, number, seconds)
@@ -187,6 +244,11 @@ end
 --- Waits until at least so many data connections were accepted in total.
 function Peer:wait_accepted(number, seconds)
   return wait(self, "accepted", number, seconds)
+end
+
+--- Waits until at least so many TLS handshakes were done in total.
+function Peer:wait_handshakes(number, seconds)
+  return wait(self, "handshakes", number, seconds)
 end
 
 --- Sends the process a signal: "STOP", "CONT", "TERM", ...

@@ -1,4 +1,5 @@
---- What the LDoc comments say, from which `make docs` makes the reference, and what scripts can really call.
+--- What the comments of functions say (LDoc's tags), from which `make docs` makes the reference, and what scripts can
+-- really call.
 
 local sidewire = require "sidewire"
 local files = require "spec.support.files"
@@ -21,6 +22,11 @@ function reference.comments()
     found["settings." .. name] = comment
   end
   return found
+end
+
+--- The comment of sidewire.new, which also knows settings files; `comments` has that of the core's.
+function reference.comment_of_new()
+  return (files.read "lua/sidewire/init.lua":match "\n(%-%-%- Makes a client%..-)\nfunction sidewire%.new")
 end
 
 --- The names of all functions that scripts can call, as `comments` has them.
@@ -58,23 +64,40 @@ local function tags_of(comment)
 end
 
 --- What a comment says of its function.
--- @return { params = { { name =, type =, optional = }, ... }, returns = { { type = }, ... }, code = text or nil }
+-- @return { params = { { name =, type =, optional =, text = }, ... }, returns = { { type =, text = }, ... },
+--   others = the same of the third way to return, code = text or nil, raises = text or nil }
 function reference.parse(comment)
-  local parsed = { params = {}, returns = {} }
+  local parsed = { params = {}, returns = {}, others = {} }
   for _, pair in ipairs(tags_of(comment:match "\n[^@\n]*(@.*)$")) do
     local tag, text = pair[1], pair[2]
     if tag == "param" then
-      parsed.params[#parsed.params + 1] = { name = text:match "^%S+", type = "any" }
+      local name, about = text:match "^(%S+) ?(.*)$"
+      parsed.params[#parsed.params + 1] = { name = name, type = "any", text = about }
     elseif tag:find "^tparam" then
-      local kind, name = text:match "^(%S+) (%S+)"
-      parsed.params[#parsed.params + 1] = { name = name, type = kind, optional = tag:find "%[opt" ~= nil }
+      local kind, name, about = text:match "^(%S+) (%S+) ?(.-) ?$"
+      parsed.params[#parsed.params + 1] = { name = name, type = kind, optional = tag:find "%[opt" ~= nil, text = about }
     elseif tag == "treturn" or tag == "treturn[1]" then
       parsed.returns[#parsed.returns + 1] = entry(text)
     elseif tag == "treturn[2]" and text:find "^string code" then
       parsed.code = text
+    elseif tag == "treturn[3]" then
+      parsed.others[#parsed.others + 1] = entry(text)
+    elseif tag == "raise" then
+      parsed.raises = text
     end
   end
   return parsed
+end
+
+--- What a comment says in front of its tags: Markdown.
+function reference.about(comment)
+  local lines = {}
+  for line in (comment:gsub("%*/%s*$", "") .. "\n"):gmatch "(.-)\n" do
+    local text = line:gsub("^/%*%*%*%s?", ""):gsub("^ %* ?", ""):gsub("^%-%-%-? ?", "")
+    if text:find "^@" then break end
+    lines[#lines + 1] = text
+  end
+  return (table.concat(lines, "\n"):gsub("^%s+", ""):gsub("%s+$", ""))
 end
 
 return reference

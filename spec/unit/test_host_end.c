@@ -70,6 +70,32 @@ static void refuses(void) {
     sw_engine_unref(engine);
 }
 
+/* Between the state that a thread has set and the entry in the engine's list, the host finds what came before, and the
+ * list has the channel once. */
+static void takes_early(void) {
+    struct sw_engine *engine = sw_engine_new(no_loop);
+    struct sw_channel *channel = new_channel(engine, 100);
+    struct sw_delivery delivery;
+    sw_channel_lock(channel);
+    channel->in.has_final = true;
+    bool must_post = sw_channel_claim_up(channel);
+    sw_channel_unlock(channel);
+    CHECK(must_post);
+    sw_channel_take_early(channel, &delivery);
+    CHECK(delivery.final != NULL);
+    sw_channel_lock(channel);
+    CHECK(!sw_channel_claim_up(channel)); /* it is claimed still, by the thread that has not posted it yet */
+    sw_channel_unlock(channel);
+    sw_channel_post_up(channel);
+    struct sw_arrivals arrivals = sw_engine_take_arrivals(engine);
+    CHECK(arrivals.channels == &channel->up && arrivals.channels->next == NULL);
+    sw_channel_take(channel, &delivery);
+    CHECK(delivery.final == NULL);
+    sw_channel_unref(sw_channel_of_up(arrivals.channels));
+    sw_channel_unref(channel);
+    sw_engine_unref(engine);
+}
+
 /* Pins the second of three pieces. */
 static enum sw_err send_pinned(struct sw_channel *channel, const char *bytes, size_t size, int pin, uint64_t *id) {
     const struct sw_slice pieces[] = {{"<", 1}, {bytes, size}, {">", 1}};
@@ -277,6 +303,7 @@ static const struct unit_test tests[] = {
     {"gives a host that wants a copy again one that is not older", copies},
     {"does not ask a loop for copies that the host has made", copies_here},
     {"keeps only the newest of what is posted to a slot, and its place among the commands", coalesces},
+    {"finds what came before a state that is shown, though it is not told yet", takes_early},
     {"posts what changed, and all to a loop that did not know the channel", keeps_values},
     {"copies what is not pinned into as few pages as can be", pins_one},
     {"gives back what was pinned, wherever it lies, and nothing may read it after the Lua state", pins},

@@ -182,6 +182,10 @@ struct sw_error sw_error_inside(enum sw_inside inside) {
     return (struct sw_error){.err = SW_POLICY, .stage = SW_STAGE_CONNECT, .sys = -(int)inside};
 }
 
+struct sw_error sw_error_tls(enum sw_tls_reason reason, enum sw_stage stage) {
+    return (struct sw_error){.err = SW_TLS, .stage = stage, .sys = (int)reason};
+}
+
 struct sw_error sw_error_system(int sys, enum sw_stage stage) {
     return (struct sw_error){.err = SW_SYSTEM, .stage = stage, .sys = sys};
 }
@@ -193,9 +197,11 @@ const char *sw_error_code(const struct sw_error *error) {
 
 const char *sw_stage_name(enum sw_stage stage) { return stages[stage]; }
 
-/* Errors with a number in their text. False: this is none. */
-static bool write_counted_text(const struct sw_error *error, char *buf, size_t size) {
-    if (error->err == SW_LOOKUPS)
+/* Errors whose text depends on `sys`. False: this is none. */
+static bool write_text_of_number(const struct sw_error *error, char *buf, size_t size) {
+    if (error->err == SW_TLS)
+        (void)snprintf(buf, size, "%s", sw_tls_reason_text((enum sw_tls_reason)error->sys));
+    else if (error->err == SW_LOOKUPS)
         (void)snprintf(buf, size, "its lookup had no turn, because %d others hang", error->sys);
     else if (error->err == SW_POLICY && error->sys > 0)
         (void)snprintf(buf, size, "the host's policy refuses this address by rule %d of deny", error->sys);
@@ -214,7 +220,7 @@ const char *sw_error_text(const struct sw_error *error, char *buf, size_t size) 
         (void)snprintf(buf, size, "%s", words);
     else if (error->err == SW_SYSTEM)
         write_system_text(error->sys, buf, size);
-    else if (!write_counted_text(error, buf, size))
+    else if (!write_text_of_number(error, buf, size))
         (void)snprintf(buf, size, "%s", own_text(error->err, error->stage));
     return buf;
 }

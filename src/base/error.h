@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "base/network.h"
+#include "base/tls_reason.h"
 
 /* One row for each error: the name in C, the code that scripts see, the text, and the text if it happened while
  * receiving (SW_STAGE_RECEIVE), where NULL stands for the same text.
@@ -43,7 +44,10 @@
     X(BINDDENIED, "EACCES", "this process may not use the port of bind", NULL)                            \
     X(BINDPAIR, "EADDRNOTAVAIL", "bind leaves no port: such a connection exists or ended just now", NULL) \
     X(PEER, "EPEER", "the other side ended it", NULL)                                                     \
-    X(POLICY, "EPOLICY", "the host's policy does not allow it", NULL)
+    X(POLICY, "EPOLICY", "the host's policy does not allow it", NULL)                                     \
+    X(TLS, "ETLS", "TLS failed", NULL) /* sys: which enum sw_tls_reason */                                \
+    X(NOTLS, "ENOTLS", "there is no TLS library here that can be used", NULL)                             \
+    X(TLSCUT, "ECONNRESET", "it ended without TLS close_notify, so what it sent may be cut short", NULL)
 
 enum sw_err {
 #define SW_ERR_ENUM(name, code, words, receive_words) SW_##name,
@@ -57,6 +61,7 @@ enum sw_err {
     X(START, "start")     /* starting the loop thread, or keeping it alive */ \
     X(RESOLVE, "resolve") /* looking the name up */                           \
     X(CONNECT, "connect") /* opening a socket, connecting it */               \
+    X(TLS, "tls")         /* the TLS handshake, and what it needs */          \
     X(SEND, "send")                                                           \
     X(RECEIVE, "receive")                                                     \
     X(CLOSE, "close") /* the client ended the connection itself */
@@ -71,7 +76,8 @@ struct sw_error {
     enum sw_err err : 8;
     enum sw_stage stage : 8;
     int sys; /* errno when err is SW_SYSTEM; a number of lookups when it is SW_LOOKUPS; when it is SW_POLICY and an address
-              * was refused, which rule of `deny` did it (1 is the first), or minus the enum sw_inside; else 0 */
+              * was refused, which rule of `deny` did it (1 is the first), or minus the enum sw_inside; when it is SW_TLS,
+              * the enum sw_tls_reason; else 0 */
 };
 
 /* Makes an error of one of our own codes. */
@@ -87,6 +93,9 @@ struct sw_error sw_error_lookups(unsigned under_way);
  * because it leads inside. */
 struct sw_error sw_error_denied(unsigned rule);
 struct sw_error sw_error_inside(enum sw_inside inside);
+
+/* Makes the error of a TLS handshake or connection. */
+struct sw_error sw_error_tls(enum sw_tls_reason reason, enum sw_stage stage);
 
 /* The upper-case code that scripts compare: "ECONNREFUSED", "EFULL", ... For an errno without a name in the table of
  * base/error.c it is "ESYSTEM", and sw_error_text gives the number. Static storage. */

@@ -26,7 +26,7 @@ static bool same_bytes(struct sw_slice a, struct sw_slice b) {
 
 static bool are_equal(const struct sw_options *a, const struct sw_options *b) {
     return same_framing(&a->framing, &b->framing) && a->retain == b->retain && same_bind(&a->bind, &b->bind) &&
-           same_bytes(a->preamble, b->preamble) &&
+           same_bytes(a->preamble, b->preamble) && a->tls == b->tls && a->uses_tls == b->uses_tls &&
            same_keepalive(&a->keepalive, &b->keepalive) SW_OPTIONS(AND_SAME, SW_OPTION_NONE);
 }
 
@@ -42,6 +42,7 @@ struct sw_options *sw_options_share(struct sw_options **last, const struct sw_op
     memcpy(options, wanted, sizeof *options);
     if (wanted->preamble.size > 0) memcpy(options + 1, wanted->preamble.data, wanted->preamble.size);
     options->preamble.data = (const char *)(options + 1);
+    sw_tls_ref(options->tls);
     atomic_init(&options->refs, 1);
     sw_options_unref(*last);
     *last = ref(options);
@@ -50,5 +51,6 @@ struct sw_options *sw_options_share(struct sw_options **last, const struct sw_op
 
 void sw_options_unref(struct sw_options *options) {
     if (options == NULL || atomic_fetch_sub_explicit(&options->refs, 1, memory_order_acq_rel) > 1) return;
+    sw_tls_unref(options->tls);
     free(options);
 }

@@ -15,6 +15,7 @@
 #include "base/option_kinds.h"
 #include "base/retain.h"
 #include "base/slice.h"
+#include "base/tls_settings.h"
 
 /* The options of sidewire.new, in the order in which error messages list them. X: an option with one value of a kind
  * (option_kinds.h). OTHER: an option that has a parser of its own in host/read_options.c. */
@@ -26,6 +27,7 @@
     OTHER(order)                                                                                                       \
     OTHER(framing)                                                                                                     \
     OTHER(max_message)                                                                                                 \
+    OTHER(tls)                                                                                                         \
     OTHER(bind)                                                                                                        \
     X(connect_timeout, seconds, 10, 0.001, 1e8)            /* for one attempt, with its name lookup */                 \
     OTHER(reconnect)                                                                                                   \
@@ -69,7 +71,9 @@ struct sw_options {
     enum sw_retain retain;
     struct sw_keepalive keepalive;
     struct sw_bind bind;
-    struct sw_slice preamble; /* sent first on each connection; lies behind the struct that sw_options_share makes */
+    struct sw_tls_settings *tls; /* one reference: for all TLS connections */
+    bool uses_tls;               /* also those to servers without a URL that says so */
+    struct sw_slice preamble;    /* sent first on each connection; lies behind the struct that sw_options_share makes */
     SW_OPTIONS(SW_OPTION_FIELD, SW_OPTION_NONE) /* a field for each X */
 };
 

@@ -41,6 +41,10 @@ enum {
  * with occasional traffic, but more memory of idle clients. */
 #define SW_SWEEP 1.0
 
+/* How long handshakes of TLS, of which a step takes up to a millisecond, may keep the loop from traffic that has become
+ * ready meanwhile. Longer: more handshakes a second among busy connections, but later answers on these. */
+#define SW_JOBS_BUDGET 0.002
+
 /* --- between the threads --- */
 
 enum {

@@ -1,6 +1,7 @@
 #include "channel/causes.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,18 @@ struct sw_causes *sw_causes_new(unsigned count) {
     if (causes == NULL) return NULL;
     atomic_init(&causes->refs, 1);
     causes->count = count;
+    return causes;
+}
+
+struct sw_causes *sw_causes_new_detailed(const struct sw_cause *cause, const char *details) {
+    struct sw_causes *causes = calloc(1, sizeof *causes + sizeof causes->list[0] + SW_DETAILS_MAX);
+    if (causes == NULL) return NULL;
+    char *room = (char *)&causes->list[1];
+    atomic_init(&causes->refs, 1);
+    causes->count = 1;
+    causes->list[0] = *cause;
+    (void)snprintf(room, SW_DETAILS_MAX, "%s", details);
+    if (details[0] != '\0') causes->details = room;
     return causes;
 }
 

@@ -23,11 +23,18 @@ struct sw_cause {
 struct sw_causes {
     atomic_int refs;
     unsigned count; /* 0: no address could be tried */
+    const char
+        *details; /* what is to be said of the first cause, more exactly than its error can; NULL: nothing. It lies
+                            behind the list */
     struct sw_cause list[];
 };
 
 /* A list of `count` causes with one reference. The caller fills it. NULL: no memory. */
 struct sw_causes *sw_causes_new(unsigned count);
+
+/* One cause, with details of less than SW_DETAILS_MAX bytes; "": none. NULL: no memory. */
+enum { SW_DETAILS_MAX = 400 };
+struct sw_causes *sw_causes_new_detailed(const struct sw_cause *cause, const char *details);
 
 /* Returns one list of both, in place of the reference to the first one; `more` remains the caller's. NULL: no memory, or no
  * first one. */
@@ -39,7 +46,8 @@ void sw_causes_unref(struct sw_causes *causes);
 
 /* Its size in bytes; 0 for NULL. */
 static inline size_t sw_causes_size(const struct sw_causes *causes) {
-    return causes != NULL ? sizeof *causes + causes->count * sizeof causes->list[0] : 0;
+    if (causes == NULL) return 0;
+    return sizeof *causes + causes->count * sizeof causes->list[0] + (causes->details != NULL ? SW_DETAILS_MAX : 0);
 }
 
 #endif

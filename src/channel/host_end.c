@@ -333,6 +333,14 @@ void sw_channel_set_greeting(struct sw_channel *channel, struct sw_greeting *gre
 void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery) {
     SW_ON_HOST_THREAD();
     sw_channel_lock(channel);
+    channel->in.scheduled = false;
+    sw_inbox_take(&channel->in, delivery);
+    sw_channel_unlock(channel);
+}
+
+void sw_channel_take_early(struct sw_channel *channel, struct sw_delivery *delivery) {
+    SW_ON_HOST_THREAD();
+    sw_channel_lock(channel);
     sw_inbox_take(&channel->in, delivery);
     sw_channel_unlock(channel);
 }

@@ -101,8 +101,12 @@ void sw_channel_close_without_loop(struct sw_channel *channel);
 
 /* --- messages, reports and state from the loop --- */
 
-/* Moves the inbox's messages and reports to *delivery. */
+/* Moves the inbox's messages and reports to *delivery, when the channel was taken from the engine's list. */
 void sw_channel_take(struct sw_channel *channel, struct sw_delivery *delivery);
+
+/* The same at any other moment. The loop puts the channel into the list after it has put something into the inbox, and
+ * a snapshot may show a state in between: what came before that state is in the inbox already. */
+void sw_channel_take_early(struct sw_channel *channel, struct sw_delivery *delivery);
 
 /* Copies the state and the counters at this moment. */
 void sw_channel_snapshot(struct sw_channel *channel, struct sw_snapshot *snapshot);

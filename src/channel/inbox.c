@@ -82,7 +82,7 @@ void sw_inbox_take(struct sw_inbox *inbox, struct sw_delivery *delivery) {
     inbox->reserve_taken = inbox->reserve_used;
     inbox->pages = (struct sw_pages){NULL, NULL};
     inbox->untaken = 0;
-    inbox->has_final = inbox->scheduled = false;
+    inbox->has_final = false;
 }
 
 bool sw_inbox_credit(struct sw_inbox *inbox, size_t bytes, size_t limit) {

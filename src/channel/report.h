@@ -16,6 +16,7 @@
 #include "base/retain.h"
 #include "channel/bad_frame.h"
 #include "channel/causes.h"
+#include "channel/tls_info.h"
 
 /* All events, in the order of README's table. Two of them have no reports: messages are in pages, and lost messages are
  * in the report of the end that caused the loss. */
@@ -65,7 +66,7 @@ struct sw_report {
     unsigned server : 4;    /* index of the server in question among the client's */
     bool will_retry : 1;    /* disconnect */
     bool is_embedded : 1;   /* lies in the inbox: not to be freed */
-    bool lacks_partial : 1; /* disconnect: there was an unfinished message, but no room for it */
+    bool lacks_partial : 1; /* disconnect, connect: there was an unfinished message, or `tls`, but no room for it */
     bool lacks_causes : 1;  /* retry, error: there were causes, but no room for them */
     union {
         uint16_t port;            /* of the peer in question; its address follows */
@@ -104,7 +105,10 @@ struct sw_report {
         struct sw_causes *causes;       /* retry, error: one reference of a posted report; NULL: none */
         struct sw_bad_frame *bad_frame; /* the same, where sw_report_is_about_frame */
     };
-    struct sw_partial *partial;               /* disconnect: the report's own; NULL: none */
+    union {                         /* the report's own; NULL: none */
+        struct sw_partial *partial; /* disconnect */
+        struct sw_tls_info *tls;    /* connect */
+    };
     struct sw_loss lost_unknown, lost_unsent; /* disconnect, error, close: told as `lost` events first ... */
     struct sw_report *kept; /* ... after those of earlier reports that this one stands for: see reports.h */
 };
@@ -129,8 +133,9 @@ static inline struct sw_causes *sw_report_causes(const struct sw_report *report)
 
 /* What it counts against inbox_limit. */
 static inline size_t sw_report_cost(const struct sw_report *report) {
-    return sizeof *report + (report->partial != NULL ? report->partial->size : 0) +
-           sw_causes_size(sw_report_causes(report)) +
+    size_t own = 0;
+    if (report->partial != NULL) own = report->event == SW_EVENT_CONNECT ? sizeof *report->tls : report->partial->size;
+    return sizeof *report + own + sw_causes_size(sw_report_causes(report)) +
            (sw_report_bad_frame(report) != NULL ? sizeof *report->bad_frame : 0);
 }
 

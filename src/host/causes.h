@@ -9,11 +9,15 @@
 /* A copy for a caller that needs them after their report may have been freed. */
 struct sw_causes_copy {
     unsigned count;
+    char details[SW_DETAILS_MAX]; /* of the first; "": none */
     struct sw_cause list[SW_CAUSES_MAX];
 };
 
 /* Copies the causes; NULL: none. */
 void sw_causes_copy(const struct sw_causes *causes, struct sw_causes_copy *copy);
+
+/* Writes or returns what is to be said of one of them: buf, or the details. */
+const char *sw_cause_text(const struct sw_causes_copy *causes, unsigned index, char *buf, size_t size);
 
 /* Pushes and returns "ADDRESS: REASON; ADDRESS: REASON". */
 const char *sw_push_reasons(lua_State *L, const struct sw_causes_copy *causes);

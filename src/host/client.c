@@ -34,13 +34,23 @@
 
 static void set_handlers(lua_State *L, const char *where, int index, struct client *client);
 
+/* NULL: no memory. */
+static struct sw_options *share_options(struct context *context, const struct sw_options *options,
+                                        const struct sw_start *start) {
+    struct sw_options wanted = *options;
+    wanted.tls = sw_tls_share(&context->tls, &start->tls.values);
+    struct sw_options *shared = wanted.tls != NULL ? sw_options_share(&context->options, &wanted) : NULL;
+    sw_tls_unref(wanted.tls);
+    return shared;
+}
+
 /* A complete client without a handle. NULL: no memory. */
 static struct client *make_client(struct context *context, const struct sw_options *options,
                                   const struct sw_start *start) {
     struct client *client = calloc(1, sizeof *client);
     struct sw_servers *servers = client != NULL ? sw_servers_share(&context->servers, &start->servers) : NULL;
     struct sw_channel *channel = NULL;
-    if (servers != NULL) channel = sw_channel_new(context->engine, sw_options_share(&context->options, options));
+    if (servers != NULL) channel = sw_channel_new(context->engine, share_options(context, options, start));
     if (channel == NULL) {
         sw_servers_unref(servers);
         free(client);
@@ -81,15 +91,17 @@ static bool push_option(lua_State *L, const char *name) {
 
 /*** Makes a client. Touches no network and starts no thread. Made in the child of a fork, it is the child's.
  * @function new
- * @tparam[opt] table options see the README's table; unknown names and values out of range raise
+ * @tparam[opt] table options all of [Options of new](options.md) but settings; unknown names and values out of range
+ * raise
  * @tparam[opt] function saver for a layer that stores settings. new calls it with the client and nil. connect,
  * set_server and set_reconnect call it with the client and a table of what has changed (host and port; or server, if
- * there are several, a list of URLs; reconnect). It
- * returns true, or nil, message, code, which are then the results of that call
+ * there are several, a list of URLs; reconnect). It returns true, or nil, message, code, which are then the results of
+ * that call
  * @treturn[1] client
  * @treturn[2] nil no client was made, or the saver refused it
  * @treturn[2] string message
- * @treturn[2] string code: EPOLICY, ECLOSED (the Lua state is closing), ENOMEM (in the child of a fork), or the saver's
+ * @treturn[2] string code: EPOLICY, ECLOSED (the Lua state is closing), ENOMEM (in the child of a fork), or the
+ * saver's
  * @raise misuse; retain "unacked" or a handler of acked where the system does not count acknowledgements
  * (docs/delivery.md); not enough memory
  */
@@ -101,8 +113,10 @@ int sw_module_new(lua_State *L) {
     lua_settop(L, 2);
     sw_check_saver(L, AT_SAVER);
     copy_table(L, AT_OPTIONS);
+    if (lua_istable(L, AT_OPTIONS)) sw_tls_isolate(L, AT_OPTIONS);
     sw_options_read(L, AT_OPTIONS, &context->policy, &options, &start);
     if (sw_context_refuses(L, context) || sw_policy_refuses_options(L, &context->policy, &options)) return 3;
+    if (sw_policy_refuses_tls(L, &context->policy, &start.tls.values)) return 3;
     sw_receiveq_take_all(L, context); /* frees closed clients also for a script that never polls */
     /* Everything that can raise comes before the client is made, so that an error leaves no client. */
     sw_push_handle(L);
@@ -273,11 +287,18 @@ int sw_method_set_greeting(lua_State *L) {
 
 /* --- closing --- */
 
-/*** Closes the client forever: only lost and close events follow. A second call does nothing. __close and the garbage
- * collector close a client, too.
+/*** Closes the client forever: only lost and close events follow. A second call does nothing. A `<close>` variable and
+ * the garbage collector close a client, too.
+ *
+ * Afterwards `on`, `poll`, `state`, `is_connected`, `pending`, `stats`, `get_server` and `get_reconnect` work as
+ * before. `flush` and `wait("disconnected")` still wait for the end of what is under way. Every other method returns
+ * nil, message, "ECLOSED", or raises as it does for such a client.
+ *
+ * It returns at once, and the background thread does the rest. `os.exit(0)` does not wait for that: see
+ * [Leaving](../first.md#leaving).
  * @function client:close
- * @tparam[opt] number linger seconds that all of the end may take, in the background: see client:disconnect; default: the
- * option linger
+ * @tparam[opt] number linger seconds that all of the end may take, in the background: see client:disconnect; default:
+ * the option linger
  * @treturn[1] boolean true, at once
  * @treturn[2] nil
  * @treturn[2] string message

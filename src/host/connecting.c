@@ -122,14 +122,20 @@ static bool read_servers(lua_State *L, const struct client *client, struct sw_se
  */
 
 /*** Connects, and connects again by the reconnect policy. The result is an event: connect, error or close.
+ *
+ * Called while the client waits for its next attempt, it tries now. If this extra attempt fails, it does not count:
+ * the same delay follows again. Called while the client is connected or connecting to the same server, it does
+ * nothing. With another server it ends the connection or the attempt and goes there, and the delays begin anew. While
+ * client:disconnect still ends a connection, the new one follows.
+ *
  * @function client:connect
  * @tparam[opt] string|table host from now on, or a URL, or a list of URLs; default: as before
  * @tparam[opt] number port from now on; default: as before. With a URL none
  * @treturn[1] boolean true, at once
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EPOLICY (the call did nothing), ECLOSED, EFORKED, ENOMEM, a system error (EMFILE, EAGAIN), or
- * the saver's
+ * @treturn[2] string code: EPOLICY (the call did nothing), ECLOSED, EFORKED, ENOMEM, a system error (EMFILE, EAGAIN),
+ * or why the settings could not be saved
  * @raise invalid or missing host, port or URL
  */
 int sw_method_connect(lua_State *L) {
@@ -170,8 +176,8 @@ static bool post_if_attached(struct client *client, const struct sw_command *mod
 
 /*** Delivers the messages accepted so far, ends the connection and stops reconnecting. connect may be called again.
  * @function client:disconnect
- * @tparam[opt] number linger seconds that all of the end may take: sending the rest, on a connection that is still to be
- * made if need be, and the other side's acknowledgement and end; default: the option linger
+ * @tparam[opt] number linger seconds that all of the end may take: sending the rest, on a connection that is still to
+ * be made if need be, and the other side's acknowledgement and end; default: the option linger
  * @treturn[1] boolean true, at once; a disconnect (or error) event follows
  * @treturn[2] nil
  * @treturn[2] string message
@@ -197,8 +203,8 @@ int sw_method_disconnect(lua_State *L) {
 
 /*** Ends sending: after all that was accepted, the other side reads our end (a TCP half-close), and may still answer:
  * receiving goes on until it ends, too. The disconnect event that follows has will_retry = false. While the client is
- * connecting, this is done on the connection that comes. send, send_once and write fail with ENOTCONN from now on, until
- * connect is called. Until then, further calls of shutdown return true, also after the connection has ended.
+ * connecting, this is done on the connection that comes. send, send_once and write fail with ENOTCONN from now on,
+ * until connect is called. Until then, further calls of shutdown return true, also after the connection has ended.
  * @function client:shutdown
  * @treturn[1] boolean true, at once
  * @treturn[2] nil
@@ -221,14 +227,16 @@ int sw_method_shutdown(lua_State *L) {
     return 1;
 }
 
-/*** Sets what happens after a failed attempt or a lost connection.
+/*** Sets what happens after a failed attempt or a lost connection. It applies at once: while the client waits for its
+ * next attempt, the delay changes, without a second retry event. After a connection that held 5 s the delays begin
+ * anew; one that ended sooner counts as a failed attempt.
  * @function client:set_reconnect
  * @tparam boolean|number|table spec false; true (the last policy); seconds; { delay =, max =, factor =, jitter =,
  * attempts = }
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: ECLOSED, EFORKED, or the saver's
+ * @treturn[2] string code: ECLOSED, EFORKED, or why the settings could not be saved
  * @raise invalid spec
  */
 int sw_method_set_reconnect(lua_State *L) {
@@ -264,7 +272,8 @@ int sw_method_get_reconnect(lua_State *L) {
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EPOLICY (the call did nothing), ECLOSED, EFORKED, ENOMEM, or the saver's
+ * @treturn[2] string code: EPOLICY (the call did nothing), ECLOSED, EFORKED, ENOMEM, or why the settings could not be
+ * saved
  * @raise invalid host, port or URL
  */
 int sw_method_set_server(lua_State *L) {

@@ -12,6 +12,7 @@
 #include "host/check.h"
 #include "host/luacompat.h"
 #include "host/raise.h"
+#include "host/tls_info.h"
 #include "host/unix_failure.h"
 
 static const char *const names[SW_EVENTS + 1] = {
@@ -108,6 +109,7 @@ static void push_sentence(lua_State *L, const struct sw_error *error, const char
     switch (error->stage) {
     case SW_STAGE_RESOLVE: lua_pushfstring(L, "cannot resolve %s: %s", server->hostname, what); break;
     case SW_STAGE_CONNECT: lua_pushfstring(L, "cannot connect to %s: %s", place, what); break;
+    case SW_STAGE_TLS: lua_pushfstring(L, "cannot connect to %s by TLS: %s", place, what); break;
     case SW_STAGE_SEND: lua_pushfstring(L, "sending to %s failed: %s", place, what); break;
     case SW_STAGE_RECEIVE: lua_pushfstring(L, "connection to %s ended: %s", place, what); break;
     case SW_STAGE_START: lua_pushfstring(L, "sidewire's loop thread failed: %s", what); break;
@@ -120,9 +122,11 @@ static void push_sentence(lua_State *L, const struct sw_error *error, const char
 /* The same with what the report knows of a bad frame. */
 static void push_end_of(lua_State *L, const struct sw_report *report, const struct sw_end_copy *end,
                         const struct sw_endpoint *server) {
-    const char *details = end->frame.framing != NULL ? sw_push_bad_frame(L, &end->frame) : NULL;
+    const char *details = end->causes.details[0] != '\0' ? end->causes.details : NULL;
+    bool is_frame = end->frame.framing != NULL;
+    if (is_frame) details = sw_push_bad_frame(L, &end->frame);
     push_sentence(L, &report->error, details, &report->address, server);
-    if (details != NULL) lua_remove(L, -2);
+    if (is_frame) lua_remove(L, -2);
 }
 
 /* The same for the end of an attempt: if several addresses failed, the sentence gives the reason of each. */
@@ -210,10 +214,11 @@ static void set_number(lua_State *L, const char *name, double value) {
 }
 
 /* Pushes the parts of the attempt's seconds; `stages` is the rest, so that the sum of dns, tcp and stages is exact but for
- * rounding. */
-static void push_timeline(lua_State *L, const struct sw_report *report) {
+ * rounding. Of the rest, `tls` is the handshake's part. */
+static void push_timeline(lua_State *L, const struct sw_report *report, const struct sw_end_copy *end) {
     double dns = (double)report->dns, tcp = (double)report->tcp;
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 5);
+    if (end->has_tls) set_number(L, "tls", (double)end->tls.seconds);
     set_number(L, "dns", dns);
     set_number(L, "turn", (double)report->turn);
     set_number(L, "tcp", tcp);
@@ -230,16 +235,28 @@ static void set_address(lua_State *L, const struct sw_report *report) {
     set_integer(L, "port", report->port);
 }
 
-static int push_connect(lua_State *L, const struct sw_report *report) {
-    lua_createtable(L, 0, 6);
+/* Where there was no room to keep what the handshake has agreed on, `tls` is empty. */
+static void set_tls(lua_State *L, const struct sw_report *report, const struct sw_end_copy *end) {
+    if (end->has_tls)
+        sw_push_tls_info(L, &end->tls);
+    else if (report->lacks_partial)
+        lua_createtable(L, 0, 0);
+    else
+        return;
+    lua_setfield(L, -2, "tls");
+}
+
+static int push_connect(lua_State *L, const struct sw_report *report, const struct sw_end_copy *end) {
+    lua_createtable(L, 0, 7);
     set_address(L, report);
     set_integer(L, "attempt", report->attempt);
     set_integer(L, "first", report->first);
     set_integer(L, "merged", report->merged);
     lua_pushnumber(L, report->seconds);
     lua_setfield(L, -2, "seconds");
-    push_timeline(L, report);
+    push_timeline(L, report, end);
     lua_setfield(L, -2, "timeline");
+    set_tls(L, report, end);
     return 1;
 }
 
@@ -322,7 +339,7 @@ int sw_push_report(lua_State *L, const struct sw_report *report, const struct sw
                    const struct sw_server *server) {
     const struct sw_endpoint copy = sw_server_endpoint(server);
     switch (report->event) {
-    case SW_EVENT_CONNECT: return push_connect(L, report);
+    case SW_EVENT_CONNECT: return push_connect(L, report, end);
     case SW_EVENT_DISCONNECT:
     case SW_EVENT_ERROR: return push_end(L, report, end, &copy);
     case SW_EVENT_RETRY: return push_retry(L, report, end, &copy);

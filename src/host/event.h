@@ -7,6 +7,7 @@
 #include "base/retain.h"
 #include "base/server.h"
 #include "channel/report.h"
+#include "channel/tls_info.h"
 #include "host/bad_frame.h"
 #include "host/causes.h"
 #include "host/luacompat.h"
@@ -26,10 +27,12 @@ void sw_check_event_handler(lua_State *L, const char *where, enum sw_event event
 /* Checks the table of handlers at index (the option `on`). */
 void sw_check_handlers(lua_State *L, const char *where, int index);
 
-/* What a report knows of an end besides its error. */
+/* What a report knows besides its own fields: of an end, why; of a connection, what its handshake has agreed on. */
 struct sw_end_copy {
     struct sw_causes_copy causes;
     struct sw_bad_frame_copy frame;
+    bool has_tls;
+    struct sw_tls_info tls; /* has_tls */
 };
 
 /* Pushes the handler arguments that follow the client; events() returns the same values. Returns their number. The

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/options.h"
+#include "base/tls_settings.h"
 #include "base/tunables.h"
 #include "channel/channel.h"
 #include "channel/engine.h"
@@ -31,12 +32,12 @@
  *
  * Times are numbers of seconds. Misuse (a wrong type, an unknown option, a value out of range) raises an error that
  * says what is valid. A failure at run time returns nil, message, code. In a finalizer that runs while the Lua state
- * closes, the code is "ECLOSED". errors.md lists all messages.
+ * closes, the code is "ECLOSED". [Errors](../errors.md) lists all messages.
  *
- * In the child of a fork the module starts anew, and its functions use only clients that were made in the child. Before
- * the first of them, poll returns 0, events gives no event, stop returns true, and wait returns ECLOSED. The policy and
- * on_error stay. Every method of the parent's clients returns nil, message, "EFORKED". If there is not enough memory to
- * start anew, the functions return nil, message, "ENOMEM".
+ * In the child of a fork the module starts anew, and its functions use only clients that were made in the child.
+ * Before the first of them, poll returns 0, events gives no event, stop returns true, and wait returns ECLOSED. The
+ * policy and on_error stay. Every method of the parent's clients returns nil, message, "EFORKED". If there is not
+ * enough memory to start anew, the functions return nil, message, "ENOMEM".
  * @module sidewire.core
  */
 
@@ -55,6 +56,8 @@ static bool stop_engine(struct context *context, double timeout) {
 
 /*** Closes all clients, waits until their sockets are closed, and joins the loop thread of this Lua state. The next
  * connect of a new client starts the thread again. Undelivered events can still be polled afterwards.
+ *
+ * Call it before `os.exit(0)`, which else ends the process with data in the queue, also after client:close.
  * @function stop
  * @tparam[opt] number timeout seconds; default: the longest linger + 0.5. Messages that are not flushed in this time
  * are reported lost.
@@ -97,6 +100,8 @@ void sw_host_close(lua_State *L, int index, struct context *context, bool is_nes
     sw_options_unref(context->options);
     context->options = NULL;
     sw_servers_set(&context->servers, NULL);
+    sw_tls_unref(context->tls);
+    context->tls = NULL;
     sw_rules_unref(context->policy.rules);
     context->policy.rules = NULL;
 }
@@ -135,10 +140,11 @@ int sw_module_is_port(lua_State *L) {
  * exceeds a limit becomes the limit; a script's value that exceeds a limit is refused with EPOLICY. Existing clients
  * keep their values.
  * @function set_policy
- * @tparam table rules allow and deny (lists of at most 256 rules about servers, strings: docs/embedding.md; a client keeps
- * those under which its servers were named), max_lookups (1..16; name lookups at a time, others wait), max_clients (0 or more; a client counts until it is closed and has no socket), max_queue (bytes;
- * bounds queue_limit), max_inbox (bytes; bounds inbox_limit and max_message), max_linger (seconds; bounds every linger
- * and the time-out of stop), files (false: no function opens a file)
+ * @tparam table rules allow and deny (lists of at most 256 rules about servers, strings: docs/embedding.md; a client
+ * keeps those under which its servers were named), max_lookups (1..16; name lookups at a time, others wait),
+ * max_clients (0 or more; a client counts until it is closed and has no socket), max_queue (bytes; bounds
+ * queue_limit), max_inbox (bytes; bounds inbox_limit and max_message), max_linger (seconds; bounds every linger and
+ * the time-out of stop), files (false: no function opens a file)
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message

@@ -2,6 +2,7 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/decimal.h"
 #include "base/error.h"
@@ -53,6 +54,17 @@ bool sw_policy_refuses_linger(lua_State *L, const struct sw_policy *policy, cons
     if (seconds <= policy->max_linger) return false;
     return refuse(L, lua_pushfstring(L, "%s %f s exceeds the host's policy: max_linger is %f s", what,
                                      (LUAI_UACNUMBER)seconds, (LUAI_UACNUMBER)policy->max_linger));
+}
+
+static bool is_path(struct sw_slice text) { return text.size > 0 && !sw_tls_is_pem(text); }
+
+bool sw_policy_refuses_tls(lua_State *L, const struct sw_policy *policy, const struct sw_tls_values *values) {
+    if (policy->tls_verify && !values->verify && values->pin_count == 0)
+        return refuse(L, "sidewire.new: the host's policy does not allow tls.verify = false: tls_verify is true");
+    if (policy->files || !(is_path(values->ca) || is_path(values->cert) || is_path(values->key))) return false;
+    return refuse(L,
+                  "sidewire.new: the host's policy does not allow to open files, as tls.ca, tls.cert and tls.key may "
+                  "name: files is false; give PEM text");
 }
 
 /* --- servers --- */
@@ -145,6 +157,13 @@ static void check_rules(lua_State *L, struct sw_spot spot, void *out) {
         lua_pop(L, 1);
     }
 }
+static void parse_tls_library(lua_State *L, struct sw_spot spot, void *out) {
+    const char *path = sw_to_word(L, -1);
+    if (path == NULL || path[0] == '\0' || strlen(path) > SW_TLS_LIBRARY_MAX)
+        sw_misuse(L, spot, -1, "the path of a TLS library, 1..255 bytes");
+    memcpy(((struct sw_policy *)out)->tls_library, path, strlen(path) + 1);
+}
+
 #define parse_allow check_rules
 #define parse_deny check_rules
 

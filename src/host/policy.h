@@ -13,6 +13,7 @@
 #include "base/options.h"
 #include "base/rules.h"
 #include "base/server.h"
+#include "base/tls_settings.h"
 #include "base/tunables.h"
 #include "host/luacompat.h"
 
@@ -21,6 +22,8 @@
 #define SW_POLICY_RULES(X, OTHER)                                                                                      \
     OTHER(allow)                                                                                                       \
     OTHER(deny)                                                                                                        \
+    OTHER(tls_library)                                                                                                 \
+    X(tls_verify, flag, false, false, true)           /* must every TLS server prove who it is? */                     \
     X(max_clients, size, SW_SIZE_MAX, 0, SW_SIZE_MAX) /* counted from `new` until the socket is gone */                \
     X(max_queue, size, SW_SIZE_MAX, 1, SW_SIZE_MAX)   /* of queue_limit */                                             \
     X(max_inbox, size, SW_SIZE_MAX, 1, SW_SIZE_MAX)   /* of inbox_limit, max_message and max_read */                   \
@@ -31,8 +34,11 @@
 
 _Static_assert(SW_LOOKUPS_OF_ENGINE_MAX == 16, "max_lookups has the same bound");
 
+enum { SW_TLS_LIBRARY_MAX = 255 };
+
 struct sw_policy {
     SW_POLICY_RULES(SW_OPTION_FIELD, SW_OPTION_NONE)
+    char tls_library[SW_TLS_LIBRARY_MAX + 1]; /* path of the TLS library; "": the usual one */
     struct sw_rules *rules; /* of allow and deny; the context's reference; NULL: every server is admitted */
     bool is_locked;
 };
@@ -45,6 +51,9 @@ struct sw_policy sw_policy_unlimited(void);
 bool sw_policy_refuses_options(lua_State *L, const struct sw_policy *policy, const struct sw_options *options);
 bool sw_policy_refuses_message(lua_State *L, const struct sw_policy *policy, const char *where, size_t max_message);
 bool sw_policy_refuses_linger(lua_State *L, const struct sw_policy *policy, const char *what, double seconds);
+
+/* The same for the option tls: a rule may want proof, or forbid files. */
+bool sw_policy_refuses_tls(lua_State *L, const struct sw_policy *policy, const struct sw_tls_values *values);
 
 /* The same for servers; `where` names the function. One without host or port is judged when it has them. */
 bool sw_policy_refuses_servers(lua_State *L, const struct sw_policy *policy, const char *where,

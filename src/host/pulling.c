@@ -59,6 +59,7 @@ static int check_once(lua_State *L, struct client *client, const struct sw_pulle
     /* The snapshot comes first: if it shows an end, all that came before the end is taken next. */
     sw_channel_snapshot(client->channel, &snapshot);
     sw_receiveq_take_all(L, client->context);
+    sw_receiveq_take_early(client);
     int values = puller->take(L, client, puller->subject);
     if (values == 0) values = tell_end(L, client, puller);
     if (values > 0) return values;

@@ -68,6 +68,12 @@ static void complete_framing(lua_State *L, const struct reading *reading, const 
     sw_framing_complete(L, "sidewire.new", &reading->options->framing, reading->max_message, policy->max_inbox);
 }
 
+static void parse_tls(lua_State *L, struct sw_spot spot, void *out) {
+    struct reading *reading = out;
+    sw_check_tls(L, spot, -1, &reading->start->tls);
+    reading->options->uses_tls = reading->start->tls.is_on;
+}
+
 /* --- bind --- */
 
 static const char bind_hosts[] = "a numeric address of this machine, as \"192.0.2.7\" or \"2001:db8::7\"";
@@ -182,6 +188,8 @@ void sw_options_read(lua_State *L, int index, const struct sw_policy *policy, st
                      struct sw_start *start) {
     struct reading reading = {.options = options, .start = start};
     *start = (struct sw_start){.reconnect = sw_reconnect_default(), .servers = {.count = 1}};
+    sw_tls_reading_init(&start->tls);
+    start->tls.values.library = (struct sw_slice){policy->tls_library, strlen(policy->tls_library)};
     set_defaults(options, policy);
     if (lua_isnoneornil(L, index)) {
         complete_framing(L, &reading, policy);

@@ -7,11 +7,13 @@
 #include "base/server.h"
 #include "host/luacompat.h"
 #include "host/policy.h"
+#include "host/read_tls.h"
 
-/* The options that a client may change later. */
+/* The options that are not in struct sw_options: mostly those that a client may change later. */
 struct sw_start {
     struct sw_choice servers;
     struct sw_reconnect reconnect;
+    struct sw_tls_reading tls; /* never changes either, but is shared apart from the options */
 };
 
 /* Reads the table at index, except `on`, `greeting` and the bytes of `preamble`, which the caller reads. Defaults stay

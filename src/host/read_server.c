@@ -26,8 +26,8 @@ static void read_url(lua_State *L, struct sw_spot spot, int index, struct sw_end
     if (problem != NULL)
         sw_raise(L, "%s: invalid %s '%s', at character %d: %s", spot.where, spot.field,
                  sw_push_without_password(L, index), (int)at, problem);
-    if (url.scheme != SW_SCHEME_TCP && url.scheme != SW_SCHEME_UNIX)
-        sw_raise(L, "%s: %s '%s': %s is not supported yet (valid: tcp, unix)", spot.where, spot.field,
+    if (url.scheme == SW_SCHEME_WS || url.scheme == SW_SCHEME_WSS)
+        sw_raise(L, "%s: %s '%s': %s is not supported yet (valid: tcp, tls, unix)", spot.where, spot.field,
                  sw_push_without_password(L, index), sw_scheme_text(url.scheme));
     endpoint->scheme = url.scheme;
     memcpy(endpoint->hostname, url.host.data, url.host.size);
@@ -68,7 +68,8 @@ void sw_push_url(lua_State *L, const struct sw_endpoint *server) {
     else if (server->hostname[0] == '\0' || server->port == 0)
         lua_pushnil(L);
     else
-        lua_pushfstring(L, is_ipv6 ? "tcp://[%s]:%d" : "tcp://%s:%d", server->hostname, (int)server->port);
+        lua_pushfstring(L, is_ipv6 ? "%s://[%s]:%d" : "%s://%s:%d", sw_scheme_text(server->scheme), server->hostname,
+                        (int)server->port);
 }
 
 void sw_push_urls(lua_State *L, const struct sw_choice *servers) {

@@ -128,11 +128,14 @@ static const struct sw_puller decoded = {take_decoded, end_decoded, push_timeout
  * @module sidewire.core
  */
 
-/*** Returns the next message; calls no handlers. For clients without a message handler. Other events stay for poll.
- * When a connection has ended, and its messages are taken, says so once, also if the client has connected again; then
- * come the messages of the next connection. If there is no message and no connection, says why there is no connection.
- * With raw framing, the rest of a chunk that client:read has begun is a message. After client:set_framing, decodes by
- * that framing.
+/*** Returns the next message; calls no handlers. For clients without a message handler. Other events stay for poll. When
+ * a connection has ended, and its messages are taken, says so once, also if the client has connected again; then come
+ * the messages of the next connection. If there is no message and no connection, says why there is no connection. With
+ * raw framing, the rest of a chunk that client:read has begun is a message. After client:set_framing, decodes by that
+ * framing.
+ *
+ * What came of a message that did not end, such as a last line without its "\n", is no message: the disconnect event
+ * has it in detail.partial.
  * @function client:receive
  * @tparam[opt] number timeout seconds to wait for a message; default: do not wait
  * @treturn[1] string message

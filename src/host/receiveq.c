@@ -198,24 +198,34 @@ static bool add_report(struct client *client, struct sw_report *report) {
     return added.dropped != NULL;
 }
 
-static void take(struct client *client) {
-    struct sw_delivery delivery;
-    sw_channel_take(client->channel, &delivery);
-    sw_pages_join_compact(&client->messages.pages, &delivery.pages);
-    client->taken = delivery.messages;
+static void take_delivery(struct client *client, struct sw_delivery *delivery) {
+    sw_pages_join_compact(&client->messages.pages, &delivery->pages);
+    client->taken = delivery->messages;
     bool has_dropped = false;
-    for (struct sw_report *report = delivery.reports, *next; report != NULL; report = next) {
+    for (struct sw_report *report = delivery->reports, *next; report != NULL; report = next) {
         next = report->next;
         has_dropped = add_report(client, report) || has_dropped;
     }
-    if (delivery.reserve != NULL) has_dropped = add_report(client, delivery.reserve) || has_dropped;
-    if (delivery.final != NULL) add_report(client, delivery.final); /* a close report is never merged */
+    if (delivery->reserve != NULL) has_dropped = add_report(client, delivery->reserve) || has_dropped;
+    if (delivery->final != NULL) add_report(client, delivery->final); /* a close report is never merged */
     if (has_dropped) {
         count_reports(client);
         sw_ends_recount(client);
     }
     if (client->is_closed || client->discards) sw_receiveq_drop_messages(client);
     sw_receiveq_schedule(client);
+}
+
+static void take(struct client *client) {
+    struct sw_delivery delivery;
+    sw_channel_take(client->channel, &delivery);
+    take_delivery(client, &delivery);
+}
+
+void sw_receiveq_take_early(struct client *client) {
+    struct sw_delivery delivery;
+    sw_channel_take_early(client->channel, &delivery);
+    take_delivery(client, &delivery);
 }
 
 /* Takes messages and reports of all channels in the engine's list. Returns pages of pinned strings. */

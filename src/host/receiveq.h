@@ -14,11 +14,14 @@
 #include "host/luacompat.h"
 #include "host/unread.h"
 
-/* Takes messages and reports for all clients, and ends pins that the loop has returned. It cannot be done for one
- * client only, because the engine's list is always taken as a whole. */
+/* Takes messages and reports for all clients, and ends pins that the loop has returned. */
 void sw_receiveq_take_all(lua_State *L, struct context *context);
 
-/* Does the same at the end of the Lua state, where pins need not be ended. */
+/* Takes those of one client that came before what a snapshot of it has shown, though the loop may not have told of them
+ * yet. */
+void sw_receiveq_take_early(struct client *client);
+
+/* Does the same as sw_receiveq_take_all at the end of the Lua state, where pins need not be ended. */
 void sw_receiveq_take_last(struct context *context);
 
 /* The number of messages that can be delivered now. */

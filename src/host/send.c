@@ -171,7 +171,8 @@ static enum sw_err send_pinned(lua_State *L, const struct client *client, struct
  * @module sidewire.core
  */
 
-/*** Queues one message; never waits. It works at any time before close, also without a connection. The largest piece is
+/*** Queues one message; never waits. It adds what the framing wants: with "line" the "\n", so a message with a line's end
+ * of its own is refused, EFRAME. It works at any time before close, also without a connection. The largest piece is
  * not copied if it has 16 KiB or more: the client refers to the string until the message is finished or lost.
  * @function client:send
  * @tparam string|number ... pieces that together form one message; send adds the framing

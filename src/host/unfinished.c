@@ -175,8 +175,11 @@ static const struct sw_goal copied = {check_copy, NULL, SW_WAKE_ON_STATE};
  *
  *     for id, message, written in assert(client:unfinished()) do ... end
  *
+ * `written` is true for what client:write has queued, and false for a message of client:send: it says which of the two
+ * sends it again as it was.
+ *
  * @function client:unfinished
- * @treturn[1] function iterator: id, message (without framing), true if client:write has queued it
+ * @treturn[1] function iterator: id, message (without framing), written
  * @treturn[1] userdata its state
  * @treturn[2] nil
  * @treturn[2] string message

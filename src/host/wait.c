@@ -51,7 +51,10 @@ static int check_disconnected(lua_State *L, struct client *client, void *subject
     (void)subject;
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
-    if (snapshot.state == SW_STATE_IDLE || snapshot.gone) return push_true(L);
+    if (snapshot.state == SW_STATE_IDLE || snapshot.gone) {
+        if (client->context->engine != NULL) sw_receiveq_take_early(client); /* so the next poll delivers the end */
+        return push_true(L);
+    }
     /* While reading is paused, the loop does not see the peer's end. The client's own end needs no reading. */
     bool ending = snapshot.state == SW_STATE_CLOSING || snapshot.state == SW_STATE_CLOSED;
     return snapshot.paused && !ending ? sw_push_inbox_full(L) : 0;
@@ -168,11 +171,15 @@ static void push_work_timeout(lua_State *L, const struct client *client, const s
 
 static const struct sw_goal work = {check_work, push_work_timeout, SW_WAKE_ON_STATE};
 
-/*** Waits until there is something to take; calls no handlers. If the script called poll last, this is an event with a
- * handler; if it called events() last, any event. For a client on which the script calls receive or read, it is also a
- * message, bytes beyond those that were too few for the last read, or the end of a connection. Before the first poll or
- * events(), and before a client's first receive or read, it is any event. Without a timeout, the wait also ends when
- * nothing can come any more: when no client is connected, connecting, waiting or closing.
+/*** Waits until there is something to take; calls no handlers. It returns true as soon as there is, and at once while
+ * something is left: it is no sleep of that length. A loop that is to run at a fixed rate waits until its next frame
+ * is due, and polls after each return.
+ *
+ * If the script called poll last, this is an event with a handler; if it called events() last, any event. For a client
+ * on which the script calls receive or read, it is also a message, bytes beyond those that were too few for the last
+ * read, or the end of a connection. Before the first poll or events(), and before a client's first receive or read, it
+ * is any event. Without a timeout, the wait also ends when nothing can come any more: when no client is connected,
+ * connecting, waiting or closing.
  * @function wait
  * @tparam[opt] number timeout seconds; none: no limit
  * @treturn[1] boolean true

@@ -92,7 +92,8 @@ static void finish(struct conn *conn, struct sw_report *last) {
 static struct sw_error closed(void) { return sw_error_make(SW_CLOSED, SW_STAGE_CLOSE); }
 
 static struct sw_report make_report(const struct conn *conn, enum sw_event event) {
-    bool has_causes = (event == SW_EVENT_RETRY || event == SW_EVENT_ERROR) && conn->cause.stage == SW_STAGE_CONNECT;
+    bool is_of_attempt = conn->cause.stage == SW_STAGE_CONNECT || conn->cause.stage == SW_STAGE_TLS;
+    bool has_causes = (event == SW_EVENT_RETRY || event == SW_EVENT_ERROR) && is_of_attempt;
     struct sw_causes *causes = has_causes ? conn->dialer.causes : NULL; /* a report that is posted gets a reference */
     struct sw_report report = {
         .event = event,
@@ -320,7 +321,6 @@ static void set_times(const struct conn *conn, struct sw_report *report) {
 
 static void open_stream(struct conn *conn) {
     struct sw_transport transport;
-    struct stage_result yield;
     uint32_t number = (uint32_t)sw_progress_count_connect(&conn->stream.progress);
     sw_progress_publish(&conn->stream.progress);
     struct sw_report report = make_report(conn, SW_EVENT_CONNECT);
@@ -331,6 +331,7 @@ static void open_stream(struct conn *conn) {
     double deadline = sw_stream_deadline(&conn->stream); /* which the new connection resets */
     if (!ends) conn->goal = conn->is_shut ? GOAL_IDLE : GOAL_RETRY;
     sw_channel_set_connection(conn->common.channel, number);
+    if (is_heard(conn)) report.tls = sw_dialer_take_tls(&conn->dialer);
     if (is_heard(conn) && !enter_with(conn, ends ? CONN_CLOSING : CONN_OPEN, &report)) {
         sw_tx_give_up_once(&conn->stream.tx);
         attempt_failed(conn, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
@@ -339,8 +340,8 @@ static void open_stream(struct conn *conn) {
     conn->owes_outcome = conn->is_extra = false;
     conn->state_since = sw_clock();
     post_log(conn, number > 1 ? SW_LOG_RECONNECTED : SW_LOG_CONNECTED, 0);
-    sw_dialer_take(&conn->dialer, &transport, &yield);
-    sw_stream_open(&conn->stream, &transport, yield.opening);
+    struct sw_greeting *opening = sw_dialer_take(&conn->dialer, &transport);
+    sw_stream_open(&conn->stream, &transport, opening);
     if (ends)
         finish_delivery(conn, deadline);
     else if (conn->is_shut)

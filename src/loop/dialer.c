@@ -7,17 +7,20 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/options.h"
 #include "base/rules.h"
 #include "base/tunables.h"
 #include "loop/greet.h"
+#include "loop/handshake.h"
 #include "loop/plain.h"
 #include "loop/preamble.h"
 #include "loop/race.h"
 #include "loop/unix.h"
 
 /* The stages, in the order in which the dialer carries them out. */
-static const struct stage *const stages[] = {&sw_preamble_stage, &sw_greeting_stage};
+static const struct stage *const stages[] = {&sw_preamble_stage, &sw_handshake_stage, &sw_greeting_stage};
+enum { STAGES = sizeof stages / sizeof stages[0] };
 
 /* What the dialer needs only during an attempt. */
 struct attempt {
@@ -30,9 +33,13 @@ struct attempt {
     struct sw_causes *refused; /* addresses that the host's policy refuses; one reference; NULL: none */
     bool is_looked_up;         /* the address is not numeric */
     double resolved_at;        /* CONNECTING, READY: sw_clock when the addresses were known */
-    double connected_at;       /* READY: sw_clock when the TCP connection was made */
-    struct sw_transport transport; /* READY */
-    struct stage_result result;    /* READY */
+    double connected_at;       /* sw_clock when the TCP connection was made; 0: it was not */
+    struct sw_transport transport; /* from then on */
+    struct stage_run run;          /* the same */
+    unsigned stage;                /* CONNECTING, connected: index of the one that is under way */
+    ev_io io;                      /* what it waits for */
+    struct sw_job job;             /* its next step */
+    struct dialer *dialer;
 };
 
 static const struct sw_server *server_of(const struct dialer *dialer) {
@@ -52,6 +59,9 @@ static double time_left(const struct dialer *dialer) {
 
 static void free_attempt(struct dialer *dialer) {
     ev_timer_stop(dialer->common->reactor->ev, &dialer->attempt->timer);
+    ev_io_stop(dialer->common->reactor->ev, &dialer->attempt->io);
+    sw_reactor_cancel_job(dialer->common->reactor, &dialer->attempt->job);
+    free(dialer->attempt->run.tls);
     sw_race_free(dialer->attempt->race);
     sw_causes_unref(dialer->attempt->refused);
     free(dialer->attempt);
@@ -63,8 +73,9 @@ void sw_dialer_cancel(struct dialer *dialer) {
     dialer->status = DIALER_IDLE;
     if (attempt == NULL) return;
     if (attempt->lookup != NULL) sw_lookup_cancel(attempt->lookup);
+    if (attempt->run.state != NULL) stages[attempt->stage]->cancel(&attempt->run);
     if (sw_transport_is_open(&attempt->transport)) attempt->transport.table->close(&attempt->transport);
-    sw_greeting_unref(attempt->result.opening);
+    sw_greeting_unref(attempt->run.opening);
     free_attempt(dialer);
 }
 
@@ -80,15 +91,66 @@ static void fail(struct dialer *dialer, struct sw_error error) {
     dialer->status = DIALER_FAILED;
 }
 
-void sw_dialer_take(struct dialer *dialer, struct sw_transport *transport, struct stage_result *result) {
-    assert(dialer->status == DIALER_READY);
-    *transport = dialer->attempt->transport;
-    *result = dialer->attempt->result;
-    free_attempt(dialer);
-    dialer->status = DIALER_IDLE;
+struct sw_tls_info *sw_dialer_take_tls(struct dialer *dialer) {
+    struct sw_tls_info *tls = dialer->attempt->run.tls;
+    dialer->attempt->run.tls = NULL;
+    return tls;
 }
 
-/* --- connecting --- */
+struct sw_greeting *sw_dialer_take(struct dialer *dialer, struct sw_transport *transport) {
+    assert(dialer->status == DIALER_READY);
+    struct sw_greeting *opening = dialer->attempt->run.opening;
+    *transport = dialer->attempt->transport;
+    free_attempt(dialer);
+    dialer->status = DIALER_IDLE;
+    return opening;
+}
+
+/* --- the stages --- */
+
+static void fail_stage(struct dialer *dialer) {
+    struct attempt *attempt = dialer->attempt;
+    const struct sw_tls_failure failure = attempt->run.failure;
+    const struct sw_cause cause = {
+        .address = dialer->address, .error = failure.error, .seconds = (float)(sw_clock() - attempt->resolved_at)};
+    set_causes(dialer, sw_causes_new_detailed(&cause, failure.details));
+    fail(dialer, failure.error);
+}
+
+/* Acts on what a stage has said, and begins those that follow. */
+static void go_through(struct dialer *dialer, enum stage_status status) {
+    struct attempt *attempt = dialer->attempt;
+    while (status == STAGE_DONE && ++attempt->stage < STAGES) status = stages[attempt->stage]->start(&attempt->run);
+    switch (status) {
+    case STAGE_DONE: dialer->status = DIALER_READY; break;
+    case STAGE_FAILED: fail_stage(dialer); break;
+    case STAGE_WAITS:
+        if (attempt->run.events == 0) break;
+        ev_io_set(&attempt->io, attempt->transport.fd, attempt->run.events);
+        ev_io_start(dialer->common->reactor->ev, &attempt->io);
+        break;
+    }
+}
+
+static void on_stage_job(struct sw_job *job) {
+    struct attempt *attempt = SW_HOLDER(job, struct attempt, job);
+    struct dialer *dialer = attempt->dialer;
+    go_through(dialer, stages[attempt->stage]->go_on(&attempt->run));
+    if (dialer->status != DIALER_CONNECTING) dialer->on_change(dialer);
+}
+
+static void resume_stage(struct stage_run *run) {
+    struct attempt *attempt = SW_HOLDER(run, struct attempt, run);
+    sw_reactor_add_job(attempt->dialer->common->reactor, &attempt->job);
+}
+
+static void on_stage_io(struct ev_loop *ev, ev_io *io, int events) {
+    struct attempt *attempt = io->data;
+    (void)
+        events; /* after EV_ERROR, libev has stopped the watcher, and the next step finds what is wrong, or times out */
+    ev_io_stop(ev, io);
+    resume_stage(&attempt->run);
+}
 
 static void make_ready(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
@@ -98,13 +160,15 @@ static void make_ready(struct dialer *dialer) {
     else
         sw_plain_open(&attempt->transport, fd);
     attempt->connected_at = sw_clock();
-    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) {
-        struct sw_error error = stages[i]->start(dialer->common->channel, &attempt->result);
-        if (error.err == SW_OK) continue;
-        fail(dialer, error);
-        return;
-    }
-    dialer->status = DIALER_READY;
+    attempt->run = (struct stage_run){
+        .channel = dialer->common->channel,
+        .server = server_of(dialer),
+        .transport = &attempt->transport,
+        .session = &dialer->session,
+        .resume = resume_stage,
+    };
+    attempt->stage = 0;
+    go_through(dialer, stages[0]->start(&attempt->run));
 }
 
 /* The race is lost, or connect_timeout is over. */
@@ -248,10 +312,12 @@ static void on_answer(struct sw_lookup *lookup) {
 }
 
 static void handle_timeout(struct dialer *dialer) {
-    if (dialer->status == DIALER_CONNECTING)
+    if (dialer->status == DIALER_RESOLVING)
+        check_lookup(dialer);
+    else if (dialer->attempt->connected_at == 0)
         end_race(dialer);
     else
-        check_lookup(dialer);
+        fail(dialer, sw_error_system(ETIMEDOUT, SW_STAGE_TLS)); /* the one stage that waits */
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
@@ -285,6 +351,7 @@ void sw_dialer_init(struct dialer *dialer, struct common *common, void (*on_chan
 void sw_dialer_fini(struct dialer *dialer) {
     assert(dialer->attempt == NULL);
     set_causes(dialer, NULL);
+    sw_tls_session_unref(dialer->session);
     sw_servers_unref(dialer->servers);
 }
 
@@ -293,6 +360,7 @@ void sw_dialer_set_server(struct dialer *dialer, struct sw_servers *servers, uns
     bool is_same = dialer->servers != NULL && sw_server_equal(server_of(dialer), server);
     sw_servers_set(&dialer->servers, servers);
     dialer->index = (uint8_t)index;
+    if (!is_same && dialer->session != NULL) sw_tls_session_forget(dialer->session);
     if (is_same && dialer->avoids_address) return;
     dialer->avoids_address = false;
     dialer->address = (struct sw_ip){.version = 0};
@@ -306,7 +374,11 @@ static bool make_attempt(struct dialer *dialer) {
         return false;
     }
     ev_init(&dialer->attempt->timer, on_timer);
+    ev_init(&dialer->attempt->io, on_stage_io);
     dialer->attempt->timer.data = dialer;
+    dialer->attempt->io.data = dialer->attempt;
+    dialer->attempt->job.run = on_stage_job;
+    dialer->attempt->dialer = dialer;
     return true;
 }
 

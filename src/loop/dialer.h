@@ -28,7 +28,7 @@
 enum dialer_status {
     DIALER_IDLE,       /* no attempt is under way */
     DIALER_RESOLVING,  /* a lookup is under way, or waits for its turn */
-    DIALER_CONNECTING, /* the race is under way */
+    DIALER_CONNECTING, /* the race is under way, or a stage */
     DIALER_READY,      /* the owner can take the connection */
     DIALER_FAILED,     /* `error` says why */
 };
@@ -39,6 +39,7 @@ struct dialer {
                                                  or the lookups ahead */
     struct attempt *attempt;                  /* RESOLVING, CONNECTING, READY; else NULL */
     struct sw_servers *servers;               /* one reference; NULL before the first attempt */
+    struct tls_session *session;              /* of the last TLS connection to that server; NULL: none */
     struct sw_error error;                    /* why the last address or the attempt failed */
     struct sw_causes *causes;                 /* of the last attempt, if it failed; one reference; NULL: none */
     struct sw_ip address;                     /* of the connection, or of the error; version 0: none */
@@ -73,8 +74,11 @@ struct dialer_times {
 /* READY: how long the attempt has taken so far. */
 struct dialer_times sw_dialer_times(const struct dialer *dialer);
 
-/* READY: moves the connection and the result of its stages to the caller. */
-void sw_dialer_take(struct dialer *dialer, struct sw_transport *transport, struct stage_result *result);
+/* READY: what the stages have left for the report of the connection; moved to the caller; NULL: nothing. */
+struct sw_tls_info *sw_dialer_take_tls(struct dialer *dialer);
+
+/* READY: moves the connection to the caller, with the bytes that go out first (one reference; NULL: none). */
+struct sw_greeting *sw_dialer_take(struct dialer *dialer, struct sw_transport *transport);
 
 /* Ends the attempt, if there is one, and frees what it holds. */
 void sw_dialer_cancel(struct dialer *dialer);

@@ -16,15 +16,14 @@ static struct sw_greeting *join(const struct sw_greeting *a, const struct sw_gre
 
 /* The stream sends the greeting before the first message, in the same sendmsg if possible. The greeting counts as
  * sent bytes, not as a message. If the script sets another greeting later, the next connection sends that one. */
-static struct sw_error start(struct sw_channel *channel, struct stage_result *result) {
-    struct sw_greeting *greeting = sw_channel_greeting(channel), *before = result->opening;
-    result->opening = before == NULL ? greeting : before;
-    if (greeting == NULL || before == NULL) return sw_error_make(SW_OK, SW_STAGE_CONNECT);
-    result->opening = join(before, greeting);
+static enum stage_status start(struct stage_run *run) {
+    struct sw_greeting *greeting = sw_channel_greeting(run->channel), *before = run->opening;
+    run->opening = before == NULL ? greeting : before;
+    if (greeting == NULL || before == NULL) return STAGE_DONE;
+    run->opening = join(before, greeting);
     sw_greeting_unref(before);
     sw_greeting_unref(greeting);
-    if (result->opening == NULL) return sw_error_system(ENOMEM, SW_STAGE_CONNECT);
-    return sw_error_make(SW_OK, SW_STAGE_CONNECT);
+    return run->opening != NULL ? STAGE_DONE : sw_stage_fail(run, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
 }
 
-const struct stage sw_greeting_stage = {start};
+const struct stage sw_greeting_stage = {start, NULL, NULL};

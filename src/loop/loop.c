@@ -172,6 +172,7 @@ static void before_sleep(struct ev_loop *ev, ev_prepare *watcher, int events) {
     (void)events;
     struct loop *loop = watcher->data;
     enum outcome outcome = AGAIN;
+    sw_reactor_run_jobs(loop->reactor);
     for (int round = 0; round < SW_WORK_ROUNDS && outcome == AGAIN && !loop->ended; round++) outcome = work_round(loop);
     if (loop->reactor->fault.err != SW_OK) break_loop(loop);
     loop->is_spinning = outcome == STAYS_AWAKE;

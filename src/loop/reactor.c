@@ -10,6 +10,7 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/platform.h"
 #include "base/processors.h"
 #include "channel/thread.h"
@@ -182,6 +183,64 @@ static void on_sweep_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     if (reactor->sweeps != NULL) sw_reactor_set_timer(reactor, timer, SW_SWEEP);
 }
 
+/* --- jobs --- */
+
+void sw_reactor_add_job(struct sw_reactor *reactor, struct sw_job *job) {
+    if (job->link != NULL) return;
+    job->next = NULL;
+    job->link = reactor->jobs_tail;
+    *reactor->jobs_tail = job;
+    reactor->jobs_tail = &job->next;
+    sw_reactor_skip_sleep(reactor);
+}
+
+void sw_reactor_cancel_job(struct sw_reactor *reactor, struct sw_job *job) {
+    if (job->link == NULL) return;
+    *job->link = job->next;
+    if (job->next != NULL)
+        job->next->link = job->link;
+    else
+        reactor->jobs_tail = job->link;
+    job->link = NULL;
+}
+
+void sw_reactor_forget_read(struct sw_reactor *reactor, const ev_io *watcher) {
+    for (unsigned i = 0; i < reactor->soon_count; i++)
+        if (reactor->soon[i] == watcher) reactor->soon[i--] = reactor->soon[--reactor->soon_count];
+}
+
+void sw_reactor_read_soon(struct sw_reactor *reactor, ev_io *watcher) {
+    enum { AT_FIRST = 16 };
+    sw_reactor_forget_read(reactor, watcher);
+    if (reactor->soon_count == reactor->soon_capacity) {
+        reactor->soon_capacity = reactor->soon_capacity > 0 ? reactor->soon_capacity * 2 : AT_FIRST;
+        reactor->soon = reallocate(reactor->soon, (long)(reactor->soon_capacity * sizeof(ev_io *)));
+    }
+    reactor->soon[reactor->soon_count++] = watcher;
+    sw_reactor_skip_sleep(reactor);
+}
+
+static void feed(struct sw_reactor *reactor) {
+    for (unsigned i = 0; i < reactor->soon_count; i++)
+        if (ev_is_active(reactor->soon[i])) ev_feed_event(reactor->ev, reactor->soon[i], EV_READ);
+    reactor->soon_count = 0;
+}
+
+/* A job that is added meanwhile waits for the next round. */
+void sw_reactor_run_jobs(struct sw_reactor *reactor) {
+    feed(reactor);
+    if (reactor->jobs == NULL) return;
+    const double until = sw_clock() + SW_JOBS_BUDGET;
+    const struct sw_job *last = SW_HOLDER(reactor->jobs_tail, struct sw_job, next);
+    for (bool is_last = false; reactor->jobs != NULL && !is_last && sw_clock() < until;) {
+        struct sw_job *job = reactor->jobs;
+        is_last = job == last;
+        sw_reactor_cancel_job(reactor, job);
+        job->run(job);
+    }
+    if (reactor->jobs != NULL) sw_reactor_skip_sleep(reactor);
+}
+
 /* --- the rest --- */
 
 void sw_reactor_skip_sleep(struct sw_reactor *reactor) { reactor->skip_sleep = true; }
@@ -221,6 +280,7 @@ struct sw_reactor *sw_reactor_new(void) {
     reactor->seed = fresh_seed(reactor);
     reactor->may_stay_awake = sw_processors() > 1;
     reactor->short_timer_fd.fd = -1;
+    reactor->jobs_tail = &reactor->jobs;
     ev_init(&reactor->coarse_timer, on_coarse_timer);
     ev_init(&reactor->sweep_timer, on_sweep_timer);
     reactor->coarse_timer.data = reactor->sweep_timer.data = reactor;
@@ -236,5 +296,6 @@ void sw_reactor_free(struct sw_reactor *reactor) {
     }
     if (reactor->ev != NULL) ev_loop_destroy(reactor->ev);
     this_reactor = NULL;
+    free(reactor->soon);
     free(reactor);
 }

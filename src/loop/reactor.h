@@ -35,6 +35,14 @@ struct sw_sweep {
     void (*run)(struct sw_sweep *sweep, bool is_idle);
 };
 
+/* A step of work that may wait: it runs once, after the traffic that is ready, and together with the others it gets at
+ * most SW_JOBS_BUDGET of a round of the loop. The part that uses it embeds it. */
+struct sw_job {
+    struct sw_job *next,
+        **link; /* the list of those that are due, first come first served; link is NULL if it is not */
+    void (*run)(struct sw_job *job);
+};
+
 struct lingering;
 
 struct sw_reactor {
@@ -45,13 +53,16 @@ struct sw_reactor {
     ev_timer coarse_timer;               /* used instead where there is no timerfd */
     bool runs_short_timers;              /* expired timers are being run; the alarm is set afterwards */
     bool timerfd_failed;                 /* libev could not watch the timerfd: coarse_timer is used from now on */
-    struct lingering *lingering; /* all sockets that linger (loop/lingering.h); the loop ends after the last one */
-    struct sw_sweep *sweeps;     /* those that are started */
-    ev_timer sweep_timer;        /* active while a sweep is started */
-    bool may_stay_awake;         /* true with more than one processor */
-    double awake_until;          /* sw_clock; 0: the loop may sleep */
-    bool skip_sleep;             /* the next call of epoll_wait must not wait */
-    uint64_t seed;               /* of sw_reactor_random */
+    struct lingering *lingering;      /* all sockets that linger (loop/lingering.h); the loop ends after the last one */
+    struct sw_sweep *sweeps;          /* those that are started */
+    ev_timer sweep_timer;             /* active while a sweep is started */
+    struct sw_job *jobs, **jobs_tail; /* those that are due */
+    ev_io **soon;                     /* sw_reactor_read_soon; a block of soon_capacity */
+    unsigned soon_count, soon_capacity;
+    bool may_stay_awake;                  /* true with more than one processor */
+    double awake_until;                   /* sw_clock; 0: the loop may sleep */
+    bool skip_sleep;                      /* the next call of epoll_wait must not wait */
+    uint64_t seed;                        /* of sw_reactor_random */
     unsigned char buffer[SW_READ_BUFFER]; /* for one read at a time, of any connection */
 };
 
@@ -92,6 +103,18 @@ static inline void sw_reactor_touch(struct sw_reactor *reactor, struct sw_sweep 
     if (sweep->link == NULL) sw_reactor_add_sweep(reactor, sweep);
 }
 void sw_reactor_cancel_sweep(struct sw_sweep *sweep);
+
+/* Puts a job to the end of the list, unless it is in it. */
+void sw_reactor_add_job(struct sw_reactor *reactor, struct sw_job *job);
+void sw_reactor_cancel_job(struct sw_reactor *reactor, struct sw_job *job);
+
+/* Before the loop sleeps: makes the calls that are due soon, and runs jobs. If some are left, the loop does not sleep. */
+void sw_reactor_run_jobs(struct sw_reactor *reactor);
+
+/* The watcher's callback is called in the next round of the loop, as if its descriptor were readable, if the watcher is
+ * active then. It must be forgotten before its memory is freed. */
+void sw_reactor_read_soon(struct sw_reactor *reactor, ev_io *watcher);
+void sw_reactor_forget_read(struct sw_reactor *reactor, const ev_io *watcher);
 
 /* A random number, uniform in [0, 1); not for secrets. */
 double sw_reactor_random(struct sw_reactor *reactor);

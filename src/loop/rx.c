@@ -7,18 +7,24 @@
 #include "base/tunables.h"
 #include "channel/loop_end.h"
 
+/* No event tells of what the transport has read ahead. */
+static void start_reading(struct rx *rx) {
+    ev_io_start(rx->common->reactor->ev, &rx->reader);
+    if (rx->transport->has_input) sw_reactor_read_soon(rx->common->reactor, &rx->reader);
+}
+
 void sw_rx_set_credit(struct rx *rx, bool has_credit) {
     rx->is_paused = !has_credit;
     if (rx->status != RX_OPEN || rx->drops_input) return;
     if (has_credit)
-        ev_io_start(rx->common->reactor->ev, &rx->reader);
+        start_reading(rx);
     else
         ev_io_stop(rx->common->reactor->ev, &rx->reader);
 }
 
 void sw_rx_drop_input(struct rx *rx) {
     rx->drops_input = true;
-    if (rx->status == RX_OPEN) ev_io_start(rx->common->reactor->ev, &rx->reader);
+    if (rx->status == RX_OPEN) start_reading(rx);
 }
 
 static void stop_reading(struct rx *rx, enum rx_status status, struct sw_error error) {
@@ -84,7 +90,7 @@ static bool receive_some(struct rx *rx) {
     else if (got == 0)
         stop_reading(rx, RX_ENDED, sw_error_make(SW_PEER, SW_STAGE_RECEIVE));
     else
-        stop_reading(rx, RX_BROKEN, sw_error_system((int)-got, SW_STAGE_RECEIVE));
+        stop_reading(rx, RX_BROKEN, sw_transport_error(got, SW_STAGE_RECEIVE));
     return got == (ptrdiff_t)size && ev_is_active(&rx->reader);
 }
 
@@ -96,6 +102,7 @@ static void on_readable(struct ev_loop *ev, ev_io *reader, int events) {
     } else {
         for (int round = 0; round < SW_READ_ROUNDS; round++)
             if (!receive_some(rx)) break;
+        if (rx->transport->has_input && ev_is_active(reader)) sw_reactor_read_soon(rx->common->reactor, reader);
     }
     rx->on_change(rx);
 }
@@ -117,7 +124,7 @@ void sw_rx_start(struct rx *rx, struct sw_transport *transport) {
     rx->drops_input = false;
     sw_assembly_reset(&rx->assembly);
     ev_io_set(&rx->reader, transport->fd, EV_READ);
-    if (!rx->is_paused) ev_io_start(rx->common->reactor->ev, &rx->reader);
+    if (!rx->is_paused) start_reading(rx);
 }
 
 struct sw_partial *sw_rx_stop(struct rx *rx, bool is_wanted, bool *lacks_partial) {
@@ -128,6 +135,7 @@ struct sw_partial *sw_rx_stop(struct rx *rx, bool is_wanted, bool *lacks_partial
     rx->status = RX_IDLE;
     rx->transport = NULL;
     ev_io_stop(rx->common->reactor->ev, &rx->reader);
+    sw_reactor_forget_read(rx->common->reactor, &rx->reader);
     sw_assembly_end(&rx->assembly);
     return partial;
 }

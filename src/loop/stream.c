@@ -28,6 +28,8 @@ static void look_at_acks(struct stream *stream) {
 /* While it drains, the kernel is asked for them. */
 static struct closing_facts gather_facts(struct stream *stream) {
     bool drains = sw_stream_phase(stream) == CLOSING_DRAIN;
+    if (drains && !stream->transport.fin)
+        stream->transport.table->shut_down(&stream->transport); /* there was no room */
     if (drains) look_at_acks(stream);
     return (struct closing_facts){
         .all_sent = stream->tx.status == TX_SENT,

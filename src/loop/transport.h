@@ -1,9 +1,9 @@
 /* A transport moves the bytes of one open connection: a table of six functions over a socket.
  *
  * The parts that use it (tx.c, rx.c, closing.c) are the same for every transport. plain.c writes the caller's bytes to
- * a TCP socket unchanged, unix.c to a unix socket. A transport that encrypts would add bytes (record headers, tags).
- * So a transport tells two numbers apart: how many of the caller's bytes it has taken (the result of `send`), and how
- * many bytes it has written to the socket (`written`).
+ * a TCP socket unchanged, unix.c to a unix socket. tls.c encrypts, which adds bytes (record headers, tags). So a transport
+ * tells two numbers apart: how many of the caller's bytes it has taken (the result of `send`), and how many bytes it has
+ * written to the socket (`written`).
  */
 #ifndef SW_LOOP_TRANSPORT_H
 #define SW_LOOP_TRANSPORT_H
@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
+
+#include "base/error.h"
 
 struct sw_transport;
 
@@ -24,15 +26,17 @@ enum sw_tune {
 
 struct sw_transport_table {
     /* Takes bytes from the start of iov and sends them. Adds the number of bytes that it wrote to the socket to
-     * `written`. Returns how many bytes of iov it took (> 0), or -errno: -EAGAIN (wait until the socket is writable),
-     * -ENOBUFS (try again later), or a permanent error. */
+     * `written`. Returns how many bytes of iov it took (> 0), or a failure (sw_transport_error): -EAGAIN (wait until the
+     * socket is writable), -ENOBUFS (try again later), or a permanent one. After -EAGAIN and -ENOBUFS the caller offers
+     * the same bytes again: some may be on their way, and count as taken when all that carries them is written. */
     ptrdiff_t (*send)(struct sw_transport *transport, struct iovec *iov, size_t count);
 
-    /* Returns how many bytes it read, 0 after the peer's FIN, or -errno: -EAGAIN (wait until the socket is readable),
-     * or a permanent error. */
+    /* Returns how many bytes it read, 0 after the peer's end, or a failure: -EAGAIN (wait until the socket is readable),
+     * or a permanent one. */
     ptrdiff_t (*receive)(struct sw_transport *transport, void *buffer, size_t size);
 
-    /* Sends our FIN after all bytes sent before, and sets `fin` if the kernel has accepted it. */
+    /* Sends our FIN after all bytes sent before, and sets `fin` if the kernel has accepted it. If not, it can be called
+     * again. */
     void (*shut_down)(struct sw_transport *transport);
 
     /* Returns how many bytes of `written` the peer's TCP has acknowledged: see sw_socket_acked; unix sockets: how many
@@ -51,11 +55,27 @@ struct sw_transport {
     int fd;                                 /* the socket */
     bool fin : 1;                           /* the kernel has accepted our FIN */
     bool failed : 1;                        /* the socket has had a permanent error */
+    bool copies : 1;      /* `send` takes one piece of at most SW_RECORD bytes, which need not stay as it is */
+    bool has_input : 1;   /* after `receive`: more can be received, though the socket may not be readable */
     bool has_moved : 1;   /* the peer has read something, though `acked` may not show it yet: a sign of life for
                              stall_timeout, which tx takes back */
-    unsigned unread : 29; /* unix.c: sw_socket_unread, when it was last asked */
+    unsigned unread : 27; /* unix.c: sw_socket_unread, when it was last asked */
     uint64_t written;     /* bytes written to the socket so far */
+    void *own;            /* tls.c: what belongs to the connection; NULL: nothing */
 };
+
+enum { SW_RECORD = 16384 }; /* bytes that a TLS record carries, at most (RFC 8446, 5.1) */
+
+/* The failures that `send` and `receive` return are -errno, or one of these. */
+enum {
+    SW_TRANSPORT_CUT = -100000, /* the peer has ended, and has not said so as it should */
+    SW_TRANSPORT_TLS = -200000, /* minus an enum sw_tls_reason */
+};
+
+static inline struct sw_error sw_transport_error(ptrdiff_t result, enum sw_stage stage) {
+    if (result <= SW_TRANSPORT_TLS) return sw_error_tls((enum sw_tls_reason)(SW_TRANSPORT_TLS - result), stage);
+    return result == SW_TRANSPORT_CUT ? sw_error_make(SW_TLSCUT, stage) : sw_error_system((int)-result, stage);
+}
 
 static inline bool sw_transport_is_open(const struct sw_transport *transport) { return transport->table != NULL; }
 

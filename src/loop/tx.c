@@ -204,15 +204,31 @@ static size_t fill(const struct tx *tx, struct iovec *iov) {
     return count + sw_sendq_fill(&tx->queue, limit_of_queue(tx), SW_SEND_LIMIT, iov + count, SW_IOVECS - count);
 }
 
+/* Copies a record of bytes. Returns their number. */
+static size_t gather(const struct iovec *iov, size_t count, unsigned char *to) {
+    size_t size = 0;
+    for (size_t i = 0; i < count && size < SW_RECORD; i++) {
+        size_t piece = iov[i].iov_len < SW_RECORD - size ? iov[i].iov_len : SW_RECORD - size;
+        memcpy(to + size, iov[i].iov_base, piece);
+        size += piece;
+    }
+    return size;
+}
+
 /* Calls the transport's send. Holds the pinned strings, so that the host does not free them meanwhile. They are freed
  * only when the loop thread must end; it does so before it sleeps, and sends nothing until then. */
 static ptrdiff_t hand_over(struct tx *tx, struct iovec *iov, size_t count) {
     struct sw_engine *engine = tx->common->channel->engine;
-    if (tx->queue.pinned_pages == 0) return tx->transport->table->send(tx->transport, iov, count);
-    if (!sw_engine_hold_pins(engine)) return -EAGAIN;
-    ptrdiff_t taken = tx->transport->table->send(tx->transport, iov, count);
-    sw_engine_release_pins(engine);
-    return taken;
+    bool is_pinned = tx->queue.pinned_pages > 0;
+    if (is_pinned && !sw_engine_hold_pins(engine)) return -EAGAIN;
+    if (!tx->transport->copies) {
+        ptrdiff_t taken = tx->transport->table->send(tx->transport, iov, count);
+        if (is_pinned) sw_engine_release_pins(engine);
+        return taken;
+    }
+    struct iovec copy = {tx->common->reactor->buffer, gather(iov, count, tx->common->reactor->buffer)};
+    if (is_pinned) sw_engine_release_pins(engine); /* what follows takes long */
+    return tx->transport->table->send(tx->transport, &copy, 1);
 }
 
 static void note_lead(struct tx *tx, size_t left, size_t taken) {
@@ -257,7 +273,7 @@ static enum outcome send_some(struct tx *tx) {
     if (taken == -ENOBUFS) return NO_BUFFERS;
     if (taken < 0) {
         sw_progress_publish(tx->progress);
-        tx->error = sw_error_system((int)-taken, SW_STAGE_SEND);
+        tx->error = sw_transport_error(taken, SW_STAGE_SEND);
         return BROKEN;
     }
     count_taken(tx, (uint64_t)taken, tx->transport->written - before);

@@ -177,8 +177,8 @@ function scripts.raises()
   end
   raises(nil, "rules must be a table")
   raises({ max_client = 1 },
-    "unknown option 'max_client' (valid: allow, deny, max_clients, max_queue, "
-    .. "max_inbox, max_linger, max_lookups, files)")
+    "unknown option 'max_client' (valid: allow, deny, tls_library, tls_verify, "
+    .. "max_clients, max_queue, max_inbox, max_linger, max_lookups, files)")
   raises({ max_clients = -1 }, "max_clients must be a whole number, 0 or more, got -1")
   raises({ max_queue = 0 }, "max_queue must be a whole number, 1 or more, got 0")
   raises({ max_inbox = 1.5 }, "max_inbox must be")

@@ -1,0 +1,211 @@
+/* The TLS library: OpenSSL 1.1.1 or 3.x, loaded when TLS is first used.
+ *
+ * A game is copied to machines of which some have no OpenSSL, or another one than the machine that built sidewire. So
+ * sidewire does not link it: it is loaded by dlopen(3), and what is used of it is declared here. The numbers and types
+ * were read in the headers of both versions; spec/unit/test_openssl.c compares them with those of the machine that runs
+ * the tests.
+ *
+ * If the host has loaded OpenSSL already, that copy is used. A loaded library stays loaded: its threads' memory and its
+ * tables would outlive it. Its global state is left as it is found, and it gets no exit handler of ours.
+ */
+#ifndef SW_LOOP_OPENSSL_H
+#define SW_LOOP_OPENSSL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "base/error.h"
+
+/* Types of OpenSSL of which only pointers are used. */
+typedef struct ssl_st SSL;
+typedef struct ssl_ctx_st SSL_CTX;
+typedef struct ssl_method_st SSL_METHOD;
+typedef struct ssl_session_st SSL_SESSION;
+typedef struct ssl_cipher_st SSL_CIPHER;
+typedef struct bio_st BIO;
+typedef struct bio_method_st BIO_METHOD;
+typedef struct x509_st X509;
+typedef struct x509_store_st X509_STORE;
+typedef struct x509_store_ctx_st X509_STORE_CTX;
+typedef struct X509_VERIFY_PARAM_st X509_VERIFY_PARAM;
+typedef struct X509_name_st X509_NAME;
+typedef struct X509_pubkey_st X509_PUBKEY;
+typedef struct evp_pkey_st EVP_PKEY;
+typedef struct evp_md_st EVP_MD;
+typedef struct engine_st ENGINE;
+typedef struct asn1_string_st ASN1_STRING;
+typedef struct asn1_string_st ASN1_TIME;
+typedef struct stack_st OPENSSL_STACK;
+typedef struct GENERAL_NAME_st GENERAL_NAME;
+typedef struct ossl_init_settings_st OPENSSL_INIT_SETTINGS;
+typedef int (*sw_password_callback)(char *buffer, int size, int writes, void *data);
+typedef int (*sw_verify_callback)(X509_STORE_CTX *store, void *argument);
+
+/* Numbers of OpenSSL, each with its name there. */
+enum {
+    SW_OPENSSL_INIT_NO_ATEXIT = 0x00080000,
+    SW_SSL_CTRL_MODE = 33,
+    SW_SSL_CTRL_SET_READ_AHEAD = 41,
+    SW_SSL_CTRL_SET_SESS_CACHE_MODE = 44,
+    SW_SSL_CTRL_SET_MAX_CERT_LIST = 50,
+    SW_SSL_CTRL_SET_TLSEXT_HOSTNAME = 55,
+    SW_SSL_CTRL_CHAIN_CERT = 89,
+    SW_SSL_CTRL_SET_MIN_PROTO_VERSION = 123,
+    SW_SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER = 0x2,
+    SW_SSL_MODE_RELEASE_BUFFERS = 0x10,
+    SW_SSL_SESS_CACHE_CLIENT = 0x1,
+    SW_SSL_SESS_CACHE_NO_INTERNAL = 0x300,
+    SW_SSL_OP_NO_RENEGOTIATION = 0x40000000,
+    SW_SSL_VERIFY_NONE = 0,
+    SW_SSL_VERIFY_PEER = 1,
+    SW_SSL_ERROR_SSL = 1,
+    SW_SSL_ERROR_WANT_READ = 2,
+    SW_SSL_ERROR_WANT_WRITE = 3,
+    SW_SSL_ERROR_SYSCALL = 5,
+    SW_SSL_ERROR_ZERO_RETURN = 6,
+    SW_TLS1_2_VERSION = 0x0303,
+    SW_TLS1_3_VERSION = 0x0304,
+    SW_TLSEXT_NAMETYPE_HOST_NAME = 0,
+    SW_BIO_TYPE_SOURCE_SINK = 0x0400,
+    SW_BIO_FLAGS_READ = 0x01,
+    SW_BIO_FLAGS_WRITE = 0x02,
+    SW_BIO_FLAGS_SHOULD_RETRY = 0x08,
+    SW_BIO_CTRL_FLUSH = 11,
+    SW_X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS = 0x4,
+    SW_X509_CHECK_FLAG_NEVER_CHECK_SUBJECT = 0x20,
+    SW_NID_COMMON_NAME = 13,
+    SW_NID_SUBJECT_ALT_NAME = 85,
+    SW_GEN_DNS = 2,
+    SW_GEN_IPADD = 7,
+    SW_EVP_PKEY_RSA = 6,
+    SW_ERR_LIB_SYS = 2,
+    SW_ERR_LIB_SSL = 20,
+};
+
+/* X(library, result, name, parameters): the functions that both versions have, in libssl or in libcrypto. */
+/* clang-format off */
+#define SW_OPENSSL_FUNCTIONS(X)                                                                                        \
+    X(ssl, int, OPENSSL_init_ssl, (uint64_t options, const OPENSSL_INIT_SETTINGS *settings))                           \
+    X(ssl, const SSL_METHOD *, TLS_client_method, (void))                                                              \
+    X(ssl, SSL_CTX *, SSL_CTX_new, (const SSL_METHOD *method))                                                         \
+    X(ssl, void, SSL_CTX_free, (SSL_CTX *context))                                                                     \
+    X(ssl, long, SSL_CTX_ctrl, (SSL_CTX *context, int command, long number, void *pointer))                            \
+    X(ssl, void, SSL_CTX_set_verify, (SSL_CTX *context, int mode, int (*callback)(int, X509_STORE_CTX *)))             \
+    X(ssl, void, SSL_CTX_set_verify_depth, (SSL_CTX *context, int depth))                                              \
+    X(ssl, void, SSL_CTX_set_cert_verify_callback, (SSL_CTX *context, sw_verify_callback callback, void *argument))    \
+    X(ssl, int, SSL_CTX_get_security_level, (const SSL_CTX *context))                                                  \
+    X(ssl, void, SSL_CTX_set_security_level, (SSL_CTX *context, int level))                                            \
+    X(ssl, int, SSL_CTX_use_certificate, (SSL_CTX *context, X509 *certificate))                                        \
+    X(ssl, int, SSL_CTX_use_PrivateKey, (SSL_CTX *context, EVP_PKEY *key))                                             \
+    X(ssl, int, SSL_CTX_check_private_key, (const SSL_CTX *context))                                                   \
+    X(ssl, X509_STORE *, SSL_CTX_get_cert_store, (const SSL_CTX *context))                                             \
+    X(ssl, int, SSL_CTX_set_default_verify_paths, (SSL_CTX *context))                                                  \
+    X(ssl, int, SSL_CTX_load_verify_locations, (SSL_CTX *context, const char *file, const char *folder))               \
+    X(ssl, int, SSL_CTX_set_alpn_protos, (SSL_CTX *context, const unsigned char *protocols, unsigned size))            \
+    X(ssl, void, SSL_CTX_sess_set_new_cb, (SSL_CTX *context, int (*callback)(SSL *, SSL_SESSION *)))                   \
+    X(ssl, SSL *, SSL_new, (SSL_CTX *context))                                                                         \
+    X(ssl, void, SSL_free, (SSL *ssl))                                                                                 \
+    X(ssl, void, SSL_set_bio, (SSL *ssl, BIO *in, BIO *out))                                                           \
+    X(ssl, void, SSL_set_connect_state, (SSL *ssl))                                                                    \
+    X(ssl, long, SSL_ctrl, (SSL *ssl, int command, long number, void *pointer))                                        \
+    X(ssl, int, SSL_set_ex_data, (SSL *ssl, int index, void *data))                                                    \
+    X(ssl, void *, SSL_get_ex_data, (const SSL *ssl, int index))                                                       \
+    X(ssl, int, SSL_get_ex_data_X509_STORE_CTX_idx, (void))                                                            \
+    X(ssl, X509_VERIFY_PARAM *, SSL_get0_param, (SSL *ssl))                                                            \
+    X(ssl, int, SSL_do_handshake, (SSL *ssl))                                                                          \
+    X(ssl, int, SSL_read, (SSL *ssl, void *buffer, int size))                                                          \
+    X(ssl, int, SSL_write, (SSL *ssl, const void *bytes, int size))                                                    \
+    X(ssl, int, SSL_shutdown, (SSL *ssl))                                                                              \
+    X(ssl, int, SSL_get_error, (const SSL *ssl, int result))                                                           \
+    X(ssl, int, SSL_has_pending, (const SSL *ssl))                                                                     \
+    X(ssl, int, SSL_set_session, (SSL *ssl, SSL_SESSION *session))                                                     \
+    X(ssl, void, SSL_SESSION_free, (SSL_SESSION *session))                                                             \
+    X(ssl, int, SSL_session_reused, (const SSL *ssl))                                                                  \
+    X(ssl, const char *, SSL_get_version, (const SSL *ssl))                                                            \
+    X(ssl, const SSL_CIPHER *, SSL_get_current_cipher, (const SSL *ssl))                                               \
+    X(ssl, const char *, SSL_CIPHER_get_name, (const SSL_CIPHER *cipher))                                              \
+    X(ssl, void, SSL_get0_alpn_selected, (const SSL *ssl, const unsigned char **name, unsigned *size))                 \
+    X(crypto, unsigned long, OpenSSL_version_num, (void))                                                              \
+    X(crypto, int, OPENSSL_init_crypto, (uint64_t options, const OPENSSL_INIT_SETTINGS *settings))                     \
+    X(crypto, BIO_METHOD *, BIO_meth_new, (int type, const char *name))                                                \
+    X(crypto, void, BIO_meth_free, (BIO_METHOD *method))                                                               \
+    X(crypto, int, BIO_meth_set_write, (BIO_METHOD *method, int (*write)(BIO *, const char *, int)))                   \
+    X(crypto, int, BIO_meth_set_read, (BIO_METHOD *method, int (*read)(BIO *, char *, int)))                           \
+    X(crypto, int, BIO_meth_set_ctrl, (BIO_METHOD *method, long (*control)(BIO *, int, long, void *)))                 \
+    X(crypto, BIO *, BIO_new, (const BIO_METHOD *method))                                                              \
+    X(crypto, BIO *, BIO_new_mem_buf, (const void *bytes, int size))                                                   \
+    X(crypto, int, BIO_free, (BIO *bio))                                                                               \
+    X(crypto, void, BIO_set_init, (BIO *bio, int is_ready))                                                            \
+    X(crypto, void, BIO_set_flags, (BIO *bio, int flags))                                                              \
+    X(crypto, void, BIO_clear_flags, (BIO *bio, int flags))                                                            \
+    X(crypto, X509 *, PEM_read_bio_X509, (BIO *bio, X509 **out, sw_password_callback password, void *data))            \
+    X(crypto, EVP_PKEY *, PEM_read_bio_PrivateKey, (BIO *bio, EVP_PKEY **out, sw_password_callback password, void *data)) \
+    X(crypto, void, X509_free, (X509 *certificate))                                                                    \
+    X(crypto, void, EVP_PKEY_free, (EVP_PKEY *key))                                                                    \
+    X(crypto, EVP_PKEY *, X509_get0_pubkey, (const X509 *certificate))                                                 \
+    X(crypto, X509_PUBKEY *, X509_get_X509_PUBKEY, (const X509 *certificate))                                          \
+    X(crypto, int, i2d_X509_PUBKEY, (const X509_PUBKEY *key, unsigned char **out))                                     \
+    X(crypto, const EVP_MD *, EVP_sha256, (void))                                                                      \
+    X(crypto, int, EVP_Digest, (const void *bytes, size_t count, unsigned char *digest, unsigned *size,                \
+                                const EVP_MD *type, ENGINE *engine))                                                   \
+    X(crypto, const ASN1_TIME *, X509_get0_notBefore, (const X509 *certificate))                                       \
+    X(crypto, const ASN1_TIME *, X509_get0_notAfter, (const X509 *certificate))                                        \
+    X(crypto, int, ASN1_TIME_to_tm, (const ASN1_TIME *time, struct tm *tm))                                            \
+    X(crypto, void *, X509_get_ext_d2i, (const X509 *certificate, int nid, int *critical, int *index))                 \
+    X(crypto, X509_NAME *, X509_get_subject_name, (const X509 *certificate))                                           \
+    X(crypto, X509_NAME *, X509_get_issuer_name, (const X509 *certificate))                                            \
+    X(crypto, int, X509_NAME_get_text_by_NID, (X509_NAME *name, int nid, char *buffer, int size))                      \
+    X(crypto, void *, GENERAL_NAME_get0_value, (const GENERAL_NAME *name, int *type))                                  \
+    X(crypto, void, GENERAL_NAMES_free, (OPENSSL_STACK *names))                                                        \
+    X(crypto, const unsigned char *, ASN1_STRING_get0_data, (const ASN1_STRING *string))                               \
+    X(crypto, int, ASN1_STRING_length, (const ASN1_STRING *string))                                                    \
+    X(crypto, int, OPENSSL_sk_num, (const OPENSSL_STACK *stack))                                                       \
+    X(crypto, void *, OPENSSL_sk_value, (const OPENSSL_STACK *stack, int index))                                       \
+    X(crypto, int, X509_STORE_add_cert, (X509_STORE *store, X509 *certificate))                                        \
+    X(crypto, int, X509_verify_cert, (X509_STORE_CTX *store))                                                          \
+    X(crypto, X509 *, X509_STORE_CTX_get0_cert, (const X509_STORE_CTX *store))                                         \
+    X(crypto, OPENSSL_STACK *, X509_STORE_CTX_get0_untrusted, (const X509_STORE_CTX *store))                           \
+    X(crypto, int, X509_STORE_CTX_get_error, (const X509_STORE_CTX *store))                                            \
+    X(crypto, void, X509_STORE_CTX_set_error, (X509_STORE_CTX *store, int error))                                      \
+    X(crypto, X509 *, X509_STORE_CTX_get_current_cert, (const X509_STORE_CTX *store))                                  \
+    X(crypto, void *, X509_STORE_CTX_get_ex_data, (const X509_STORE_CTX *store, int index))                            \
+    X(crypto, const char *, X509_verify_cert_error_string, (long error))                                               \
+    X(crypto, int, X509_VERIFY_PARAM_set1_host, (X509_VERIFY_PARAM *param, const char *name, size_t size))             \
+    X(crypto, int, X509_VERIFY_PARAM_set1_ip, (X509_VERIFY_PARAM *param, const unsigned char *address, size_t size))   \
+    X(crypto, void, X509_VERIFY_PARAM_set_hostflags, (X509_VERIFY_PARAM *param, unsigned flags))                       \
+    X(crypto, const char *, X509_get_default_cert_file, (void))                                                        \
+    X(crypto, const char *, X509_get_default_cert_file_env, (void))                                                    \
+    X(crypto, const char *, X509_get_default_cert_dir, (void))                                                         \
+    X(crypto, const char *, X509_get_default_cert_dir_env, (void))                                                     \
+    X(crypto, unsigned long, ERR_get_error, (void))                                                                    \
+    X(crypto, unsigned long, ERR_peek_error, (void))                                                                   \
+    X(crypto, void, ERR_clear_error, (void))                                                                           \
+    X(crypto, const char *, ERR_reason_error_string, (unsigned long error))
+
+/* Functions that have another name in version 3 than in 1.1.1: X(library, result, name here, parameters, name in 3, name
+ * in 1.1.1). */
+#define SW_OPENSSL_RENAMED(X)                                                                                          \
+    X(ssl, X509 *, SSL_get1_peer_certificate, (const SSL *ssl), "SSL_get1_peer_certificate", "SSL_get_peer_certificate") \
+    X(crypto, int, EVP_PKEY_get_bits, (const EVP_PKEY *key), "EVP_PKEY_get_bits", "EVP_PKEY_bits")                     \
+    X(crypto, int, EVP_PKEY_get_base_id, (const EVP_PKEY *key), "EVP_PKEY_get_base_id", "EVP_PKEY_base_id")
+/* clang-format on */
+
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type and a list of parameters are no expressions */
+#define SW_OPENSSL_MEMBER(library, result, name, parameters) result(*name) parameters;
+#define SW_OPENSSL_RENAMED_MEMBER(library, result, name, parameters, name_3, name_1) result(*name) parameters;
+/* NOLINTEND(bugprone-macro-parentheses) */
+
+struct sw_openssl {
+    SW_OPENSSL_FUNCTIONS(SW_OPENSSL_MEMBER)
+    SW_OPENSSL_RENAMED(SW_OPENSSL_RENAMED_MEMBER)
+    uint64_t (*set_options_3)(SSL_CTX *context, uint64_t options); /* SSL_CTX_set_options; the other one is NULL */
+    unsigned long (*set_options_1)(SSL_CTX *context, unsigned long options);
+};
+
+/* Returns the library in that file, or with "" the one that the process has, or the usual one; loads it if it is not
+ * loaded. Waits for the disk, so it is called on a helper thread. NULL: none can be used, and `text` says what was
+ * tried. */
+const struct sw_openssl *sw_openssl_load(const char *file, char *text, size_t size);
+
+#endif

@@ -1,0 +1,37 @@
+-- What the reference lists besides functions: sets of names, each from a class (its fields) or an alias (its words) of
+-- library/. A page shows one where it says `<!-- names: SUBJECT -->`. The id of a name is SUBJECT.NAME.
+--
+--     SUBJECT = { class or alias, what a name is, style = "headings": a heading each, else a row of a table }
+return {
+  module = { "sidewire", "field of the module" },
+  option = { "sidewire.Options", "option of `sidewire.new`", style = "headings" },
+  reconnect = { "sidewire.Reconnect", "field of `reconnect`" },
+  keepalive = { "sidewire.Keepalive", "field of `keepalive`" },
+  bind = { "sidewire.Bind", "field of `bind`" },
+  tls = { "sidewire.Tls", "field of `tls`" },
+  tls_info = { "sidewire.TlsInfo", "field of `info.tls`" },
+  checked = { "sidewire.Checked", "result of `sidewire.check_options`" },
+  event = { "sidewire.Event", "event", style = "headings" },
+  info = { "sidewire.ConnectInfo", "field of `info`" },
+  timeline = { "sidewire.Timeline", "field of `info.timeline`" },
+  detail = { "sidewire.EndDetail", "field of `detail`" },
+  retry = { "sidewire.Retry", "field of `detail` of `retry`" },
+  cause = { "sidewire.Cause", "field of a cause" },
+  fate = { "sidewire.Fate", "fate of a lost message" },
+  stage = { "sidewire.Stage", "stage" },
+  level = { "sidewire.LogLevel", "level of `log`" },
+  state = { "sidewire.State", "state" },
+  stats = { "sidewire.Stats", "field of `stats()`" },
+  retain = { "sidewire.Retain", "value of `retain`" },
+  framing = { "sidewire.FramingWord", "framing" },
+  length = { "sidewire.LengthWord", "framing" },
+  form = { "sidewire.FramingTable", "field of a framing" },
+  delimited = { "sidewire.Delimited", "field of what `client:read` takes" },
+  code = { "sidewire.OwnCode", "code" },
+  errno = { "sidewire.SystemCode", "code", style = "list" },
+  rule = { "sidewire.Policy", "rule of the policy", style = "headings" },
+  setting = { "sidewire.SettingsValues", "key of a settings file" },
+  resp = { "sidewire.Resp", "field of `sidewire.resp`" },
+  resp_error = { "sidewire.RespError", "field of an error of RESP" },
+  resp_kind = { "sidewire.RespKind", "kind of a RESP value", style = "list" },
+}
