@@ -4,18 +4,20 @@
 --
 -- A URL is tcp://HOST:PORT; ADDRESS is the local one. Tries one URL after the other, until there is a connection.
 -- Prints for each attempt what its seconds were spent on, or each address with its own reason. The exit status is 0 if
--- there was a connection, else 1.
+-- there was a connection, 1 if not, 2 if it was called wrong.
 
 local sidewire = require "sidewire"
 
+local USAGE = "usage: lua examples/connect.lua [--bind ADDRESS] URL ...\n"
 local urls, bind = {}, nil
+if arg[1] == "--help" then io.write(USAGE) os.exit(0) end
 for i = 1, #arg do urls[i] = arg[i] end
 if urls[1] == "--bind" then
   table.remove(urls, 1)
   bind = table.remove(urls, 1)
 end
 if #urls == 0 then
-  io.stderr:write "usage: lua examples/connect.lua [--bind ADDRESS] URL ...\n"
+  io.stderr:write(USAGE)
   os.exit(2)
 end
 
@@ -40,7 +42,7 @@ end
 
 local status -- nil: the attempt is under way
 
-local client = sidewire.new {
+local made, client = pcall(sidewire.new, {
   server = urls,
   bind = bind,
   reconnect = false, -- one round over all URLs
@@ -56,7 +58,8 @@ local client = sidewire.new {
       status = 1
     end,
   },
-}
+})
+if not made then io.stderr:write(client, "\n", USAGE) os.exit(2) end -- no URL, or no address
 
 assert(client:connect())
 while not status do
