@@ -293,7 +293,12 @@ enum {
     R_UNSAFE_LEGACY = 338,
 };
 
-static enum sw_tls_reason reason_of(const struct tls *tls, unsigned long code) {
+/* Has the server asked for a certificate of ours, and we have none? Before TLS 1.3 its alert may be any. */
+static bool lacks_certificate(const struct tls *tls) {
+    return tls->settings->values.cert.size == 0 && tls->lib->SSL_get0_peer_CA_list(tls->ssl) != NULL;
+}
+
+static enum sw_tls_reason reason_of_code(const struct tls *tls, unsigned long code) {
     int library = (int)(code >> 23 & 0xff), reason = (int)(code & 0xfff);
     if (library != SW_ERR_LIB_SSL) return SW_TLS_REASON_OTHER;
     if (reason >= ALERT_BASE && reason < ALERT_BASE + 256) return reason_of_alert(reason - ALERT_BASE);
@@ -310,6 +315,12 @@ static enum sw_tls_reason reason_of(const struct tls *tls, unsigned long code) {
     case R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC: return SW_TLS_REASON_GARBLED;
     default: return tls->is_ready ? SW_TLS_REASON_GARBLED : SW_TLS_REASON_OTHER;
     }
+}
+
+static enum sw_tls_reason reason_of(const struct tls *tls, unsigned long code) {
+    enum sw_tls_reason reason = reason_of_code(tls, code);
+    bool may_be_missing = reason == SW_TLS_REASON_REFUSED || reason == SW_TLS_REASON_OUR_CERTIFICATE;
+    return may_be_missing && lacks_certificate(tls) ? SW_TLS_REASON_WANTS_CERTIFICATE : reason;
 }
 
 /* The failure of the library's last call, as a transport tells it. `code`: of the library; 0: it gives none. */
