@@ -191,8 +191,7 @@ static void describe(struct sw_certificate_check *check, X509_STORE_CTX *store, 
     if (certificate != NULL) write_whose(lib, store, certificate, whose, sizeof whose);
     switch (check->reason) {
     case SW_TLS_REASON_EXPIRED:
-        if (certificate != NULL)
-            describe_time(check, lib->X509_get0_notAfter(certificate), whose, "has expired on");
+        if (certificate != NULL) describe_time(check, lib->X509_get0_notAfter(certificate), whose, "has expired on");
         break;
     case SW_TLS_REASON_NOT_YET:
         if (certificate != NULL)
