@@ -192,11 +192,11 @@ static bool set_bio(struct tls *tls, const struct sw_tls_context *context) {
     return true;
 }
 
-/* SNI has host names only (RFC 6066, 3). */
+/* SNI has host names only (RFC 6066, 3); the name of a unix socket is none. */
 static bool set_name(struct tls *tls, const char *name) {
     size_t size = strlen(name);
     char plain[SW_HOST_MAX + 1];
-    if (sw_ip_kind(name, size) != NULL || size == 0 || size >= sizeof plain) return true;
+    if (sw_ip_kind(name, size) != NULL || sw_host_problem(name, size) != NULL || size >= sizeof plain) return true;
     memcpy(plain, name, size + 1);
     if (size > 1 && plain[size - 1] == '.') plain[size - 1] = '\0';
     return tls->lib->SSL_ctrl(tls->ssl, SW_SSL_CTRL_SET_TLSEXT_HOSTNAME, SW_TLSEXT_NAMETYPE_HOST_NAME, plain) == 1;
