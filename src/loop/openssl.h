@@ -64,6 +64,8 @@ enum {
     SW_SSL_ERROR_WANT_WRITE = 3,
     SW_SSL_ERROR_SYSCALL = 5,
     SW_SSL_ERROR_ZERO_RETURN = 6,
+    SW_SSL_SENT_SHUTDOWN = 1,
+    SW_SSL_RECEIVED_SHUTDOWN = 2,
     SW_TLS1_2_VERSION = 0x0303,
     SW_TLS1_3_VERSION = 0x0304,
     SW_TLSEXT_NAMETYPE_HOST_NAME = 0,
@@ -120,6 +122,7 @@ enum {
     X(ssl, int, SSL_read, (SSL *ssl, void *buffer, int size))                                                          \
     X(ssl, int, SSL_write, (SSL *ssl, const void *bytes, int size))                                                    \
     X(ssl, int, SSL_shutdown, (SSL *ssl))                                                                              \
+    X(ssl, void, SSL_set_shutdown, (SSL *ssl, int mode))                                                               \
     X(ssl, int, SSL_get_error, (const SSL *ssl, int result))                                                           \
     X(ssl, int, SSL_has_pending, (const SSL *ssl))                                                                     \
     X(ssl, int, SSL_set_session, (SSL *ssl, SSL_SESSION *session))                                                     \

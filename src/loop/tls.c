@@ -240,9 +240,16 @@ struct tls *sw_tls_new(int fd, struct sw_tls_settings *settings, const struct sw
     return NULL;
 }
 
+/* Without the flags, the library would spoil the session of a connection that was lost; since TLS 1.1 it may be resumed
+ * (RFC 5246, 7.2.1). After a fatal alert it is spoilt all the same. */
+static void free_ssl(const struct tls *tls) {
+    tls->lib->SSL_set_shutdown(tls->ssl, SW_SSL_SENT_SHUTDOWN | SW_SSL_RECEIVED_SHUTDOWN);
+    tls->lib->SSL_free(tls->ssl);
+}
+
 void sw_tls_free(struct tls *tls) {
     current = tls;
-    if (tls->ssl != NULL) tls->lib->SSL_free(tls->ssl);
+    if (tls->ssl != NULL) free_ssl(tls);
     tls->lib->ERR_clear_error();
     sw_tls_session_unref(tls->session);
     sw_tls_unref(tls->settings);
