@@ -155,13 +155,20 @@ describe("a handshake", function()
   end)
 
   it("with a server that leaves fails", function()
-    for _, command in ipairs { "finish-on-accept on", "close-on-accept on" } do
-      local peer = Peer.start()
-      peer:command(command)
-      local _, events = tls.try(peer, { tls = true })
-      assert.same({ by_tls(peer, "it ended the connection during the TLS handshake"), "ETLS" },
-        { events[1][2], events[1][3] })
-    end
+    local peer = Peer.start()
+    peer:command "finish-on-accept on"
+    local _, events = tls.try(peer, { tls = true })
+    assert.same({ by_tls(peer, "it ended the connection during the TLS handshake"), "ETLS" },
+      { events[1][2], events[1][3] })
+  end)
+
+  it("with a server that closes at once fails, by a reset if that comes", function()
+    local peer = Peer.start()
+    peer:command "close-on-accept on"
+    local _, events = tls.try(peer, { tls = true })
+    local reason = events[1][3] == "ETLS" and "it ended the connection during the TLS handshake"
+      or "connection reset by peer"
+    assert.same({ "error", by_tls(peer, reason), "tls" }, { events[1][1], events[1][2], events[1][4].stage })
   end)
 
   it("comes after the preamble, which goes out as it is, in front of it", function()
