@@ -1,4 +1,4 @@
--- Connections with TLS: what a client tells of them, how they begin and end, and that messages fare on them as on others.
+-- Connections with TLS: what a client tells of them, how they begin and end, and how messages fare on them.
 
 local socket = require "socket"
 local core = require "sidewire.core"
@@ -56,8 +56,8 @@ describe("info.tls", function()
       local info = tls.accepted(peer, { tls = { ca = leaf.ca } })
       local date = shell.output("openssl x509 -noout -enddate -in " .. leaf.alone):match "=(.*)\n"
       local expires = tonumber(shell.output("date +%s -d " .. shell.quote(date)))
-      assert.same({ version = "TLSv" .. version, cipher = peer:tls().cipher, names = { "localhost", "127.0.0.1", "::1" },
-        expires = expires, verified = true, resumed = false }, info)
+      assert.same({ version = "TLSv" .. version, cipher = peer:tls().cipher, expires = expires,
+        names = { "localhost", "127.0.0.1", "::1" }, verified = true, resumed = false }, info)
       assert.is_true(#info.cipher > 0)
     end)
   end
