@@ -23,6 +23,7 @@
 #include "host/getters.h"
 #include "host/luacompat.h"
 #include "host/pin.h"
+#include "host/raise.h"
 #include "host/unfit.h"
 #include "host/unread.h"
 #include "host/usable.h"
@@ -285,7 +286,7 @@ int sw_method_confirm(lua_State *L) {
     int64_t id = sw_to_integer(L, 2, &is_id);
     if (!is_id) sw_misuse(L, (struct sw_spot){"client:confirm", "id"}, 2, "a whole number");
     if (client->channel->options->retain != SW_RETAIN_UNCONFIRMED)
-        return luaL_error(L, "client:confirm: only for clients made with retain = \"unconfirmed\"");
+        return sw_raise(L, "client:confirm: only for clients made with retain = \"unconfirmed\"");
     if (client->is_closed) return sw_push_closed(L, sw_client_server(client));
     if (id >= 0 && sw_channel_post_confirmed(client->channel, (uint64_t)id)) return lua_pushboolean(L, true), 1;
     lua_pushnil(L);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/list.h"
 #include "base/platform.h"
 #include "loop/certificate.h"
 #include "loop/socket.h"
@@ -17,6 +18,8 @@ struct tls_session {
 };
 
 struct tls {
+    struct sw_transport_table
+        table; /* of this connection's transport, which finds it by that: most have no such struct */
     const struct sw_openssl *lib;
     struct sw_tls_settings *settings;   /* one reference: they hold the context */
     struct tls_session *session;        /* one reference; NULL: none */
@@ -428,6 +431,10 @@ void sw_tls_describe(const struct tls *tls, struct sw_tls_info *info) {
 
 /* --- the transport --- */
 
+static struct tls *tls_of(const struct sw_transport *transport) {
+    return SW_HOLDER((uintptr_t)transport->table, struct tls, table);
+}
+
 static ptrdiff_t checked(struct sw_transport *transport, ptrdiff_t result) {
     if (is_permanent(result)) transport->failed = true;
     return result;
@@ -435,14 +442,14 @@ static ptrdiff_t checked(struct sw_transport *transport, ptrdiff_t result) {
 
 /* Bytes count as taken, and what carried them as written, when the record is in the kernel as a whole. */
 static ptrdiff_t take(struct sw_transport *transport, size_t size) {
-    struct tls *tls = transport->own;
+    struct tls *tls = tls_of(transport);
     transport->written = tls->written;
     tls->held = 0;
     return (ptrdiff_t)size;
 }
 
 static ptrdiff_t tls_send(struct sw_transport *transport, struct iovec *iov, size_t count) {
-    struct tls *tls = transport->own;
+    struct tls *tls = tls_of(transport);
     current = tls;
     ptrdiff_t flushed = flush_out(tls);
     if (flushed < 0) return checked(transport, flushed);
@@ -469,7 +476,7 @@ static ptrdiff_t read_some(struct tls *tls, unsigned char *buffer, size_t size) 
 }
 
 static ptrdiff_t tls_receive(struct sw_transport *transport, void *buffer, size_t size) {
-    struct tls *tls = transport->own;
+    struct tls *tls = tls_of(transport);
     size_t got = 0;
     ptrdiff_t result = 1;
     current = tls;
@@ -490,7 +497,7 @@ static ptrdiff_t tls_receive(struct sw_transport *transport, void *buffer, size_
 /* close_notify, then FIN. Of a record that is in the kernel in part, the rest is not sent: its bytes do not count as
  * taken, so the peer must not get them; then it gets no close_notify either. */
 static void tls_shut_down(struct sw_transport *transport) {
-    struct tls *tls = transport->own;
+    struct tls *tls = tls_of(transport);
     current = tls;
     if (tls->held > 0) {
         tls->out_size = tls->out_sent;
@@ -506,7 +513,7 @@ static void tls_shut_down(struct sw_transport *transport) {
 }
 
 static uint64_t tls_acked(struct sw_transport *transport) {
-    const struct tls *tls = transport->own;
+    const struct tls *tls = tls_of(transport);
     bool outlives = SW_COUNTS_UNACKED == SW_BY_SIOCOUTQ || SW_COUNTS_UNACKED == SW_BY_NOTHING;
     if (transport->failed && !outlives) return 0; /* see is_emptied in socket.c */
     uint64_t acked = sw_socket_acked(tls->fd, tls->written, transport->fin);
@@ -521,12 +528,12 @@ static void tls_tune(struct sw_transport *transport, enum sw_tune what, double v
 }
 
 static void tls_close(struct sw_transport *transport) {
-    sw_tls_free(transport->own);
+    sw_tls_free(tls_of(transport));
     sw_socket_close(transport->fd);
     transport->table = NULL;
 }
 
-static const struct sw_transport_table table = {
+static const struct sw_transport_table functions = {
     .send = tls_send,
     .receive = tls_receive,
     .shut_down = tls_shut_down,
@@ -539,10 +546,8 @@ void sw_tls_open(struct sw_transport *transport, struct tls *tls) {
     (void)tls->lib->SSL_set_ex_data(tls->ssl, 0, NULL);
     free(tls->check);
     tls->check = NULL;
+    tls->table = functions;
     /* The handshake may have read more than its own messages. */
-    *transport = (struct sw_transport){.table = &table,
-                                       .fd = tls->fd,
-                                       .copies = true,
-                                       .has_input = tls->lib->SSL_has_pending(tls->ssl) == 1,
-                                       .own = tls};
+    *transport = (struct sw_transport){
+        .table = &tls->table, .fd = tls->fd, .copies = true, .has_input = tls->lib->SSL_has_pending(tls->ssl) == 1};
 }
