@@ -64,6 +64,8 @@ enum {
     SW_SSL_ERROR_WANT_WRITE = 3,
     SW_SSL_ERROR_SYSCALL = 5,
     SW_SSL_ERROR_ZERO_RETURN = 6,
+    SW_SSL_SENT_SHUTDOWN = 1,
+    SW_SSL_RECEIVED_SHUTDOWN = 2,
     SW_TLS1_2_VERSION = 0x0303,
     SW_TLS1_3_VERSION = 0x0304,
     SW_TLSEXT_NAMETYPE_HOST_NAME = 0,
@@ -72,6 +74,7 @@ enum {
     SW_BIO_FLAGS_WRITE = 0x02,
     SW_BIO_FLAGS_SHOULD_RETRY = 0x08,
     SW_BIO_CTRL_FLUSH = 11,
+    SW_X509_V_FLAG_PARTIAL_CHAIN = 0x80000,
     SW_X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS = 0x4,
     SW_X509_CHECK_FLAG_NEVER_CHECK_SUBJECT = 0x20,
     SW_NID_COMMON_NAME = 13,
@@ -80,7 +83,9 @@ enum {
     SW_GEN_IPADD = 7,
     SW_EVP_PKEY_RSA = 6,
     SW_ERR_LIB_SYS = 2,
+    SW_ERR_LIB_PEM = 9,
     SW_ERR_LIB_SSL = 20,
+    SW_PEM_R_NO_START_LINE = 108,
 };
 
 /* X(library, result, name, parameters): the functions that both versions have, in libssl or in libcrypto. */
@@ -117,6 +122,7 @@ enum {
     X(ssl, int, SSL_read, (SSL *ssl, void *buffer, int size))                                                          \
     X(ssl, int, SSL_write, (SSL *ssl, const void *bytes, int size))                                                    \
     X(ssl, int, SSL_shutdown, (SSL *ssl))                                                                              \
+    X(ssl, void, SSL_set_shutdown, (SSL *ssl, int mode))                                                               \
     X(ssl, int, SSL_get_error, (const SSL *ssl, int result))                                                           \
     X(ssl, int, SSL_has_pending, (const SSL *ssl))                                                                     \
     X(ssl, int, SSL_set_session, (SSL *ssl, SSL_SESSION *session))                                                     \
@@ -125,6 +131,7 @@ enum {
     X(ssl, const char *, SSL_get_version, (const SSL *ssl))                                                            \
     X(ssl, const SSL_CIPHER *, SSL_get_current_cipher, (const SSL *ssl))                                               \
     X(ssl, const char *, SSL_CIPHER_get_name, (const SSL_CIPHER *cipher))                                              \
+    X(ssl, const OPENSSL_STACK *, SSL_get0_peer_CA_list, (const SSL *ssl))                                             \
     X(ssl, void, SSL_get0_alpn_selected, (const SSL *ssl, const unsigned char **name, unsigned *size))                 \
     X(crypto, unsigned long, OpenSSL_version_num, (void))                                                              \
     X(crypto, int, OPENSSL_init_crypto, (uint64_t options, const OPENSSL_INIT_SETTINGS *settings))                     \
@@ -167,10 +174,12 @@ enum {
     X(crypto, X509 *, X509_STORE_CTX_get0_cert, (const X509_STORE_CTX *store))                                         \
     X(crypto, OPENSSL_STACK *, X509_STORE_CTX_get0_untrusted, (const X509_STORE_CTX *store))                           \
     X(crypto, int, X509_STORE_CTX_get_error, (const X509_STORE_CTX *store))                                            \
+    X(crypto, int, X509_STORE_CTX_get_error_depth, (const X509_STORE_CTX *store))                                      \
     X(crypto, void, X509_STORE_CTX_set_error, (X509_STORE_CTX *store, int error))                                      \
     X(crypto, X509 *, X509_STORE_CTX_get_current_cert, (const X509_STORE_CTX *store))                                  \
     X(crypto, void *, X509_STORE_CTX_get_ex_data, (const X509_STORE_CTX *store, int index))                            \
     X(crypto, const char *, X509_verify_cert_error_string, (long error))                                               \
+    X(crypto, int, X509_VERIFY_PARAM_set_flags, (X509_VERIFY_PARAM *param, unsigned long flags))                       \
     X(crypto, int, X509_VERIFY_PARAM_set1_host, (X509_VERIFY_PARAM *param, const char *name, size_t size))             \
     X(crypto, int, X509_VERIFY_PARAM_set1_ip, (X509_VERIFY_PARAM *param, const unsigned char *address, size_t size))   \
     X(crypto, void, X509_VERIFY_PARAM_set_hostflags, (X509_VERIFY_PARAM *param, unsigned flags))                       \
@@ -180,6 +189,7 @@ enum {
     X(crypto, const char *, X509_get_default_cert_dir_env, (void))                                                     \
     X(crypto, unsigned long, ERR_get_error, (void))                                                                    \
     X(crypto, unsigned long, ERR_peek_error, (void))                                                                   \
+    X(crypto, unsigned long, ERR_peek_last_error, (void))                                                              \
     X(crypto, void, ERR_clear_error, (void))                                                                           \
     X(crypto, const char *, ERR_reason_error_string, (unsigned long error))
 

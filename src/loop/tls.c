@@ -195,11 +195,11 @@ static bool set_bio(struct tls *tls, const struct sw_tls_context *context) {
     return true;
 }
 
-/* SNI has host names only (RFC 6066, 3). */
+/* SNI has host names only (RFC 6066, 3); the name of a unix socket is none. */
 static bool set_name(struct tls *tls, const char *name) {
     size_t size = strlen(name);
     char plain[SW_HOST_MAX + 1];
-    if (sw_ip_kind(name, size) != NULL || size == 0 || size >= sizeof plain) return true;
+    if (sw_ip_kind(name, size) != NULL || sw_host_problem(name, size) != NULL || size >= sizeof plain) return true;
     memcpy(plain, name, size + 1);
     if (size > 1 && plain[size - 1] == '.') plain[size - 1] = '\0';
     return tls->lib->SSL_ctrl(tls->ssl, SW_SSL_CTRL_SET_TLSEXT_HOSTNAME, SW_TLSEXT_NAMETYPE_HOST_NAME, plain) == 1;
@@ -243,9 +243,16 @@ struct tls *sw_tls_new(int fd, struct sw_tls_settings *settings, const struct sw
     return NULL;
 }
 
+/* Without the flags, the library would spoil the session of a connection that was lost; since TLS 1.1 it may be resumed
+ * (RFC 5246, 7.2.1). After a fatal alert it is spoilt all the same. */
+static void free_ssl(const struct tls *tls) {
+    tls->lib->SSL_set_shutdown(tls->ssl, SW_SSL_SENT_SHUTDOWN | SW_SSL_RECEIVED_SHUTDOWN);
+    tls->lib->SSL_free(tls->ssl);
+}
+
 void sw_tls_free(struct tls *tls) {
     current = tls;
-    if (tls->ssl != NULL) tls->lib->SSL_free(tls->ssl);
+    if (tls->ssl != NULL) free_ssl(tls);
     tls->lib->ERR_clear_error();
     sw_tls_session_unref(tls->session);
     sw_tls_unref(tls->settings);
@@ -296,10 +303,21 @@ enum {
     R_UNSAFE_LEGACY = 338,
 };
 
-static enum sw_tls_reason reason_of(const struct tls *tls, unsigned long code) {
+/* Is it an alert that the server has sent? */
+static bool is_alert(unsigned long code) {
+    int library = (int)(code >> 23 & 0xff), reason = (int)(code & 0xfff);
+    return library == SW_ERR_LIB_SSL && reason >= ALERT_BASE && reason < ALERT_BASE + 256;
+}
+
+/* Has the server asked for a certificate of ours, and we have none? Before TLS 1.3 its alert may be any. */
+static bool lacks_certificate(const struct tls *tls) {
+    return tls->settings->values.cert.size == 0 && tls->lib->SSL_get0_peer_CA_list(tls->ssl) != NULL;
+}
+
+static enum sw_tls_reason reason_of_code(const struct tls *tls, unsigned long code) {
     int library = (int)(code >> 23 & 0xff), reason = (int)(code & 0xfff);
     if (library != SW_ERR_LIB_SSL) return SW_TLS_REASON_OTHER;
-    if (reason >= ALERT_BASE && reason < ALERT_BASE + 256) return reason_of_alert(reason - ALERT_BASE);
+    if (is_alert(code)) return reason_of_alert(reason - ALERT_BASE);
     switch (reason) {
     case R_BAD_PROTOCOL_VERSION:
     case R_UNSUPPORTED_PROTOCOL:
@@ -315,9 +333,17 @@ static enum sw_tls_reason reason_of(const struct tls *tls, unsigned long code) {
     }
 }
 
-/* The failure of the library's last call, as a transport tells it. `code`: of the library; 0: it gives none. */
+static enum sw_tls_reason reason_of(const struct tls *tls, unsigned long code) {
+    enum sw_tls_reason reason = reason_of_code(tls, code);
+    bool may_be_missing = reason == SW_TLS_REASON_REFUSED || reason == SW_TLS_REASON_OUR_CERTIFICATE;
+    return may_be_missing && lacks_certificate(tls) ? SW_TLS_REASON_WANTS_CERTIFICATE : reason;
+}
+
+/* The failure of the library's last call, as a transport tells it. `code`: of the library; 0: it gives none. An alert
+ * tells more than the failures of the socket that the end of the connection brings with it. */
 static ptrdiff_t failure_of(struct tls *tls, unsigned long code) {
     if (tls->has_flooded) return SW_TRANSPORT_TLS - SW_TLS_REASON_FLOOD;
+    if (is_alert(code)) return SW_TRANSPORT_TLS - (ptrdiff_t)reason_of(tls, code);
     if (tls->read_error != 0) return -tls->read_error;
     if (tls->write_error != 0) return -tls->write_error;
     if (tls->has_fin) return tls->is_ready ? SW_TRANSPORT_CUT : SW_TRANSPORT_TLS - SW_TLS_REASON_CUT;
