@@ -199,7 +199,7 @@ static bool set_name(struct tls *tls, const char *name) {
     if (sw_ip_kind(name, size) != NULL || size == 0 || size >= sizeof plain) return true;
     memcpy(plain, name, size + 1);
     if (size > 1 && plain[size - 1] == '.') plain[size - 1] = '\0';
-    return tls->lib->SSL_ctrl(tls->ssl, SW_SSL_CTRL_SET_TLSEXT_HOSTNAME, SW_TLSEXT_NAMETYPE_HOST_NAME, plain) == 1;
+    return tls->lib->SSL_ctrl(tls->ssl, SW_SSL_CTRL_SET_TLSEXT_HOSTNAME, SW_TLSEXT_NAMETYPE_host_name, plain) == 1;
 }
 
 static void resume(struct tls *tls) {
@@ -253,61 +253,40 @@ void sw_tls_free(struct tls *tls) {
 
 /* --- failures --- */
 
-enum {
-    ALERT_BASE = 1000
-}; /* the library's reason for an alert of the peer's is this and the alert (SSL_R_..._ALERT_...) */
-
 /* The alerts of RFC 8446, 6.2, that have words of their own. */
 static enum sw_tls_reason reason_of_alert(int alert) {
     switch (alert) {
-    case 40: return SW_TLS_REASON_REFUSED;            /* handshake_failure */
-    case 42:                                          /* bad_certificate */
-    case 43:                                          /* unsupported_certificate */
-    case 44:                                          /* certificate_revoked */
-    case 45:                                          /* certificate_expired */
-    case 46:                                          /* certificate_unknown */
-    case 48: return SW_TLS_REASON_OUR_CERTIFICATE;    /* unknown_ca */
-    case 70: return SW_TLS_REASON_VERSION;            /* protocol_version */
-    case 112: return SW_TLS_REASON_UNKNOWN_NAME;      /* unrecognized_name */
-    case 116: return SW_TLS_REASON_WANTS_CERTIFICATE; /* certificate_required */
-    case 120: return SW_TLS_REASON_NO_PROTOCOL;       /* no_application_protocol */
+    case SW_SSL_AD_HANDSHAKE_FAILURE: return SW_TLS_REASON_REFUSED;
+    case SW_SSL_AD_BAD_CERTIFICATE:
+    case SW_SSL_AD_UNSUPPORTED_CERTIFICATE:
+    case SW_SSL_AD_CERTIFICATE_REVOKED:
+    case SW_SSL_AD_CERTIFICATE_EXPIRED:
+    case SW_SSL_AD_CERTIFICATE_UNKNOWN:
+    case SW_SSL_AD_UNKNOWN_CA: return SW_TLS_REASON_OUR_CERTIFICATE;
+    case SW_SSL_AD_PROTOCOL_VERSION: return SW_TLS_REASON_VERSION;
+    case SW_SSL_AD_UNRECOGNIZED_NAME: return SW_TLS_REASON_UNKNOWN_NAME;
+    case SW_SSL_AD_CERTIFICATE_REQUIRED: return SW_TLS_REASON_WANTS_CERTIFICATE;
+    case SW_SSL_AD_NO_APPLICATION_PROTOCOL: return SW_TLS_REASON_NO_PROTOCOL;
     default: return SW_TLS_REASON_ALERT;
     }
 }
 
-/* Numbers of the library's reasons, the same in both versions. */
-enum {
-    R_BAD_PROTOCOL_VERSION = 116,
-    R_UNSUPPORTED_PROTOCOL = 258,
-    R_WRONG_SSL_VERSION = 266,
-    R_WRONG_VERSION_NUMBER = 267,
-    R_HTTP_REQUEST = 156,
-    R_NO_PROTOCOLS_AVAILABLE = 191,
-    R_RECORD_LENGTH_MISMATCH = 213,
-    R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC = 281,
-    R_EXCESSIVE_MESSAGE_SIZE = 152,
-    R_TOO_MANY_WARN_ALERTS = 409,
-    R_RECORD_TOO_SMALL = 298,
-    R_UNEXPECTED_EOF = 294,
-    R_PACKET_LENGTH_TOO_LONG = 198,
-    R_UNSAFE_LEGACY = 338,
-};
-
 static enum sw_tls_reason reason_of(const struct tls *tls, unsigned long code) {
     int library = (int)(code >> 23 & 0xff), reason = (int)(code & 0xfff);
     if (library != SW_ERR_LIB_SSL) return SW_TLS_REASON_OTHER;
-    if (reason >= ALERT_BASE && reason < ALERT_BASE + 256) return reason_of_alert(reason - ALERT_BASE);
+    int alert = reason - SW_SSL_AD_REASON_OFFSET;
+    if (alert >= 0 && alert < 256) return reason_of_alert(alert);
     switch (reason) {
-    case R_BAD_PROTOCOL_VERSION:
-    case R_UNSUPPORTED_PROTOCOL:
-    case R_WRONG_SSL_VERSION: return SW_TLS_REASON_VERSION;
-    case R_HTTP_REQUEST:
-    case R_WRONG_VERSION_NUMBER: return tls->is_ready ? SW_TLS_REASON_GARBLED : SW_TLS_REASON_NO_TLS;
-    case R_PACKET_LENGTH_TOO_LONG: return tls->is_ready ? SW_TLS_REASON_GARBLED : SW_TLS_REASON_NO_TLS;
-    case R_EXCESSIVE_MESSAGE_SIZE: return SW_TLS_REASON_LONG_CHAIN;
-    case R_TOO_MANY_WARN_ALERTS:
-    case R_RECORD_TOO_SMALL: return SW_TLS_REASON_FLOOD;
-    case R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC: return SW_TLS_REASON_GARBLED;
+    case SW_SSL_R_BAD_PROTOCOL_VERSION_NUMBER:
+    case SW_SSL_R_UNSUPPORTED_PROTOCOL:
+    case SW_SSL_R_WRONG_SSL_VERSION: return SW_TLS_REASON_VERSION;
+    case SW_SSL_R_HTTP_REQUEST:
+    case SW_SSL_R_WRONG_VERSION_NUMBER: return tls->is_ready ? SW_TLS_REASON_GARBLED : SW_TLS_REASON_NO_TLS;
+    case SW_SSL_R_PACKET_LENGTH_TOO_LONG: return tls->is_ready ? SW_TLS_REASON_GARBLED : SW_TLS_REASON_NO_TLS;
+    case SW_SSL_R_EXCESSIVE_MESSAGE_SIZE: return SW_TLS_REASON_LONG_CHAIN;
+    case SW_SSL_R_TOO_MANY_WARN_ALERTS:
+    case SW_SSL_R_RECORD_TOO_SMALL: return SW_TLS_REASON_FLOOD;
+    case SW_SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC: return SW_TLS_REASON_GARBLED;
     default: return tls->is_ready ? SW_TLS_REASON_GARBLED : SW_TLS_REASON_OTHER;
     }
 }
