@@ -11,8 +11,8 @@ Lines.__name = "ship.lines"
 --- Opens a file; or nil, message. `size`, bytes of the file now, is nil if it has none.
 --
 -- `place` says how far the lines were taken, and changes in one assignment, so that an error of Ctrl-C, which may come
--- anywhere, leaves it whole: `taken`, lines; `piece`, bytes that were read; `at`, the next of them; `offset`, bytes of the
--- file up to the end of the piece; `passed`, some bytes that stood before it.
+-- anywhere, leaves it whole: `taken`, lines; `piece`, bytes that were read; `at`, the next of them; `offset`, bytes of
+-- the file up to the end of the piece; `passed`, some bytes that stood before it.
 function Lines.open(path)
   local file, why = io.open(path, "rb")
   if not file then return nil, why end

@@ -143,8 +143,8 @@
 ---@field host? string a numeric address of this machine; addresses of the server of the other family are left out
 ---@field port? integer 1 to 65535
 
----A URL such as "tcp://example.org:4000", "tls://example.org:443", "unix:/run/game.sock" or "unix:@name" (abstract, Linux), or a list of 1 to
----16 URLs.
+---A URL such as "tcp://example.org:4000", "tls://example.org:443", "unix:/run/game.sock" or "unix:@name" (abstract,
+---Linux), or a list of 1 to 16 URLs.
 ---@alias sidewire.Server string|string[]
 
 ---TLS of a client's connections. What is left out has its default.
@@ -152,10 +152,10 @@
 ---@field ca? string authorities to trust: the path of a PEM file, or PEM text. Default: those of the system
 ---@field cert? string the client's own certificate, with those between it and the authority: a path or PEM text
 ---@field key? string its private key, without a password: a path or PEM text
----@field server_name? string the name or address that the certificate must have. Default: the server's host
+---@field server_name? string the name or address in the certificate. Default: the server's host
 ---@field alpn? string[] protocols in the order of preference (RFC 7301); the server must choose one
 ---@field min_version? "1.2"|"1.3" the oldest version of TLS. Default: "1.2"
----@field verify? boolean false: any certificate is taken, so that anybody on the way can read and change all. Default: true
+---@field verify? boolean false: any certificate is taken, and anybody on the way can read all. Default: true
 ---@field pin? string|string[] "sha256//BASE64" of a public key that the server must have, in place of a trusted chain
 
 ---The options of `sidewire.core.new`.
@@ -163,10 +163,10 @@
 ---A name is looked up in the background, at each attempt. `connect` and `set_server` can give it later.
 ---@field host? string a name or a numeric address
 ---@field port? integer 1 to 65535
----A URL `"tcp://example.org:4000"`, `"tls://example.org:443"`, `"unix:/run/game.sock"` or `"unix:@name"` (abstract, Linux; see [unix
----sockets](../delivery.md#unix-sockets)), or a list of 1 to 16 of them. After a failure the next one is tried at
----once; `reconnect` counts and delays rounds over all of them. A connection that lasts makes its server the first of
----the next round.
+---A URL `"tcp://example.org:4000"`, `"tls://example.org:443"`, `"unix:/run/game.sock"` or `"unix:@name"` (abstract,
+---Linux; see [unix sockets](../delivery.md#unix-sockets)), or a list of 1 to 16 of them. After a failure the next one
+---is tried at once; `reconnect` counts and delays rounds over all of them. A connection that lasts makes its server
+---the first of the next round.
 ---@field server? sidewire.Server instead of host and port, one or several
 ---`"random"`: each client has an order of its own, so that many clients spread over the servers.
 ---@field order? "given"|"random" in which several servers are tried. Default: "given"

@@ -249,18 +249,18 @@ describe("the bytes that read has left", function()
       if math.random(3) == 1 then socket.sleep(math.random() * 0.002) end
     end
     for round = 1, util.choose(400, 40) do
-      local peer = Peer.start { mode = "sink" }
-      local client = util.connected(peer, { framing = "raw", reconnect = false })
-      peer:command("send-finish " .. Peer.hex "head\n\nthe rest")
+      local server = Peer.start { mode = "sink" }
+      local reader = util.connected(server, { framing = "raw", reconnect = false })
+      server:command("send-finish " .. Peer.hex "head\n\nthe rest")
       pause()
-      assert.equal("head", client:read("l", util.DEADLINE))
+      assert.equal("head", reader:read("l", util.DEADLINE))
       pause()
-      assert.equal("", client:read("l", util.DEADLINE))
+      assert.equal("", reader:read("l", util.DEADLINE))
       pause()
-      local rest, _, code = client:read(1000, util.DEADLINE)
+      local rest, _, code = reader:read(1000, util.DEADLINE)
       assert.same({ "the rest", "EPEER" }, { rest, code }, ("seed %d, round %d"):format(seed, round))
-      client:close(0)
-      peer:stop()
+      reader:close(0)
+      server:stop()
     end
   end)
 

@@ -1,12 +1,13 @@
 -- 20,000 messages of 128 bytes a second to a peer that keeps up and is restarted again and again: what became of each?
 --
---     tools/run release lua spec/stress/fates.lua [killed|behind|drained] [RESTARTS] [unix] [MODE ...]
+--     tools/run release lua spec/stress/fates.lua [killed|behind|drained] [RESTARTS] [unix|tls] [MODE ...]
 --
 -- "killed" (the default): the peer is ended by SIGKILL at random moments, about 0.15 s after it was connected to.
 -- "behind": the same, but it reads no faster than twice the rate, so that it often has something unread.
 -- "drained": it half-closes, reads to the end and leaves, as orderly servers do. RESTARTS, for each mode, is 200; the
 -- modes (retain) are all four, or those which promise that nothing is lost or repeated when the peer drains. SEED=N in
--- the environment repeats the random choices. unix: each peer listens on a unix socket. One line a mode:
+-- the environment repeats the random choices. unix: each peer listens on a unix socket; tls: all is encrypted. One line a
+-- mode:
 --
 --   lost        accepted, and read by no peer: what retain makes smaller. Reported by `lost`, or acknowledged by the
 --               peer's TCP and never read by its program ("acked, unread")
@@ -31,6 +32,7 @@ local arguments = { engine.unpack(arg) }
 local way = MODES[arguments[1]] and table.remove(arguments, 1) or "killed"
 local restarts = tonumber(arguments[1]) and tonumber(table.remove(arguments, 1)) or 200
 local is_unix = arguments[1] == "unix" and table.remove(arguments, 1) ~= nil
+local is_tls = arguments[1] == "tls" and table.remove(arguments, 1) ~= nil
 local modes = #arguments > 0 and arguments or MODES[way]
 for _, mode in ipairs(modes) do
   if not (" none unsent unacked unconfirmed "):find((" %s "):format(mode), 1, true) then
@@ -43,6 +45,7 @@ local sidewire = require "sidewire.core"
 local Peer = require "spec.support.peer"
 local numbered = require "spec.support.numbered"
 local util = require "spec.support.util"
+local leaf = is_tls and require "spec.support.certificates".get "leaf"
 
 local seed = tonumber(os.getenv "SEED") or os.time()
 math.randomseed(seed)
@@ -75,6 +78,7 @@ local function new_run(retain)
     retain = retain, dir = dir, accepted = 0, connects = 0, refused = 0,
     peer = Peer.start {
       host = is_unix and ("unix:%s/socket"):format(dir) or nil, record = dir,
+      tls = leaf and { cert = leaf.cert, key = leaf.key },
       mode = retain == "unconfirmed" and "echo" or "sink",
     },
     reader = numbered.reader(message, { may_repeat = retain == "unacked" or retain == "unconfirmed" }),
@@ -82,7 +86,7 @@ local function new_run(retain)
   self:prepare_peer()
   self.client = sidewire.new {
     server = is_unix and self.peer.host or ("tcp://%s:%d"):format(self.peer.host, self.peer.port), retain = retain,
-    reconnect = { delay = 0.005, max = 0.05 },
+    tls = leaf and { ca = leaf.ca }, reconnect = { delay = 0.005, max = 0.05 },
   }
   self.losses = numbered.count_losses(self.client)
   self:listen()
@@ -272,7 +276,7 @@ end
 
 local violations = {}
 print(("%d restarts, peer %s%s, %d messages of %d B a second and mode, seed %d"):format(restarts, way,
-  is_unix and " on a unix socket" or "", RATE, SIZE, seed))
+  is_unix and " on a unix socket" or is_tls and " with TLS" or "", RATE, SIZE, seed))
 for i, retain in ipairs(modes) do runs[i] = new_run(retain) end
 go()
 print(COLUMNS:format("retain", "accepted", "delivered", "duplicated", "lost", "", "unsent", "unknown", "acked,unread"))

@@ -27,9 +27,9 @@ local engine = {
   has_c_coroutines = is_jit or version >= 5.2,
   --- debug.getupvalue and debug.setupvalue reach the upvalues of C functions.
   has_c_upvalues = is_jit or version >= 5.2,
-  --- debug.setupvalue is safe for a Lua function whose variable another function shares. That of 5.1 tells the collector
-  --- that the function has a new value, and not that the variable has (lapi.c, lua_setupvalue: the barrier is put at the
-  --- closure), so that the value may be freed while it is used.
+  --- debug.setupvalue is safe for a Lua function whose variable another function shares. That of 5.1 tells the
+  --- collector that the function has a new value, and not that the variable has (lapi.c, lua_setupvalue: the barrier is
+  --- put at the closure), so that the value may be freed while it is used.
   has_safe_setupvalue = is_jit or version >= 5.2,
   --- Tracebacks name the functions of modules.
   has_named_functions = version >= 5.3,

@@ -146,8 +146,8 @@ errors.sections = {
       "Give a table, or nothing." },
     { "sidewire.new { reconect = true }",
       "sidewire.new: unknown option 'reconect' (valid: host, port, server, order, framing, max_message, "
-      .. "tls, bind, connect_timeout, reconnect, queue_limit, inbox_limit, max_read, retain, preamble, greeting, linger, "
-      .. "nodelay, keepalive, stall_timeout, spin, on, settings)",
+      .. "tls, bind, connect_timeout, reconnect, queue_limit, inbox_limit, max_read, retain, preamble, greeting, "
+      .. "linger, nodelay, keepalive, stall_timeout, spin, on, settings)",
       "raises", "Correct the name; the valid ones are listed." },
     { "sidewire.new { host = 5 }", "sidewire.new: host must be a string, a host name or an IP address, got 5", "raises",
       "Give a string." },
@@ -265,15 +265,18 @@ errors.sections = {
     { 'sidewire.new { tls = { cert = "me.pem" } }', "sidewire.new: tls.cert and tls.key belong together: give both or "
       .. "neither", "raises", "Give `key`, too; it may be the same file." },
     { 'sidewire.new { tls = { server_name = "a..b" } }', "sidewire.new: invalid tls.server_name 'a..b': it has an "
-      .. "empty part: two dots in a row, or a dot in front", "raises", "Give the name that stands in the certificate." },
+      .. "empty part: two dots in a row, or a dot in front", "raises",
+      "Give the name that stands in the certificate." },
     { 'sidewire.new { tls = { alpn = "mqtt" } }', "sidewire.new: tls.alpn must be a list of protocol names of 1..255 "
       .. "bytes, together at most 255 with one more for each, got 'mqtt'", "raises", 'Write `{ "mqtt" }`.' },
-    { 'sidewire.new { tls = { min_version = "1.1" } }', "sidewire.new: tls.min_version must be \"1.2\" or \"1.3\", got '1.1'",
+    { 'sidewire.new { tls = { min_version = "1.1" } }',
+      "sidewire.new: tls.min_version must be \"1.2\" or \"1.3\", got '1.1'",
       "raises", "Older versions are not safe (RFC 8996), and are not offered." },
     { 'sidewire.new { tls = { verify = "no" } }', "sidewire.new: tls.verify must be true or false, got 'no'", "raises",
       "Give a boolean; `pin` or `ca` is mostly what is wanted." },
-    { 'sidewire.new { tls = { pin = "sha1//x" } }', 'sidewire.new: tls.pin must be "sha256//" and the base64 of a public '
-      .. "key's SHA-256, 44 characters, or a list of up to 8, got 'sha1//x'", "raises",
+    { 'sidewire.new { tls = { pin = "sha1//x" } }',
+      'sidewire.new: tls.pin must be "sha256//" and the base64 of a public ' .. "key's SHA-256, "
+      .. "44 characters, or a list of up to 8, got 'sha1//x'", "raises",
       "[TLS](tls.md) has the command that prints the pin of a certificate." },
     { 'sidewire.new { bind = "localhost" }', 'sidewire.new: bind must be a numeric address of this machine, as '
       .. "\"192.0.2.7\" or \"2001:db8::7\", got 'localhost'", "raises", "Give an address: a name may have several." },

@@ -60,9 +60,11 @@ static bool are_equal(const struct sw_tls_values *a, const struct sw_tls_values 
 }
 
 static size_t texts_size(const struct sw_tls_values *values) {
-#define ADD_SIZE(name) +values->name.size + 1
-    return 0 SW_TLS_TEXTS(ADD_SIZE);
+    size_t size = 0;
+#define ADD_SIZE(name) size += values->name.size + 1;
+    SW_TLS_TEXTS(ADD_SIZE)
 #undef ADD_SIZE
+    return size;
 }
 
 /* Copies the text, with a zero behind it, and moves *room behind that. */

@@ -19,7 +19,8 @@ static void add(struct text *text, const char *piece, size_t size) {
     if (size > room) size = room;
     for (size_t i = 0; i < size; i++) {
         unsigned char byte = (unsigned char)piece[i];
-        text->buf[text->used + i] = byte >= 0x20 && byte < 0x7f ? (char)byte : '?'; /* it comes from the network */
+        text->buf[text->used + i] = piece[i];
+        if (byte < 0x20 || byte >= 0x7f) text->buf[text->used + i] = '?'; /* it comes from the network */
     }
     text->used += size;
     text->buf[text->used] = '\0';

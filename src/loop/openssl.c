@@ -72,37 +72,40 @@ static void __attribute__((format(printf, 2, 3))) note(struct report *report, co
 
 /* --- loading --- */
 
-/* The function's address; NULL: there is none, and it is noted, once for each library. */
-static void *find(void *handle, const char *name, const char *file, struct report *report, bool *is_whole) {
-    void *symbol = dlsym(handle, name);
-    if (symbol == NULL && *is_whole) note(report, "%s: it has no %s", file, name);
-    *is_whole = *is_whole && symbol != NULL;
-    return symbol;
-}
+/* Where each function's pointer lies in struct sw_openssl, and its name in each version. */
+static const struct {
+    size_t at;
+    const char *name_3, *name_1;
+} functions[] = {
+#define ROW(library, result, name, parameters) {offsetof(struct sw_openssl, name), #name, #name},
+    SW_OPENSSL_FUNCTIONS(ROW)
+#undef ROW
+#define ROW(library, result, name, parameters, name_3, name_1) {offsetof(struct sw_openssl, name), name_3, name_1},
+        SW_OPENSSL_RENAMED(ROW)
+#undef ROW
+            {offsetof(struct sw_openssl, set_options_3), "SSL_CTX_set_options", NULL},
+    {offsetof(struct sw_openssl, set_options_1), NULL, "SSL_CTX_set_options"},
+};
+
+_Static_assert(sizeof(void *) == sizeof(void (*)(void)), "dlsym(3) returns functions as object pointers");
 
 /* An object pointer becomes a pointer to a function, as POSIX guarantees for dlsym(3), without a cast that ISO C lacks. */
-#define SET(target, symbol)                                                              \
-    do {                                                                                 \
-        void *found = (symbol);                                                          \
-        _Static_assert(sizeof found == sizeof(target), "dlsym(3) can return functions"); \
-        memcpy(&(target), &found, sizeof found);                                         \
-    } while (0)
+static void set_function(struct sw_openssl *lib, size_t at, void *symbol) {
+    memcpy((char *)lib + at, &symbol, sizeof symbol);
+}
 
 static bool fill(struct sw_openssl *lib, void *handle, unsigned major, const char *file, struct report *report) {
-    bool is_whole = true;
-#define FIND(library, result, name, parameters) SET(lib->name, find(handle, #name, file, report, &is_whole));
-    SW_OPENSSL_FUNCTIONS(FIND)
-#undef FIND
-#define FIND(library, result, name, parameters, name_3, name_1) \
-    SET(lib->name, find(handle, major >= 3 ? (name_3) : (name_1), file, report, &is_whole));
-    SW_OPENSSL_RENAMED(FIND)
-#undef FIND
-    void *set_options = find(handle, "SSL_CTX_set_options", file, report, &is_whole);
-    if (major >= 3)
-        SET(lib->set_options_3, set_options);
-    else
-        SET(lib->set_options_1, set_options);
-    return is_whole;
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+        const char *name = major >= 3 ? functions[i].name_3 : functions[i].name_1;
+        if (name == NULL) continue;
+        void *symbol = dlsym(handle, name);
+        if (symbol == NULL) {
+            note(report, "%s: it has no %s", file, name);
+            return false;
+        }
+        set_function(lib, functions[i].at, symbol);
+    }
+    return true;
 }
 
 /* The version of libssl: it has no function that tells, but 3.0 has renamed one. 0: it is neither. */
@@ -114,7 +117,8 @@ static unsigned major_of_ssl(void *handle) {
 /* The version number of libcrypto: 0xMNN00PP0 since 3.0, 0xMNNFFPPS before (OpenSSL_version_num(3)). 0: it has none. */
 static unsigned long number_of_crypto(void *handle) {
     unsigned long (*version)(void) = NULL;
-    SET(version, dlsym(handle, "OpenSSL_version_num"));
+    void *symbol = dlsym(handle, "OpenSSL_version_num");
+    memcpy(&version, &symbol, sizeof symbol);
     return version != NULL ? version() : 0;
 }
 
@@ -146,6 +150,7 @@ static bool try_file(struct sw_openssl *lib, const char *file, unsigned named, i
     void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | flags);
     unsigned major;
     if (handle == NULL) {
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its own text (dlerror(3)) */
         const char *why = flags == 0 ? dlerror() : NULL;
         if (why != NULL) note(report, "%s", why);
         return false;
@@ -195,7 +200,9 @@ const struct sw_openssl *sw_openssl_load(const char *file, char *text, size_t si
     struct report report = {text, size, 0};
     text[0] = '\0';
     if (file[0] == '\0') {
-        const char *own = getenv("SIDEWIRE_TLS_LIBRARY"); /* for a machine whose OpenSSL has an unusual name */
+        /* For a machine whose OpenSSL has an unusual name. */
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): nothing of ours changes the environment */
+        const char *own = getenv("SIDEWIRE_TLS_LIBRARY");
         if (own != NULL) file = own;
     }
     hold();

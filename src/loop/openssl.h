@@ -238,8 +238,10 @@ enum { SW_OPENSSL_NUMBERS(SW_OPENSSL_NUMBER) };
     X(crypto, int, EVP_PKEY_get_base_id, (const EVP_PKEY *key), "EVP_PKEY_get_base_id", "EVP_PKEY_base_id")
 /* clang-format on */
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type and a list of parameters are no expressions */
 #define SW_OPENSSL_MEMBER(library, result, name, parameters) result(*name) parameters;
 #define SW_OPENSSL_RENAMED_MEMBER(library, result, name, parameters, name_3, name_1) result(*name) parameters;
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 struct sw_openssl {
     SW_OPENSSL_FUNCTIONS(SW_OPENSSL_MEMBER)

@@ -281,7 +281,7 @@ static enum sw_tls_reason reason_of(const struct tls *tls, unsigned long code) {
     case SW_SSL_R_UNSUPPORTED_PROTOCOL:
     case SW_SSL_R_WRONG_SSL_VERSION: return SW_TLS_REASON_VERSION;
     case SW_SSL_R_HTTP_REQUEST:
-    case SW_SSL_R_WRONG_VERSION_NUMBER: return tls->is_ready ? SW_TLS_REASON_GARBLED : SW_TLS_REASON_NO_TLS;
+    case SW_SSL_R_WRONG_VERSION_NUMBER:
     case SW_SSL_R_PACKET_LENGTH_TOO_LONG: return tls->is_ready ? SW_TLS_REASON_GARBLED : SW_TLS_REASON_NO_TLS;
     case SW_SSL_R_EXCESSIVE_MESSAGE_SIZE: return SW_TLS_REASON_LONG_CHAIN;
     case SW_SSL_R_TOO_MANY_WARN_ALERTS:

@@ -110,6 +110,7 @@ static bool use_own(struct sw_tls_context *context, X509 *certificate, unsigned 
 }
 
 /* A key with a password cannot be used: without this, the library would ask for it on the terminal. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the library's type */
 static int no_password(char *buffer, int size, int writes, void *data) {
     (void)buffer, (void)size, (void)writes;
     *(bool *)data = true;
@@ -159,6 +160,7 @@ static bool has_certificates(const char *folder) {
     DIR *dir = opendir(folder);
     bool found = false;
     if (dir == NULL) return false;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): only this thread has this DIR */
     for (const struct dirent *entry; !found && (entry = readdir(dir)) != NULL;) found = is_hashed(entry->d_name);
     (void)closedir(dir);
     return found;
@@ -173,7 +175,7 @@ static bool is_readable(const char *path) {
 
 /* A path that the environment may replace, as OpenSSL allows (SSL_CTX_load_verify_locations(3)). */
 static const char *in_environment(const char *variable, const char *standard) {
-    const char *given = getenv(variable);
+    const char *given = getenv(variable); /* NOLINT(concurrency-mt-unsafe): nothing of ours changes the environment */
     return given != NULL ? given : standard;
 }
 
