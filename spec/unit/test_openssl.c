@@ -45,10 +45,13 @@ _Static_assert(X509_V_ERR_INVALID_CA == 24, "X509_V_ERR_INVALID_CA is another nu
 #define OTHER(expected, name) _Static_assert(_Generic(&name, expected : 1, default : 0), #name " has another type")
 OTHER(STACK_OF(X509) * (*)(const X509_STORE_CTX *), X509_STORE_CTX_get0_untrusted);
 OTHER(void (*)(STACK_OF(GENERAL_NAME) *), GENERAL_NAMES_free);
+OTHER(const STACK_OF(X509_NAME) * (*)(const SSL *), SSL_get0_peer_CA_list);
 static OPENSSL_STACK *(*const ours_get0_untrusted)(const X509_STORE_CTX *);
 static void (*const ours_free)(OPENSSL_STACK *);
+static const OPENSSL_STACK *(*const ours_get0_list)(const SSL *);
 #define X509_STORE_CTX_get0_untrusted *ours_get0_untrusted
 #define GENERAL_NAMES_free *ours_free
+#define SSL_get0_peer_CA_list *ours_get0_list
 
 #define SAME(library, result, name, parameters) \
     _Static_assert(_Generic(&name, result(*) parameters : 1, default : 0), #name " has another type");

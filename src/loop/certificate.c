@@ -97,15 +97,17 @@ static void write_time(const struct tm *tm, char *buf, size_t size) {
                    tm->tm_hour, tm->tm_min);
 }
 
-/* A wrong clock is as likely as a wrong certificate. */
-static void describe_time(struct sw_certificate_check *check, const ASN1_TIME *limit, const char *words) {
+/* A wrong clock is as likely as a wrong certificate. `whose`: the certificate, as the subject of the sentence. */
+static void describe_time(struct sw_certificate_check *check, const ASN1_TIME *limit, const char *whose,
+                          const char *words) {
     char when[64], now_text[64];
     struct tm tm, now_tm;
     time_t now = time(NULL);
     if (limit == NULL || check->lib->ASN1_TIME_to_tm(limit, &tm) != 1 || gmtime_r(&now, &now_tm) == NULL) return;
     write_time(&tm, when, sizeof when);
     write_time(&now_tm, now_text, sizeof now_text);
-    (void)snprintf(check->details, sizeof check->details, "%s %s (the clock here says %s)", words, when, now_text);
+    (void)snprintf(check->details, sizeof check->details, "%s %s %s (the clock here says %s)", whose, words, when,
+                   now_text);
 }
 
 static void describe_names(struct sw_certificate_check *check, const X509 *leaf) {
@@ -169,17 +171,33 @@ static enum sw_tls_reason reason_of(int error) {
     }
 }
 
+/* Which certificate of the chain has failed, for a sentence. */
+static void write_whose(const struct sw_openssl *lib, const X509_STORE_CTX *store, const X509 *certificate, char *buf,
+                        size_t size) {
+    char common[80] = "", clean[sizeof common];
+    struct text name = {clean, sizeof clean, 0};
+    if (lib->X509_STORE_CTX_get_error_depth(store) == 0) {
+        (void)snprintf(buf, size, "its certificate");
+        return;
+    }
+    (void)lib->X509_NAME_get_text_by_NID(lib->X509_get_subject_name(certificate), SW_NID_commonName, common,
+                                         sizeof common);
+    add(&name, common, strlen(common));
+    (void)snprintf(buf, size, "the certificate of its authority, '%s',", clean);
+}
+
 static void describe(struct sw_certificate_check *check, X509_STORE_CTX *store, int error) {
     const struct sw_openssl *lib = check->lib;
     const X509 *certificate = lib->X509_STORE_CTX_get_current_cert(store);
+    char whose[160] = "its certificate";
+    if (certificate != NULL) write_whose(lib, store, certificate, whose, sizeof whose);
     switch (check->reason) {
     case SW_TLS_REASON_EXPIRED:
-        if (certificate != NULL)
-            describe_time(check, lib->X509_get0_notAfter(certificate), "its certificate has expired on");
+        if (certificate != NULL) describe_time(check, lib->X509_get0_notAfter(certificate), whose, "has expired on");
         break;
     case SW_TLS_REASON_NOT_YET:
         if (certificate != NULL)
-            describe_time(check, lib->X509_get0_notBefore(certificate), "its certificate is not valid before");
+            describe_time(check, lib->X509_get0_notBefore(certificate), whose, "is not valid before");
         break;
     case SW_TLS_REASON_WRONG_NAME: describe_names(check, lib->X509_STORE_CTX_get0_cert(store)); break;
     case SW_TLS_REASON_UNTRUSTED: describe_issuer(check, certificate, ""); break;
@@ -250,6 +268,8 @@ bool sw_certificate_begin(SSL *ssl, struct sw_certificate_check *check) {
     X509_VERIFY_PARAM *param = lib->SSL_get0_param(ssl);
     struct sw_ip ip;
     if (lib->SSL_set_ex_data(ssl, 0, check) != 1) return false;
+    /* What `ca` names is trusted, be it an authority of its own or not. */
+    if (lib->X509_VERIFY_PARAM_set_flags(param, SW_X509_V_FLAG_PARTIAL_CHAIN) != 1) return false;
     lib->X509_VERIFY_PARAM_set_hostflags(param, SW_X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
                                                     SW_X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     size_t size = strlen(check->name);

@@ -73,6 +73,7 @@ typedef int (*sw_verify_callback)(X509_STORE_CTX *store, void *argument);
     X(BIO_FLAGS_WRITE, 0x02)                                                                                           \
     X(BIO_FLAGS_SHOULD_RETRY, 0x08)                                                                                    \
     X(BIO_CTRL_FLUSH, 11)                                                                                              \
+    X(X509_V_FLAG_PARTIAL_CHAIN, 0x80000)                                                                              \
     X(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, 0x4)                                                                       \
     X(X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, 0x20)                                                                       \
     X(NID_commonName, 13)                                                                                              \
@@ -81,6 +82,7 @@ typedef int (*sw_verify_callback)(X509_STORE_CTX *store, void *argument);
     X(GEN_IPADD, 7)                                                                                                    \
     X(EVP_PKEY_RSA, 6)                                                                                                 \
     X(ERR_LIB_SYS, 2)                                                                                                  \
+    X(ERR_LIB_PEM, 9)                                                                                                  \
     X(ERR_LIB_SSL, 20)                                                                                                 \
     X(SSL_AD_REASON_OFFSET, 1000)                                                                                      \
     X(SSL_AD_HANDSHAKE_FAILURE, 40)                                                                                    \
@@ -104,6 +106,7 @@ typedef int (*sw_verify_callback)(X509_STORE_CTX *store, void *argument);
     X(SSL_R_TOO_MANY_WARN_ALERTS, 409)                                                                                 \
     X(SSL_R_RECORD_TOO_SMALL, 298)                                                                                     \
     X(SSL_R_PACKET_LENGTH_TOO_LONG, 198)                                                                               \
+    X(PEM_R_NO_START_LINE, 108)                                                                                        \
     X(X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, 2)                                                                         \
     X(X509_V_ERR_CERT_NOT_YET_VALID, 9)                                                                                \
     X(X509_V_ERR_CERT_HAS_EXPIRED, 10)                                                                                 \
@@ -172,6 +175,7 @@ enum { SW_OPENSSL_NUMBERS(SW_OPENSSL_NUMBER) };
     X(ssl, const char *, SSL_get_version, (const SSL *ssl))                                                            \
     X(ssl, const SSL_CIPHER *, SSL_get_current_cipher, (const SSL *ssl))                                               \
     X(ssl, const char *, SSL_CIPHER_get_name, (const SSL_CIPHER *cipher))                                              \
+    X(ssl, const OPENSSL_STACK *, SSL_get0_peer_CA_list, (const SSL *ssl))                                             \
     X(ssl, void, SSL_get0_alpn_selected, (const SSL *ssl, const unsigned char **name, unsigned *size))                 \
     X(crypto, unsigned long, OpenSSL_version_num, (void))                                                              \
     X(crypto, int, OPENSSL_init_crypto, (uint64_t options, const OPENSSL_INIT_SETTINGS *settings))                     \
@@ -214,10 +218,12 @@ enum { SW_OPENSSL_NUMBERS(SW_OPENSSL_NUMBER) };
     X(crypto, X509 *, X509_STORE_CTX_get0_cert, (const X509_STORE_CTX *store))                                         \
     X(crypto, OPENSSL_STACK *, X509_STORE_CTX_get0_untrusted, (const X509_STORE_CTX *store))                           \
     X(crypto, int, X509_STORE_CTX_get_error, (const X509_STORE_CTX *store))                                            \
+    X(crypto, int, X509_STORE_CTX_get_error_depth, (const X509_STORE_CTX *store))                                      \
     X(crypto, void, X509_STORE_CTX_set_error, (X509_STORE_CTX *store, int error))                                      \
     X(crypto, X509 *, X509_STORE_CTX_get_current_cert, (const X509_STORE_CTX *store))                                  \
     X(crypto, void *, X509_STORE_CTX_get_ex_data, (const X509_STORE_CTX *store, int index))                            \
     X(crypto, const char *, X509_verify_cert_error_string, (long error))                                               \
+    X(crypto, int, X509_VERIFY_PARAM_set_flags, (X509_VERIFY_PARAM *param, unsigned long flags))                       \
     X(crypto, int, X509_VERIFY_PARAM_set1_host, (X509_VERIFY_PARAM *param, const char *name, size_t size))             \
     X(crypto, int, X509_VERIFY_PARAM_set1_ip, (X509_VERIFY_PARAM *param, const unsigned char *address, size_t size))   \
     X(crypto, void, X509_VERIFY_PARAM_set_hostflags, (X509_VERIFY_PARAM *param, unsigned flags))                       \
@@ -227,6 +233,7 @@ enum { SW_OPENSSL_NUMBERS(SW_OPENSSL_NUMBER) };
     X(crypto, const char *, X509_get_default_cert_dir_env, (void))                                                     \
     X(crypto, unsigned long, ERR_get_error, (void))                                                                    \
     X(crypto, unsigned long, ERR_peek_error, (void))                                                                   \
+    X(crypto, unsigned long, ERR_peek_last_error, (void))                                                              \
     X(crypto, void, ERR_clear_error, (void))                                                                           \
     X(crypto, const char *, ERR_reason_error_string, (unsigned long error))
 

@@ -192,11 +192,11 @@ static bool set_bio(struct tls *tls, const struct sw_tls_context *context) {
     return true;
 }
 
-/* SNI has host names only (RFC 6066, 3). */
+/* SNI has host names only (RFC 6066, 3); the name of a unix socket is none. */
 static bool set_name(struct tls *tls, const char *name) {
     size_t size = strlen(name);
     char plain[SW_HOST_MAX + 1];
-    if (sw_ip_kind(name, size) != NULL || size == 0 || size >= sizeof plain) return true;
+    if (sw_ip_kind(name, size) != NULL || sw_host_problem(name, size) != NULL || size >= sizeof plain) return true;
     memcpy(plain, name, size + 1);
     if (size > 1 && plain[size - 1] == '.') plain[size - 1] = '\0';
     return tls->lib->SSL_ctrl(tls->ssl, SW_SSL_CTRL_SET_TLSEXT_HOSTNAME, SW_TLSEXT_NAMETYPE_host_name, plain) == 1;
@@ -271,7 +271,12 @@ static enum sw_tls_reason reason_of_alert(int alert) {
     }
 }
 
-static enum sw_tls_reason reason_of(const struct tls *tls, unsigned long code) {
+/* Has the server asked for a certificate of ours, and we have none? Before TLS 1.3 its alert may be any. */
+static bool lacks_certificate(const struct tls *tls) {
+    return tls->settings->values.cert.size == 0 && tls->lib->SSL_get0_peer_CA_list(tls->ssl) != NULL;
+}
+
+static enum sw_tls_reason reason_of_code(const struct tls *tls, unsigned long code) {
     int library = (int)(code >> 23 & 0xff), reason = (int)(code & 0xfff);
     if (library != SW_ERR_LIB_SSL) return SW_TLS_REASON_OTHER;
     int alert = reason - SW_SSL_AD_REASON_OFFSET;
@@ -289,6 +294,12 @@ static enum sw_tls_reason reason_of(const struct tls *tls, unsigned long code) {
     case SW_SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC: return SW_TLS_REASON_GARBLED;
     default: return tls->is_ready ? SW_TLS_REASON_GARBLED : SW_TLS_REASON_OTHER;
     }
+}
+
+static enum sw_tls_reason reason_of(const struct tls *tls, unsigned long code) {
+    enum sw_tls_reason reason = reason_of_code(tls, code);
+    bool may_be_missing = reason == SW_TLS_REASON_REFUSED || reason == SW_TLS_REASON_OUR_CERTIFICATE;
+    return may_be_missing && lacks_certificate(tls) ? SW_TLS_REASON_WANTS_CERTIFICATE : reason;
 }
 
 /* The failure of the library's last call, as a transport tells it. `code`: of the library; 0: it gives none. */
@@ -413,12 +424,14 @@ static ptrdiff_t tls_send(struct sw_transport *transport, struct iovec *iov, siz
 static ptrdiff_t read_some(struct tls *tls, unsigned char *buffer, size_t size) {
     tls->lib->ERR_clear_error();
     int result = tls->lib->SSL_read(tls->ssl, buffer, (int)size);
-    if (result > 0) return result;
-    switch (tls->lib->SSL_get_error(tls->ssl, result)) {
-    case SW_SSL_ERROR_WANT_READ: return -EAGAIN;
-    case SW_SSL_ERROR_ZERO_RETURN: return 0;
-    default: tls->has_said_end = true; return failure_of(tls, tls->lib->ERR_peek_error());
+    if (!tls->has_flooded) { /* of an alert that it could not write, the library tells nothing */
+        if (result > 0) return result;
+        int error = tls->lib->SSL_get_error(tls->ssl, result);
+        if (error == SW_SSL_ERROR_WANT_READ) return -EAGAIN;
+        if (error == SW_SSL_ERROR_ZERO_RETURN) return 0;
     }
+    tls->has_said_end = true;
+    return failure_of(tls, tls->lib->ERR_peek_error());
 }
 
 static ptrdiff_t tls_receive(struct sw_transport *transport, void *buffer, size_t size) {

@@ -96,7 +96,11 @@ static bool for_each_certificate(struct sw_tls_context *context, struct sw_slice
     }
     if (bio != NULL) lib->BIO_free(bio);
     end_pem(&pem);
-    lib->ERR_clear_error(); /* the end of the text counts as an error there */
+    unsigned long code = lib->ERR_peek_last_error(); /* the end of the text counts as an error there */
+    bool is_end = (int)(code >> 23 & 0xff) == SW_ERR_LIB_PEM && (int)(code & 0xfff) == SW_PEM_R_NO_START_LINE;
+    if (is_good && !is_end)
+        is_good = refuse(failure, "tls.%s: certificate %u cannot be read: %s", field, found + 1, reason_of(lib));
+    lib->ERR_clear_error();
     if (is_good && found == 0)
         return refuse(failure, "tls.%s: there is no certificate in it (PEM, \"-----BEGIN CERTIFICATE-----\")", field);
     return is_good;
@@ -128,10 +132,12 @@ static bool use_key(struct sw_tls_context *context, struct sw_slice text, struct
     if (key != NULL) lib->EVP_PKEY_free(key);
     if (bio != NULL) lib->BIO_free(bio);
     end_pem(&pem);
-    if (is_used && lib->SSL_CTX_check_private_key(context->ssl) == 1) return true;
+    bool is_good = is_used && lib->SSL_CTX_check_private_key(context->ssl) == 1;
+    lib->ERR_clear_error();
+    if (is_good) return true;
     if (is_encrypted) return refuse(failure, "tls.key: it is encrypted with a password: give it without one");
-    if (key == NULL) return refuse(failure, "tls.key: there is no private key in it (PEM): %s", reason_of(lib));
-    return refuse(failure, "tls.key: it does not belong to the certificate in tls.cert: %s", reason_of(lib));
+    if (key == NULL) return refuse(failure, "tls.key: there is no private key in it (PEM)");
+    return refuse(failure, "tls.key: it does not belong to the certificate in tls.cert");
 }
 
 static bool use_own_certificate(struct sw_tls_context *context, const struct sw_tls_values *values,
