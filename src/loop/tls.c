@@ -7,6 +7,7 @@
 
 #include "base/address.h"
 #include "base/platform.h"
+#include "channel/fork.h"
 #include "loop/certificate.h"
 #include "loop/socket.h"
 
@@ -57,9 +58,15 @@ static struct tls_session *ref_session(struct tls_session *session) {
     return session;
 }
 
-void sw_tls_session_forget(struct tls_session *session) {
+static void forget(struct tls_session *session) {
     if (session->session != NULL) session->lib->SSL_SESSION_free(session->session);
     session->session = NULL;
+}
+
+void sw_tls_session_forget(struct tls_session *session) {
+    sw_fork_delay();
+    forget(session);
+    sw_fork_allow();
 }
 
 void sw_tls_session_unref(struct tls_session *session) {
@@ -128,6 +135,14 @@ static ptrdiff_t flush_out(struct tls *tls) {
  * that itself, but which copy of the library it belongs to could not be told from it. */
 static _Thread_local struct tls *current;
 
+/* Around all that uses the library for a connection. */
+static void enter(struct tls *tls) {
+    sw_fork_delay();
+    current = tls;
+}
+
+static void leave(void) { sw_fork_allow(); }
+
 static void ask_again(BIO *bio, int direction) {
     current->lib->BIO_set_flags(bio, direction | SW_BIO_FLAGS_SHOULD_RETRY);
 }
@@ -172,7 +187,7 @@ static int on_session(SSL *ssl, SSL_SESSION *session) {
     struct tls_session *kept = current->session;
     (void)ssl;
     if (kept == NULL) return 0;
-    sw_tls_session_forget(kept);
+    forget(kept);
     kept->lib = current->lib;
     kept->session = session;
     return 1; /* the reference is ours now */
@@ -205,7 +220,7 @@ static bool set_name(struct tls *tls, const char *name) {
 static void resume(struct tls *tls) {
     if (tls->session == NULL || tls->session->session == NULL || tls->session->lib != tls->lib) return;
     (void)tls->lib->SSL_set_session(tls->ssl, tls->session->session);
-    sw_tls_session_forget(tls->session);
+    forget(tls->session);
 }
 
 static bool set_up(struct tls *tls, const struct sw_tls_context *context, const char *hostname,
@@ -232,18 +247,21 @@ struct tls *sw_tls_new(int fd, struct sw_tls_settings *settings, const struct sw
     tls->session = ref_session(session);
     tls->fd = fd;
     tls->input_left = INPUT_OF_SHAKE;
-    current = tls;
+    enter(tls);
     tls->lib->SSL_CTX_sess_set_new_cb(context->ssl, on_session);
-    if (set_up(tls, context, hostname, before)) return tls;
-    tls->lib->ERR_clear_error();
+    bool is_set_up = set_up(tls, context, hostname, before);
+    if (!is_set_up) tls->lib->ERR_clear_error();
+    leave();
+    if (is_set_up) return tls;
     sw_tls_free(tls);
     return NULL;
 }
 
 void sw_tls_free(struct tls *tls) {
-    current = tls;
+    enter(tls);
     if (tls->ssl != NULL) tls->lib->SSL_free(tls->ssl);
     tls->lib->ERR_clear_error();
+    leave();
     sw_tls_session_unref(tls->session);
     sw_tls_unref(tls->settings);
     free(tls->check);
@@ -346,8 +364,7 @@ static bool has_protocol(const struct tls *tls) {
     return size > 0;
 }
 
-enum tls_step sw_tls_shake(struct tls *tls, struct sw_tls_failure *failure) {
-    current = tls;
+static enum tls_step shake(struct tls *tls, struct sw_tls_failure *failure) {
     *failure = (struct sw_tls_failure){.error = sw_error_make(SW_OK, SW_STAGE_TLS)};
     ptrdiff_t flushed = flush_out(tls);
     if (is_permanent(flushed)) return fail(tls, failure);
@@ -367,6 +384,13 @@ enum tls_step sw_tls_shake(struct tls *tls, struct sw_tls_failure *failure) {
     return fail(tls, failure);
 }
 
+enum tls_step sw_tls_shake(struct tls *tls, struct sw_tls_failure *failure) {
+    enter(tls);
+    enum tls_step step = shake(tls, failure);
+    leave();
+    return step;
+}
+
 static void describe_certificate(const struct tls *tls, struct sw_tls_info *info) {
     X509 *certificate = tls->lib->SSL_get1_peer_certificate(tls->ssl);
     if (certificate == NULL) return;
@@ -376,6 +400,7 @@ static void describe_certificate(const struct tls *tls, struct sw_tls_info *info
 }
 
 void sw_tls_describe(const struct tls *tls, struct sw_tls_info *info) {
+    sw_fork_delay();
     const struct sw_openssl *lib = tls->lib;
     const struct sw_tls_values *values = &tls->settings->values;
     const unsigned char *protocol = NULL;
@@ -388,6 +413,7 @@ void sw_tls_describe(const struct tls *tls, struct sw_tls_info *info) {
     if (size > 0) memcpy(info->alpn, protocol, size);
     info->is_verified = values->verify || values->pin_count > 0;
     describe_certificate(tls, info);
+    sw_fork_allow();
 }
 
 /* --- the transport --- */
@@ -405,9 +431,8 @@ static ptrdiff_t take(struct sw_transport *transport, size_t size) {
     return (ptrdiff_t)size;
 }
 
-static ptrdiff_t tls_send(struct sw_transport *transport, struct iovec *iov, size_t count) {
+static ptrdiff_t write_record(struct sw_transport *transport, struct iovec *iov, size_t count) {
     struct tls *tls = transport->own;
-    current = tls;
     ptrdiff_t flushed = flush_out(tls);
     if (flushed < 0) return checked(transport, flushed);
     if (tls->held > 0) return take(transport, tls->held);
@@ -418,6 +443,13 @@ static ptrdiff_t tls_send(struct sw_transport *transport, struct iovec *iov, siz
     if (!has_out(tls)) return take(transport, (size_t)result);
     tls->held = (size_t)result;
     return -EAGAIN;
+}
+
+static ptrdiff_t tls_send(struct sw_transport *transport, struct iovec *iov, size_t count) {
+    enter(transport->own);
+    ptrdiff_t result = write_record(transport, iov, count);
+    leave();
+    return result;
 }
 
 /* Reads once. Returns the bytes read, 0 at close_notify, or a failure. */
@@ -434,11 +466,10 @@ static ptrdiff_t read_some(struct tls *tls, unsigned char *buffer, size_t size) 
     return failure_of(tls, tls->lib->ERR_peek_error());
 }
 
-static ptrdiff_t tls_receive(struct sw_transport *transport, void *buffer, size_t size) {
+static ptrdiff_t read_records(struct sw_transport *transport, void *buffer, size_t size) {
     struct tls *tls = transport->own;
     size_t got = 0;
     ptrdiff_t result = 1;
-    current = tls;
     transport->has_input = false;
     if (tls->failure != 0) return tls->failure;
     tls->input_left = size + INPUT_OF_CALL;
@@ -453,11 +484,17 @@ static ptrdiff_t tls_receive(struct sw_transport *transport, void *buffer, size_
     return (ptrdiff_t)got;
 }
 
+static ptrdiff_t tls_receive(struct sw_transport *transport, void *buffer, size_t size) {
+    enter(transport->own);
+    ptrdiff_t result = read_records(transport, buffer, size);
+    leave();
+    return result;
+}
+
 /* close_notify, then FIN. Of a record that is in the kernel in part, the rest is not sent: its bytes do not count as
  * taken, so the peer must not get them; then it gets no close_notify either. */
-static void tls_shut_down(struct sw_transport *transport) {
+static void end_writing(struct sw_transport *transport) {
     struct tls *tls = transport->own;
-    current = tls;
     if (tls->held > 0) {
         tls->out_size = tls->out_sent;
         tls->has_said_end = true;
@@ -469,6 +506,12 @@ static void tls_shut_down(struct sw_transport *transport) {
     }
     if (flush_out(tls) == -EAGAIN) return; /* the caller tries again */
     transport->fin = sw_socket_shut_down(tls->fd) || transport->fin;
+}
+
+static void tls_shut_down(struct sw_transport *transport) {
+    enter(transport->own);
+    end_writing(transport);
+    leave();
 }
 
 static uint64_t tls_acked(struct sw_transport *transport) {
