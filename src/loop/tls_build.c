@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "channel/fork.h"
 #include "loop/certificate.h"
 
 /* A failure of our settings; the text says which and why. */
@@ -68,7 +69,9 @@ static int read_file(const char *path, struct pem *pem) {
 static bool open_pem(struct sw_slice text, const char *field, struct pem *pem, struct sw_tls_failure *failure) {
     *pem = (struct pem){text.data, text.size, NULL};
     if (sw_tls_is_pem(text)) return true;
+    sw_fork_allow(); /* this may wait for a network or another program */
     int failed = read_file(text.data, pem);
+    sw_fork_delay();
     if (failed == 0) return true;
     const struct sw_error error = sw_error_system(failed, SW_STAGE_TLS);
     char words[160];
@@ -270,7 +273,13 @@ static bool fill(struct sw_tls_context *context, const struct sw_tls_values *val
     return trust(context, values, failure) && use_own_certificate(context, values, failure);
 }
 
-struct sw_tls_context *sw_tls_build(const struct sw_tls_values *values, struct sw_tls_failure *failure) {
+static void free_context(struct sw_tls_context *context) {
+    if (context->ssl != NULL) context->lib->SSL_CTX_free(context->ssl);
+    if (context->bio != NULL) context->lib->BIO_meth_free(context->bio);
+    free(context);
+}
+
+static struct sw_tls_context *build(const struct sw_tls_values *values, struct sw_tls_failure *failure) {
     *failure = (struct sw_tls_failure){.error = sw_error_make(SW_OK, SW_STAGE_TLS)};
     struct sw_tls_context *context = calloc(1, sizeof *context);
     if (context == NULL) {
@@ -287,12 +296,19 @@ struct sw_tls_context *sw_tls_build(const struct sw_tls_values *values, struct s
     } else if (fill(context, values, failure)) {
         return context;
     }
-    sw_tls_context_free(context);
+    free_context(context);
     return NULL;
 }
 
+struct sw_tls_context *sw_tls_build(const struct sw_tls_values *values, struct sw_tls_failure *failure) {
+    sw_fork_delay();
+    struct sw_tls_context *context = build(values, failure);
+    sw_fork_allow();
+    return context;
+}
+
 void sw_tls_context_free(struct sw_tls_context *context) {
-    if (context->ssl != NULL) context->lib->SSL_CTX_free(context->ssl);
-    if (context->bio != NULL) context->lib->BIO_meth_free(context->bio);
-    free(context);
+    sw_fork_delay();
+    free_context(context);
+    sw_fork_allow();
 }
