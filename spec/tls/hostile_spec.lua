@@ -105,10 +105,12 @@ describe("a hostile TLS server", function()
   end
 
   -- It stays connected, gets the second line after all of it, and sleeps.
-  local function withstands(options, client_options)
+  local function withstands(options)
     local server = hostile.start(pending, options)
-    local client, events = hostile.connect(server, client_options)
+    local client, events = hostile.connect(server)
+    local before = exchanges
     polled_until(function() return events:count "message" + events:count "disconnect" >= 2 end)
+    local meanwhile = exchanges - before
     assert.same({ "connect", "message", "message" }, events:names(), events[#events][2])
     assert.same({ "hello", "after" }, events:all "message")
     assert(server:wait_log("1 sent " .. options.count))
@@ -116,7 +118,7 @@ describe("a hostile TLS server", function()
     check_memory()
     wait_asleep()
     assert.is_true(client:is_connected())
-    return client, events, server
+    return client, events, server, meanwhile
   end
 
   for _, version in ipairs(hostile.VERSIONS) do
@@ -188,9 +190,8 @@ describe("a hostile TLS server", function()
   for mode, count in pairs { tickets = MANY, ["key-updates"] = MANY, ["key-update-requests"] = 5000,
     ["hello-requests"] = 5000 } do
     it(("[F63] %d %s are withstood"):format(count, mode), function()
-      local before = exchanges
-      local client, events, server = withstands { mode = mode, count = count }
-      assert.truthy(exchanges >= before + 20, exchanges - before)
+      local client, events, server, meanwhile = withstands { mode = mode, count = count }
+      if count == MANY then assert.truthy(meanwhile >= 10, meanwhile) end
       if mode ~= "hello-requests" then -- the server's library takes the client's refusal for the end
         client:send "data"
         polled_until(function() return events:count "message" == 3 end)
@@ -206,9 +207,7 @@ describe("a hostile TLS server", function()
   for _, mode in ipairs { "key-update-requests", "hello-requests" } do
     it(("[F63] %s of a peer that does not read: %s"):format(mode, FLOOD), function()
       local server = hostile.start(pending, { mode = mode, count = 1000000, window = 4096 })
-      local before = exchanges
       local events = ends(server, "disconnect", "ETLS", FLOOD)
-      assert.truthy(exchanges >= before + 20)
       assert.same({ "hello" }, events:all "message")
     end)
   end
@@ -231,10 +230,13 @@ describe("a hostile TLS server", function()
 
   for mode in pairs { ["key-updates"] = true, tickets = true, ["key-update-requests"] = true } do
     it(("[F63] %s while reading is paused cost nothing"):format(mode), function()
-      local server = hostile.start(pending, { mode = mode, count = MANY })
-      local client = hostile.connect(server, { inbox_limit = 1024 })
+      local server = hostile.start(pending, { mode = mode, count = 100 * MANY })
+      local client, events = hostile.connect(server, { inbox_limit = 1 })
+      assert(util.wait_received(client, 6))
       wait_asleep()
-      assert.truthy(client:stats().received_bytes > 0)
+      assert.falsy(server:log():find("1 sent", 1, true)) -- more than what the two systems take
+      assert.equal(6, client:stats().received_bytes)
+      polled_until(function() return events:count "message" == 1 end)
       check_memory()
     end)
   end

@@ -299,6 +299,12 @@ static enum sw_tls_reason reason_of_alert(int alert) {
     }
 }
 
+/* Is it an alert that the server has sent? */
+static bool is_alert(unsigned long code) {
+    int library = (int)(code >> 23 & 0xff), reason = (int)(code & 0xfff);
+    return library == SW_ERR_LIB_SSL && reason >= SW_SSL_AD_REASON_OFFSET && reason < SW_SSL_AD_REASON_OFFSET + 256;
+}
+
 /* Has the server asked for a certificate of ours, and we have none? Before TLS 1.3 its alert may be any. */
 static bool lacks_certificate(const struct tls *tls) {
     return tls->settings->values.cert.size == 0 && tls->lib->SSL_get0_peer_CA_list(tls->ssl) != NULL;
@@ -307,8 +313,7 @@ static bool lacks_certificate(const struct tls *tls) {
 static enum sw_tls_reason reason_of_code(const struct tls *tls, unsigned long code) {
     int library = (int)(code >> 23 & 0xff), reason = (int)(code & 0xfff);
     if (library != SW_ERR_LIB_SSL) return SW_TLS_REASON_OTHER;
-    int alert = reason - SW_SSL_AD_REASON_OFFSET;
-    if (alert >= 0 && alert < 256) return reason_of_alert(alert);
+    if (is_alert(code)) return reason_of_alert(reason - SW_SSL_AD_REASON_OFFSET);
     switch (reason) {
     case SW_SSL_R_BAD_PROTOCOL_VERSION_NUMBER:
     case SW_SSL_R_UNSUPPORTED_PROTOCOL:
@@ -330,9 +335,11 @@ static enum sw_tls_reason reason_of(const struct tls *tls, unsigned long code) {
     return may_be_missing && lacks_certificate(tls) ? SW_TLS_REASON_WANTS_CERTIFICATE : reason;
 }
 
-/* The failure of the library's last call, as a transport tells it. `code`: of the library; 0: it gives none. */
+/* The failure of the library's last call, as a transport tells it. `code`: of the library; 0: it gives none. An alert
+ * tells more than the failures of the socket that the end of the connection brings with it. */
 static ptrdiff_t failure_of(struct tls *tls, unsigned long code) {
     if (tls->has_flooded) return SW_TRANSPORT_TLS - SW_TLS_REASON_FLOOD;
+    if (is_alert(code)) return SW_TRANSPORT_TLS - (ptrdiff_t)reason_of(tls, code);
     if (tls->read_error != 0) return -tls->read_error;
     if (tls->write_error != 0) return -tls->write_error;
     if (tls->has_fin) return tls->is_ready ? SW_TRANSPORT_CUT : SW_TRANSPORT_TLS - SW_TLS_REASON_CUT;
