@@ -1,55 +1,32 @@
 # sidewire: non-blocking TCP for Lua hosts.
 #
-#   make             the module: build/release/sidewire/core.so, for the newest
-#                    Lua whose C headers pkg-config finds; with LUA=5.1, 5.2,
-#                    5.3, 5.4, 5.5 or luajit: build/release-5.1/... for that one
-#   make setup       installs what all but bench need and is missing (on Debian)
-#   make setup-hosts the programs that spec/hosts tries sidewire in: LÖVE, Neovim,
-#                    mpv, minetest, haproxy, weechat, tshark, tarantool
-#   make demo        the main job on real input, about 15 seconds
-#   make test        unit tests and specs; SPEC="spec/send/x_spec.lua ..." only
-#                    these
-#   make test-all    the specs under each Lua that is installed;
-#                    ENGINES="5.1 luajit": only these
-#   make test-fallbacks  the same with FALLBACKS=1, about two minutes
-#   make check       the same under sanitizers and valgrind, which first prove
-#                    themselves on planted bugs
-#   make fuzz        SECONDS (60) of libFuzzer on all targets of spec/fuzz at
-#                    once; REPLAY=FILE one input again
-#   make stress      SECONDS (60) of everything at once, at random from SEED
-#                    (the time); KIND=asan or tsan: slower
-#   make wild        the same with a hostile script
-#   make lint        warnings of gcc and clang, headers, arrows, clang-tidy,
-#                    cppcheck, clang-format, luacheck, shellcheck, and
-#                    no ten lines twice
-#   make headers     does each header of src/ compile alone?
-#   make arrows      do the files of src/ include and call only what they may?
-#   make rock        does the rockspec install, for each Lua, and what it
-#                    installs work?
-#   make docs        docs/errors.md from its table, docs/connecting.md from real
-#                    runs, and the site: build/docs/index.html
-#   make bench       sidewire next to other libraries, a quarter of an hour;
-#                    WORKLOADS="flood bulk" CANDIDATES="sidewire luv" ROUNDS=3
-#                    SCALE=0.1 for less
-#   make bench-engines  what send and poll cost under each Lua;
-#                    ENGINES="5.4 luajit" ROUNDS=5
-#   make bench-quick the figures that decide, next to LuaSocket's
-#   make install     PREFIX=DIR (/usr/local), DESTDIR=DIR; LUADIR=DIR and
-#                    LIBDIR=DIR: where Lua looks for modules
-#   make bundle      build/bundle-5.4 (LUA=...): a folder to copy beside a game,
-#                    with libev inside; its source comes from LIBEV_SRC=DIR, or
-#                    by apt-get
-#   make clean       removes build/
-#   make help        says this
+# `make help` lists the targets, by the comments that begin with ## at their rules, and then shows this:
+#
+# LUA=5.1 (5.2, 5.3, 5.4, 5.5 or luajit) builds for that Lua, in
+# build/release-5.1; without it, for the newest one whose C headers pkg-config
+# finds, in build/release.
+# Only setup, setup-hosts, demo and test install packages of the system; with
+# SETUP=no nothing is looked for or installed.
+#
+#   test, check       SPEC="spec/send/x_spec.lua ..." only these
+#   test-all          ENGINES="5.1 luajit" SPEC=... only these
+#   fuzz              SECONDS=60, or REPLAY=FILE for one input again
+#   stress, wild      SECONDS=60 SEED=NUMBER KIND=asan or tsan
+#   bench             WORKLOADS="flood bulk" CANDIDATES="sidewire luv" ROUNDS=3
+#                     SCALE=0.1
+#   bench-engines     ENGINES="5.4 luajit" ROUNDS=5
+#   install           PREFIX=DIR (/usr/local) DESTDIR=DIR; LUADIR=DIR LIBDIR=DIR:
+#                     where Lua looks for modules; DOCDIR=DIR: README.md and docs
+#   bundle            LUA=... LIBEV_SRC=DIR: libev's source, else by apt-get
+#   release           VERSION=0.2.0
 #
 # V=1 shows each command. KIND is release, debug, asan, tsan or valgrind, each
 # built in build/KIND. FAULTS=1 builds it in build/KIND-faults, so that tests can
-# make system calls and allocations fail (spec/injector/rules.h). FALLBACKS=1 builds
-# it in build/KIND-fallbacks without what only some systems have, as for a system
-# that has none of it (src/base/platform.h). Only setup, setup-hosts, demo and test
-# install anything; with SETUP=no nothing is looked for or installed.
-# LUA55=DIR is a built source tree of Lua 5.5: for LUA=5.5 and the specs that try it.
-# For other systems: CC, LUA_BIN (the interpreter), LUA_INCDIR, LUA_LIBS,
+# make system calls and allocations fail (spec/injector/rules.h). FALLBACKS=1
+# builds it in build/KIND-fallbacks without what only some systems have, as for a
+# system that has none of it (src/base/platform.h).
+# LUA55=DIR is a built source tree of Lua 5.5: for LUA=5.5 and the specs that try
+# it. For other systems: CC, LUA_BIN (the interpreter), LUA_INCDIR, LUA_LIBS,
 # LIBEV_INCDIR, LIBEV_LIBDIR, LIBEV_SRC=DIR (libev's own source: it becomes a
 # part of the module), WERROR= (warnings do not stop the build).
 # CORE_LDFLAGS=-Wl,-z,nodelete keeps the module mapped, so that leak reports of
@@ -186,13 +163,13 @@ GNU_SOURCES = $(STRANGERS:%=spec/support/%.c) $(wildcard spec/support/unpreload.
 # --- building ---
 
 .PHONY: all programs demo test test-all test-fallbacks check warnings headers arrows clang-tidy cppcheck clang-format luacheck
-.PHONY: FORCE bundle bench bench-engines bench-programs bench-quick demo-programs fuzzers fuzz lint install rock setup
+.PHONY: FORCE bundle bench bench-engines bench-programs bench-quick demo-programs fuzzers fuzz lint install rock setup release
 .PHONY: setup-hosts shellcheck help clean docs stress wild
 READY = $(addprefix ready-,build bundle demo bench test stress check fuzz lint docs rock)
 .PHONY: $(READY)
 .DELETE_ON_ERROR:
 
-all: $(CORE)
+all: $(CORE) ## the module, build/release/sidewire/core.so
 programs: $(CORE) $(PROGRAMS)
 	$(if $(HAS_SSL),,@echo "NOT TESTED: TLS, because the C headers of OpenSSL are missing (make setup)")
 demo-programs: $(CORE) $B/peer
@@ -280,10 +257,13 @@ $B/planted/planted.so: spec/planted/planted.c | ready-build $B/planted
 # What sidewire is measured against, besides Lua libraries; Qt where it is installed.
 QT = Qt6Core Qt6Network
 HAS_QT = $(shell pkg-config --exists $(QT) 2>/dev/null && command -v $(CXX))
-bench-programs: $B/bench/plain $(if $(HAS_QT),$B/bench/qt)
+bench-programs: $B/bench/plain $(if $(HAS_SSL),$B/bench/tls_write) $(if $(HAS_QT),$B/bench/qt)
 
 $B/bench/plain: bench/plain.c | $B/bench
 	$(call say,LD)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -o $@ $<
+
+$B/bench/tls_write: bench/tls_write.c | $B/bench
+	$(call say,LD)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -o $@ $< -lssl -lcrypto
 
 $B/bench/qt: bench/qt/main.cpp bench/qt/link.cpp bench/qt/link.h | $B/bench
 	$(Q)"$$(pkg-config --variable=libexecdir Qt6Core)/moc" -p bench/qt bench/qt/link.h -o $B/bench/moc_link.cpp
@@ -303,64 +283,69 @@ $B $B/sidewire $B/unit $B/planted $B/bench $B/examples:
 build = $(Q)$(if $(QUIET),,echo "MAKE $1" && )$(MAKE) $(if $(VERBOSE),,-s) --no-print-directory \
 	-j "$$(getconf _NPROCESSORS_ONLN)" $1
 
-demo:
+demo: ## the main job on real input, about 15 seconds
 	$(call set_up,build demo)
 	$(call build,demo-programs)
 	$(Q)tools/run $(NAME) lua examples/demo.lua
 
-docs: ready-docs $(CORE)
+docs: ready-docs $(CORE) ## docs/errors.md, docs/connecting.md, the site: build/docs
 	$(Q)tools/run $(NAME) lua tools/errors.lua
 	$(Q)tools/run $(NAME) lua tools/connecting.lua
 	$(Q)rm -rf build/docs && mkdir -p build/docs
 	$(Q)tools/run $(NAME) lua tools/site.lua build/docs
 	@echo "docs/errors.md, docs/connecting.md, build/docs/index.html"
 
-bench: ready-bench
+bench: ready-bench ## next to other libraries, a quarter of an hour
 	$(call build,demo-programs bench-programs)
 	$(Q)tools/run $(NAME) lua bench/run.lua "WORKLOADS=$(WORKLOADS)" "CANDIDATES=$(CANDIDATES)" "ROUNDS=$(ROUNDS)" \
 		"SCALE=$(SCALE)"
 
 bench-engines: ENGINES = 5.4 luajit
-bench-engines: ready-demo
+bench-engines: ready-demo ## what send and poll cost under each Lua
 	$(call build,demo-programs)
 	$(Q)for engine in $(ENGINES); do $(MAKE) -s --no-print-directory LUA=$$engine || exit 1; done
 	$(Q)tools/run $(NAME) lua bench/engines.lua "$(or $(ROUNDS),5)" $(ENGINES)
 
-bench-quick: ready-demo
+bench-quick: ready-demo ## the figures that decide, next to LuaSocket's
 	$(call build,demo-programs)
 	$(Q)tools/run $(NAME) lua bench/run.lua WORKLOADS="flood idle pingpong" \
 		CANDIDATES="sidewire luasocket luasocket_queue" OUTPUT=none
 
-install: all
+install: all ## copies the module and its Lua files to PREFIX
 	$(Q)$(if $(QUIET),,echo "INSTALL $(DESTDIR)$(LIBDIR)/sidewire" && )install -d "$(DESTDIR)$(LIBDIR)/sidewire"
 	$(Q)install -m 755 $(CORE) "$(DESTDIR)$(LIBDIR)/sidewire/"
 	$(Q)$(if $(QUIET),,echo "INSTALL $(DESTDIR)$(LUADIR)/sidewire" && )install -d "$(DESTDIR)$(LUADIR)/sidewire"
 	$(Q)install -m 644 $(wildcard lua/sidewire/*.lua) "$(DESTDIR)$(LUADIR)/sidewire/"
+	$(if $(DOCDIR),$(Q)$(if $(QUIET),,echo "INSTALL $(DESTDIR)$(DOCDIR)" && )install -d "$(DESTDIR)$(DOCDIR)" && \
+		cp -R README.md CHANGELOG.md LICENSE docs "$(DESTDIR)$(DOCDIR)/")
+	$(if $(QUIET)$(DESTDIR),,$(Q)$(call unless_no,tools/paths "$(ENGINE)" "$(LUADIR)" "$(LIBDIR)"))
 
-bundle: ready-bundle
+bundle: ready-bundle ## a folder to copy beside a game, with libev inside
 	$(Q)MAKE="$(MAKE)" tools/bundle $(ENGINE)
 
-help:
-	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+help: ## says this
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1 \2/p' $(firstword $(MAKEFILE_LIST)) | while read -r target text; do \
+		printf 'make %-15s %s\n' "$$target" "$$text"; done | sed 's/^make all /make     /'
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST)) | sed '1,/shows this:$$/d'
 
 # --- testing ---
 
-test:
+test: ## unit tests and specs
 	$(call set_up,build test)
 	$(call build,programs KIND=$(KIND))
 	$(call build,programs KIND=$(KIND) FAULTS=1)
 	$(Q)tools/test $(KIND)$(LUA:%=-%) $(KIND)-faults$(LUA:%=-%) $(SPEC)
 
-test-all:
+test-all: ## the specs under each Lua that is installed
 	$(call set_up,build test engines)
 	$(Q)MAKE="$(MAKE)" ENGINES="$(ENGINES)" tools/test-all $(SPEC)
 
 # What tests on Linux can show of other systems. The injector knows the calls of Linux, so FAULTS=1 has no part in it.
-test-fallbacks: ready-build ready-test
+test-fallbacks: ready-build ready-test ## the same as on a system that has no more than POSIX
 	$(call build,programs KIND=$(KIND) FALLBACKS=1)
 	$(Q)tools/test $(KIND)-fallbacks$(LUA:%=-%) $(SPEC)
 
-check: ready-build ready-test ready-check
+check: ready-build ready-test ready-check ## the same under sanitizers and valgrind
 	$(call build,programs KIND=asan)
 	$(call build,programs KIND=asan FAULTS=1)
 	$(if $(shell tools/engine headers 5.1),$(call build,programs KIND=asan LUA=5.1))
@@ -368,7 +353,7 @@ check: ready-build ready-test ready-check
 	$(call build,programs KIND=valgrind)
 	$(Q)tools/check $(SPEC)
 
-fuzz: ready-build ready-fuzz
+fuzz: ready-build ready-fuzz ## libFuzzer on all targets of spec/fuzz at once
 	$(call build,fuzzers KIND=fuzz)
 	$(Q)tools/fuzz $(if $(REPLAY),replay $(REPLAY),run $(or $(SECONDS),60))
 
@@ -378,7 +363,7 @@ LINTED_SPECS = $(wildcard spec/unit/*.c spec/fuzz/*.c examples/*.c examples/host
 # What $(CC) has to say about every C file; nothing is built. Then about the code for other systems: each column of
 # src/base/platform.h.
 COLUMN = -include tools/elsewhere.h -D'SW_ON(linux_, macos, bsd, others)='
-warnings: ready-build
+warnings: ready-build ## has a compiler anything to say about a C file?
 	$(Q)for column in macos bsd others; do \
 		$(CC) $(LANGUAGE) -O2 -fsyntax-only -Isrc $(LUA_CFLAGS) $(EV_CFLAGS) $(COLUMN)$$column \
 			$$(grep -l base/platform.h $(ROOM_SOURCES) $(HOST_SOURCES)) || exit; done
@@ -391,13 +376,13 @@ warnings: ready-build
 # which does not, must be found among them.
 ALONE = LC_ALL=C $(CC) $(LANGUAGE) -O2 -Wno-unused-function -Wno-pedantic -fsyntax-only -Isrc $(LUA_CFLAGS) $(EV_CFLAGS) -x c
 HEADERS = $(wildcard src/*.h src/*/*.h)
-headers: ready-build
+headers: ready-build ## does each header of src/ compile alone?
 	$(Q)$(ALONE) $(HEADERS)
 	$(Q)$(ALONE) $(firstword $(HEADERS)) spec/planted/header.h $(lastword $(HEADERS)) 2>&1 | \
 		grep -q "spec/planted/header.h.*unknown type name.*size_t" || \
 		{ echo "spec/planted/header.h compiles alone, or the compiler says something else of it" && exit 1; }
 
-arrows: $(CORE)
+arrows: $(CORE) ## do files of src/ include and call only what they may?
 	$(Q)tools/arrows src $B
 
 # The same for clang-tidy (.clang-tidy; spec and bench have their own) and cppcheck. Both read tools/noreturn.h first.
@@ -412,7 +397,7 @@ arrows: $(CORE)
 #   redundantContinue: it is how an empty loop is written here
 LINTED = $(LANGUAGE) -include tools/noreturn.h -Isrc -Ispec/unit $(LUA_CFLAGS) $(EV_CFLAGS)
 TIDY = xargs -P "$$(nproc 2>/dev/null || echo 2)" -I FILE clang-tidy --quiet FILE --
-clang-tidy:
+clang-tidy: ## what it finds in the C files
 	$(Q)printf '%s\n' $(ROOM_SOURCES) $(HOST_SOURCES) $(LINTED_SPECS) | $(TIDY) $(LINTED)
 	$(Q)printf '%s\n' $(GNU_SOURCES) | $(TIDY) -std=c11 -D_GNU_SOURCE
 	$(if $(HAS_SSL),$(Q)printf '%s\n' spec/support/peer.c $(TLS_SOURCES) | $(TIDY) -std=c11 -D_GNU_SOURCE -DSW_PEER_TLS)
@@ -421,44 +406,47 @@ CPPCHECK_OFF = arrayIndexOutOfBoundsCond uninitvar ctuuninitvar ctuPointerArith 
 	leakReturnValNotUsed readdirCalled redundantContinue
 CPPCHECK = cppcheck --quiet --error-exitcode=1 --std=c11 --language=c --enable=warning,style,performance,portability \
 	--inconclusive --library=posix $(CPPCHECK_OFF:%=--suppress=%) --include=tools/noreturn.h $(FEATURES) -Isrc
-cppcheck:
+cppcheck: ## what it finds in the C files
 	$(Q)$(CPPCHECK) -DSIOCOUTQ=0x5411 $(ROOM_SOURCES) $(HOST_SOURCES) $(wildcard spec/support/*.c bench/*.c) \
 		$(INJECTOR_SOURCES)
 
-clang-format:
+clang-format: ## are the C files formatted?
 	$(Q)clang-format --dry-run -Werror $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch] examples/*.c examples/hosts/*/*.c bundle/*.c bench/*.c bench/qt/*.cpp bench/qt/*.h)
 
-luacheck:
+luacheck: ## what it finds in the Lua files
 	$(Q)luacheck --quiet --no-color $(wildcard lua library spec examples bench tools)
 
-shellcheck:
+shellcheck: ## what it finds in the shell scripts
 	$(Q)shellcheck .ci/run $$(find tools -type f -exec grep -l '^#!.*sh$$\|^# shellcheck shell' {} +)
 
-lint: ready-build ready-lint all
+lint: ready-build ready-lint all ## all of these, and no ten lines twice
 	$(Q)tools/lint
 
-rock: ready-rock $B/peer
+rock: ready-rock $B/peer ## does the rockspec install, and work, for each Lua?
 	$(Q)tools/rock
+
+release: ready-rock ## checks VERSION, writes its rockspec, packs the source rock
+	$(Q)tools/release "$(VERSION)"
 
 # What a sanitizer keeps for itself grows for as long as a process runs: freed blocks up to a limit that is never reached
 # in ten minutes, and notes on all memory that was ever touched. With little of that, growth is ours. Nothing limits the
 # distinct call stacks that ThreadSanitizer collects: the file memory.PID tells them (stacks=) from what is ours (heap:).
 STRESS_asan = SANITIZER_OPTIONS=quarantine_size_mb=16
 STRESS_tsan = SANITIZER_OPTIONS=flush_memory_ms=5000:profile_memory=$B/memory
-stress: ready-stress
+stress: ready-stress ## everything at once, at random
 	$(call build,programs KIND=$(KIND))
 	$(Q)$(STRESS_$(KIND)) tools/reported $(NAME) lua spec/stress/stress.lua $(or $(SECONDS),60) $(SEED)
 
-wild: ready-stress
+wild: ready-stress ## the same with a hostile script
 	$(call build,programs KIND=$(KIND))
 	$(Q)tools/wild $(NAME) $(or $(SECONDS),60) $(SEED)
 
 # --- setting up ---
 
-setup:
+setup: ## installs what all but bench need and is missing (Debian)
 	@tools/setup
 
-setup-hosts:
+setup-hosts: ## the programs that spec/hosts tries sidewire in
 	@tools/setup hosts
 
 # Before anything is compiled or run: a look for what that needs, some milliseconds when it is there. Only demo and test
@@ -469,5 +457,5 @@ set_up = @$(call unless_no,tools/setup --quiet $1)
 $(READY):
 	@$(call unless_no,tools/setup --look $(@:ready-%=%))
 
-clean:
+clean: ## removes build/
 	rm -rf build

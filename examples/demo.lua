@@ -6,6 +6,9 @@
 -- server first stops reading for two seconds; later it gets stuck, is killed and is started again. The loop never waits
 -- for the network: what it spends in sidewire is measured in every frame. At the end every message is accounted for.
 
+local USAGE = "usage: lua examples/demo.lua [SECONDS [MEGABYTES]], both at least 1 (needs LuaSocket, and `make demo`)\n"
+if arg[1] == "--help" then io.write(USAGE) os.exit(0) end
+
 local sidewire = require "sidewire"
 local socket = require "socket" -- only for a clock and a sleep
 local Peer = require "spec.support.peer"
@@ -250,7 +253,7 @@ end
 local function read_arguments(words)
   local seconds, megabytes = tonumber(words[1] or SECONDS), tonumber(words[2] or MEGABYTES)
   if #words <= 2 and seconds and megabytes and seconds >= 1 and megabytes >= 1 then return seconds, megabytes end
-  io.stderr:write "usage: lua examples/demo.lua [SECONDS [MEGABYTES]], both at least 1\n"
+  io.stderr:write(USAGE)
   os.exit(2)
 end
 

@@ -9,10 +9,13 @@
  * It is for Lua 5.1 to 5.4 and LuaJIT; a host that is for one of them needs only the half of what #if has for that.
  */
 #include <lauxlib.h>
+#include <limits.h>
 #include <lua.h>
 #include <lualib.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #if LUA_VERSION_NUM < 502 /* 5.1, LuaJIT */
@@ -145,10 +148,20 @@ static int play(lua_State *L) {
     return 0;
 }
 
+/* Is the argument a whole number of 1 to `most`? */
+static bool is_number(const char *text, long most) {
+    char *end;
+    long number = strtol(text, &end, 10);
+    return *text != '\0' && *end == '\0' && number >= 1 && number <= most;
+}
+
 int main(int argc, char **argv) {
-    if (argc < 4) {
-        (void)fprintf(stderr, "usage: embed SCRIPT HOST PORT [FRAMES]\n");
-        return 2;
+    bool is_asked = argc == 2 && strcmp(argv[1], "--help") == 0;
+    bool is_right =
+        (argc == 4 || argc == 5) && is_number(argv[3], 65535) && (argc == 4 || is_number(argv[4], LONG_MAX));
+    if (!is_right) {
+        (void)fprintf(is_asked ? stdout : stderr, "usage: embed SCRIPT HOST PORT [FRAMES]\n");
+        return is_asked ? 0 : 2;
     }
     lua_State *L = luaL_newstate();
     if (L == NULL) return 1;

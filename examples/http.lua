@@ -16,10 +16,14 @@ local function fail(why, status)
 end
 
 if arg[1] == "--help" then io.write(USAGE) os.exit(0) end
-local host, port, path = (arg[1] or ""):match "^http://([^/:]+):?(%d*)(/?.*)$"
-if not host or arg[2] then fail(USAGE, 2) end
+local place, port, path = (arg[1] or ""):match "^http://(%b[]):?(%d*)(/?.*)$" -- IPv6
+if not place then place, port, path = (arg[1] or ""):match "^http://([^/:]+):?(%d*)(/?.*)$" end
+if not place or arg[2] then fail(USAGE, 2) end
 
-local client = sidewire.new { host = host, port = tonumber(port) or 80, framing = "raw", reconnect = false }
+local made, client = pcall(sidewire.new, {
+  host = place:gsub("[%[%]]", ""), port = tonumber(port) or 80, framing = "raw", reconnect = false,
+})
+if not made then fail(client .. "\n" .. USAGE, 2) end -- no host's name, or no port
 
 -- The bytes; where the connection has ended, read returns a second value.
 local function read(what)
@@ -49,7 +53,7 @@ local function copy_rest()
 end
 
 client:connect()
-client:send("GET ", path == "" and "/" or path, " HTTP/1.1\r\nHost: ", host, "\r\nConnection: close\r\n\r\n")
+client:send("GET ", path == "" and "/" or path, " HTTP/1.1\r\nHost: ", place, "\r\nConnection: close\r\n\r\n")
 local status, headers = read(LINE):match "^HTTP/1%.[01] (%d%d%d)", {}
 for line in function() return read(LINE) end, nil do
   if line == "" then break end

@@ -11,9 +11,11 @@ local USAGE = "usage: lua examples/memcached.lua HOST PORT [COUNT [SIZE]]\n"
 local TIMEOUT, LINE = 30, { delimiter = "\r\n" }
 local count, size = tonumber(arg[3] or 1000), tonumber(arg[4] or 100)
 if arg[1] == "--help" then io.write(USAGE) os.exit(0) end
-if not (tonumber(arg[2]) and count and size) then io.stderr:write(USAGE) os.exit(2) end
-
-local client = sidewire.new { host = arg[1], port = tonumber(arg[2]), framing = "raw", reconnect = 0.1 }
+if not (sidewire.is_port(tonumber(arg[2])) and count and size) then io.stderr:write(USAGE) os.exit(2) end
+local made, client = pcall(sidewire.new, {
+  host = arg[1], port = tonumber(arg[2]), framing = "raw", reconnect = false,
+})
+if not made then io.stderr:write(client, "\n", USAGE) os.exit(2) end -- it is no host's name
 local AT_ONCE = math.max(1, math.min(1000, math.floor(4e6 / size))) -- commands, so that they fit into the queue
 
 local function fail(why) io.stderr:write(why, "\n") os.exit(1) end
@@ -55,6 +57,9 @@ end
 
 local function value_of(key) return ("value %d\r\n"):format(key):rep(math.ceil(size / 9)):sub(1, size) end
 client:connect()
+local connected, why_not = client:wait("connected", TIMEOUT)
+if not connected then fail(why_not) end -- a server that is away from the beginning is not waited for
+client:set_reconnect(0.1)
 run("set", function(key) return ("set key%d 0 0 %d\r\n%s\r\n"):format(key, size, value_of(key)) end)
 run("get", function(key) return ("get key%d\r\n"):format(key) end, value_of)
 run("delete", function(key) return ("delete key%d\r\n"):format(key) end)

@@ -8,8 +8,11 @@
 local sidewire = require "sidewire"
 local host, port, id, topic, role, count = arg[1], tonumber(arg[2]), arg[3], arg[4], arg[5], tonumber(arg[6])
 local size, user, password = tonumber(arg[7] or 0), arg[8], arg[9]
-if not (sidewire.is_port(port) and count and size and (role == "publish" or role == "subscribe")) then
-  io.stderr:write "usage: lua mqtt.lua HOST PORT ID TOPIC publish|subscribe COUNT [BYTES [USER PASSWORD]]\n"
+local USAGE = "usage: lua mqtt.lua HOST PORT ID TOPIC publish|subscribe COUNT [BYTES [USER PASSWORD]]\n"
+local is_login = not user or password
+if host == "--help" then io.write(USAGE) os.exit(0) end
+if not (sidewire.is_port(port) and count and size and is_login and (role == "publish" or role == "subscribe")) then
+  io.stderr:write(USAGE)
   os.exit(2)
 end
 
@@ -24,8 +27,10 @@ local function packet(kind, rest) return string.char(kind) .. length(#rest) .. r
 local account, flags = user and text(user) .. text(password) or "", user and "\192" or "\0" -- no flag: keep the session
 local login = packet(0x10, text "MQTT" .. "\4" .. flags .. integer(KEEPALIVE) .. text(id) .. account)
 local subscription = role == "subscribe" and packet(0x82, integer(1) .. text(topic) .. "\1") or nil
-local client = sidewire.new { host = host, port = port, framing = { length = "varint", offset = 1 }, max_message = 2^28,
-  queue_limit = 2^28, retain = "unconfirmed", reconnect = { max = 1 }, greeting = { login, subscription } }
+local made, client = pcall(sidewire.new, { host = host, port = port, framing = { length = "varint", offset = 1 },
+  max_message = 2^28, queue_limit = 2^28, retain = "unconfirmed", reconnect = { max = 1 },
+  greeting = { login, subscription } })
+if not made then io.stderr:write(client, "\n", USAGE) os.exit(2) end -- it is no host's name
 local sent, confirmed, next_ping, status = 0, 0, 0, nil
 local function stop(code) status = code client:disconnect() end
 local function take(rest) -- a topic, the packet's identifier, the message
@@ -37,6 +42,9 @@ end
 client:on {
   connect = function(_, info) print(("connected, %d confirmed, %d is next"):format(confirmed, info.first)) end,
   disconnect = function(_, why) print(why) end,
+  retry = function(_, _, _, why) -- a broker that is away from the beginning is not waited for
+    if client:stats().connects == 0 then print(why) stop(1) end
+  end,
   message = function(_, frame)
     local kind, rest = math.floor(frame:byte() / 16), frame:sub(frame:find("[^\128-\255]", 2) + 1)
     if kind == 2 and rest:byte(2) > 0 then print("login refused, code " .. rest:byte(2)) stop(1)

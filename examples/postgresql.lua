@@ -5,14 +5,14 @@
 -- Asks COUNT questions (1000), one that is wrong and one whose answer has BYTES (1 MiB), and then notifies itself. It
 -- outlasts restarts of the server: what was not answered is asked again on the next connection, after its login.
 -- Needs luaossl for the login (Debian: lua-luaossl), and LuaSocket for base64.
-local digest, hmac, kdf = require "openssl.digest", require "openssl.hmac", require "openssl.kdf"
-local rand, mime, sidewire = require "openssl.rand", require "mime", require "sidewire"
+local sidewire = require "sidewire"
 local host, port, user, password = arg[1], tonumber(arg[2]), arg[3], arg[4]
 local count, size = tonumber(arg[5] or 1000), tonumber(arg[6] or 2^20)
-if not (password and sidewire.is_port(port) and count and size) then
-  io.stderr:write "usage: lua postgresql.lua HOST PORT USER PASSWORD [COUNT [BYTES]]\n"
-  os.exit(2)
-end
+local USAGE = "usage: lua postgresql.lua HOST PORT USER PASSWORD [COUNT [BYTES]]\n"
+if host == "--help" then io.write(USAGE) os.exit(0) end
+if not (password and sidewire.is_port(port) and count and size) then io.stderr:write(USAGE) os.exit(2) end
+local digest, hmac, kdf = require "openssl.digest", require "openssl.hmac", require "openssl.kdf"
+local rand, mime = require "openssl.rand", require "mime"
 
 local function u32(n)
   return string.char(math.floor(n / 2^24) % 256, math.floor(n / 2^16) % 256, math.floor(n / 2^8) % 256, n % 256)
@@ -23,8 +23,9 @@ end
 local function frame(kind, body) return kind .. u32(#body + 4) .. body end
 -- The first message of a connection has no type and so is no frame: the preamble sends it.
 local startup = u32(196608) .. ("user\0%s\0database\0postgres\0\0"):format(user)
-local client = sidewire.new { host = host, port = port, preamble = u32(#startup + 4) .. startup,
-  framing = { length = "u32be", offset = 1, adjustment = -4 }, max_message = 2^26 }
+local made, client = pcall(sidewire.new, { host = host, port = port, preamble = u32(#startup + 4) .. startup,
+  framing = { length = "u32be", offset = 1, adjustment = -4 }, max_message = 2^26 })
+if not made then io.stderr:write(client, "\n", USAGE) os.exit(2) end -- it is no host's name
 local status -- the program's exit status, at its end
 local function stop(why, code) print(why) status = code client:close(0) end
 
@@ -105,6 +106,9 @@ client:on {
     if handle and not status then handle(bytes:sub(6)) end
   end,
   disconnect = function(_, why) print(why) end,
+  retry = function(_, _, _, why) -- a server that is away from the beginning is not waited for
+    if client:stats().connects == 0 then stop(why, 1) end
+  end,
 }
 client:connect()
 local right = 0

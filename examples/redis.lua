@@ -10,12 +10,14 @@ local encode, decode = sidewire.resp.encode, sidewire.resp.decode
 
 local host, port, password = arg[1], tonumber(arg[2]), arg[3]
 local count, size = tonumber(arg[4] or 1000), tonumber(arg[5] or 2^20)
-if not (password and sidewire.is_port(port) and count and size) then
-  io.stderr:write "usage: lua redis.lua HOST PORT PASSWORD [COUNT [BYTES]]\n"
-  os.exit(2)
-end
-local client = sidewire.new { host = host, port = port, framing = "resp", max_message = 2^26, queue_limit = 2^26,
-  greeting = { encode("HELLO", 3, "AUTH", "default", password), encode("SUBSCRIBE", "news") } }
+local USAGE = "usage: lua redis.lua HOST PORT PASSWORD [COUNT [BYTES]]\n"
+if host == "--help" then io.write(USAGE) os.exit(0) end
+if not (password and sidewire.is_port(port) and count and size) then io.stderr:write(USAGE) os.exit(2) end
+local made, client = pcall(sidewire.new, {
+  host = host, port = port, framing = "resp", max_message = 2^26, queue_limit = 2^26,
+  greeting = { encode("HELLO", 3, "AUTH", "default", password), encode("SUBSCRIBE", "news") },
+})
+if not made then io.stderr:write(client, "\n", USAGE) os.exit(2) end -- it is no host's name
 local waiting, first = {}, 1 -- the handlers of replies, by the ids of their commands; the oldest of these
 local counts = { integer = 0, error = 0, none = 0 }
 local status, is_greeted -- the program's exit status at its end; the reply to the login has come
@@ -44,6 +46,9 @@ client:on {
     if kind == "error" then stop("the login is refused: " .. reply.message, 1) end
   end,
   disconnect = function(_, why) print(why) end,
+  retry = function(_, _, _, why) -- a server that is away from the beginning is not waited for
+    if client:stats().connects == 0 then stop(why, 1) end
+  end,
 }
 client:connect()
 local function note(_, kind) counts[kind or "none"] = counts[kind or "none"] + 1 end

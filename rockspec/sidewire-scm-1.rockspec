@@ -38,5 +38,6 @@ build = {
     DESTDIR = "",
     LUADIR = "$(LUADIR)",
     LIBDIR = "$(LIBDIR)",
+    DOCDIR = "$(PREFIX)/doc", -- of the rock: `luarocks doc sidewire`
   },
 }

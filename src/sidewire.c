@@ -102,6 +102,7 @@ static const luaL_Reg client_methods[] = {
 
 static const luaL_Reg client_metamethods[] = {
     {"__close", sw_method_end_of_scope},
+    {"__newindex", sw_method_set_field},
     {"__tostring", sw_method_tostring},
     {NULL, NULL},
 };

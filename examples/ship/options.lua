@@ -39,6 +39,7 @@ end
 --- The options that these words are, or the end of the program.
 -- @return path, host, port, framing, follow, state (the path of its file)
 function Options.read(words)
+  if words[1] == "--help" then io.write(USAGE, "\n") os.exit(0) end
   local options, places = read_words(words)
   if #places ~= 3 then Options.refuse("3 arguments are wanted, not %d", #places) end
   options.path, options.host, options.port = places[1], places[2], tonumber(places[3])

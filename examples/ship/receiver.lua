@@ -18,6 +18,9 @@
 -- An answer is given when the system has the lines: they outlive the receiver then, but not a power cut (plain Lua has
 -- no fsync). The sender notices when the count has become smaller, and stops. It needs LuaSocket, and not sidewire.
 
+local USAGE = "usage: lua receiver.lua DIR PORT [ADDRESS] (needs LuaSocket)\n"
+if arg[1] == "--help" then io.write(USAGE) os.exit(0) end
+if not (arg[1] and tonumber(arg[2])) or arg[4] then io.stderr:write(USAGE) os.exit(2) end
 local socket = require "socket"
 
 local PIECE = 64 * 1024
@@ -121,7 +124,11 @@ local function accept(server)
 end
 
 local function run(dir, port, address)
-  local server = assert(socket.bind(address, port))
+  local server, why = socket.bind(address, port)
+  if not server then
+    io.stderr:write(("receiver.lua: cannot listen on %s port %d: %s\n"):format(address, port, why))
+    os.exit(1)
+  end
   server:settimeout(0)
   io.stdout:setvbuf "line"
   print(("receiving on %s port %d"):format(server:getsockname()))
@@ -134,8 +141,4 @@ local function run(dir, port, address)
   end
 end
 
-if not (arg[1] and tonumber(arg[2])) then
-  io.stderr:write "usage: lua receiver.lua DIR PORT [ADDRESS]\n"
-  os.exit(2)
-end
 run(arg[1], tonumber(arg[2]), arg[3] or "127.0.0.1")

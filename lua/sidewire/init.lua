@@ -8,6 +8,7 @@
 -- replaced.
 -- @module sidewire
 local core = require "sidewire.core"
+local raise = require "sidewire.raise"
 local settings = require "sidewire.settings"
 
 local sidewire = {}
@@ -42,7 +43,9 @@ end
 local function new_core_client(options, saver)
   local made, client, message, code = pcall(core.new, options, saver)
   if made then return client, message, code end
-  error((client:gsub("^(sidewire%.new: unknown option .*)%)$", "%1, settings)")), 0)
+  if type(client) ~= "string" then error(client, 0) end
+  local problem = client:match "sidewire%.new: .*" or client -- without its position, which is in this file
+  error((problem:gsub("^(sidewire%.new: unknown option .*valid: .*)%)$", "%1, settings)")), 0)
 end
 
 -- Returns the function that saves the settings of one client. `unsaved` has the values that the file does not have:
@@ -93,8 +96,9 @@ end
 --   is closing), ENOMEM (in the child of a fork)
 -- @raise misuse, not enough memory
 function sidewire.new(options)
+  raise.refuse_colon("sidewire.new", options, sidewire.new)
   local went_well, client, message, code = pcall(new, options)
-  if not went_well then error(client, 2) end
+  if not went_well then raise.misuse(client, 2) end
   if client then return client end
   return nil, message, code
 end

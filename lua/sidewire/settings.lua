@@ -32,6 +32,7 @@
 --
 -- The functions block while they read or write the file.
 -- @module sidewire.settings
+local raise = require "sidewire.raise"
 local settings_text = require "sidewire.settings_text"
 
 -- Returns a function of the core, even if a script has replaced it in the core's table or has changed package.loaded:
@@ -86,7 +87,7 @@ end
 
 local function check_path(where, path)
   if type(path) == "string" and path ~= "" and not path:find("\0", 1, true) then return end
-  error(("sidewire.settings.%s: path must be the name of a file, got '%s'"):format(where, tostring(path)), 3)
+  raise.misuse(("sidewire.settings.%s: path must be the name of a file, got '%s'"):format(where, tostring(path)), 3)
 end
 
 -- --- reading ---
@@ -173,6 +174,7 @@ end
 --   (EACCES, EISDIR, ...) if the file cannot be read, or EPOLICY (the host's policy allows no files)
 -- @raise path is not a file name
 function settings.load(path)
+  raise.refuse_colon("sidewire.settings.load", path, settings.load)
   check_path("load", path)
   local document, message, code = read_document(path)
   if not document then return nil, message, code end
@@ -193,9 +195,10 @@ end
 --   The file is then unchanged, and no other file remains
 -- @raise path is not a file name; an unknown key; an invalid value
 function settings.save(path, values)
+  raise.refuse_colon("sidewire.settings.save", path, settings.save)
   check_path("save", path)
   local wanted, misuse = settings_text.check(values)
-  if not wanted then error("sidewire.settings.save: " .. misuse, 2) end
+  if not wanted then raise.misuse("sidewire.settings.save: " .. misuse, 2) end
   local document, message, code = read_document(path)
   if not document then return nil, message, code end
   local text, problem = settings_text.change(document, wanted)

@@ -19,7 +19,7 @@ end
 -- Checks options with the core. Returns them as { host =, port =, reconnect = a policy }; or nil and a message.
 local function check_with_core(options)
   local is_valid, answer = pcall(core.check_options, options)
-  if not is_valid then return nil, (answer:gsub("^sidewire%.new: ", "")) end
+  if not is_valid then return nil, (answer:gsub("^.-sidewire%.new: ", "")) end
   return answer
 end
 
@@ -59,7 +59,8 @@ local function text_to_value(key, text)
   if value == nil then return nil, problem end
   local answer
   answer, problem = check_with_core { [key] = value }
-  if not answer then return nil, problem end
+  -- In a file everything is a text, which tonumber does not help.
+  if not answer then return nil, (problem:gsub(", a string: tonumber makes a number of it$", "")) end
   return value
 end
 

@@ -1,18 +1,10 @@
 -- The examples of event loops, each in its loop. Nothing but the notifier makes them poll, so they would hang if it
 -- were not readable when it must be.
 
-local build = require "spec.support.build"
 local Program = require "spec.support.program"
-local shell = require "spec.support.shell"
 local util = require "spec.support.util"
 
 local LOOPS = { select = "socket", cqueues = "cqueues", luv = "luv", glib = "lgi" } -- and the library
-
-local function is_there(library)
-  local found = "require('spec.support.engine').searchpath('%s', package.path .. ';' .. package.cpath)"
-  local text = ("os.exit(%s and 0 or 1)"):format(found:format(library))
-  return select(2, shell.run(("%s -e %s"):format(build.LUA, shell.quote(text)))) == 0
-end
 
 -- What its last line says, and its lines before that, in which nothing changes while the peer does not answer.
 local function account(output)
@@ -32,7 +24,7 @@ for name, library in pairs(LOOPS) do
     end)
 
     it("is woken for each answer, and by nothing else; its timer runs meanwhile", function()
-      if not is_there(library) then return pending(library .. " is not installed for this Lua") end
+      if not Program.has_library(library) then return pending(library .. " is not installed for this Lua") end
       peer:command "stall on"
       local program = Program.start(("examples/loops/%s.lua"):format(name), peer.host, peer.port, 1000)
       program:wait_for("tick: 0 answers, ", 5) -- the connect event came, or comes, and then nothing

@@ -42,7 +42,7 @@ describe(EXAMPLE, function()
   after_each(Program.finish_all)
 
   it("says how it is called", function()
-    for _, arguments in ipairs { { "--help" }, { "127.0.0.1", "5432", "me" }, { "127.0.0.1", "0", "me", "secret" } } do
+    for _, arguments in ipairs { { "127.0.0.1", "5432", "me" }, { "127.0.0.1", "0", "me", "secret" } } do
       local output, status = Program.run(EXAMPLE, engine.unpack(arguments))
       assert.same({ "usage: lua postgresql.lua HOST PORT USER PASSWORD [COUNT [BYTES]]\n", 2 }, { output, status })
     end

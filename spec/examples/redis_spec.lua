@@ -16,7 +16,7 @@ describe("examples/redis.lua", function()
   after_each(Program.finish_all)
 
   it("says how it is called", function()
-    for _, arguments in ipairs { { "--help" }, { "127.0.0.1", "4000" }, { "127.0.0.1", "4000", "x", "many" } } do
+    for _, arguments in ipairs { { "127.0.0.1", "4000" }, { "127.0.0.1", "4000", "x", "many" } } do
       local output, status = Program.run("examples/redis.lua", engine.unpack(arguments))
       assert.same({ "usage: lua redis.lua HOST PORT PASSWORD [COUNT [BYTES]]\n", 2 }, { output, status })
     end

@@ -117,15 +117,17 @@ describe("misuse raises, names the field, says what is valid:", function()
 
     it("refuses greetings that are no messages", function()
       refuses_each("set_greeting", { {{}}, {1, {}}, { x = "y" }, true }, "greeting")
-      refuses("set_greeting", { "message 2 of greeting", "cannot carry" }, { "a", "b\nc" })
+      refuses("set_greeting", { "message 2 of greeting", "must not hold" }, { "a", "b\nc" })
       refuses("set_greeting", { "queue_limit" }, ("x"):rep(17 * 2 ^ 20))
     end)
 
     it("refuses handlers that cannot be called, and unknown events; other handlers stay [F5]", function()
       local calls = 0
       client:on("error", function() calls = calls + 1 end)
-      refuses("on", { "unknown event 'no value'", "connect, message" })
-      for _, name in ipairs { "conect", "", "connect\0", 1, true } do
+      for _, name in ipairs { 1, true, nothing } do refuses("on", { "event must be a name" }, name, nothing) end
+      refuses("on", { "event must be a name", "got no value" })
+      refuses("on", { "handler of message", "got no value" }, "message")
+      for _, name in ipairs { "conect", "", "connect\0" } do
         refuses("on", { "unknown event '", "connect, message" }, name, nothing)
       end
       for _, value in ipairs { 1, "f", true, false, {}, io.stdout } do

@@ -30,6 +30,10 @@ describe("a new client", function()
     assert.matches("^sidewire%.client: 0x%x+ 127%.0%.0%.1:4000 idle$",
       tostring(sidewire.new { host = "127.0.0.1", port = 4000 }))
     assert.matches("^sidewire%.client: 0x%x+ idle$", tostring(sidewire.new()))
+    for _, host in ipairs { "::1", "2001:db8::7", "fe80::1%lo" } do
+      local shown = tostring(sidewire.new { host = host, port = 4000 })
+      assert(shown:find((" [%s]:4000 idle"):format(host), 1, true), shown)
+    end
     local client = sidewire.new { host = "example.org", port = 1 }
     client:close()
     assert.matches("^sidewire%.client: 0x%x+ example%.org:1 closed$", tostring(client))

@@ -12,7 +12,7 @@ describe("a method on what is no client", function()
   local METHODS = { "on", "connect", "disconnect", "close", "send", "write", "confirm", "set_reconnect",
     "get_reconnect", "set_server", "get_server", "state", "is_connected", "pending", "stats", "wait", "flush",
     "receive", "poll" }
-  local METAMETHODS = { "__gc", "__close", "__tostring" }
+  local METAMETHODS = { "__gc", "__close", "__newindex", "__tostring" }
 
   local function all_methods(client)
     local all = {}
@@ -26,10 +26,11 @@ describe("a method on what is no client", function()
       local impostor = setmetatable({}, debug.getmetatable(sidewire.new()))
       for _, value in ipairs { 1, "x", true, {}, nothing, io.stdout, impostor } do
         local message = refused({}, method, value, "x", 1)
-        assert(message:find("sidewire.client expected", 1, true), name .. ": " .. message)
+        local expected = name:find "^__" and "sidewire.client expected" or "the first argument must be the client"
+        assert(message:find(expected, 1, true), name .. ": " .. message)
       end
       debug.setmetatable(impostor, nil) -- lest the finalizer raises as the method does
-      refused({ "sidewire.client expected" }, method)
+      refused({ name:find "^__" and "sidewire.client expected" or "the first argument must be the client" }, method)
     end
   end)
 

@@ -106,9 +106,10 @@ describe("a notifier's methods", function()
     local methods = debug.getmetatable(notifier).__index
     for _, name in ipairs { "fd", "getfd", "pollfd", "dirty", "events", "timeout" } do
       for _, value in ipairs { 1, "x", true, {}, io.stdout, sidewire.new(), misuse.nothing } do
-        misuse.refused({ "sidewire.notifier expected, got ", "notifier:fd()" }, methods[name], value)
+        misuse.refused({ ("notifier:%s: call it with a colon, notifier:%s(...): "):format(name, name),
+          "the first argument must be the notifier, got " }, methods[name], value)
       end
-      misuse.refused({ "sidewire.notifier expected, got no value" }, methods[name])
+      misuse.refused({ "the first argument must be the notifier, got no value" }, methods[name])
     end
   end)
 

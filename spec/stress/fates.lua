@@ -6,8 +6,8 @@
 -- "behind": the same, but it reads no faster than twice the rate, so that it often has something unread.
 -- "drained": it half-closes, reads to the end and leaves, as orderly servers do. RESTARTS, for each mode, is 200; the
 -- modes (retain) are all four, or those which promise that nothing is lost or repeated when the peer drains. SEED=N in
--- the environment repeats the random choices. unix: each peer listens on a unix socket; tls: all is encrypted. One line a
--- mode:
+-- the environment repeats the random choices. unix: each peer listens on a unix socket; tls: all is encrypted. One line
+-- a mode:
 --
 --   lost        accepted, and read by no peer: what retain makes smaller. Reported by `lost`, or acknowledged by the
 --               peer's TCP and never read by its program ("acked, unread")

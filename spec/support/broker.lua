@@ -33,7 +33,8 @@ allow_anonymous true
   return server
 end
 
---- Starts examples/mqtt.lua with the name of its session and what else it is told.
+--- Starts examples/mqtt.lua with the name of its session and what else it is told. The broker must be there: it is not
+-- waited for.
 function broker.start_client(server, id, role, count, ...)
   return Program.start("examples/mqtt.lua", server.host, server.port, id, "numbers", role, count, ...)
 end
@@ -43,11 +44,12 @@ end
 function broker.start(server, count)
   local run = { server = server, count = count, restarts = 0 }
   server:start()
+  server:wait_until_listening()
   run.subscriber = broker.start_client(server, "subscriber", "subscribe", count)
   run.subscriber:wait_for "subscribed"
   server:kill "TERM"
   server:start()
-  run.subscriber:wait_for("subscribed", 2)
+  run.subscriber:wait_for("subscribed", 2) -- so the broker is there for the publisher, too
   run.publisher = broker.start_client(server, "publisher", "publish", count)
   return run
 end

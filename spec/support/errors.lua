@@ -15,6 +15,7 @@
 -- or_else  { message, ..., code = }: what the same call may get from another system
 -- not_here where it cannot be provoked, in words: such a row is only written down
 -- here     true: it can be provoked all the same, in this build
+-- lacks    lacks() -> why it cannot be provoked on this machine or with this build; nil: it can
 
 local sidewire = require "sidewire"
 local engine = require "spec.support.engine"
@@ -23,9 +24,12 @@ local build = require "spec.support.build"
 local files = require "spec.support.files"
 local host = require "spec.support.host"
 local ports = require "spec.support.ports"
+local shell = require "spec.support.shell"
 local util = require "spec.support.util"
 
 local errors = {}
+
+local TEXT = ", a string: tonumber makes a number of it"
 
 -- --- circumstances ---
 
@@ -80,6 +84,61 @@ local function under_policy(rules, call)
     return case:run_apart(("local sidewire = require 'sidewire' local client = sidewire.new() "
       .. "assert(sidewire.set_policy { %s }) REPORT(%s)"):format(rules, call))
   end
+end
+
+-- The message of what a text raises, with its position. A text that catches it itself returns false and the message.
+local function raised_at(text)
+  return function(case)
+    local f = assert(engine.load(text:gsub("^pcall.*", "local ok, message = %0 return ok, message"), "=game.lua", {
+      sidewire = case.sidewire, client = case.client, pcall = pcall,
+    }))
+    local ok, caught, message = pcall(f)
+    return ok and message or caught, "raises"
+  end
+end
+
+-- The same without the position.
+local function raised(text)
+  return function(case) return (raised_at(text)(case):gsub("^game%.lua:%d+: ", "")), "raises" end
+end
+
+-- A handler yields in the main thread.
+local function yield_outside(case)
+  return case:run_apart([[
+    local sidewire = require "sidewire"
+    local client = sidewire.new { host = "127.0.0.1", port = tonumber(...), reconnect = false,
+      on = { connect = function() coroutine.yield() end } }
+    client:connect()
+    sidewire.wait()
+    local _, message = pcall(sidewire.poll)
+    message = message:gsub("^%w+:%d+: ", "") -- LuaJIT has a position in front
+    REPORT(nil, message, "raises")
+  ]], case:serve "silent")
+end
+
+local MY_VERSION = engine.NAME == "luajit" and "5.1" or engine.NAME
+
+-- The interpreter of another Lua of this machine, and its version; nil: there is none.
+local function find_other_lua()
+  for _, version in ipairs { "5.1", "5.2", "5.3", "5.4" } do
+    local program = version ~= MY_VERSION and shell.run("env -u LUA_BIN tools/engine program " .. version):match "%S+"
+    if program then return program, version end
+  end
+end
+
+local function lacks_other_lua()
+  if build.is_sanitized then return "a module with a sanitizer is loaded only where that is preloaded" end
+  return not find_other_lua() and "no other Lua is installed" or nil
+end
+
+-- What another Lua says of the module, as if this were Lua 5.4 and that 5.1.
+local function load_elsewhere()
+  local program, version = find_other_lua()
+  local said = shell.run(("%s -e \"print(pcall(package.loadlib('%s/sidewire/core.so', 'luaopen_sidewire_core')))\"")
+    :format(program, build.PATH))
+  local names = { [MY_VERSION] = "5.4", [version] = "5.1" }
+  said = said:gsub(build.PATH:gsub("%p", "%%%0") .. "/", "build/release/"):gsub("%f[%d]5%.%d%f[%D]", names)
+  return said:match "^false%s+(.-)%s*$", "raises"
 end
 
 local function encode_circle(case)
@@ -149,6 +208,9 @@ errors.sections = {
       .. "tls, bind, connect_timeout, reconnect, queue_limit, inbox_limit, max_read, retain, preamble, greeting, "
       .. "linger, nodelay, keepalive, stall_timeout, spin, on, settings)",
       "raises", "Correct the name; the valid ones are listed." },
+    { "sidewire.new { on_message = print }",
+      "sidewire.new: unknown option 'on_message': handlers stand in the table on, as in on = { message = f }",
+      "raises", "Write `on = { message = print }`; the same for the other events." },
     { "sidewire.new { host = 5 }", "sidewire.new: host must be a string, a host name or an IP address, got 5", "raises",
       "Give a string." },
     { 'sidewire.new { host = "http://example.org" }', "sidewire.new: invalid host name 'http://example.org': it is a "
@@ -163,8 +225,8 @@ errors.sections = {
       .. "zeros, as in 127.0.0.1", "raises", "Give `127.0.0.1`." },
     { 'sidewire.new { host = "" }', "sidewire.new: invalid host name '': it is empty", "raises",
       "Leave it out, or give a name." },
-    { 'sidewire.new { port = "80" }', "sidewire.new: port must be a whole number, 1..65535, got '80'", "raises",
-      "Give a number; `tonumber` makes one from a text." },
+    { 'sidewire.new { port = "80" }', "sidewire.new: port must be a whole number, 1..65535, got '80'" .. TEXT,
+      "raises", 'Write `port = tonumber "80"`; what comes from `arg`, a file or a pattern is a string.' },
     { "sidewire.new { server = 4000 }", 'sidewire.new: server must be a URL such as "tcp://example.org:4000", or a '
       .. "list of 1..16 of them, got 4000", "raises", "Give a URL." },
     { 'sidewire.new { server = "tcp://example.org" }', "sidewire.new: invalid server 'tcp://example.org', at character "
@@ -222,6 +284,14 @@ errors.sections = {
     { "sidewire.new { connect_timeout = 0 }",
       "sidewire.new: connect_timeout must be a number of seconds, 0.001..1e8, got 0", "raises",
       "Give seconds; there is no attempt without a limit." },
+    { 'sidewire.new { connect_timeout = "5" }',
+      "sidewire.new: connect_timeout must be a number of seconds, 0.001..1e8, got '5'" .. TEXT, "raises",
+      "Use `tonumber`." },
+    { 'sidewire.new { keepalive = { idle = "15" } }',
+      "sidewire.new: keepalive.idle must be a whole number, 1..32767, got '15'" .. TEXT, "raises", "Use `tonumber`." },
+    { 'sidewire.new { reconnect = "2.5" }',
+      "sidewire.new: reconnect must be false, true, a number of seconds or a table "
+      .. "{ delay =, max =, factor =, attempts =, jitter = }, got '2.5'" .. TEXT, "raises", "Use `tonumber`." },
     { 'sidewire.new { reconnect = "on" }',
       "sidewire.new: reconnect must be false, true, a number of seconds or a table "
       .. "{ delay =, max =, factor =, attempts =, jitter = }, got 'on'", "raises", "Give `true`." },
@@ -296,8 +366,10 @@ errors.sections = {
       "raises", 'Give a message, `"login me"`, or several in a list.' },
     { 'sidewire.new { greeting = { "a", {} } }', "sidewire.new: a message of greeting must be a string, got a table",
       "raises", "Give a list of strings." },
-    { 'sidewire.new { greeting = { "a", "b\\n" } }', 'sidewire.new: message 2 of greeting: the framing "line" cannot '
-      .. 'carry a message that holds "\\n" or ends in "\\r"', "raises", "Leave the newline to the framing." },
+    { 'sidewire.new { greeting = { "a", "b\\n" } }', 'sidewire.new: message 2 of greeting: the framing "line" adds '
+      .. 'the "\\n" itself: a message must not hold one, nor end in "\\r", which framing = { delimiter = "\\n" } '
+      .. "carries",
+      "raises", "Leave the newline to the framing." },
     { 'sidewire.new { greeting = "hello", queue_limit = 5 }',
       "sidewire.new: greeting must fit into queue_limit (5), and has 6 bytes with its framing", "raises",
       "Raise queue_limit, or say less." },
@@ -341,8 +413,42 @@ errors.sections = {
   {
     title = "Arguments",
     text = "These raise as well; nothing was done, nothing queued.",
-    { 'client.send("hello")', "bad argument #1 to 'send' (sidewire.client expected, got string: call methods with a "
-      .. "colon, client:send(message))", "raises", 'Write `client:send("hello")`.' },
+    { 'client.send("hello")', "client:send: call it with a colon, client:send(...): the first argument must be the "
+      .. "client, got 'hello'", "raises", 'Write `client:send("hello")`; each method says the same of itself.' },
+    { "client.connect()", "client:connect: call it with a colon, client:connect(...): the first argument must be the "
+      .. "client, got no value", "raises", "Write `client:connect()`." },
+    { 'sidewire:new { host = "127.0.0.1" }', "sidewire.new: call it with a dot, sidewire.new(...), not with a colon",
+      "raises", "Write `sidewire.new { ... }`; each function says the same of itself." },
+    { "sidewire:poll()", "sidewire.poll: call it with a dot, sidewire.poll(...), not with a colon", "raises",
+      "Write `sidewire.poll()`." },
+    { "sidewire:wait(1)", "sidewire.wait: call it with a dot, sidewire.wait(...), not with a colon", "raises",
+      "Write `sidewire.wait(1)`." },
+    { 'sidewire.settings:load "net.ini"',
+      "sidewire.settings.load: call it with a dot, sidewire.settings.load(...), not with a colon", "raises",
+      'Write `sidewire.settings.load "net.ini"`.' },
+    { 'pcall(sidewire.new, { port = 0 })', "game.lua:1: sidewire.new: port must be a whole number, 1..65535, got 0",
+      "raises", "The line is that of the `pcall`.", when = "on line 1 of game.lua", names = "port",
+      get = raised_at "pcall(sidewire.new, { port = 0 })" },
+    { 'return sidewire.new { port = 0 }', "game.lua:3: sidewire.new: port must be a whole number, 1..65535, got 0",
+      "raises", "Lua forgets the line of a call behind `return`. Look in the function that is called on this line.",
+      when = "in a function that line 3 of game.lua calls", names = "port",
+      get = raised_at("local function open() return sidewire.new { port = 0 } end\n\n"
+        .. "local client = open() return client") },
+    { "client.on_message = print", 'client.on_message: handlers are no fields: write client:on("message", f), or '
+      .. "on = { message = f } in sidewire.new", "raises", 'Write `client:on("message", print)`.',
+      names = "on_message", get = raised "client.on_message = print" },
+    { "client.score = 5", "client.score: a client has no fields to set; keep the value in a table of your own, by the "
+      .. "client", "raises", "Write `scores[client] = 5`.", names = "score", get = raised "client.score = 5" },
+    { "client:on()", 'client:on: event must be a name, as in client:on("message", f), or a table of handlers by name, '
+      .. "got no value", "raises", "Give one of the two." },
+    { 'client:on("message", print())', "client:on: the handler of message must be a function, or nil to remove it, got "
+      .. "no value: give the function f, not the result of f()", "raises", 'Write `client:on("message", print)`.' },
+    { "sidewire.poll()", "attempt to yield from outside a coroutine", "raises",
+      "The message is Lua's, and differs between its versions. Poll in a coroutine, where Lua is 5.3 or later, or take "
+      .. "the events with `for client, event, a, b, c in sidewire.events() do`, where every Lua can yield.",
+      when = "a handler calls `coroutine.yield()`, and no coroutine runs", get = yield_outside, names = "coroutine",
+      or_else = { "attempt to yield across metamethod/C-call boundary", "attempt to yield across C-call boundary",
+        code = "raises" } },
     { "client:send()", "client:send: a message must be a string or a number, got no value", "raises",
       'Give the message; an empty one is `""`.' },
     { "client:send { 1, 2 }", "client:send: a message must be a string or a number, got a table", "raises",
@@ -384,8 +490,8 @@ errors.sections = {
       "Give seconds." },
     { 'client:wait "ready"', 'client:wait: state must be "connected" or "disconnected", got \'ready\'', "raises",
       "Wait for one of these two." },
-    { 'client:wait("connected", "1")', "client:wait: timeout must be a number of seconds, 0..1e8, got '1'", "raises",
-      "Give a number, or nothing for no limit." },
+    { 'client:wait("connected", "1")', "client:wait: timeout must be a number of seconds, 0..1e8, got '1'" .. TEXT,
+      "raises", "Give a number, or nothing for no limit." },
     { "client:flush(-1)", "client:flush: timeout must be a number of seconds, 0..1e8, got -1", "raises",
       "Give a number, or nothing for no limit." },
     { "client:receive(-1)", "client:receive: timeout must be a number of seconds, 0..1e8, got -1", "raises",
@@ -444,7 +550,7 @@ errors.sections = {
       "sidewire.set_policy: allow[1] 'tcp://example.org:443': it is a URL: write the host and the port only, as "
         .. '"example.org:443"', "raises", "Rules are about hosts and ports, whatever is spoken there." },
     { "sidewire.on_error(5)", "sidewire.on_error: fn must be a function, got 5", "raises", "Give a function, or nil." },
-    { "client:state()", "calling 'state' on bad self (this client was collected)", "raises",
+    { "client:state()", "client:state: this client was collected", "raises",
       "Do not use a client in finalizers of objects that die with it.", when = "after the script called its `__gc`",
       given = function(case)
         case:new()
@@ -465,12 +571,12 @@ errors.sections = {
       "message too big: it has 300 bytes, and the framing's length prefix says 255 at most",
       "ETOOBIG", "Send less at a time, or take a wider prefix on both sides.", when = 'with `framing = "u8"`',
       given = new { framing = "u8" } },
-    { 'client:send "two\\nlines"', 'the framing "line" cannot carry a message that holds "\\n" or ends in "\\r"',
+    { 'client:send "two\\nlines"', 'the framing "line" adds the "\\n" itself: a message must not hold one, '
+      .. 'nor end in "\\r", which framing = { delimiter = "\\n" } carries', "EFRAME",
+      'Send one line at a time, without its end: `send "hello"`, not `send "hello\\n"`.' },
+    { 'client:send "a--b"', "the framing adds its delimiter itself: a message must not hold it, nor form one with it",
       "EFRAME",
-      "Send one line at a time, or take another framing." },
-    { 'client:send "a--b"', "the framing cannot carry a message that holds its delimiter or forms one with it",
-      "EFRAME",
-      "Escape it, or take another framing.", when = 'with `framing = { delimiter = "--" }`',
+      "Leave it out at the end, escape it, or take another framing.", when = 'with `framing = { delimiter = "--" }`',
       given = new { framing = { delimiter = "--" } } },
     { 'client:send "x"', "the framing { fixed = 4 } carries messages of just that size, and this one has 1 bytes",
       "EFRAME",
@@ -875,6 +981,11 @@ errors.sections = {
           if child == 0 then REPORT(sidewire.wait()) else embed.reap(child) end
         ]], case:serve "silent")
       end, names = "client" },
+    { 'require "sidewire"', "build/release/sidewire/core.so was built for Lua 5.4, and this is Lua 5.1: install it for "
+      .. "this one (luarocks --lua-version=5.1), or use the file that `make LUA=5.1` builds, "
+      .. "build/release-5.1/sidewire/core.so", "raises", "Do so; each version of Lua needs a module of its own.",
+      when = "with a Lua other than the one built for", get = load_elsewhere, lacks = lacks_other_lua,
+      names = "Lua 5.1" },
     { "sidewire.new {}", "this Lua state is closing", "ECLOSED", "Do not make clients in finalizers at the end.",
       when = "in a finalizer, while the Lua state closes", get = function(case)
         return case:run_script "new_at_the_end"
@@ -985,7 +1096,8 @@ function errors.provoke(row)
   local message, code = act(case, row)
   for _, one in ipairs(case.sockets) do one:close() end
   Peer.remove(folder)
-  return as_written(case, tostring(message)), code
+  message = tostring(message):gsub("^%./spec/support/errors%.lua:%d+: ", "")
+  return as_written(case, message), code
 end
 
 -- --- writing ---
@@ -997,9 +1109,10 @@ What you did, what you get, and what to do about it. Misuse (a wrong type, an un
 raises an error; everything that can go wrong while a correct program runs comes as `nil, message, code`, or as
 `message, code` with an event. `code` is for programs, the message for people.
 
-Raised errors begin with the file and line of the call, which are left out here. In these messages 127.0.0.1 port 4000
-stands for the server, 60 s for the time until the next attempt, and net.ini for the settings file. Each row is provoked
-by a test, except those marked with *, which depend on the machine or the network.
+Raised errors begin with the file and line of the call, or of the `pcall` around it; behind `return`, where Lua forgets
+the call, with that of the next one that it knows. They are left out here, but for two rows that are about them. In
+these messages 127.0.0.1 port 4000 stands for the server, 60 s for the time until the next attempt, and net.ini for the
+settings file. Each row is provoked by a test, except those marked with *, which depend on the machine or the network.
 
 Beside the codes of this page the system's own may come, by their errno names, as in `EHOSTUNREACH`, `ENETUNREACH`,
 `EACCES` or `ENOMEM`; the message then has the system's text. A code that has no name here is `ESYSTEM`, with the

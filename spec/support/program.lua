@@ -96,6 +96,13 @@ function Program.check(...)
   return output
 end
 
+--- Could such a program load this library?
+function Program.has_library(name)
+  local found = "require('spec.support.engine').searchpath('%s', package.path .. ';' .. package.cpath)"
+  local text = ("os.exit(%s and 0 or 1)"):format(found:format(name))
+  return select(2, shell.run(("%s -e %s"):format(build.LUA, shell.quote(text)))) == 0
+end
+
 --- Kills what was not finished.
 function Program.stop_all()
   for program in pairs(running) do

@@ -398,7 +398,7 @@ describe("the certificate of a client", function()
 
   it("whose key file is not there is refused here", broken(function(dir)
     return own(dir .. "/key")
-  end, "tls.key: cannot read 'DIR/key': no such file or directory"))
+  end, "tls.key: cannot read the file that it names: no such file or directory"))
 
   it("whose file is not there is refused here", broken(function(dir)
     return own(get("client").key, dir .. "/cert")

@@ -9,6 +9,7 @@ local shell = require "spec.support.shell"
 local PATH = "rockspec/sidewire-scm-1.rockspec"
 -- These stand first in the PATH, by their own names: the Makefile knows gcc by that.
 local COMPILER = [[#!/bin/sh
+[ "$1" != -E ] || exit 1 # are there headers of a library that tests may use?
 echo "$*" >>"$NOTES/compiled"
 while [ "$1" != -o ]; do shift; done
 echo >"$2"
@@ -57,6 +58,7 @@ describe("the rockspec", function()
       LIBEV_LIBDIR = dir .. "/lib/ev",
       LUADIR = dir .. "/a tree/lua",
       LIBDIR = dir .. "/a tree/lib",
+      PREFIX = dir .. "/the rock",
     }
   end
 
@@ -125,6 +127,18 @@ describe("the rockspec", function()
     for _, name in ipairs(found("find lua -type f", "^lua/(.*)$")) do
       assert.equal(files.read("lua/" .. name), files.read(dir .. "/a tree/lua/" .. name))
     end
+  end)
+
+  it("installs the README, the changes, the licence and the documents, with no dead link", function()
+    install()
+    for _, name in ipairs { "README.md", "CHANGELOG.md", "LICENSE", "docs/errors.md" } do
+      assert.equal(files.read(name), files.read(dir .. "/the rock/doc/" .. name))
+    end
+    assert.equal("", shell.output(("tools/links '%s/the rock/doc'"):format(dir)))
+    os.remove(dir .. "/the rock/doc/docs/errors.md")
+    local said, status = shell.run(("tools/links '%s/the rock/doc'"):format(dir))
+    assert.equal(1, status)
+    assert(said:find("README.md: docs/errors.md", 1, true), said)
   end)
 
   it("has each source compiled once, and all anew though it was compiled before", function()

@@ -7,6 +7,7 @@
 #include "base/decimal.h"
 #include "base/url.h"
 #include "host/luacompat.h"
+#include "host/raise.h"
 
 enum { SHOWN_MAX = 60 }; /* bytes of a string that an error message shows */
 
@@ -35,11 +36,31 @@ const char *sw_to_text(lua_State *L, int index) {
     }
 }
 
-int sw_misuse(lua_State *L, struct sw_spot spot, int index, const char *valid) {
+static int refuse(lua_State *L, struct sw_spot spot, int index, const char *valid, const char *hint) {
     index = lua_absindex(L, index);
+    if (index == 1) sw_refuse_colon(L, spot.where);
     const char *quote = lua_type(L, index) == LUA_TSTRING ? "'" : "";
     const char *got = sw_to_text(L, index);
-    return luaL_error(L, "%s: %s must be %s, got %s%s%s", spot.where, spot.field, valid, quote, got, quote);
+    return sw_raise(L, "%s: %s must be %s, got %s%s%s%s", spot.where, spot.field, valid, quote, got, quote, hint);
+}
+
+int sw_misuse(lua_State *L, struct sw_spot spot, int index, const char *valid) {
+    return refuse(L, spot, index, valid, "");
+}
+
+int sw_misuse_number(lua_State *L, struct sw_spot spot, int index, const char *valid) {
+    bool is_numeric = lua_type(L, index) == LUA_TSTRING && lua_isnumber(L, index);
+    return refuse(L, spot, index, valid, is_numeric ? ", a string: tonumber makes a number of it" : "");
+}
+
+int sw_refuse_self(lua_State *L, int index, const char *type, const char *object, void (*push_methods)(lua_State *L)) {
+    const char *given = luaL_typename(L, index), *quote = lua_type(L, index) == LUA_TSTRING ? "'" : "";
+    const char *got = sw_to_text(L, index);
+    push_methods(L);
+    const char *method = sw_push_name_in(L);
+    if (method == NULL) return sw_raise(L, "%s expected, got %s", type, given);
+    return sw_raise(L, "%s:%s: call it with a colon, %s:%s(...): the first argument must be the %s, got %s%s%s", object,
+                    method, object, method, object, quote, got, quote);
 }
 
 bool sw_is_text(lua_State *L, int index) {
@@ -56,7 +77,7 @@ static bool is_number(lua_State *L, int index) { return lua_type(L, index) == LU
 
 double sw_check_number(lua_State *L, struct sw_spot spot, int index, double least, double most, const char *valid) {
     double value = is_number(L, index) ? lua_tonumber(L, index) : NAN;
-    if (!(value >= least && value <= most)) sw_misuse(L, spot, index, valid); /* also NaN */
+    if (!(value >= least && value <= most)) sw_misuse_number(L, spot, index, valid); /* also NaN */
     return value;
 }
 
@@ -72,7 +93,7 @@ int64_t sw_check_whole(lua_State *L, struct sw_spot spot, int index, int64_t lea
     const char *valid = most < (int64_t)SW_SIZE_MAX
                             ? lua_pushfstring(L, "a whole number%s, %s..%s", unit, SW_DECIMAL(least), SW_DECIMAL(most))
                             : lua_pushfstring(L, "a whole number%s, %s or more", unit, SW_DECIMAL(least));
-    sw_misuse(L, spot, index, valid);
+    sw_misuse_number(L, spot, index, valid);
     return 0;
 }
 
@@ -150,13 +171,13 @@ void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_endpo
         memcpy(endpoint->hostname, hostname, size + 1);
         return;
     }
-    luaL_error(L, "%s: invalid host name '%s': %s", spot.where, sw_push_without_password(L, index), problem);
+    sw_raise(L, "%s: invalid host name '%s': %s", spot.where, sw_push_without_password(L, index), problem);
 }
 
 void sw_check_port(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint) {
     int is_whole = 0;
     int64_t port = is_number(L, index) ? sw_to_integer(L, index, &is_whole) : 0;
-    if (!is_whole || port < 1 || port > 65535) sw_misuse(L, spot, index, "a whole number, 1..65535");
+    if (!is_whole || port < 1 || port > 65535) sw_misuse_number(L, spot, index, "a whole number, 1..65535");
     endpoint->port = (uint16_t)port;
 }
 
@@ -190,9 +211,10 @@ size_t sw_count_fields(lua_State *L, int index) {
     return count;
 }
 
+/* The option of that name, or the entry that ends the table. */
 static const struct sw_option *find(const struct sw_option *options, const char *name) {
-    while (options->name != NULL && strcmp(options->name, name) != 0) options++;
-    return options->name != NULL ? options : NULL;
+    while (options->name != NULL && (name == NULL || strcmp(options->name, name) != 0)) options++;
+    return options;
 }
 
 static void raise_unknown(lua_State *L, struct sw_spot spot, const struct sw_option *options) {
@@ -205,7 +227,7 @@ static void raise_unknown(lua_State *L, struct sw_spot spot, const struct sw_opt
         luaL_addstring(&valid, option->name);
     }
     luaL_pushresult(&valid);
-    luaL_error(L, "%s: unknown %s '%s' (valid: %s)", spot.where, kind, name, lua_tostring(L, -1));
+    sw_raise(L, "%s: unknown %s '%s' (valid: %s)", spot.where, kind, name, lua_tostring(L, -1));
 }
 
 /* Calls the option's parser with the value on top. Error messages name the option NAME or, in a group, GROUP.NAME. */
@@ -221,12 +243,13 @@ static void parse_field(lua_State *L, struct sw_spot spot, const struct sw_optio
 }
 
 void sw_check_table(lua_State *L, struct sw_spot spot, int index, const struct sw_option *options, void *out) {
-    if (!lua_checkstack(L, 12)) luaL_error(L, "not enough memory");
+    if (!lua_checkstack(L, 12)) sw_raise(L, "not enough memory");
     sw_push_copy(L, index);
     for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
         const char *name = sw_to_word(L, -2);
-        const struct sw_option *option = name != NULL ? find(options, name) : NULL;
-        if (option == NULL) {
+        const struct sw_option *option = find(options, name);
+        if (option->name == NULL) {
+            if (option->parse != NULL) option->parse(L, (struct sw_spot){spot.where, name}, out);
             raise_unknown(L, spot, options);
             return;
         }
@@ -260,8 +283,9 @@ void sw_check_reconnect(lua_State *L, struct sw_spot spot, int index, const stru
         if (policy->max < policy->delay) policy->max = policy->delay;
         return;
     default:
-        sw_misuse(L, spot, index,
-                  "false, true, a number of seconds or a table { delay =, max =, factor =, attempts =, jitter = }");
+        sw_misuse_number(
+            L, spot, index,
+            "false, true, a number of seconds or a table { delay =, max =, factor =, attempts =, jitter = }");
     }
 }
 

@@ -19,6 +19,14 @@ struct sw_spot {
 /* Raises "where: field must be <valid>, got <the value at index>". */
 int sw_misuse(lua_State *L, struct sw_spot spot, int index, const char *valid);
 
+/* The same where a number is valid: says what makes one of a string such as "4000". */
+int sw_misuse_number(lua_State *L, struct sw_spot spot, int index, const char *valid);
+
+/* Raises because the value at index, the first argument of the running method, is no `object` ("client"): the method was
+ * called without a colon. push_methods pushes the table of methods; what it does not have is a metamethod, and is told
+ * which type it expects. */
+int sw_refuse_self(lua_State *L, int index, const char *type, const char *object, void (*push_methods)(lua_State *L));
+
 /* Pushes and returns the value at index as text for an error message; a long string is shortened. */
 const char *sw_to_text(lua_State *L, int index);
 
@@ -70,7 +78,9 @@ void sw_push_copy(lua_State *L, int index);
 /* The number of fields of the table at index, without metamethods. */
 size_t sw_count_fields(lua_State *L, int index);
 
-/* Calls the parser of each option in the table at index. An unknown key raises an error that lists the valid ones.
+/* Calls the parser of each option in the table at index. An unknown key raises an error that lists the valid ones; before
+ * that, the parser of the entry without a name, which ends `options`, is called if there is one. It may raise an error that
+ * knows what was meant; spot.field is then the key, NULL if it is no string.
  * spot.field is the option that the table belongs to; NULL: the table is the one of all options. A parser finds its
  * value on top of the stack and leaves the stack unchanged. */
 struct sw_option {

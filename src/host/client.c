@@ -1,5 +1,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/address.h"
 #include "base/options.h"
@@ -20,6 +21,7 @@
 #include "host/handle.h"
 #include "host/luacompat.h"
 #include "host/policy.h"
+#include "host/raise.h"
 #include "host/read_options.h"
 #include "host/read_server.h"
 #include "host/receiveq.h"
@@ -107,6 +109,7 @@ int sw_module_new(lua_State *L) {
     struct context *context = sw_context(L);
     struct sw_options options;
     struct sw_start start;
+    sw_refuse_colon(L, "sidewire.new");
     lua_settop(L, 2);
     sw_check_saver(L, AT_SAVER);
     copy_table(L, AT_OPTIONS);
@@ -137,7 +140,7 @@ int sw_module_new(lua_State *L) {
     struct client *client = make_client(context, &options, &start);
     if (client == NULL) {
         sw_greeting_unref(greeting);
-        return luaL_error(L, "sidewire.new: not enough memory");
+        return sw_raise(L, "sidewire.new: not enough memory");
     }
     sw_channel_set_greeting(client->channel, greeting);
     sw_handle_fill(L, AT_HANDLE, client);
@@ -157,6 +160,7 @@ int sw_module_check_options(lua_State *L) {
     struct sw_options options;
     struct sw_start start;
     const struct sw_policy unlimited = sw_policy_unlimited();
+    sw_refuse_colon(L, "sidewire.check_options");
     lua_settop(L, 1);
     sw_options_read(L, AT_OPTIONS, &unlimited, &options, &start);
     lua_createtable(L, 0, 4);
@@ -204,9 +208,9 @@ static void set_handler(lua_State *L, int index, struct client *client, enum sw_
  * other way to the script. */
 static void refuse_if_framed(lua_State *L, const char *where, const struct client *client, int index) {
     if (lua_isnil(L, index) || sw_client_framed(client) == NULL) return;
-    luaL_error(
-        L, "%s: client:set_framing is in force, so messages come by receive: call client:set_framing(\"raw\") first",
-        where);
+    sw_raise(L,
+             "%s: client:set_framing is in force, so messages come by receive: call client:set_framing(\"raw\") first",
+             where);
 }
 
 /* Sets the handlers in the table on top, which is a copy that scripts cannot change. */
@@ -226,7 +230,7 @@ static void set_handlers(lua_State *L, const char *where, int index, struct clie
  * @function client:on
  * @tparam string|table event a name (connect, message, drain, acked, lost, disconnect, retry, error, log, close), or a
  * table of handlers by name
- * @tparam[opt] function|nil|false handler
+ * @tparam function|nil|false handler to be given with a name, also if it is nil
  * @treturn[1] client
  * @treturn[2] nil
  * @treturn[2] string message
@@ -240,7 +244,16 @@ int sw_method_on(lua_State *L) {
         sw_push_copy(L, 2);
         set_handlers(L, "client:on", 1, client);
     } else {
+        if (lua_type(L, 2) != LUA_TSTRING)
+            sw_misuse(L, (struct sw_spot){"client:on", "event"}, 2,
+                      "a name, as in client:on(\"message\", f), or a table "
+                      "of handlers by name");
         enum sw_event event = sw_check_event(L, "client:on", 2);
+        if (lua_isnone(L, 3))
+            sw_raise(L,
+                     "client:on: the handler of %s must be a function, or nil to remove it, got no value: give the "
+                     "function f, not the result of f()",
+                     sw_event_name(event));
         lua_settop(L, 3);
         sw_check_event_handler(L, "client:on", event, 3);
         if (event == SW_EVENT_MESSAGE) refuse_if_framed(L, "client:on", client, 3);
@@ -264,7 +277,8 @@ int sw_method_on(lua_State *L) {
 int sw_method_set_greeting(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
-    luaL_checkany(L, 2);
+    if (lua_isnone(L, 2))
+        sw_misuse(L, (struct sw_spot){"client:set_greeting", "greeting"}, 2, "a message, a list of messages, or nil");
     if (client->is_closed) return sw_push_closed(L, sw_client_server(client));
     sw_channel_set_greeting(client->channel, sw_greeting_read(L, "client:set_greeting", client->channel->options, 2));
     lua_pushboolean(L, true);
@@ -314,6 +328,20 @@ static const char *state_text(const struct client *client) {
     return sw_engine_forked(client->context->engine) ? "forked" : sw_state_name(sw_client_state(client));
 }
 
+/* A script sets a field of the client, which has none. */
+int sw_method_set_field(lua_State *L) {
+    sw_check_handle(L, 1);
+    lua_settop(L, 2);
+    const char *name = sw_to_word(L, 2), *event = name != NULL ? sw_event_meant(name) : NULL;
+    if (event == NULL)
+        return sw_raise(
+            L, "client.%s: a client has no fields to set; keep the value in a table of your own, by the client",
+            sw_to_text(L, 2));
+    return sw_raise(L,
+                    "client.%s: handlers are no fields: write client:on(\"%s\", f), or on = { %s = f } in sidewire.new",
+                    name, event, event);
+}
+
 int sw_method_tostring(lua_State *L) {
     const struct handle *handle = sw_check_handle(L, 1);
     if (handle->client == NULL) {
@@ -327,7 +355,7 @@ int sw_method_tostring(lua_State *L) {
     else if (server.hostname[0] == '\0')
         lua_pushfstring(L, "%s: %p %s", sw_client_kind.name, (const void *)handle, state);
     else
-        lua_pushfstring(L, "%s: %p %s:%d %s", sw_client_kind.name, (const void *)handle, server.hostname,
-                        (int)server.port, state);
+        lua_pushfstring(L, strchr(server.hostname, ':') != NULL ? "%s: %p [%s]:%d %s" : "%s: %p %s:%d %s",
+                        sw_client_kind.name, (const void *)handle, server.hostname, (int)server.port, state);
     return 1;
 }

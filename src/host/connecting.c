@@ -20,6 +20,7 @@
 #include "host/handle.h"
 #include "host/luacompat.h"
 #include "host/policy.h"
+#include "host/raise.h"
 #include "host/read_server.h"
 #include "host/receiveq.h"
 #include "host/saver.h"
@@ -86,7 +87,7 @@ static bool make_servers(lua_State *L, const struct client *client, const char *
 /* Reads a URL, or a list of URLs, at index 2; a list is tried in the order of the client's. */
 static void read_urls(lua_State *L, const char *where, struct sw_choice *choice) {
     sw_check_server(L, (struct sw_spot){where, "server"}, 2, choice);
-    if (!lua_isnoneornil(L, 3)) luaL_error(L, "%s: the URLs have the ports: give no second argument", where);
+    if (!lua_isnoneornil(L, 3)) sw_raise(L, "%s: the URLs have the ports: give no second argument", where);
 }
 
 /* Reads a host at index 2 and a port at index 3; one that is not given is as before. */
@@ -97,8 +98,8 @@ static void read_host(lua_State *L, const struct client *client, struct sw_choic
     if (endpoint->scheme == SW_SCHEME_UNIX) *endpoint = (struct sw_endpoint){.port = 0}; /* which has none of the two */
     if (!lua_isnoneornil(L, 2)) sw_check_host(L, (struct sw_spot){"client:connect", "host"}, 2, endpoint);
     if (!lua_isnoneornil(L, 3)) sw_check_port(L, (struct sw_spot){"client:connect", "port"}, 3, endpoint);
-    if (endpoint->hostname[0] == '\0') luaL_error(L, "client:connect: no host: give one here or to sidewire.new");
-    if (endpoint->port == 0) luaL_error(L, "client:connect: no port: give one here or to sidewire.new");
+    if (endpoint->hostname[0] == '\0') sw_raise(L, "client:connect: no host: give one here or to sidewire.new");
+    if (endpoint->port == 0) sw_raise(L, "client:connect: no port: give one here or to sidewire.new");
 }
 
 /* Sets *servers to a reference to the client's servers or, if some are given, to new ones, as make_servers does. Raises if

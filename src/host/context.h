@@ -113,10 +113,10 @@ struct context {
     bool is_waiting;        /* the loop wakes this thread; stays true if an error ends a wait */
     uint64_t waits;         /* number of waits that have ended */
     struct sw_policy policy;
-    double max_linger;          /* seconds: the longest linger that any client ever had */
-    double max_spin;            /* seconds: the longest spin that any client ever had; 0 with only one processor */
-    struct sw_options *options; /* of the newest client; the next one may share them. One reference, or NULL */
-    struct sw_servers *servers; /* of the newest client; the next one may share them. One reference, or NULL */
+    double max_linger;           /* seconds: the longest linger that any client ever had */
+    double max_spin;             /* seconds: the longest spin that any client ever had; 0 with only one processor */
+    struct sw_options *options;  /* of the newest client; the next one may share them. One reference, or NULL */
+    struct sw_servers *servers;  /* of the newest client; the next one may share them. One reference, or NULL */
     struct sw_tls_settings *tls; /* the same */
 };
 

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/address.h"
 #include "base/error.h"
@@ -10,6 +11,7 @@
 #include "base/retain.h"
 #include "host/check.h"
 #include "host/luacompat.h"
+#include "host/raise.h"
 #include "host/tls_info.h"
 #include "host/unix_failure.h"
 
@@ -31,6 +33,14 @@ static void list_events(lua_State *L) {
     luaL_pushresult(&list);
 }
 
+const char *sw_event_meant(const char *field) {
+    const char *name = strncasecmp(field, "on", 2) == 0 ? field + 2 : field;
+    if (name != field && *name == '_') name++;
+    for (int event = 0; event < SW_EVENTS; event++)
+        if (strcasecmp(names[event], name) == 0) return names[event];
+    return NULL;
+}
+
 enum sw_event sw_check_event(lua_State *L, const char *where, int index) {
     index = lua_absindex(L, index);
     const char *name = sw_to_word(L, index);
@@ -38,7 +48,7 @@ enum sw_event sw_check_event(lua_State *L, const char *where, int index) {
         if (strcmp(names[event], name) == 0) return (enum sw_event)event;
     const char *given = sw_to_text(L, index);
     list_events(L);
-    luaL_error(L, "%s: unknown event '%s' (valid: %s)", where, given, lua_tostring(L, -1));
+    sw_raise(L, "%s: unknown event '%s' (valid: %s)", where, given, lua_tostring(L, -1));
     return SW_EVENT_CLOSE;
 }
 
@@ -48,10 +58,10 @@ void sw_check_event_handler(lua_State *L, const char *where, enum sw_event event
     sw_check_handler(L, (struct sw_spot){where, field}, index, event == SW_EVENT_MESSAGE);
     lua_pop(L, 1);
     if (event == SW_EVENT_ACKED && !SW_COUNTS_UNACKED && !lua_isnil(L, index))
-        luaL_error(L,
-                   "%s: there are no acked events here: this system does not tell how many bytes the other side's TCP "
-                   "has acknowledged; let the other program answer, and use client:confirm",
-                   where);
+        sw_raise(L,
+                 "%s: there are no acked events here: this system does not tell how many bytes the other side's TCP "
+                 "has acknowledged; let the other program answer, and use client:confirm",
+                 where);
 }
 
 void sw_check_handlers(lua_State *L, const char *where, int index) {

@@ -14,6 +14,10 @@
 
 const char *sw_event_name(enum sw_event event);
 
+/* The name of the event that a field of another name means: "message" for "on_message", "onMessage" or "message". NULL:
+ * none. */
+const char *sw_event_meant(const char *field);
+
 /* The event whose name is at index. Raises for an unknown name, and lists the valid ones. */
 enum sw_event sw_check_event(lua_State *L, const char *where, int index);
 

@@ -7,6 +7,7 @@
 #include "host/functions.h"
 #include "host/handle.h"
 #include "host/luacompat.h"
+#include "host/raise.h"
 #include "host/receiveq.h"
 #include "host/undelivered.h"
 #include "host/unread.h"
@@ -53,6 +54,7 @@ static int next_event(lua_State *L) {
  * @treturn[2] string code: ECLOSED (the Lua state is closing), ENOMEM (in the child of a fork)
  */
 int sw_module_events(lua_State *L) {
+    sw_refuse_colon(L, "sidewire.events");
     struct context *context = sw_context(L);
     if (sw_context_refuses(L, context)) return 3;
     sw_receiveq_set_consumer(context, SW_CONSUMER_EVENTS);

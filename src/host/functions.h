@@ -76,6 +76,7 @@ int sw_method_set_framing(lua_State *L);
 int sw_method_unfinished(lua_State *L);
 /* client.c */
 int sw_method_end_of_scope(lua_State *L);
+int sw_method_set_field(lua_State *L);
 int sw_method_tostring(lua_State *L);
 
 #endif

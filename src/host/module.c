@@ -21,6 +21,7 @@
 #include "host/handle.h"
 #include "host/luacompat.h"
 #include "host/policy.h"
+#include "host/raise.h"
 #include "host/receiveq.h"
 #include "host/unfinished.h"
 #include "host/usable.h"
@@ -112,6 +113,7 @@ void sw_host_close(lua_State *L, int index, struct context *context, bool is_nes
  * @treturn string|nil "ipv4", "ipv6" or nil
  */
 int sw_module_is_ip(lua_State *L) {
+    sw_refuse_colon(L, "sidewire.is_ip");
     size_t size;
     const char *text = lua_type(L, 1) == LUA_TSTRING ? lua_tolstring(L, 1, &size) : NULL;
     lua_pushstring(L, text != NULL ? sw_ip_kind(text, size) : NULL);
@@ -125,6 +127,7 @@ int sw_module_is_ip(lua_State *L) {
  * @treturn boolean
  */
 int sw_module_is_port(lua_State *L) {
+    sw_refuse_colon(L, "sidewire.is_port");
     int is_whole = 0;
     int64_t port = lua_type(L, 1) == LUA_TNUMBER ? sw_to_integer(L, 1, &is_whole) : 0;
     bool registered = lua_toboolean(L, 2);
@@ -149,6 +152,7 @@ int sw_module_is_port(lua_State *L) {
  * @raise an unknown rule, an invalid value
  */
 int sw_module_set_policy(lua_State *L) {
+    sw_refuse_colon(L, "sidewire.set_policy");
     struct context *context = sw_context(L);
     lua_settop(L, 1);
     if (sw_context_refuses(L, context)) return 3;
@@ -170,6 +174,7 @@ int sw_module_set_policy(lua_State *L) {
  * @treturn[2] string code: ECLOSED (the Lua state is closing), ENOMEM (in the child of a fork)
  */
 int sw_module_lock_policy(lua_State *L) {
+    sw_refuse_colon(L, "sidewire.lock_policy");
     struct context *context = sw_context(L);
     if (sw_context_refuses(L, context)) return 3;
     context->policy.is_locked = true;
@@ -186,6 +191,7 @@ int sw_module_lock_policy(lua_State *L) {
  * @treturn[2] string code: EPOLICY
  */
 int sw_module_check_file(lua_State *L) {
+    sw_refuse_colon(L, "sidewire.check_file");
     const struct context *context = sw_context(L);
     if (context->policy.files) return lua_pushboolean(L, true), 1;
     return sw_push_refusal(

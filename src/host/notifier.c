@@ -6,10 +6,12 @@
 #include <stddef.h>
 
 #include "channel/notifier.h"
+#include "host/check.h"
 #include "host/context.h"
 #include "host/event.h"
 #include "host/functions.h"
 #include "host/luacompat.h"
+#include "host/raise.h"
 #include "host/receiveq.h"
 #include "host/usable.h"
 #include "host/userdata.h"
@@ -28,11 +30,16 @@ static int open_descriptor(lua_State *L, const struct context *context) {
     return 0;
 }
 
+/* Pushes the table of methods of the object that there is. */
+static void push_methods_of_object(lua_State *L) {
+    if (sw_push_context_value(L, CONTEXT_NOTIFIER) == LUA_TNIL || !lua_getmetatable(L, -1)) return;
+    lua_remove(L, -2);
+    sw_push_methods(L);
+}
+
 static struct context *check(lua_State *L) {
     if (sw_to_kind(L, 1, &notifier_kind, sizeof(struct notifier)) == NULL)
-        luaL_argerror(L, 1,
-                      lua_pushfstring(L, "%s expected, got %s: call methods with a colon, notifier:fd()",
-                                      notifier_kind.name, luaL_typename(L, 1)));
+        sw_refuse_self(L, 1, notifier_kind.name, "notifier", push_methods_of_object);
     return sw_context(L);
 }
 
@@ -140,6 +147,7 @@ static void push_notifier(lua_State *L) {
  * @treturn[2] string code: EMFILE or ENFILE (no descriptor is left), ECLOSED (the Lua state is closing), ENOMEM
  */
 int sw_module_notifier(lua_State *L) {
+    sw_refuse_colon(L, "sidewire.notifier");
     struct context *context = sw_context(L);
     if (sw_context_refuses(L, context)) return 3;
     int values = open_descriptor(L, context);

@@ -9,6 +9,7 @@
 #include "base/framing.h"
 #include "host/check.h"
 #include "host/event.h"
+#include "host/raise.h"
 #include "host/read_server.h"
 
 struct sw_policy sw_policy_unlimited(void) {
@@ -140,7 +141,7 @@ static void check_rule(lua_State *L, struct sw_spot spot, int number) {
     if (lua_type(L, -2) != LUA_TSTRING) sw_misuse(L, (struct sw_spot){spot.where, field}, -2, "a rule, a string");
     const char *text = lua_tolstring(L, -2, &size);
     const char *problem = sw_rule_parse(text, size, &rule);
-    if (problem != NULL) luaL_error(L, "%s: %s '%s': %s", spot.where, field, sw_to_text(L, -2), problem);
+    if (problem != NULL) sw_raise(L, "%s: %s '%s': %s", spot.where, field, sw_to_text(L, -2), problem);
     lua_pop(L, 1);
 }
 
@@ -149,7 +150,7 @@ static void check_rules(lua_State *L, struct sw_spot spot, void *out) {
     if (!lua_istable(L, -1)) sw_misuse(L, spot, -1, rule_list);
     size_t count = sw_count_fields(L, -1);
     if (count > SW_RULES_MAX)
-        luaL_error(L, "%s: %s must have at most %d rules, got %d", spot.where, spot.field, SW_RULES_MAX, (int)count);
+        sw_raise(L, "%s: %s must have at most %d rules, got %d", spot.where, spot.field, SW_RULES_MAX, (int)count);
     for (int i = 1; i <= (int)count; i++) {
         lua_rawgeti(L, -1, i);
         check_rule(L, spot, i);
@@ -226,7 +227,7 @@ void sw_policy_set(lua_State *L, struct sw_policy *policy, const struct sw_polic
                    int index) {
     bool failed;
     struct sw_rules *made = read_rules(L, index, &failed);
-    if (failed) luaL_error(L, "%s: not enough memory", where);
+    if (failed) sw_raise(L, "%s: not enough memory", where);
     sw_rules_unref(policy->rules);
     *policy = *wanted;
     policy->rules = made;

@@ -12,6 +12,7 @@
 #include "host/functions.h"
 #include "host/handle.h"
 #include "host/luacompat.h"
+#include "host/raise.h"
 #include "host/receiveq.h"
 #include "host/undelivered.h"
 #include "host/usable.h"
@@ -239,10 +240,10 @@ static void check_depth(lua_State *L, struct context *context, const char *where
     register_thread(L, context);
     context->poll_depth = count_polls(L);
     if (context->poll_depth < SW_POLL_DEPTH_MAX) return;
-    luaL_error(L,
-               "%s: too many polls within handlers of polls, %d at most: a handler that waits for an answer should "
-               "return, and another handler take it",
-               where, SW_POLL_DEPTH_MAX);
+    sw_raise(L,
+             "%s: too many polls within handlers of polls, %d at most: a handler that waits for an answer should "
+             "return, and another handler take it",
+             where, SW_POLL_DEPTH_MAX);
 }
 
 /* Reads max_events at index `first`, and max_seconds at the next one. *deadline is -1 if there is none. */

@@ -9,12 +9,13 @@
 #include "host/ends.h"
 #include "host/handle.h"
 #include "host/no_connection.h"
+#include "host/raise.h"
 #include "host/receiveq.h"
 #include "host/waiting.h"
 
 void sw_pull_begin(lua_State *L, struct client *client, const char *where) {
     if (sw_client_has_handler(client, SW_EVENT_MESSAGE) || client->discards)
-        luaL_error(L, "%s: messages go to the message handler; take it away with client:on(\"message\", nil)", where);
+        sw_raise(L, "%s: messages go to the message handler; take it away with client:on(\"message\", nil)", where);
     if (client->uses_receive) return;
     client->uses_receive = true;
     sw_receiveq_schedule(client);

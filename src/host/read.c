@@ -16,6 +16,7 @@
 #include "host/getters.h"
 #include "host/luacompat.h"
 #include "host/pulling.h"
+#include "host/raise.h"
 #include "host/receiveq.h"
 #include "host/timeout.h"
 #include "host/unread.h"
@@ -74,20 +75,20 @@ static struct wanted check_wanted(lua_State *L, int index) {
         return wanted;
     }
     const char *word = lua_type(L, index) == LUA_TSTRING ? sw_to_word(L, index) : NULL;
-    if (word == NULL || !read_word(word, &wanted)) sw_misuse(L, spot, index, valid);
+    if (word == NULL || !read_word(word, &wanted)) sw_misuse_number(L, spot, index, valid);
     return wanted;
 }
 
 /* Raises unless the client is for read. */
 static void check_client(lua_State *L, struct client *client) {
     if (client->channel->options->framing.kind != SW_FRAMING_RAW)
-        luaL_error(L, "client:read: only for clients made with framing = \"raw\"; with another framing, client:receive "
-                      "returns the messages");
+        sw_raise(L, "client:read: only for clients made with framing = \"raw\"; with another framing, client:receive "
+                    "returns the messages");
     if (sw_client_framed(client) != NULL)
-        luaL_error(L, "client:read: client:set_framing is in force, so client:receive returns the messages; "
-                      "client:set_framing(\"raw\") ends that");
+        sw_raise(L, "client:read: client:set_framing is in force, so client:receive returns the messages; "
+                    "client:set_framing(\"raw\") ends that");
     sw_pull_begin(L, client, "client:read");
-    if (!sw_unread_make(client)) luaL_error(L, "client:read: not enough memory");
+    if (!sw_unread_make(client)) sw_raise(L, "client:read: not enough memory");
 }
 
 /* --- taking --- */

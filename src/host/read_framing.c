@@ -5,6 +5,7 @@
 
 #include "base/decimal.h"
 #include "codec/codec.h"
+#include "host/raise.h"
 
 enum {
     MESSAGE_MAX_MARKED = 64 * 1024,         /* default max_message of framings that do not tell a length */
@@ -94,17 +95,16 @@ static void check_fields(lua_State *L, struct sw_spot spot, struct reading *read
     struct sw_framing *framing = reading->framing;
     bool has_more = reading->has_offset || reading->has_adjustment || reading->has_keep;
     if (reading->has_delimiter + reading->has_fixed + reading->has_length != 1 || (has_more && !reading->has_length))
-        luaL_error(
-            L,
-            "%s: %s must have exactly one of the fields delimiter, fixed and length; offset, adjustment and keep "
-            "go with length",
-            spot.where, spot.field);
+        sw_raise(L,
+                 "%s: %s must have exactly one of the fields delimiter, fixed and length; offset, adjustment and keep "
+                 "go with length",
+                 spot.where, spot.field);
     if (framing->offset == 0) return;
     if (reading->has_keep && !framing->keeps)
-        luaL_error(L,
-                   "%s: %s.keep = false is impossible with an offset: the message would lack the bytes in front of "
-                   "the length; leave keep out",
-                   spot.where, spot.field);
+        sw_raise(L,
+                 "%s: %s.keep = false is impossible with an offset: the message would lack the bytes in front of "
+                 "the length; leave keep out",
+                 spot.where, spot.field);
     framing->keeps = true;
 }
 
@@ -153,12 +153,12 @@ void sw_framing_complete(lua_State *L, const char *where, struct sw_framing *fra
     bool is_fixed = framing->kind == SW_FRAMING_FIXED;
     sw_framing_init(framing);
     if (is_fixed && max_message != 0 && max_message < (int64_t)framing->size)
-        luaL_error(L, "%s: max_message (%s) must be at least framing.fixed (%s)", where, SW_DECIMAL(max_message),
-                   SW_DECIMAL(framing->size));
+        sw_raise(L, "%s: max_message (%s) must be at least framing.fixed (%s)", where, SW_DECIMAL(max_message),
+                 SW_DECIMAL(framing->size));
     int64_t front = framing->keeps ? (int64_t)framing->offset + (framing->width > 0 ? framing->width : 1) : 0;
     if (max_message != 0 && max_message < front)
-        luaL_error(L, "%s: max_message (%s) must be at least the %s bytes of framing.offset and the length", where,
-                   SW_DECIMAL(max_message), SW_DECIMAL(front));
+        sw_raise(L, "%s: max_message (%s) must be at least the %s bytes of framing.offset and the length", where,
+                 SW_DECIMAL(max_message), SW_DECIMAL(front));
     if (is_fixed)
         framing->max = framing->size;
     else

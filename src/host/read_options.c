@@ -9,7 +9,9 @@
 #include "base/platform.h"
 #include "base/retain.h"
 #include "host/check.h"
+#include "host/event.h"
 #include "host/luacompat.h"
+#include "host/raise.h"
 #include "host/read_framing.h"
 #include "host/read_server.h"
 
@@ -48,7 +50,7 @@ static void parse_order(lua_State *L, struct sw_spot spot, void *out) {
 static void complete_server(lua_State *L, const struct reading *reading) {
     const struct sw_endpoint *single = &reading->single;
     bool has_single = single->hostname[0] != '\0' || single->port != 0;
-    if (reading->has_server && has_single) luaL_error(L, "sidewire.new: give server, or host and port, not both");
+    if (reading->has_server && has_single) sw_raise(L, "sidewire.new: give server, or host and port, not both");
     if (!reading->has_server) reading->start->servers.list[0] = *single;
 }
 
@@ -81,7 +83,7 @@ static void parse_bind_host(lua_State *L, struct sw_spot spot, void *out) {
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &size) : NULL;
     if (text == NULL || sw_ip_kind(text, size) == NULL) sw_misuse(L, spot, -1, bind_hosts);
     if (!sw_ip_read(text, size, &((struct sw_bind *)out)->address))
-        luaL_error(L, "%s: %s '%s': there is no network interface of that name", spot.where, spot.field, text);
+        sw_raise(L, "%s: %s '%s': there is no network interface of that name", spot.where, spot.field, text);
 }
 
 static void parse_bind_port(lua_State *L, struct sw_spot spot, void *out) {
@@ -112,8 +114,8 @@ static void parse_preamble(lua_State *L, struct sw_spot spot, void *out) {
 
 static void check_preamble(lua_State *L, const struct reading *reading) {
     if (reading->preamble_size <= reading->options->queue_limit) return;
-    luaL_error(L, "sidewire.new: preamble must fit into queue_limit (%s), and has %s bytes",
-               SW_DECIMAL(reading->options->queue_limit), SW_DECIMAL(reading->preamble_size));
+    sw_raise(L, "sidewire.new: preamble must fit into queue_limit (%s), and has %s bytes",
+             SW_DECIMAL(reading->options->queue_limit), SW_DECIMAL(reading->preamble_size));
 }
 
 static void parse_reconnect(lua_State *L, struct sw_spot spot, void *out) {
@@ -126,10 +128,10 @@ static void parse_retain(lua_State *L, struct sw_spot spot, void *out) {
     static const char *const words[] = {SW_RETAINS(WORD)};
     enum sw_retain retain = (enum sw_retain)sw_check_word(L, spot, -1, words, sizeof words / sizeof *words);
     if (retain == SW_RETAIN_UNACKED && !SW_COUNTS_UNACKED)
-        luaL_error(L,
-                   "%s: retain = \"unacked\" is impossible here: this system does not tell how many bytes the other "
-                   "side's TCP has acknowledged; use \"unconfirmed\", with client:confirm, or \"unsent\"",
-                   spot.where);
+        sw_raise(L,
+                 "%s: retain = \"unacked\" is impossible here: this system does not tell how many bytes the other "
+                 "side's TCP has acknowledged; use \"unconfirmed\", with client:confirm, or \"unsent\"",
+                 spot.where);
     ((struct reading *)out)->options->retain = retain;
 }
 
@@ -154,11 +156,20 @@ static void pass_over(lua_State *L, struct sw_spot spot, void *out) { (void)L, (
 #define parse_greeting pass_over
 #define parse_on pass_over
 
+/* Raises for a handler that stands among the options, as in `on_message = f`. */
+static void parse_unknown(lua_State *L, struct sw_spot spot, void *out) {
+    (void)out;
+    const char *event = spot.field != NULL ? sw_event_meant(spot.field) : NULL;
+    if (event != NULL)
+        sw_raise(L, "%s: unknown option '%s': handlers stand in the table on, as in on = { %s = f }", spot.where,
+                 spot.field, event);
+}
+
 #define PARSER(name, kind, standard, least, most) \
     SW_OPTION_PARSER(((struct reading *)out)->options, name, kind, least, most)
 SW_OPTIONS(PARSER, SW_OPTION_NONE)
 
-static const struct sw_option all_options[] = {SW_OPTIONS(SW_OPTION_ENTRY, SW_OPTION_OTHER_ENTRY){NULL, NULL}};
+static const struct sw_option all_options[] = {SW_OPTIONS(SW_OPTION_ENTRY, SW_OPTION_OTHER_ENTRY){NULL, parse_unknown}};
 
 static size_t at_most(size_t size, size_t limit) { return size < limit ? size : limit; }
 

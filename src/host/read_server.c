@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/url.h"
+#include "host/raise.h"
 
 static const char valid[] = "a URL such as \"tcp://example.org:4000\", or a list of 1..16 of them";
 
@@ -23,11 +24,11 @@ static void read_url(lua_State *L, struct sw_spot spot, int index, struct sw_end
     struct sw_url url;
     const char *problem = sw_url_parse(text, size, &url, &at);
     if (problem != NULL)
-        luaL_error(L, "%s: invalid %s '%s', at character %d: %s", spot.where, spot.field,
-                   sw_push_without_password(L, index), (int)at, problem);
+        sw_raise(L, "%s: invalid %s '%s', at character %d: %s", spot.where, spot.field,
+                 sw_push_without_password(L, index), (int)at, problem);
     if (url.scheme == SW_SCHEME_WS || url.scheme == SW_SCHEME_WSS)
-        luaL_error(L, "%s: %s '%s': %s is not supported yet (valid: tcp, tls, unix)", spot.where, spot.field,
-                   sw_push_without_password(L, index), sw_scheme_text(url.scheme));
+        sw_raise(L, "%s: %s '%s': %s is not supported yet (valid: tcp, tls, unix)", spot.where, spot.field,
+                 sw_push_without_password(L, index), sw_scheme_text(url.scheme));
     endpoint->scheme = url.scheme;
     memcpy(endpoint->hostname, url.host.data, url.host.size);
     endpoint->hostname[url.host.size] = '\0';
@@ -39,7 +40,7 @@ static void read_list(lua_State *L, struct sw_spot spot, int index, struct sw_ch
     int list = lua_gettop(L);
     size_t count = sw_count_fields(L, list);
     if (count < 1 || count > SW_SERVERS_MAX)
-        luaL_error(L, "%s: %s must be %s, got a list of %d", spot.where, spot.field, valid, (int)count);
+        sw_raise(L, "%s: %s must be %s, got a list of %d", spot.where, spot.field, valid, (int)count);
     choice->count = (unsigned)count;
     for (unsigned i = 0; i < choice->count; i++) {
         lua_rawgeti(L, list, (int)i + 1);

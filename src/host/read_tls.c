@@ -1,8 +1,10 @@
 #include "host/read_tls.h"
+#include "host/raise.h"
 
 #include <string.h>
 
-static const char valid[] = "true, false or a table { ca =, cert =, key =, server_name =, alpn =, min_version =, verify =, pin = }";
+static const char valid[] =
+    "true, false or a table { ca =, cert =, key =, server_name =, alpn =, min_version =, verify =, pin = }";
 
 /* --- texts --- */
 
@@ -11,9 +13,9 @@ static void read_pem(lua_State *L, struct sw_spot spot, struct sw_slice *out) {
     size_t size = 0;
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &size) : NULL;
     if (text == NULL || size == 0) sw_misuse(L, spot, -1, "the path of a PEM file, or PEM text, not empty");
-    if (strlen(text) != size) luaL_error(L, "%s: %s must not contain a zero byte", spot.where, spot.field);
+    if (strlen(text) != size) sw_raise(L, "%s: %s must not contain a zero byte", spot.where, spot.field);
     if (size > SW_TLS_PEM_MAX)
-        luaL_error(L, "%s: %s must be at most 1 MiB, got %d bytes", spot.where, spot.field, (int)size);
+        sw_raise(L, "%s: %s must be at most 1 MiB, got %d bytes", spot.where, spot.field, (int)size);
     *out = (struct sw_slice){text, size};
 }
 
@@ -30,7 +32,7 @@ static void parse_server_name(lua_State *L, struct sw_spot spot, void *out) {
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &size) : NULL;
     if (text == NULL) sw_misuse(L, spot, -1, "a host name or a numeric address");
     const char *problem = sw_host_problem(text, size);
-    if (problem != NULL) luaL_error(L, "%s: invalid %s '%s': %s", spot.where, spot.field, sw_to_text(L, -1), problem);
+    if (problem != NULL) sw_raise(L, "%s: invalid %s '%s': %s", spot.where, spot.field, sw_to_text(L, -1), problem);
     ((struct sw_tls_reading *)out)->values.server_name = (struct sw_slice){text, size};
 }
 
@@ -48,7 +50,7 @@ static void parse_alpn(lua_State *L, struct sw_spot spot, void *out) {
         const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &size) : NULL;
         if (name == NULL || size == 0 || used + 1 + size > sizeof reading->alpn) {
             const char *field = lua_pushfstring(L, "%s[%d]", spot.field, i);
-            luaL_error(L, "%s: %s does not fit: %s must be %s", spot.where, field, spot.field, protocols);
+            sw_raise(L, "%s: %s does not fit: %s must be %s", spot.where, field, spot.field, protocols);
             return;
         }
         reading->alpn[used++] = (unsigned char)size;
@@ -146,5 +148,5 @@ void sw_check_tls(lua_State *L, struct sw_spot spot, int index, struct sw_tls_re
     reading->is_on = true;
     sw_check_table(L, (struct sw_spot){spot.where, "tls"}, index, options, reading);
     if ((values->cert.size > 0) != (values->key.size > 0))
-        luaL_error(L, "%s: tls.cert and tls.key belong together: give both or neither", spot.where);
+        sw_raise(L, "%s: tls.cert and tls.key belong together: give both or neither", spot.where);
 }

@@ -8,6 +8,7 @@
 #include "host/check.h"
 #include "host/context.h"
 #include "host/functions.h"
+#include "host/raise.h"
 #include "host/userdata.h"
 
 static const struct sw_kind kinds[SW_RESP_KIND_COUNT] = {[SW_RESP_KIND_ARRAY] = {"array"},
@@ -171,6 +172,7 @@ int sw_module_resp_as(lua_State *L) {
  * has made: also "simple", "verbatim" or "big"; nil: none
  */
 int sw_module_resp_kind(lua_State *L) {
+    sw_refuse_colon(L, "sidewire.resp.kind");
     const char *kind = NULL;
     switch (lua_type(L, 1)) {
     case LUA_TSTRING: kind = "string"; break;

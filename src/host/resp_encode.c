@@ -6,6 +6,7 @@
 #include "host/check.h"
 #include "host/functions.h"
 #include "host/luacompat.h"
+#include "host/raise.h"
 #include "host/resp.h"
 #include "host/resp_writer.h"
 
@@ -47,10 +48,11 @@ static void add_argument(struct sw_resp_writer *writer, int index) {
  * @raise misuse, not enough memory
  */
 int sw_module_resp_encode(lua_State *L) {
+    sw_refuse_colon(L, "sidewire.resp.encode");
     struct sw_resp_writer writer;
     int count = lua_gettop(L);
     luaL_checkstack(L, 10, "sidewire.resp.encode");
-    if (count == 0) luaL_error(L, "sidewire.resp.encode: a command needs a name");
+    if (count == 0) sw_raise(L, "sidewire.resp.encode: a command needs a name");
     sw_resp_begin(&writer, L);
     sw_resp_add_head(&writer, '*', count);
     for (int i = 1; i <= count; i++) add_argument(&writer, i);

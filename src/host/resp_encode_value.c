@@ -10,6 +10,7 @@
 #include "host/check.h"
 #include "host/functions.h"
 #include "host/luacompat.h"
+#include "host/raise.h"
 #include "host/resp.h"
 #include "host/resp_writer.h"
 
@@ -48,7 +49,7 @@ static void add_error(struct sw_resp_writer *writer, const char *text, size_t si
 }
 
 static void add_simple(struct sw_resp_writer *writer, const char *text, size_t size) {
-    if (has_line_end(text, size)) luaL_error(writer->L, "%s: a simple string cannot have \\r or \\n in it", where);
+    if (has_line_end(text, size)) sw_raise(writer->L, "%s: a simple string cannot have \\r or \\n in it", where);
     sw_resp_add_line(writer, '+', text, size);
 }
 
@@ -56,7 +57,7 @@ static void add_big(struct sw_resp_writer *writer, const char *text, size_t size
     size_t sign = size > 0 && (text[0] == '-' || text[0] == '+');
     bool are_digits = size > sign;
     for (size_t i = sign; i < size; i++) are_digits = are_digits && text[i] >= '0' && text[i] <= '9';
-    if (!are_digits) luaL_error(writer->L, "%s: a big number must be decimal digits", where);
+    if (!are_digits) sw_raise(writer->L, "%s: a big number must be decimal digits", where);
     sw_resp_add_line(writer, '(', text, size);
 }
 
@@ -68,7 +69,7 @@ static void push_content(lua_State *L, enum sw_resp_kind kind) {
     } else
         lua_rawgeti(L, -1, 1);
     if (lua_type(L, -1) != (kind == SW_RESP_KIND_REAL ? LUA_TNUMBER : LUA_TSTRING))
-        luaL_error(L, "%s: a script has changed what is in a table of sidewire.resp.as", where);
+        sw_raise(L, "%s: a script has changed what is in a table of sidewire.resp.as", where);
 }
 
 /* Adds the single value that the table on top stands for. */
@@ -122,13 +123,15 @@ static const char types[] = {
 static void enter(struct encoder *encoder, enum sw_resp_kind kind) {
     lua_State *L = encoder->writer.L;
     bool is_map = kind == SW_RESP_KIND_MAP;
-    if (encoder->depth == SW_RESP_DEPTH) luaL_error(L, "%s: tables are nested more than 64 levels deep", where);
+    if (encoder->depth == SW_RESP_DEPTH) sw_raise(L, "%s: tables are nested more than 64 levels deep", where);
     size_t fields = sw_count_fields(L, -1), count = is_map ? fields : lua_rawlen(L, -1);
-    if (count != fields)
-        luaL_error(L,
-                   "%s: a list has nothing but the values 1, 2, 3 and so on (a table of other keys: "
-                   "sidewire.resp.as(\"map\", t); no value: sidewire.resp.null)",
-                   where);
+    if (count != fields) {
+        sw_refuse_colon(L, where);
+        sw_raise(L,
+                 "%s: a list has nothing but the values 1, 2, 3 and so on (a table of other keys: "
+                 "sidewire.resp.as(\"map\", t); no value: sidewire.resp.null)",
+                 where);
+    }
     sw_resp_add_head(&encoder->writer, types[kind], (int64_t)count);
     encoder->levels[encoder->depth++] = (struct level){lua_gettop(L), is_map, false, count, 0};
 }
@@ -166,7 +169,7 @@ static bool push_half(lua_State *L, struct level *level) {
     }
     if (level->done == 0) lua_pushnil(L);
     bool has_next = lua_next(L, level->index) != 0;
-    if (has_next == (level->done == level->count)) luaL_error(L, "%s: a table changes while it is encoded", where);
+    if (has_next == (level->done == level->count)) sw_raise(L, "%s: a table changes while it is encoded", where);
     level->done++;
     if (!has_next) return false;
     lua_pop(L, 1);

@@ -1,6 +1,7 @@
 #include "host/resp_writer.h"
 
 #include "base/decimal.h"
+#include "host/raise.h"
 
 void sw_resp_begin(struct sw_resp_writer *writer, lua_State *L) {
     lua_pushnil(L);
@@ -13,7 +14,7 @@ void sw_resp_begin(struct sw_resp_writer *writer, lua_State *L) {
 
 void sw_resp_grow(struct sw_resp_writer *writer, size_t size) {
     size_t room = writer->used + size;
-    if (room < size) luaL_error(writer->L, "sidewire.resp: not enough memory");
+    if (room < size) sw_raise(writer->L, "sidewire.resp: not enough memory");
     if (room < 2 * writer->room) room = 2 * writer->room;
     char *bytes = lua_newuserdatauv(writer->L, room, 0);
     memcpy(bytes, writer->bytes, writer->used);

@@ -19,6 +19,7 @@
 #include "host/no_connection.h"
 #include "host/policy.h"
 #include "host/pulling.h"
+#include "host/raise.h"
 #include "host/read_framing.h"
 #include "host/receiveq.h"
 #include "host/unread.h"
@@ -27,13 +28,13 @@
 static void check_client(lua_State *L, struct client *client) {
     const struct sw_options *options = client->channel->options;
     if (options->framing.kind != SW_FRAMING_RAW)
-        luaL_error(L, "client:set_framing: only for clients made with framing = \"raw\"");
+        sw_raise(L, "client:set_framing: only for clients made with framing = \"raw\"");
     if (options->retain != SW_RETAIN_NONE)
-        luaL_error(L,
-                   "client:set_framing: only for clients made with retain = \"none\": another connection, which begins "
-                   "raw, must not send again what was framed for this one");
+        sw_raise(L,
+                 "client:set_framing: only for clients made with retain = \"none\": another connection, which begins "
+                 "raw, must not send again what was framed for this one");
     sw_pull_begin(L, client, "client:set_framing");
-    if (!sw_unread_make(client)) luaL_error(L, "client:set_framing: not enough memory");
+    if (!sw_unread_make(client)) sw_raise(L, "client:set_framing: not enough memory");
 }
 
 /* The arguments at 2 and 3. */

@@ -11,6 +11,7 @@
 #include "codec/codec.h"
 #include "host/check.h"
 #include "host/luacompat.h"
+#include "host/raise.h"
 #include "host/unfit.h"
 
 static const char valid[] = "a string, or a list of strings";
@@ -57,8 +58,8 @@ static size_t measure(lua_State *L, const char *where, const struct sw_framing *
         struct sw_slice message = push_message(L, list, i);
         enum sw_err failed = sw_encode(framing, &message, 1, &envelope);
         if (failed != SW_OK)
-            luaL_error(L, "%s: message %d of greeting: %s", where, (int)i,
-                       sw_push_unfit(L, framing, failed, message.size, &envelope.fault));
+            sw_raise(L, "%s: message %d of greeting: %s", where, (int)i,
+                     sw_push_unfit(L, framing, failed, message.size, &envelope.fault));
         size += envelope.prefix_size + message.size + envelope.suffix_size;
         lua_pop(L, 1);
     }
@@ -101,13 +102,13 @@ struct sw_greeting *sw_greeting_read(lua_State *L, const char *where, const stru
     int list = lua_gettop(L);
     size_t size = measure(L, where, &options->framing, list);
     if (size > options->queue_limit)
-        luaL_error(L, "%s: greeting must fit into queue_limit (%s), and has %s bytes with its framing", where,
-                   SW_DECIMAL(options->queue_limit), SW_DECIMAL(size));
+        sw_raise(L, "%s: greeting must fit into queue_limit (%s), and has %s bytes with its framing", where,
+                 SW_DECIMAL(options->queue_limit), SW_DECIMAL(size));
     struct sw_greeting *greeting = sw_greeting_new(size);
-    if (greeting == NULL) luaL_error(L, "%s: not enough memory", where);
+    if (greeting == NULL) sw_raise(L, "%s: not enough memory", where);
     if (!encode(L, &options->framing, list, greeting)) {
         sw_greeting_unref(greeting);
-        luaL_error(L, "%s: greeting was changed while it was read", where);
+        sw_raise(L, "%s: greeting was changed while it was read", where);
     }
     lua_pop(L, 1);
     return greeting;

@@ -56,7 +56,8 @@ const char *sw_push_unfit(lua_State *L, const struct sw_framing *framing, enum s
             (int)framing->size, SW_DECIMAL(size));
     case SW_FRAMING_RAW: return lua_pushfstring(L, "the framing \"raw\" cannot carry an empty message");
     case SW_FRAMING_LINE:
-        return lua_pushfstring(L, "the framing \"line\" cannot carry a message that holds \"\\n\" or ends in \"\\r\"");
+        return lua_pushfstring(L, "the framing \"line\" adds the \"\\n\" itself: a message must not hold one, nor end "
+                                  "in \"\\r\", which framing = { delimiter = \"\\n\" } carries");
     case SW_FRAMING_COUNTED:
         if (!framing->keeps)
             return lua_pushfstring(L, "the framing %s carries messages of at least %d bytes, and this one has %s",
@@ -67,6 +68,7 @@ const char *sw_push_unfit(lua_State *L, const struct sw_framing *framing, enum s
         return lua_pushfstring(L, "the framing \"resp\" carries exactly one value as a message: %s",
                                push_no_frame(L, framing, size, fault));
     default:
-        return lua_pushfstring(L, "the framing cannot carry a message that holds its delimiter or forms one with it");
+        return lua_pushfstring(
+            L, "the framing adds its delimiter itself: a message must not hold it, nor form one with it");
     }
 }

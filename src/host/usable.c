@@ -1,9 +1,11 @@
 #include "host/usable.h"
 
 #include "base/error.h"
+#include "host/check.h"
 #include "host/event.h"
 #include "host/forked.h"
 #include "host/luacompat.h"
+#include "host/raise.h"
 
 bool sw_context_refuses(lua_State *L, struct context *context) {
     if (context->engine == NULL || context->is_left)
@@ -20,14 +22,14 @@ int sw_push_forked(lua_State *L) {
         L, SW_FORKED, "not usable after fork: this client is the parent process's; make one with sidewire.new here");
 }
 
+static void push_methods(lua_State *L) {
+    sw_push_context_value(L, CONTEXT_CLIENT_META);
+    sw_push_methods(L);
+}
+
 struct handle *sw_check_handle(lua_State *L, int index) {
     struct handle *handle = sw_to_kind(L, index, &sw_client_kind, sizeof *handle);
-    if (handle == NULL) {
-        const char *given = luaL_typename(L, index);
-        luaL_argerror(L, index,
-                      lua_pushfstring(L, "%s expected, got %s: call methods with a colon, client:send(message)",
-                                      sw_client_kind.name, given));
-    }
+    if (handle == NULL) sw_refuse_self(L, index, sw_client_kind.name, "client", push_methods);
     return handle;
 }
 
@@ -35,6 +37,10 @@ struct client *sw_check_usable_slowly(lua_State *L, int index) {
     struct client *client = sw_check_handle(L, index)->client;
     if (client != NULL && sw_client_is_forked(client)) return sw_push_forked(L), NULL;
     if (sw_context_refuses(L, client != NULL ? client->context : sw_context(L))) return NULL;
-    if (client == NULL) luaL_argerror(L, index, "this client was collected");
+    if (client == NULL) {
+        push_methods(L);
+        const char *method = sw_push_name_in(L);
+        sw_raise(L, "client%s%s: this client was collected", method != NULL ? ":" : "", method != NULL ? method : "");
+    }
     return client;
 }

@@ -44,10 +44,11 @@ void sw_version_check(lua_State *L) {
     int version = running_version(L);
     if (version == LUA_VERSION_NUM || (version == LUAJIT && LUA_VERSION_NUM == 501)) return;
     const char *built = push_name(L, LUA_VERSION_NUM), *running = push_name(L, version);
-    lua_pushfstring(L,
-                    "%s was built for Lua %s, and this is %s%s: use the file that `make LUA=%s` builds, "
-                    "build/release-%s/sidewire/core.so",
-                    file_of_module(), built, version == LUAJIT ? "" : "Lua ", version == LUAJIT ? "LuaJIT" : running,
-                    running, running);
+    lua_pushfstring(
+        L,
+        "%s was built for Lua %s, and this is %s%s: install it for this one (luarocks --lua-version=%s), or use "
+        "the file that `make LUA=%s` builds, build/release-%s/sidewire/core.so",
+        file_of_module(), built, version == LUAJIT ? "" : "Lua ", version == LUAJIT ? "LuaJIT" : running,
+        version == LUAJIT ? "5.1" : running, running, running);
     lua_error(L);
 }

@@ -40,6 +40,7 @@ struct attempt {
     ev_io io;                      /* what it waits for */
     struct sw_job job;             /* its next step */
     struct dialer *dialer;
+    struct tls_session *session; /* the dialer's, meanwhile */
 };
 
 static const struct sw_server *server_of(const struct dialer *dialer) {
@@ -64,14 +65,16 @@ static void free_attempt(struct dialer *dialer) {
     free(dialer->attempt->run.tls);
     sw_race_free(dialer->attempt->race);
     sw_causes_unref(dialer->attempt->refused);
+    struct tls_session *session = dialer->attempt->session;
     free(dialer->attempt);
-    dialer->attempt = NULL;
+    dialer->session = session;
+    dialer->has_attempt = false;
 }
 
 void sw_dialer_cancel(struct dialer *dialer) {
-    struct attempt *attempt = dialer->attempt;
     dialer->status = DIALER_IDLE;
-    if (attempt == NULL) return;
+    if (!dialer->has_attempt) return;
+    struct attempt *attempt = dialer->attempt;
     if (attempt->lookup != NULL) sw_lookup_cancel(attempt->lookup);
     if (attempt->run.state != NULL) stages[attempt->stage]->cancel(&attempt->run);
     if (sw_transport_is_open(&attempt->transport)) attempt->transport.table->close(&attempt->transport);
@@ -169,7 +172,7 @@ static void make_ready(struct dialer *dialer) {
         .channel = dialer->common->channel,
         .server = server_of(dialer),
         .transport = &attempt->transport,
-        .session = &dialer->session,
+        .session = &attempt->session,
         .resume = resume_stage,
     };
     attempt->stage = 0;
@@ -354,7 +357,7 @@ void sw_dialer_init(struct dialer *dialer, struct common *common, void (*on_chan
 }
 
 void sw_dialer_fini(struct dialer *dialer) {
-    assert(dialer->attempt == NULL);
+    assert(!dialer->has_attempt);
     set_causes(dialer, NULL);
     sw_tls_session_unref(dialer->session);
     sw_servers_unref(dialer->servers);
@@ -365,7 +368,8 @@ void sw_dialer_set_server(struct dialer *dialer, struct sw_servers *servers, uns
     bool is_same = dialer->servers != NULL && sw_server_equal(server_of(dialer), server);
     sw_servers_set(&dialer->servers, servers);
     dialer->index = (uint8_t)index;
-    if (!is_same && dialer->session != NULL) sw_tls_session_forget(dialer->session);
+    struct tls_session *session = dialer->has_attempt ? dialer->attempt->session : dialer->session;
+    if (!is_same && session != NULL) sw_tls_session_forget(session);
     if (is_same && dialer->avoids_address) return;
     dialer->avoids_address = false;
     dialer->address = (struct sw_ip){.version = 0};
@@ -373,11 +377,14 @@ void sw_dialer_set_server(struct dialer *dialer, struct sw_servers *servers, uns
 }
 
 static bool make_attempt(struct dialer *dialer) {
-    dialer->attempt = calloc(1, sizeof *dialer->attempt);
-    if (dialer->attempt == NULL) {
+    struct attempt *attempt = calloc(1, sizeof *attempt);
+    if (attempt == NULL) {
         fail(dialer, sw_error_system(ENOMEM, SW_STAGE_CONNECT));
         return false;
     }
+    attempt->session = dialer->session;
+    dialer->attempt = attempt;
+    dialer->has_attempt = true;
     ev_init(&dialer->attempt->timer, on_timer);
     ev_init(&dialer->attempt->io, on_stage_io);
     dialer->attempt->timer.data = dialer;

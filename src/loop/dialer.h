@@ -37,15 +37,18 @@ struct dialer {
     struct common *common;
     void (*on_change)(struct dialer *dialer); /* called after an event that has changed the status,
                                                  or the lookups ahead */
-    struct attempt *attempt;                  /* RESOLVING, CONNECTING, READY; else NULL */
-    struct sw_servers *servers;               /* one reference; NULL before the first attempt */
-    struct tls_session *session;              /* of the last TLS connection to that server; NULL: none */
-    struct sw_error error;                    /* why the last address or the attempt failed */
-    struct sw_causes *causes;                 /* of the last attempt, if it failed; one reference; NULL: none */
-    struct sw_ip address;                     /* of the connection, or of the error; version 0: none */
-    uint16_t port;                            /* of the server of the current or last attempt; 0 before the first */
-    uint8_t index;                            /* of that server among `servers` */
+    union {
+        struct attempt *attempt;     /* has_attempt */
+        struct tls_session *session; /* else: of the last TLS connection to that server; NULL: none */
+    };
+    struct sw_servers *servers; /* one reference; NULL before the first attempt */
+    struct sw_error error;      /* why the last address or the attempt failed */
+    struct sw_causes *causes;   /* of the last attempt, if it failed; one reference; NULL: none */
+    struct sw_ip address;       /* of the connection, or of the error; version 0: none */
+    uint16_t port;              /* of the server of the current or last attempt; 0 before the first */
+    uint8_t index;              /* of that server among `servers` */
     enum dialer_status status : 4;
+    bool has_attempt : 1; /* RESOLVING, CONNECTING, READY */
     bool
         avoids_address : 1; /* the server at `address` ended the last connection soon: the next attempt tries it last */
 };

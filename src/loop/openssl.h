@@ -58,6 +58,8 @@ typedef int (*sw_verify_callback)(X509_STORE_CTX *store, void *argument);
     X(SSL_SESS_CACHE_CLIENT, 0x1)                                                                                      \
     X(SSL_SESS_CACHE_NO_INTERNAL, 0x300)                                                                               \
     X(SSL_OP_NO_RENEGOTIATION, 0x40000000)                                                                             \
+    X(SSL_SENT_SHUTDOWN, 1)                                                                                            \
+    X(SSL_RECEIVED_SHUTDOWN, 2)                                                                                        \
     X(SSL_VERIFY_NONE, 0)                                                                                              \
     X(SSL_VERIFY_PEER, 1)                                                                                              \
     X(SSL_ERROR_SSL, 1)                                                                                                \
@@ -166,6 +168,7 @@ enum { SW_OPENSSL_NUMBERS(SW_OPENSSL_NUMBER) };
     X(ssl, int, SSL_do_handshake, (SSL *ssl))                                                                          \
     X(ssl, int, SSL_read, (SSL *ssl, void *buffer, int size))                                                          \
     X(ssl, int, SSL_write, (SSL *ssl, const void *bytes, int size))                                                    \
+    X(ssl, void, SSL_set_shutdown, (SSL *ssl, int mode))                                                               \
     X(ssl, int, SSL_shutdown, (SSL *ssl))                                                                              \
     X(ssl, int, SSL_get_error, (const SSL *ssl, int result))                                                           \
     X(ssl, int, SSL_has_pending, (const SSL *ssl))                                                                     \

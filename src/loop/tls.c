@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/list.h"
 #include "base/platform.h"
 #include "channel/fork.h"
 #include "loop/certificate.h"
@@ -18,6 +19,8 @@ struct tls_session {
 };
 
 struct tls {
+    struct sw_transport_table
+        table; /* of this connection's transport, which finds it by that: most have no such struct */
     const struct sw_openssl *lib;
     struct sw_tls_settings *settings;   /* one reference: they hold the context */
     struct tls_session *session;        /* one reference; NULL: none */
@@ -259,9 +262,16 @@ struct tls *sw_tls_new(int fd, struct sw_tls_settings *settings, const struct sw
     return NULL;
 }
 
+/* Without the flags, the library would spoil the session of a connection that was lost; since TLS 1.1 it may be resumed
+ * (RFC 5246, 7.2.1). After a fatal alert it is spoilt all the same. */
+static void free_ssl(const struct tls *tls) {
+    tls->lib->SSL_set_shutdown(tls->ssl, SW_SSL_SENT_SHUTDOWN | SW_SSL_RECEIVED_SHUTDOWN);
+    tls->lib->SSL_free(tls->ssl);
+}
+
 void sw_tls_free(struct tls *tls) {
     enter(tls);
-    if (tls->ssl != NULL) tls->lib->SSL_free(tls->ssl);
+    if (tls->ssl != NULL) free_ssl(tls);
     tls->lib->ERR_clear_error();
     leave();
     sw_tls_session_unref(tls->session);
@@ -420,6 +430,10 @@ void sw_tls_describe(const struct tls *tls, struct sw_tls_info *info) {
 
 /* --- the transport --- */
 
+static struct tls *tls_of(const struct sw_transport *transport) {
+    return SW_HOLDER((uintptr_t)transport->table, struct tls, table);
+}
+
 static ptrdiff_t checked(struct sw_transport *transport, ptrdiff_t result) {
     if (is_permanent(result)) transport->failed = true;
     return result;
@@ -427,14 +441,14 @@ static ptrdiff_t checked(struct sw_transport *transport, ptrdiff_t result) {
 
 /* Bytes count as taken, and what carried them as written, when the record is in the kernel as a whole. */
 static ptrdiff_t take(struct sw_transport *transport, size_t size) {
-    struct tls *tls = transport->own;
+    struct tls *tls = tls_of(transport);
     transport->written = tls->written;
     tls->held = 0;
     return (ptrdiff_t)size;
 }
 
 static ptrdiff_t write_record(struct sw_transport *transport, struct iovec *iov, size_t count) {
-    struct tls *tls = transport->own;
+    struct tls *tls = tls_of(transport);
     ptrdiff_t flushed = flush_out(tls);
     if (flushed < 0) return checked(transport, flushed);
     if (tls->held > 0) return take(transport, tls->held);
@@ -448,7 +462,7 @@ static ptrdiff_t write_record(struct sw_transport *transport, struct iovec *iov,
 }
 
 static ptrdiff_t tls_send(struct sw_transport *transport, struct iovec *iov, size_t count) {
-    enter(transport->own);
+    enter(tls_of(transport));
     ptrdiff_t result = write_record(transport, iov, count);
     leave();
     return result;
@@ -469,7 +483,7 @@ static ptrdiff_t read_some(struct tls *tls, unsigned char *buffer, size_t size) 
 }
 
 static ptrdiff_t read_records(struct sw_transport *transport, void *buffer, size_t size) {
-    struct tls *tls = transport->own;
+    struct tls *tls = tls_of(transport);
     size_t got = 0;
     ptrdiff_t result = 1;
     transport->has_input = false;
@@ -487,7 +501,7 @@ static ptrdiff_t read_records(struct sw_transport *transport, void *buffer, size
 }
 
 static ptrdiff_t tls_receive(struct sw_transport *transport, void *buffer, size_t size) {
-    enter(transport->own);
+    enter(tls_of(transport));
     ptrdiff_t result = read_records(transport, buffer, size);
     leave();
     return result;
@@ -496,7 +510,7 @@ static ptrdiff_t tls_receive(struct sw_transport *transport, void *buffer, size_
 /* close_notify, then FIN. Of a record that is in the kernel in part, the rest is not sent: its bytes do not count as
  * taken, so the peer must not get them; then it gets no close_notify either. */
 static void end_writing(struct sw_transport *transport) {
-    struct tls *tls = transport->own;
+    struct tls *tls = tls_of(transport);
     if (tls->held > 0) {
         tls->out_size = tls->out_sent;
         tls->has_said_end = true;
@@ -511,13 +525,13 @@ static void end_writing(struct sw_transport *transport) {
 }
 
 static void tls_shut_down(struct sw_transport *transport) {
-    enter(transport->own);
+    enter(tls_of(transport));
     end_writing(transport);
     leave();
 }
 
 static uint64_t tls_acked(struct sw_transport *transport) {
-    const struct tls *tls = transport->own;
+    const struct tls *tls = tls_of(transport);
     bool outlives = SW_COUNTS_UNACKED == SW_BY_SIOCOUTQ || SW_COUNTS_UNACKED == SW_BY_NOTHING;
     if (transport->failed && !outlives) return 0; /* see is_emptied in socket.c */
     uint64_t acked = sw_socket_acked(tls->fd, tls->written, transport->fin);
@@ -532,12 +546,12 @@ static void tls_tune(struct sw_transport *transport, enum sw_tune what, double v
 }
 
 static void tls_close(struct sw_transport *transport) {
-    sw_tls_free(transport->own);
+    sw_tls_free(tls_of(transport));
     sw_socket_close(transport->fd);
     transport->table = NULL;
 }
 
-static const struct sw_transport_table table = {
+static const struct sw_transport_table functions = {
     .send = tls_send,
     .receive = tls_receive,
     .shut_down = tls_shut_down,
@@ -550,10 +564,8 @@ void sw_tls_open(struct sw_transport *transport, struct tls *tls) {
     (void)tls->lib->SSL_set_ex_data(tls->ssl, 0, NULL);
     free(tls->check);
     tls->check = NULL;
+    tls->table = functions;
     /* The handshake may have read more than its own messages. */
-    *transport = (struct sw_transport){.table = &table,
-                                       .fd = tls->fd,
-                                       .copies = true,
-                                       .has_input = tls->lib->SSL_has_pending(tls->ssl) == 1,
-                                       .own = tls};
+    *transport = (struct sw_transport){
+        .table = &tls->table, .fd = tls->fd, .copies = true, .has_input = tls->lib->SSL_has_pending(tls->ssl) == 1};
 }

@@ -76,8 +76,10 @@ static bool open_pem(struct sw_slice text, const char *field, struct pem *pem, s
     const struct sw_error error = sw_error_system(failed, SW_STAGE_TLS);
     char words[160];
     end_pem(pem);
-    return refuse(failure, "tls.%s: cannot read '%.200s': %s", field, (const char *)text.data,
-                  sw_error_text(&error, words, sizeof words));
+    (void)sw_error_text(&error, words, sizeof words);
+    if (strcmp(field, "key") == 0) /* it may be a key without its first line, which no message may show */
+        return refuse(failure, "tls.key: cannot read the file that it names: %s", words);
+    return refuse(failure, "tls.%s: cannot read '%.200s': %s", field, (const char *)text.data, words);
 }
 
 /* Calls `use` with each certificate in the text; it says whether it could, and keeps no reference. */

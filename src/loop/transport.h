@@ -51,17 +51,17 @@ struct sw_transport_table {
 };
 
 struct sw_transport {
-    const struct sw_transport_table *table; /* NULL: closed */
-    int fd;                                 /* the socket */
-    bool fin : 1;                           /* the kernel has accepted our FIN */
-    bool failed : 1;                        /* the socket has had a permanent error */
+    const struct sw_transport_table
+        *table;           /* NULL: closed; tls.c: lies in what belongs to the connection, and finds it */
+    int fd;               /* the socket */
+    bool fin : 1;         /* the kernel has accepted our FIN */
+    bool failed : 1;      /* the socket has had a permanent error */
     bool copies : 1;      /* `send` takes one piece of at most SW_RECORD bytes, which need not stay as it is */
     bool has_input : 1;   /* after `receive`: more can be received, though the socket may not be readable */
     bool has_moved : 1;   /* the peer has read something, though `acked` may not show it yet: a sign of life for
                              stall_timeout, which tx takes back */
     unsigned unread : 27; /* unix.c: sw_socket_unread, when it was last asked */
     uint64_t written;     /* bytes written to the socket so far */
-    void *own;            /* tls.c: what belongs to the connection; NULL: nothing */
 };
 
 enum { SW_RECORD = 16384 }; /* bytes that a TLS record carries, at most (RFC 8446, 5.1) */

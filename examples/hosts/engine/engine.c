@@ -17,6 +17,7 @@
 #include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { AT_A_TIME = 8, FRAMES = 3 };
 
@@ -110,8 +111,9 @@ static int count_threads(void) {
 
 int main(int argc, char **argv) {
     if (argc != 6) {
-        (void)fprintf(stderr, "usage: engine SCRIPT HOST PORT STATES LIMIT\n");
-        return 2;
+        int is_asked = argc == 2 && strcmp(argv[1], "--help") == 0;
+        (void)fprintf(is_asked ? stdout : stderr, "usage: engine SCRIPT HOST PORT STATES LIMIT\n");
+        return is_asked ? 0 : 2;
     }
     long count = strtol(argv[4], NULL, 10);
     size_t limit = strtoul(argv[5], NULL, 10), left = 0;

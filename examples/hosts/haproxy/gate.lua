@@ -10,7 +10,9 @@ local sidewire = require "sidewire.core"
 
 local closed = {} -- path -> true
 
-local client = sidewire.new { host = os.getenv "GATE_HOST", port = tonumber(os.getenv "GATE_PORT"), linger = 1 }
+local host, port = os.getenv "GATE_HOST", tonumber(os.getenv "GATE_PORT")
+if not (host and port) then error("GATE_HOST and GATE_PORT are not both set", 0) end
+local client = sidewire.new { host = host, port = port, linger = 1 }
 client:on {
   message = function(_, line)
     local verb, path = line:match "^(%a+) (%S+)$"

@@ -6,6 +6,10 @@
 -- Tarantool exports a libev of its own, so it needs the module that has libev inside. `make bundle LUA=luajit` builds
 -- it, and DIR is build/bundle-luajit.
 
+local USAGE = "usage: tarantool feed.lua HOST PORT\n"
+if arg[1] == "--help" then io.write(USAGE) os.exit(0) end
+if not tonumber(arg[2]) or arg[3] then io.stderr:write(USAGE) os.exit(2) end
+
 local fiber = require "fiber"
 local json = require "json"
 local sidewire = require "sidewire.core"

@@ -7,6 +7,9 @@
 local sidewire = require "sidewire.core"
 
 local host, port = ...
+if not tonumber(port) then
+  error("host and port are missing: -X lua_script1:127.0.0.1 -X lua_script1:4000", 0)
+end
 local client = assert(sidewire.new { host = host, port = tonumber(port) })
 client:connect()
 

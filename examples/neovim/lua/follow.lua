@@ -19,7 +19,8 @@ local function show_status()
   if not has_buffer() then return end
   local host, port = client:get_server()
   local state, cause, retry_in = client:state()
-  local status = ("%s:%d  %s"):format(host, port, state)
+  local place = host:find(":", 1, true) and "[%s]:%d" or "%s:%d" -- IPv6: in brackets
+  local status = ("%s  %s"):format(place:format(host, port), state)
   if retry_in then status = ("%s, next attempt in %.1f s"):format(status, retry_in) end
   if cause and state ~= "connected" then status = status .. ": " .. cause end
   vim.b[buffer].follow_status = status
