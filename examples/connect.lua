@@ -5,7 +5,7 @@
 -- A URL is tcp://HOST:PORT or tls://HOST:PORT; ADDRESS is the local one. Tries one URL after the other, until there is
 -- a connection. Prints what its seconds were spent on, what TLS has agreed on and whose certificate the server has; and
 -- for each attempt that fails, each address with its own reason. The exit status is 0 if there was a connection, 1 if
--- not, 2 if it was called wrong. SSL_CERT_FILE in the environment names authorities to trust in place of this machine's.
+-- not, 2 if it was called wrong. SSL_CERT_FILE in the environment names authorities to trust, not this machine's.
 
 local sidewire = require "sidewire"
 
@@ -26,8 +26,8 @@ local function milliseconds(seconds) return ("%.3f ms"):format(1e3 * seconds) en
 
 local function print_tls(tls, seconds)
   local expiry = tls.expires and os.date("!%Y-%m-%d %H:%M UTC", tls.expires) or "an unknown time"
-  print(("  of it TLS    %s: %s, %s; certificate of %s, until %s"):format(milliseconds(seconds), tls.version, tls.cipher,
-    table.concat(tls.names, ", "), expiry))
+  print(("  of it TLS    %s: %s, %s; certificate of %s, until %s"):format(milliseconds(seconds), tls.version,
+    tls.cipher, table.concat(tls.names, ", "), expiry))
 end
 
 local function print_connection(info)
