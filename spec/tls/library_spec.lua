@@ -244,6 +244,9 @@ describe("the TLS library", function()
   end)
 
   it("[F65] a fork while it is loaded: parent and child each have it", function()
+    if build.is_sanitized then
+      pending "a sanitizer's allocator may be locked for ever in the child of a fork (gcc 12)"
+    end
     for delay = 0, util.choose(30000, 8000), util.choose(1500, 4000) do
       embed("embed run", "forks_while_building", delay)
     end

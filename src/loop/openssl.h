@@ -67,8 +67,6 @@ typedef int (*sw_verify_callback)(X509_STORE_CTX *store, void *argument);
     X(SSL_ERROR_WANT_WRITE, 3)                                                                                         \
     X(SSL_ERROR_SYSCALL, 5)                                                                                            \
     X(SSL_ERROR_ZERO_RETURN, 6)                                                                                        \
-    X(SSL_SENT_SHUTDOWN, 1)                                                                                            \
-    X(SSL_RECEIVED_SHUTDOWN, 2)                                                                                        \
     X(TLS1_2_VERSION, 0x0303)                                                                                          \
     X(TLS1_3_VERSION, 0x0304)                                                                                          \
     X(TLSEXT_NAMETYPE_host_name, 0)                                                                                    \

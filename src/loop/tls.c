@@ -92,13 +92,15 @@ static bool keep(struct tls *tls, const char *bytes, size_t size) {
         return false;
     }
     if (tls->out_size + size > tls->out_capacity) {
-        unsigned char *moved = realloc(tls->out, tls->out_size + size);
+        size_t least = tls->out_size + size, doubled = 2 * tls->out_capacity; /* a peer may ask for answers without end */
+        size_t capacity = least > doubled ? least : doubled;
+        unsigned char *moved = realloc(tls->out, capacity);
         if (moved == NULL) {
             tls->write_error = ENOMEM;
             return false;
         }
         tls->out = moved;
-        tls->out_capacity = tls->out_size + size;
+        tls->out_capacity = capacity;
     }
     memcpy(tls->out + tls->out_size, bytes, size);
     tls->out_size += size;
