@@ -208,7 +208,7 @@ describe("the TLS library", function()
 
   for status, closes in pairs { [0] = false, [7] = false, [5] = true } do
     local how = ("os.exit(%d, %s)"):format(status, tostring(closes))
-    it("[F65] " .. how .. " with connections open: the status is right, and there is no exit handler of ours", function()
+    it("[F65] " .. how .. " with connections open: the status is right, and no exit handler is ours", function()
       local peer, ca = start()
       local watcher = make("watcher.so", WATCHER:format(dir .. "/watcher.so"))
       for _ = 1, RUNS do
