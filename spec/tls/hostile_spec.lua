@@ -278,7 +278,7 @@ describe("a server that does not speak TLS", function()
     ["sends empty records of the handshake"] = { ("\22\3\3\0\0"):rep(1000), false },
     ["claims a handshake message of 16 MiB"] = { "\22\3\3\0\4\2\255\255\255", LONG_CHAIN },
   } do
-    it("[F63] and " .. name, function()
+    it("[F63] fails with words of its own: it " .. name, function()
       local listener = assert(socket.bind("127.0.0.1", 0))
       local port = tonumber((select(2, listener:getsockname())))
       local _, events = hostile.connect({ host = "127.0.0.1", port = port })

@@ -22,8 +22,8 @@ end
 
 local function call(name, ...)
   local text = ("require('spec.tls.scripts.library')[%q](...)"):format(name)
-  return ("%s -e %s"):format(build.LUA, shell.quote(("local function f(...) %s end f(%s)"):format(text, (shell.words(...)
-    :gsub("' '", "', '")))))
+  local arguments = shell.words(...):gsub("' '", "', '")
+  return ("%s -e %s"):format(build.LUA, shell.quote(("local function f(...) %s end f(%s)"):format(text, arguments)))
 end
 
 -- Runs a function of spec/tls/scripts/library.lua in a process of its own; returns what it printed. `environment`: more
@@ -53,8 +53,9 @@ end
 local function away(path)
   local folder = path:match "^(.*)/"
   local options = "lowerdir=" .. folder .. ",upperdir=/mnt/upper,workdir=/mnt/work"
-  return ("mount -t tmpfs none /mnt && mkdir /mnt/upper /mnt/work && mount -t overlay overlay -o %s %s && rm %s"):format(
-    options, folder, path)
+  local commands = "mount -t tmpfs none /mnt && mkdir /mnt/upper /mnt/work"
+    .. " && mount -t overlay overlay -o %s %s && rm %s"
+  return commands:format(options, folder, path)
 end
 
 -- Skips the rest of a test where libssl cannot be taken away.
@@ -206,8 +207,8 @@ describe("the TLS library", function()
   ]]
 
   for status, closes in pairs { [0] = false, [7] = false, [5] = true } do
-    it(("[F65] os.exit(%d, %s) with connections open: the status is right, and there is no exit handler of ours"):format(
-      status, tostring(closes)), function()
+    local how = ("os.exit(%d, %s)"):format(status, tostring(closes))
+    it("[F65] " .. how .. " with connections open: the status is right, and no exit handler is ours", function()
       local peer, ca = start()
       local watcher = make("watcher.so", WATCHER:format(dir .. "/watcher.so"))
       for _ = 1, RUNS do

@@ -166,8 +166,8 @@ for _, version in ipairs(hostile.VERSIONS) do
         end)
     end
 
-    -- Between client and peer: hands on what the client says, and of the peer's bytes so many, in pieces of a random size;
-    -- then FIN.
+    -- Between client and peer: hands on what the client says, and of the peer's bytes so many, in pieces of a random
+    -- size; then FIN.
     local function relay(listener, peer, cut)
       local inside = assert(listener:accept())
       local outside = assert(socket.connect("127.0.0.1", peer.port))

@@ -92,7 +92,8 @@ static bool keep(struct tls *tls, const char *bytes, size_t size) {
         return false;
     }
     if (tls->out_size + size > tls->out_capacity) {
-        size_t least = tls->out_size + size, doubled = 2 * tls->out_capacity; /* a peer may ask for answers without end */
+        /* Doubled, since a peer may ask for answers without end. */
+        size_t least = tls->out_size + size, doubled = 2 * tls->out_capacity;
         size_t capacity = least > doubled ? least : doubled;
         unsigned char *moved = realloc(tls->out, capacity);
         if (moved == NULL) {
