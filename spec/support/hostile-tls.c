@@ -847,11 +847,16 @@ static void prepare(const char *cert, const char *key) {
 
 static void parse_options(int argc, char **argv) {
     static const struct option options[] = {
-        {"mode", required_argument, NULL, 'm'},  {"cert", required_argument, NULL, 'c'},
-        {"key", required_argument, NULL, 'k'},   {"version", required_argument, NULL, 'v'},
-        {"count", required_argument, NULL, 'n'}, {"size", required_argument, NULL, 's'},
-        {"ca", required_argument, NULL, 'a'},    {"pause", required_argument, NULL, 'p'},
-        {"log", required_argument, NULL, 'l'},   {"window", required_argument, NULL, 'w'},
+        {"mode", required_argument, NULL, 'm'},
+        {"cert", required_argument, NULL, 'c'},
+        {"key", required_argument, NULL, 'k'},
+        {"version", required_argument, NULL, 'v'},
+        {"count", required_argument, NULL, 'n'},
+        {"size", required_argument, NULL, 's'},
+        {"ca", required_argument, NULL, 'a'},
+        {"pause", required_argument, NULL, 'p'},
+        {"log", required_argument, NULL, 'l'},
+        {"window", required_argument, NULL, 'w'},
         {0},
     };
     const char *cert = NULL, *key = NULL;
