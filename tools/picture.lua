@@ -12,7 +12,7 @@ local svg = require "tools.picture.svg"
 local usage = require "spec.support.usage"
 
 usage.no_more(1)
-if not arg[1] then usage.wrong "the file to write is missing" end
+if not (arg[1] or ""):find "%.svg$" then usage.wrong("this is no file to write (NAME.svg): %s", arg[1] or "missing") end
 
 local COLUMNS = 96
 local DEMO = "env TERM=xterm tools/run release lua examples/demo.lua"
