@@ -21,9 +21,8 @@ local TITLE = "make demo: the live view while the server is gone, and the accoun
 
 -- All that the demo wrote, with its escape sequences.
 local function record()
-  local command = ("env -u NO_COLOR script -qec 'stty cols %d rows 40 && exec %s' /dev/null </dev/null; echo $?"):format(
-    COLUMNS, DEMO)
-  local pipe = assert(io.popen(command))
+  local command = "env -u NO_COLOR script -qec 'stty cols %d rows 40 && exec %s' /dev/null </dev/null; echo $?"
+  local pipe = assert(io.popen(command:format(COLUMNS, DEMO)))
   local text, status = pipe:read("*a"):match "^(.-)(%d+)\n$"
   pipe:close()
   if status ~= "0" then error("the demo failed:\n" .. text) end

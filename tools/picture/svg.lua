@@ -66,7 +66,8 @@ function svg.write(title, screens)
 %s
 </g>
 </svg>
-]]):format(width, height, width, height, title, width, height, GROUND, SIZE, INK, table.concat(parts, "\n"))
+]]):format(width, height, width, height,
+    (title:gsub("[&<>]", ESCAPES)), width, height, GROUND, SIZE, INK, table.concat(parts, "\n"))
 end
 
 return svg
