@@ -194,7 +194,7 @@ local function print_frames(frames)
   row("frames over 16.7 ms", long, ("of %d"):format(#frames))
 end
 
--- A message may be lost with the killed server, but never without a word, and what arrives must be right.
+-- A message may be lost with the killed server. What is left in its socket is counted, and what arrives must be right.
 local function is_sound(run, found, stats)
   local faults = found.denied + found.duplicated + found.disordered + found.altered + found.unaccounted
     + run.bad_answers
