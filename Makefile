@@ -211,7 +211,8 @@ $B/unit/replay.o: spec/fuzz/replay.c | ready-build $B/unit
 	$(call say,CC)$(COMPILE) -c -o $@ $<
 
 $(REPLAYS): $B/unit/%: spec/fuzz/%.c $B/unit/replay.o $(ROOM_OBJECTS) | $B/unit
-	$(call say,LD)$(COMPILE) -MF $@.d -Isrc -Ispec/unit -o $@ $< $B/unit/replay.o $(ROOM_OBJECTS) $(LDFLAGS) $(EV_LIBS) -lm -lpthread
+	$(call say,LD)$(COMPILE) -MF $@.d -Isrc -Ispec/unit -o $@ $< $B/unit/replay.o $(ROOM_OBJECTS) $(LDFLAGS) $(EV_LIBS) \
+		$(FUZZ_LIBS) -lm -lpthread
 
 CODEC_OBJECTS = $(filter $B/obj/codec/%.o,$(ROOM_OBJECTS))
 $(patsubst %,$B/fuzz_%,marked counted netstring headers resp): $(CODEC_OBJECTS) \
@@ -219,8 +220,12 @@ $(patsubst %,$B/fuzz_%,marked counted netstring headers resp): $(CODEC_OBJECTS) 
 $B/fuzz_sendq: $(addprefix $B/obj/,buffer/page.o loop/sendq.o)
 $B/fuzz_resp_item: $(addprefix $B/obj/,codec/resp_item.o)
 $B/fuzz_url: $(addprefix $B/obj/,base/address.o base/url.o)
+$B/fuzz_tls: $(filter $B/obj/base/%.o,$(ROOM_OBJECTS)) \
+	$(addprefix $B/obj/,channel/fork.o $(addprefix loop/,certificate.o openssl.o socket.o tls.o tls_build.o))
+# The server's side of it.
+$B/fuzz_tls $B/unit/fuzz_tls: FUZZ_LIBS = $(if $(HAS_SSL),-lssl -lcrypto)
 $(FUZZERS): $B/%: spec/fuzz/%.c | ready-build $B
-	$(call say,LD)$(COMPILE) -MF $@.d -Isrc -Ispec/unit -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^)
+	$(call say,LD)$(COMPILE) -MF $@.d -Isrc -Ispec/unit -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^) $(FUZZ_LIBS) -lpthread
 
 # -rdynamic: what a host defines can stand in front of what libraries call.
 $(HOSTS:%=$B/%): $B/%: spec/support/%.c | ready-build $B

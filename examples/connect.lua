@@ -2,9 +2,10 @@
 --
 --     lua examples/connect.lua [--bind ADDRESS] URL ...
 --
--- A URL is tcp://HOST:PORT; ADDRESS is the local one. Tries one URL after the other, until there is a connection.
--- Prints for each attempt what its seconds were spent on, or each address with its own reason. The exit status is 0 if
--- there was a connection, 1 if not, 2 if it was called wrong.
+-- A URL is tcp://HOST:PORT or tls://HOST:PORT; ADDRESS is the local one. Tries one URL after the other, until there is
+-- a connection. Prints what its seconds were spent on, what TLS has agreed on and whose certificate the server has; and
+-- for each attempt that fails, each address with its own reason. The exit status is 0 if there was a connection, 1 if
+-- not, 2 if it was called wrong. SSL_CERT_FILE in the environment names authorities to trust, not this machine's.
 
 local sidewire = require "sidewire"
 
@@ -23,6 +24,12 @@ end
 
 local function milliseconds(seconds) return ("%.3f ms"):format(1e3 * seconds) end
 
+local function print_tls(tls, seconds)
+  local expiry = tls.expires and os.date("!%Y-%m-%d %H:%M UTC", tls.expires) or "an unknown time"
+  print(("  of it TLS    %s: %s, %s; certificate of %s, until %s"):format(milliseconds(seconds), tls.version,
+    tls.cipher, table.concat(tls.names, ", "), expiry))
+end
+
 local function print_connection(info)
   local timeline = info.timeline
   print(("connected to %s port %d in %s"):format(info.address, info.port, milliseconds(info.seconds)))
@@ -30,6 +37,7 @@ local function print_connection(info)
     milliseconds(timeline.turn)))
   print("  TCP          " .. milliseconds(timeline.tcp))
   print("  stages       " .. milliseconds(timeline.stages))
+  if info.tls then print_tls(info.tls, timeline.tls) end
 end
 
 local function print_failure(message, code, causes)

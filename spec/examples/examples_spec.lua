@@ -7,6 +7,7 @@ local files = require "spec.support.files"
 local Peer = require "spec.support.peer"
 local Program = require "spec.support.program"
 local shell = require "spec.support.shell"
+local tls = require "spec.support.tls"
 local util = require "spec.support.util"
 
 describe("examples/", function()
@@ -69,6 +70,32 @@ describe("examples/", function()
     assert.equal(0, status, output)
     assert.matches(("\n  127.0.0.1 port %d: connection refused .*\nconnected to 127.0.0.1 port %d in "):format(bad.port,
       good.port), output)
+  end)
+
+  it("connect.lua tells what TLS has agreed on, and whose certificate the server has", function()
+    tls.needs(pending)
+    local peer, leaf = tls.start("leaf", { version = "1.3" })
+    local output, status = Program.run("SSL_CERT_FILE=" .. leaf.ca, "examples/connect.lua",
+      ("tls://127.0.0.1:%d"):format(peer.port))
+    assert.equal(0, status, output)
+    local date = "%d%d%d%d%-%d%d%-%d%d %d%d:%d%d UTC"
+    local ms, version, cipher, names, expiry = output:match(
+      "\n  of it TLS    ([%d.]+) ms: (%S+), (%S+); certificate of (.-), until (" .. date .. ")\n")
+    assert(tonumber(ms), output)
+    assert.same({ "TLSv1.3", peer:tls().cipher, "localhost, 127.0.0.1, ::1" }, { version, cipher, names })
+    local told = shell.output("date -u '+%Y-%m-%d %H:%M UTC' -d " .. shell.quote(shell.output(
+      "openssl x509 -noout -enddate -in " .. leaf.alone):match "=(.*)\n"))
+    assert.equal(told, expiry .. "\n")
+  end)
+
+  it("connect.lua tells why a certificate is not accepted", function()
+    tls.needs(pending)
+    local peer, certificate = tls.start "wrong_name"
+    local output, status = Program.run("SSL_CERT_FILE=" .. certificate.ca, "examples/connect.lua",
+      ("tls://127.0.0.1:%d"):format(peer.port))
+    assert.equal(1, status, output)
+    assert(output:find(("  127.0.0.1 port %d: its certificate is for other.example.test, another.example.test, "
+      .. "192.0.2.1, and not for 127.0.0.1 (ETLS) after "):format(peer.port), 1, true), output)
   end)
 
   it("connect.lua wants a URL", function()

@@ -55,6 +55,28 @@ describe("send_once", function()
     assert.equal("ECLOSED", code_of(client:send_once "x"))
   end)
 
+  it("makes the end of an earlier connection no news for receive, but not what came before it", function()
+    local client = util.connected(peer, { reconnect = { delay = 0.01, max = 0.01 } })
+    for round = 1, 3 do
+      assert(client:send_once("question ", round))
+      assert.equal("question " .. round, client:receive(util.DEADLINE))
+      peer:command "finish"
+      assert(util.wait_until(function() return client:stats().connects == round + 1 end))
+      assert(client:wait("connected", util.DEADLINE))
+    end
+    assert.equal("EPEER", code_of(client:receive(util.DEADLINE))) -- nothing was sent since: the last end is told
+    local received = client:stats().received_bytes
+    assert(client:send_once "unread")
+    assert(util.wait_received(client, received + #"unread\n"))
+    peer:command "finish"
+    assert(util.wait_until(function() return client:stats().connects == 5 end))
+    assert(client:wait("connected", util.DEADLINE))
+    assert(client:send_once "last")
+    assert.equal("unread", client:receive(util.DEADLINE))
+    assert.equal("EPEER", code_of(client:receive(util.DEADLINE)))
+    assert.equal("last", client:receive(util.DEADLINE))
+  end)
+
   it("is never sent again, and what was not handed over is counted by the disconnect event", function()
     local silent = Peer.start { mode = "silent" }
     local client = util.connected(silent, { retain = "unconfirmed", reconnect = false,

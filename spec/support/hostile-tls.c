@@ -1,8 +1,8 @@
 /* hostile-tls: a TLS server that does what a client must withstand. Linux, OpenSSL 3. A process for each connection, so
  * that each can simply block.
  *
- *   hostile-tls --mode M --cert FILE --key FILE [--version 1.2|1.3] [--count N] [--size N] [--pause MS] [--log FILE]
- *        [--ca FILE]
+ *   hostile-tls --mode M --cert FILE --key FILE [--version 1.2|1.3] [--count N] [--size N] [--pause MS] [--window BYTES]
+ *        [--log FILE] [--ca FILE]
  *
  * prints `hostile-tls pid=P port=N`, listens on 127.0.0.1 and ends with its parent process. What each connection came to
  * is appended to the log, lines of `<number> <what>`: handshake VERSION, sent N, broken N (the other side ended after so
@@ -31,10 +31,11 @@
  *   reset                  half of the first flight, then RST
  *   early-warnings         COUNT alerts of level warning, then silence
  *   change-cipher-specs    ServerHello, then COUNT records of ChangeCipherSpec
- *   certificate            a Certificate message that claims 16 MiB, SIZE (1) bytes of it each PAUSE milliseconds (1)
+ *   certificate            a Certificate message that claims COUNT bytes (16 MiB), SIZE (1) of them each PAUSE milliseconds
+ *                          (1)
  *   big-key                a leaf with an RSA key of SIZE (16384) bits, then silence
  *   big-issuer-key         a leaf whose issuer has such a key, and its signature, which is made up, the size of that
- * COUNT is else 1000. The keys of big-key and big-issuer-key are made up: nobody knows their private half. The last
+ * COUNT is else 1000. The system receives no more than WINDOW bytes that are not read, about. The keys of big-key and big-issuer-key are made up: nobody knows their private half. The last
  * certificate of chain, big-key and big-issuer-key is written to the file of --ca, for clients to trust.
  *
  * OpenSSL makes no records that it thinks wrong. So these are sealed here, with the keys of the connection, under
@@ -98,8 +99,8 @@ struct seal {
 
 static struct {
     const char *mode;
-    uint64_t count, size, pause;
-    bool has_count, has_size, has_pause;
+    uint64_t count, size, pause, window;
+    bool has_count, has_size, has_pause, has_window;
     int version, log;
     const char *ca;
     SSL_CTX *context;
@@ -653,8 +654,10 @@ static void trickle(void (*put_part)(const void *data, size_t size), uint64_t si
 static void trickle_certificate(void) {
     if (!say_hello()) return;
     put_extensions();
-    put_handshake("\x0b\xff\xff\xff", 4);
-    trickle(put_handshake, CLAIMED);
+    unsigned char header[] = {0x0b, (unsigned char)(settings.count >> 16), (unsigned char)(settings.count >> 8),
+                              (unsigned char)settings.count};
+    put_handshake(header, sizeof header);
+    trickle(put_handshake, settings.count);
     drain();
 }
 
@@ -794,7 +797,7 @@ static const struct mode {
     {.name = "reset", .run = reset_in_flight},
     {.name = "early-warnings", .run = warn_early, .count = 1000},
     {.name = "change-cipher-specs", .run = change_cipher_specs, .count = 1000},
-    {.name = "certificate", .run = trickle_certificate, .size = 1},
+    {.name = "certificate", .run = trickle_certificate, .count = CLAIMED, .size = 1},
     {.name = "big-key", .run = show_certificates, .size = 16384, .make = make_big_key},
     {.name = "big-issuer-key", .run = show_certificates, .size = 16384, .make = make_big_issuer_key},
 };
@@ -848,7 +851,8 @@ static void parse_options(int argc, char **argv) {
         {"key", required_argument, NULL, 'k'},   {"version", required_argument, NULL, 'v'},
         {"count", required_argument, NULL, 'n'}, {"size", required_argument, NULL, 's'},
         {"ca", required_argument, NULL, 'a'},    {"pause", required_argument, NULL, 'p'},
-        {"log", required_argument, NULL, 'l'},   {0},
+        {"log", required_argument, NULL, 'l'},   {"window", required_argument, NULL, 'w'},
+        {0},
     };
     const char *cert = NULL, *key = NULL;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -861,6 +865,7 @@ static void parse_options(int argc, char **argv) {
         case 'n': settings.count = parse_number(&settings.has_count); break;
         case 's': settings.size = parse_number(&settings.has_size); break;
         case 'p': settings.pause = parse_number(&settings.has_pause); break;
+        case 'w': settings.window = parse_number(&settings.has_window); break;
         case 'l': settings.log = open(optarg, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644); break;
         default: exit(1); /* getopt_long has said why */
         }
@@ -883,6 +888,8 @@ static int open_listener(unsigned *port) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int window = (int)settings.window;
+    if (fd >= 0 && window > 0) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, 128) != 0) die("listen");
     if (getsockname(fd, (struct sockaddr *)&address, &size) != 0) die("getsockname");
     *port = ntohs(address.sin_port);

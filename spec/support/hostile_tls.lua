@@ -19,13 +19,13 @@ local Hostile = { program = build.PATH .. "/hostile-tls", host = "127.0.0.1" }
 Hostile.__index = Hostile
 Hostile.__name = "sidewire.hostile_tls"
 
-local OPTIONS = { "mode", "cert", "key", "version", "count", "size", "pause" }
+local OPTIONS = { "mode", "cert", "key", "version", "count", "size", "pause", "window" }
 
 local running = {} -- server -> true
 
 --- Starts a server.
 -- @tparam table options mode; cert, key, paths; version, "1.2" or "1.3", else both; count; size in bytes or bits; pause
--- in milliseconds
+-- in milliseconds; window, bytes that it lets come unread
 -- @return the server: `host`, `port`, `pid`; `ca`, the path of what a client trusts, for the modes chain, big-key and
 -- big-issuer-key, which have certificates of their own
 function Hostile.start(options)

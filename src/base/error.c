@@ -127,6 +127,7 @@ static const struct {
     const char *words;
 } clearer[] = {
     {SW_STAGE_RESOLVE, ETIMEDOUT, "name service has not answered within connect_timeout"},
+    {SW_STAGE_TLS, ETIMEDOUT, "the TLS handshake has not ended within connect_timeout"},
     {SW_STAGE_CONNECT, EADDRNOTAVAIL, "no local port or address is left for it (cannot assign requested address)"},
 };
 

@@ -4,6 +4,8 @@
  * is one lock that no thread of ours holds during a fork. While it is held, a socket is opened or closed together with the
  * note of its descriptor, and the registry of name lookups (loop/lookups.h) is changed.
  *
+ * A library that has locks of its own has none of these: a fork waits until no thread of ours is within it.
+ *
  * The child closes the noted descriptors at once. If it kept them, the peer would not see when the parent closes a
  * connection.
  */
@@ -19,7 +21,12 @@ unsigned sw_fork_generation(void);
 void sw_fork_hold(void);
 void sw_fork_release(void);
 
-/* Between them: notes a descriptor that a forked child closes, and forgets it before it is closed. Descriptors from
+/* A fork waits until all threads that have called the first one have called the second one. They do not nest, and
+ * sw_fork_hold may come between them, but not the other way round. Nothing between them may wait for the host. */
+void sw_fork_delay(void);
+void sw_fork_allow(void);
+
+/* Between sw_fork_hold and sw_fork_release: notes a descriptor that a forked child closes, and forgets it before it is closed. Descriptors from
  * SW_FORK_NOTES on are not noted, and stay open in the child; Linux allows no more by default (fs.nr_open, proc(5)). */
 enum { SW_FORK_NOTES = 1 << 20 };
 void sw_fork_note(int fd);

@@ -72,7 +72,7 @@ int sw_save_server(lua_State *L, int index, const struct client *client) {
     /* A copy, because to push a value may run a finalizer that sets another server. */
     const struct sw_choice servers = sw_servers_choice(client->servers);
     lua_createtable(L, 0, 2);
-    if (servers.count > 1 || servers.list[0].scheme == SW_SCHEME_UNIX) {
+    if (servers.count > 1 || servers.list[0].scheme != SW_SCHEME_TCP) {
         sw_push_urls(L, &servers);
         lua_setfield(L, -2, "server");
     } else {

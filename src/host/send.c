@@ -18,12 +18,14 @@
 #include "codec/codec.h"
 #include "host/check.h"
 #include "host/context.h"
+#include "host/ends.h"
 #include "host/event.h"
 #include "host/functions.h"
 #include "host/getters.h"
 #include "host/luacompat.h"
 #include "host/pin.h"
 #include "host/raise.h"
+#include "host/receiveq.h"
 #include "host/unfit.h"
 #include "host/unread.h"
 #include "host/usable.h"
@@ -213,6 +215,8 @@ int sw_method_send(lua_State *L) {
  * among those of send, takes no id, is never sent again, and belongs to none of the four groups of stats() (once counts
  * it). If the connection ends before it is handed to the kernel whole, detail.once_lost of the disconnect event counts it.
  * The connection is the one whose connect event the script has seen last, or that client:wait("connected") has told of.
+ * The end of an earlier one is then no news: if nothing unread is in front of it, receive and read do not tell it any
+ * more, so that what they bring next comes from this connection.
  * @function client:send_once
  * @tparam string|number ... pieces, which form one message; the framing is added
  * @treturn[1] boolean true
@@ -237,6 +241,7 @@ int sw_method_send_once(lua_State *L) {
     if (failed == SW_CLOSED) return refuse_once(L, client);
     if (failed != SW_OK) return refuse_message(L, client, failed, size, NULL);
     client->once++;
+    if (sw_ends_first(client) != NULL) sw_receiveq_pass_ends(client); /* of earlier ones: this one is open */
     lua_pushboolean(L, true);
     return 1;
 }

@@ -28,7 +28,10 @@ static int check_connected(lua_State *L, struct client *client, void *subject) {
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
     switch (snapshot.state) {
-    case SW_STATE_CONNECTED: client->seen = snapshot.connection; return push_true(L);
+    case SW_STATE_CONNECTED:
+        client->seen = snapshot.connection;
+        if (client->uses_receive) sw_receiveq_take_early(client); /* with the end before it: see client:send_once */
+        return push_true(L);
     case SW_STATE_IDLE:
     case SW_STATE_CLOSED: return sw_push_no_connection(L, client, &snapshot);
     case SW_STATE_RESOLVING:

@@ -57,7 +57,7 @@ static void add_general_name(const struct sw_openssl *lib, const GENERAL_NAME *g
 const char *sw_certificate_names(const struct sw_openssl *lib, const X509 *certificate, char *buf, size_t size) {
     struct text text = {buf, size, 0};
     buf[0] = '\0';
-    OPENSSL_STACK *names = lib->X509_get_ext_d2i(certificate, SW_NID_SUBJECT_ALT_NAME, NULL, NULL);
+    OPENSSL_STACK *names = lib->X509_get_ext_d2i(certificate, SW_NID_subject_alt_name, NULL, NULL);
     if (names == NULL) return buf;
     for (int i = 0; i < lib->OPENSSL_sk_num(names); i++) add_general_name(lib, lib->OPENSSL_sk_value(names, i), &text);
     lib->GENERAL_NAMES_free(names);
@@ -85,11 +85,10 @@ int64_t sw_certificate_expiry(const struct sw_openssl *lib, const X509 *certific
 
 /* Notes why. Returns 0: the handshake fails. */
 static int fail(struct sw_certificate_check *check, X509_STORE_CTX *store, enum sw_tls_reason reason) {
-    enum { X509_V_ERR_APPLICATION_VERIFICATION = 50 };
     check->has_failed = true;
     check->reason = reason;
     if (check->lib->X509_STORE_CTX_get_error(store) == 0)
-        check->lib->X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+        check->lib->X509_STORE_CTX_set_error(store, SW_X509_V_ERR_APPLICATION_VERIFICATION);
     return 0;
 }
 
@@ -98,15 +97,17 @@ static void write_time(const struct tm *tm, char *buf, size_t size) {
                    tm->tm_hour, tm->tm_min);
 }
 
-/* A wrong clock is as likely as a wrong certificate. */
-static void describe_time(struct sw_certificate_check *check, const ASN1_TIME *limit, const char *words) {
+/* A wrong clock is as likely as a wrong certificate. `whose`: the certificate, as the subject of the sentence. */
+static void describe_time(struct sw_certificate_check *check, const ASN1_TIME *limit, const char *whose,
+                          const char *words) {
     char when[64], now_text[64];
     struct tm tm, now_tm;
     time_t now = time(NULL);
     if (limit == NULL || check->lib->ASN1_TIME_to_tm(limit, &tm) != 1 || gmtime_r(&now, &now_tm) == NULL) return;
     write_time(&tm, when, sizeof when);
     write_time(&now_tm, now_text, sizeof now_text);
-    (void)snprintf(check->details, sizeof check->details, "%s %s (the clock here says %s)", words, when, now_text);
+    (void)snprintf(check->details, sizeof check->details, "%s %s %s (the clock here says %s)", whose, words, when,
+                   now_text);
 }
 
 static void describe_names(struct sw_certificate_check *check, const X509 *leaf) {
@@ -119,7 +120,7 @@ static void describe_names(struct sw_certificate_check *check, const X509 *leaf)
         return;
     }
     X509_NAME *subject = check->lib->X509_get_subject_name(leaf);
-    if (check->lib->X509_NAME_get_text_by_NID(subject, SW_NID_COMMON_NAME, common, sizeof common) <= 0) return;
+    if (check->lib->X509_NAME_get_text_by_NID(subject, SW_NID_commonName, common, sizeof common) <= 0) return;
     add(&name, common, strlen(common));
     (void)snprintf(check->details, sizeof check->details,
                    "its certificate has no names (subjectAltName), only the common name '%s', which does not count "
@@ -131,53 +132,72 @@ static void describe_issuer(struct sw_certificate_check *check, const X509 *cert
     char common[80], clean[sizeof common];
     struct text name = {clean, sizeof clean, 0};
     X509_NAME *issuer = certificate != NULL ? check->lib->X509_get_issuer_name(certificate) : NULL;
-    if (issuer == NULL || check->lib->X509_NAME_get_text_by_NID(issuer, SW_NID_COMMON_NAME, common, sizeof common) <= 0)
+    if (issuer == NULL || check->lib->X509_NAME_get_text_by_NID(issuer, SW_NID_commonName, common, sizeof common) <= 0)
         return;
     add(&name, common, strlen(common));
     (void)snprintf(check->details, sizeof check->details,
                    "the authority of its certificate, '%s', is not trusted here%s", clean, more);
 }
 
-/* The numbers of X509_verify_cert_error_string(3), the same in both versions but for the marked ones. */
+/* The numbers of "the signer is no authority", which differ. */
+enum { INVALID_CA_1 = 24, INVALID_CA_3 = 79 };
+
+/* The errors of X509_verify_cert_error_string(3). */
 static enum sw_tls_reason reason_of(int error) {
     switch (error) {
-    case 9: return SW_TLS_REASON_NOT_YET;
-    case 10: return SW_TLS_REASON_EXPIRED;
-    case 18: return SW_TLS_REASON_SELF_SIGNED;
-    case 2:
-    case 20:
-    case 21: return SW_TLS_REASON_INCOMPLETE;
-    case 19:
-    case 27: return SW_TLS_REASON_UNTRUSTED;
-    case 22:
-    case 25: return SW_TLS_REASON_LONG_CHAIN;
-    case 24: /* 1.1.1 */
-    case 79: /* 3 */
-    case 32: return SW_TLS_REASON_NO_AUTHORITY;
-    case 26:
-    case 28: return SW_TLS_REASON_PURPOSE;
-    case 47:
-    case 48: return SW_TLS_REASON_CONSTRAINED;
-    case 62:
-    case 64: return SW_TLS_REASON_WRONG_NAME;
-    case 66:
-    case 67:
-    case 68: return SW_TLS_REASON_WEAK;
+    case SW_X509_V_ERR_CERT_NOT_YET_VALID: return SW_TLS_REASON_NOT_YET;
+    case SW_X509_V_ERR_CERT_HAS_EXPIRED: return SW_TLS_REASON_EXPIRED;
+    case SW_X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT: return SW_TLS_REASON_SELF_SIGNED;
+    case SW_X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case SW_X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case SW_X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE: return SW_TLS_REASON_INCOMPLETE;
+    case SW_X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case SW_X509_V_ERR_CERT_UNTRUSTED: return SW_TLS_REASON_UNTRUSTED;
+    case SW_X509_V_ERR_CERT_CHAIN_TOO_LONG:
+    case SW_X509_V_ERR_PATH_LENGTH_EXCEEDED: return SW_TLS_REASON_LONG_CHAIN;
+    case INVALID_CA_1:
+    case INVALID_CA_3:
+    case SW_X509_V_ERR_KEYUSAGE_NO_CERTSIGN: return SW_TLS_REASON_NO_AUTHORITY;
+    case SW_X509_V_ERR_INVALID_PURPOSE:
+    case SW_X509_V_ERR_CERT_REJECTED: return SW_TLS_REASON_PURPOSE;
+    case SW_X509_V_ERR_PERMITTED_VIOLATION:
+    case SW_X509_V_ERR_EXCLUDED_VIOLATION: return SW_TLS_REASON_CONSTRAINED;
+    case SW_X509_V_ERR_HOSTNAME_MISMATCH:
+    case SW_X509_V_ERR_IP_ADDRESS_MISMATCH: return SW_TLS_REASON_WRONG_NAME;
+    case SW_X509_V_ERR_EE_KEY_TOO_SMALL:
+    case SW_X509_V_ERR_CA_KEY_TOO_SMALL:
+    case SW_X509_V_ERR_CA_MD_TOO_WEAK: return SW_TLS_REASON_WEAK;
     default: return SW_TLS_REASON_BAD_CERTIFICATE;
     }
+}
+
+/* Which certificate of the chain has failed, for a sentence. */
+static void write_whose(const struct sw_openssl *lib, const X509_STORE_CTX *store, const X509 *certificate, char *buf,
+                        size_t size) {
+    char common[80] = "", clean[sizeof common];
+    struct text name = {clean, sizeof clean, 0};
+    if (lib->X509_STORE_CTX_get_error_depth(store) == 0) {
+        (void)snprintf(buf, size, "its certificate");
+        return;
+    }
+    (void)lib->X509_NAME_get_text_by_NID(lib->X509_get_subject_name(certificate), SW_NID_commonName, common,
+                                         sizeof common);
+    add(&name, common, strlen(common));
+    (void)snprintf(buf, size, "the certificate of its authority, '%s',", clean);
 }
 
 static void describe(struct sw_certificate_check *check, X509_STORE_CTX *store, int error) {
     const struct sw_openssl *lib = check->lib;
     const X509 *certificate = lib->X509_STORE_CTX_get_current_cert(store);
+    char whose[160] = "its certificate";
+    if (certificate != NULL) write_whose(lib, store, certificate, whose, sizeof whose);
     switch (check->reason) {
     case SW_TLS_REASON_EXPIRED:
-        if (certificate != NULL)
-            describe_time(check, lib->X509_get0_notAfter(certificate), "its certificate has expired on");
+        if (certificate != NULL) describe_time(check, lib->X509_get0_notAfter(certificate), whose, "has expired on");
         break;
     case SW_TLS_REASON_NOT_YET:
         if (certificate != NULL)
-            describe_time(check, lib->X509_get0_notBefore(certificate), "its certificate is not valid before");
+            describe_time(check, lib->X509_get0_notBefore(certificate), whose, "is not valid before");
         break;
     case SW_TLS_REASON_WRONG_NAME: describe_names(check, lib->X509_STORE_CTX_get0_cert(store)); break;
     case SW_TLS_REASON_UNTRUSTED: describe_issuer(check, certificate, ""); break;
@@ -248,6 +268,8 @@ bool sw_certificate_begin(SSL *ssl, struct sw_certificate_check *check) {
     X509_VERIFY_PARAM *param = lib->SSL_get0_param(ssl);
     struct sw_ip ip;
     if (lib->SSL_set_ex_data(ssl, 0, check) != 1) return false;
+    /* What `ca` names is trusted, be it an authority of its own or not. */
+    if (lib->X509_VERIFY_PARAM_set_flags(param, SW_X509_V_FLAG_PARTIAL_CHAIN) != 1) return false;
     lib->X509_VERIFY_PARAM_set_hostflags(param, SW_X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
                                                     SW_X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     size_t size = strlen(check->name);

@@ -120,6 +120,11 @@ static void fail_stage(struct dialer *dialer) {
     fail(dialer, failure.error);
 }
 
+static void time_out_stage(struct dialer *dialer) {
+    (void)sw_stage_fail(&dialer->attempt->run, sw_error_system(ETIMEDOUT, SW_STAGE_TLS)); /* the one stage that waits */
+    fail_stage(dialer);
+}
+
 /* Acts on what a stage has said, and begins those that follow. */
 static void go_through(struct dialer *dialer, enum stage_status status) {
     struct attempt *attempt = dialer->attempt;
@@ -320,7 +325,7 @@ static void handle_timeout(struct dialer *dialer) {
     else if (dialer->attempt->connected_at == 0)
         end_race(dialer);
     else
-        fail(dialer, sw_error_system(ETIMEDOUT, SW_STAGE_TLS)); /* the one stage that waits */
+        time_out_stage(dialer);
 }
 
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "channel/fork.h"
-
 /* The names of libssl, as each system installs it; that of libcrypto follows from it. A name tells the version. */
 struct usual {
     const char *file;
@@ -38,17 +36,8 @@ static struct {
     struct sw_openssl functions;
 } libraries[LIBRARIES_MAX];
 static unsigned count;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* held while a library is loaded, by helper threads only */
-static unsigned generation; /* sw_fork_generation: in a forked child the thread that held the lock may be missing */
-
-static void hold(void) {
-    static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
-    sw_fork_hold();
-    if (generation != sw_fork_generation()) lock = fresh;
-    generation = sw_fork_generation();
-    sw_fork_release();
-    pthread_mutex_lock(&lock);
-}
+/* Held while a library is loaded, by helper threads only, which delay a fork meanwhile. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* --- what was tried --- */
 
@@ -205,7 +194,7 @@ const struct sw_openssl *sw_openssl_load(const char *file, char *text, size_t si
         const char *own = getenv("SIDEWIRE_TLS_LIBRARY");
         if (own != NULL) file = own;
     }
-    hold();
+    pthread_mutex_lock(&lock);
     const struct sw_openssl *lib = find_or_load(file, &report);
     pthread_mutex_unlock(&lock);
     return lib;

@@ -42,46 +42,98 @@ typedef struct ossl_init_settings_st OPENSSL_INIT_SETTINGS;
 typedef int (*sw_password_callback)(char *buffer, int size, int writes, void *data);
 typedef int (*sw_verify_callback)(X509_STORE_CTX *store, void *argument);
 
-/* Numbers of OpenSSL, each with its name there. */
-enum {
-    SW_OPENSSL_INIT_NO_ATEXIT = 0x00080000,
-    SW_SSL_CTRL_MODE = 33,
-    SW_SSL_CTRL_SET_READ_AHEAD = 41,
-    SW_SSL_CTRL_SET_SESS_CACHE_MODE = 44,
-    SW_SSL_CTRL_SET_MAX_CERT_LIST = 50,
-    SW_SSL_CTRL_SET_TLSEXT_HOSTNAME = 55,
-    SW_SSL_CTRL_CHAIN_CERT = 89,
-    SW_SSL_CTRL_SET_MIN_PROTO_VERSION = 123,
-    SW_SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER = 0x2,
-    SW_SSL_MODE_RELEASE_BUFFERS = 0x10,
-    SW_SSL_SESS_CACHE_CLIENT = 0x1,
-    SW_SSL_SESS_CACHE_NO_INTERNAL = 0x300,
-    SW_SSL_OP_NO_RENEGOTIATION = 0x40000000,
-    SW_SSL_VERIFY_NONE = 0,
-    SW_SSL_VERIFY_PEER = 1,
-    SW_SSL_ERROR_SSL = 1,
-    SW_SSL_ERROR_WANT_READ = 2,
-    SW_SSL_ERROR_WANT_WRITE = 3,
-    SW_SSL_ERROR_SYSCALL = 5,
-    SW_SSL_ERROR_ZERO_RETURN = 6,
-    SW_TLS1_2_VERSION = 0x0303,
-    SW_TLS1_3_VERSION = 0x0304,
-    SW_TLSEXT_NAMETYPE_HOST_NAME = 0,
-    SW_BIO_TYPE_SOURCE_SINK = 0x0400,
-    SW_BIO_FLAGS_READ = 0x01,
-    SW_BIO_FLAGS_WRITE = 0x02,
-    SW_BIO_FLAGS_SHOULD_RETRY = 0x08,
-    SW_BIO_CTRL_FLUSH = 11,
-    SW_X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS = 0x4,
-    SW_X509_CHECK_FLAG_NEVER_CHECK_SUBJECT = 0x20,
-    SW_NID_COMMON_NAME = 13,
-    SW_NID_SUBJECT_ALT_NAME = 85,
-    SW_GEN_DNS = 2,
-    SW_GEN_IPADD = 7,
-    SW_EVP_PKEY_RSA = 6,
-    SW_ERR_LIB_SYS = 2,
-    SW_ERR_LIB_SSL = 20,
-};
+/* X(name, value): numbers of OpenSSL, each with its name there; here it is SW_name. The same in both versions. */
+/* clang-format off */
+#define SW_OPENSSL_NUMBERS(X)                                                                                          \
+    X(OPENSSL_INIT_NO_ATEXIT, 0x00080000)                                                                              \
+    X(SSL_CTRL_MODE, 33)                                                                                               \
+    X(SSL_CTRL_SET_READ_AHEAD, 41)                                                                                     \
+    X(SSL_CTRL_SET_SESS_CACHE_MODE, 44)                                                                                \
+    X(SSL_CTRL_SET_MAX_CERT_LIST, 51)                                                                                  \
+    X(SSL_CTRL_SET_TLSEXT_HOSTNAME, 55)                                                                                \
+    X(SSL_CTRL_CHAIN_CERT, 89)                                                                                         \
+    X(SSL_CTRL_SET_MIN_PROTO_VERSION, 123)                                                                             \
+    X(SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, 0x2)                                                                        \
+    X(SSL_MODE_RELEASE_BUFFERS, 0x10)                                                                                  \
+    X(SSL_SESS_CACHE_CLIENT, 0x1)                                                                                      \
+    X(SSL_SESS_CACHE_NO_INTERNAL, 0x300)                                                                               \
+    X(SSL_OP_NO_RENEGOTIATION, 0x40000000)                                                                             \
+    X(SSL_SENT_SHUTDOWN, 1)                                                                                            \
+    X(SSL_RECEIVED_SHUTDOWN, 2)                                                                                        \
+    X(SSL_VERIFY_NONE, 0)                                                                                              \
+    X(SSL_VERIFY_PEER, 1)                                                                                              \
+    X(SSL_ERROR_SSL, 1)                                                                                                \
+    X(SSL_ERROR_WANT_READ, 2)                                                                                          \
+    X(SSL_ERROR_WANT_WRITE, 3)                                                                                         \
+    X(SSL_ERROR_SYSCALL, 5)                                                                                            \
+    X(SSL_ERROR_ZERO_RETURN, 6)                                                                                        \
+    X(TLS1_2_VERSION, 0x0303)                                                                                          \
+    X(TLS1_3_VERSION, 0x0304)                                                                                          \
+    X(TLSEXT_NAMETYPE_host_name, 0)                                                                                    \
+    X(BIO_TYPE_SOURCE_SINK, 0x0400)                                                                                    \
+    X(BIO_FLAGS_READ, 0x01)                                                                                            \
+    X(BIO_FLAGS_WRITE, 0x02)                                                                                           \
+    X(BIO_FLAGS_SHOULD_RETRY, 0x08)                                                                                    \
+    X(BIO_CTRL_FLUSH, 11)                                                                                              \
+    X(X509_V_FLAG_PARTIAL_CHAIN, 0x80000)                                                                              \
+    X(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, 0x4)                                                                       \
+    X(X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, 0x20)                                                                       \
+    X(NID_commonName, 13)                                                                                              \
+    X(NID_subject_alt_name, 85)                                                                                        \
+    X(GEN_DNS, 2)                                                                                                      \
+    X(GEN_IPADD, 7)                                                                                                    \
+    X(EVP_PKEY_RSA, 6)                                                                                                 \
+    X(ERR_LIB_SYS, 2)                                                                                                  \
+    X(ERR_LIB_PEM, 9)                                                                                                  \
+    X(ERR_LIB_SSL, 20)                                                                                                 \
+    X(SSL_AD_REASON_OFFSET, 1000)                                                                                      \
+    X(SSL_AD_HANDSHAKE_FAILURE, 40)                                                                                    \
+    X(SSL_AD_BAD_CERTIFICATE, 42)                                                                                      \
+    X(SSL_AD_UNSUPPORTED_CERTIFICATE, 43)                                                                              \
+    X(SSL_AD_CERTIFICATE_REVOKED, 44)                                                                                  \
+    X(SSL_AD_CERTIFICATE_EXPIRED, 45)                                                                                  \
+    X(SSL_AD_CERTIFICATE_UNKNOWN, 46)                                                                                  \
+    X(SSL_AD_UNKNOWN_CA, 48)                                                                                           \
+    X(SSL_AD_PROTOCOL_VERSION, 70)                                                                                     \
+    X(SSL_AD_UNRECOGNIZED_NAME, 112)                                                                                   \
+    X(SSL_AD_CERTIFICATE_REQUIRED, 116)                                                                                \
+    X(SSL_AD_NO_APPLICATION_PROTOCOL, 120)                                                                             \
+    X(SSL_R_BAD_PROTOCOL_VERSION_NUMBER, 116)                                                                          \
+    X(SSL_R_UNSUPPORTED_PROTOCOL, 258)                                                                                 \
+    X(SSL_R_WRONG_SSL_VERSION, 266)                                                                                    \
+    X(SSL_R_WRONG_VERSION_NUMBER, 267)                                                                                 \
+    X(SSL_R_HTTP_REQUEST, 156)                                                                                         \
+    X(SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, 281)                                                                  \
+    X(SSL_R_EXCESSIVE_MESSAGE_SIZE, 152)                                                                               \
+    X(SSL_R_TOO_MANY_WARN_ALERTS, 409)                                                                                 \
+    X(SSL_R_RECORD_TOO_SMALL, 298)                                                                                     \
+    X(SSL_R_PACKET_LENGTH_TOO_LONG, 198)                                                                               \
+    X(PEM_R_NO_START_LINE, 108)                                                                                        \
+    X(X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, 2)                                                                         \
+    X(X509_V_ERR_CERT_NOT_YET_VALID, 9)                                                                                \
+    X(X509_V_ERR_CERT_HAS_EXPIRED, 10)                                                                                 \
+    X(X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, 18)                                                                      \
+    X(X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, 19)                                                                        \
+    X(X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, 20)                                                                \
+    X(X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, 21)                                                                  \
+    X(X509_V_ERR_CERT_CHAIN_TOO_LONG, 22)                                                                              \
+    X(X509_V_ERR_PATH_LENGTH_EXCEEDED, 25)                                                                             \
+    X(X509_V_ERR_INVALID_PURPOSE, 26)                                                                                  \
+    X(X509_V_ERR_CERT_UNTRUSTED, 27)                                                                                   \
+    X(X509_V_ERR_CERT_REJECTED, 28)                                                                                    \
+    X(X509_V_ERR_KEYUSAGE_NO_CERTSIGN, 32)                                                                             \
+    X(X509_V_ERR_PERMITTED_VIOLATION, 47)                                                                              \
+    X(X509_V_ERR_EXCLUDED_VIOLATION, 48)                                                                               \
+    X(X509_V_ERR_APPLICATION_VERIFICATION, 50)                                                                         \
+    X(X509_V_ERR_HOSTNAME_MISMATCH, 62)                                                                                \
+    X(X509_V_ERR_IP_ADDRESS_MISMATCH, 64)                                                                              \
+    X(X509_V_ERR_EE_KEY_TOO_SMALL, 66)                                                                                 \
+    X(X509_V_ERR_CA_KEY_TOO_SMALL, 67)                                                                                 \
+    X(X509_V_ERR_CA_MD_TOO_WEAK, 68)
+/* clang-format on */
+
+#define SW_OPENSSL_NUMBER(name, value) SW_##name = (value),
+enum { SW_OPENSSL_NUMBERS(SW_OPENSSL_NUMBER) };
 
 /* X(library, result, name, parameters): the functions that both versions have, in libssl or in libcrypto. */
 /* clang-format off */
@@ -116,6 +168,7 @@ enum {
     X(ssl, int, SSL_do_handshake, (SSL *ssl))                                                                          \
     X(ssl, int, SSL_read, (SSL *ssl, void *buffer, int size))                                                          \
     X(ssl, int, SSL_write, (SSL *ssl, const void *bytes, int size))                                                    \
+    X(ssl, void, SSL_set_shutdown, (SSL *ssl, int mode))                                                               \
     X(ssl, int, SSL_shutdown, (SSL *ssl))                                                                              \
     X(ssl, int, SSL_get_error, (const SSL *ssl, int result))                                                           \
     X(ssl, int, SSL_has_pending, (const SSL *ssl))                                                                     \
@@ -125,6 +178,7 @@ enum {
     X(ssl, const char *, SSL_get_version, (const SSL *ssl))                                                            \
     X(ssl, const SSL_CIPHER *, SSL_get_current_cipher, (const SSL *ssl))                                               \
     X(ssl, const char *, SSL_CIPHER_get_name, (const SSL_CIPHER *cipher))                                              \
+    X(ssl, const OPENSSL_STACK *, SSL_get0_peer_CA_list, (const SSL *ssl))                                             \
     X(ssl, void, SSL_get0_alpn_selected, (const SSL *ssl, const unsigned char **name, unsigned *size))                 \
     X(crypto, unsigned long, OpenSSL_version_num, (void))                                                              \
     X(crypto, int, OPENSSL_init_crypto, (uint64_t options, const OPENSSL_INIT_SETTINGS *settings))                     \
@@ -140,7 +194,7 @@ enum {
     X(crypto, void, BIO_set_flags, (BIO *bio, int flags))                                                              \
     X(crypto, void, BIO_clear_flags, (BIO *bio, int flags))                                                            \
     X(crypto, X509 *, PEM_read_bio_X509, (BIO *bio, X509 **out, sw_password_callback password, void *data))            \
-    X(crypto, EVP_PKEY *, PEM_read_bio_PrivateKey, (BIO *bio, EVP_PKEY **out, sw_password_callback password, void *data)) \
+    X(crypto, EVP_PKEY *, PEM_read_bio_PrivateKey, (BIO *bio, EVP_PKEY **out, sw_password_callback password, void *data))\
     X(crypto, void, X509_free, (X509 *certificate))                                                                    \
     X(crypto, void, EVP_PKEY_free, (EVP_PKEY *key))                                                                    \
     X(crypto, EVP_PKEY *, X509_get0_pubkey, (const X509 *certificate))                                                 \
@@ -155,7 +209,7 @@ enum {
     X(crypto, void *, X509_get_ext_d2i, (const X509 *certificate, int nid, int *critical, int *index))                 \
     X(crypto, X509_NAME *, X509_get_subject_name, (const X509 *certificate))                                           \
     X(crypto, X509_NAME *, X509_get_issuer_name, (const X509 *certificate))                                            \
-    X(crypto, int, X509_NAME_get_text_by_NID, (X509_NAME *name, int nid, char *buffer, int size))                      \
+    X(crypto, int, X509_NAME_get_text_by_NID, (const X509_NAME *name, int nid, char *buffer, int size))                \
     X(crypto, void *, GENERAL_NAME_get0_value, (const GENERAL_NAME *name, int *type))                                  \
     X(crypto, void, GENERAL_NAMES_free, (OPENSSL_STACK *names))                                                        \
     X(crypto, const unsigned char *, ASN1_STRING_get0_data, (const ASN1_STRING *string))                               \
@@ -167,10 +221,12 @@ enum {
     X(crypto, X509 *, X509_STORE_CTX_get0_cert, (const X509_STORE_CTX *store))                                         \
     X(crypto, OPENSSL_STACK *, X509_STORE_CTX_get0_untrusted, (const X509_STORE_CTX *store))                           \
     X(crypto, int, X509_STORE_CTX_get_error, (const X509_STORE_CTX *store))                                            \
+    X(crypto, int, X509_STORE_CTX_get_error_depth, (const X509_STORE_CTX *store))                                      \
     X(crypto, void, X509_STORE_CTX_set_error, (X509_STORE_CTX *store, int error))                                      \
     X(crypto, X509 *, X509_STORE_CTX_get_current_cert, (const X509_STORE_CTX *store))                                  \
     X(crypto, void *, X509_STORE_CTX_get_ex_data, (const X509_STORE_CTX *store, int index))                            \
     X(crypto, const char *, X509_verify_cert_error_string, (long error))                                               \
+    X(crypto, int, X509_VERIFY_PARAM_set_flags, (X509_VERIFY_PARAM *param, unsigned long flags))                       \
     X(crypto, int, X509_VERIFY_PARAM_set1_host, (X509_VERIFY_PARAM *param, const char *name, size_t size))             \
     X(crypto, int, X509_VERIFY_PARAM_set1_ip, (X509_VERIFY_PARAM *param, const unsigned char *address, size_t size))   \
     X(crypto, void, X509_VERIFY_PARAM_set_hostflags, (X509_VERIFY_PARAM *param, unsigned flags))                       \
@@ -180,13 +236,14 @@ enum {
     X(crypto, const char *, X509_get_default_cert_dir_env, (void))                                                     \
     X(crypto, unsigned long, ERR_get_error, (void))                                                                    \
     X(crypto, unsigned long, ERR_peek_error, (void))                                                                   \
+    X(crypto, unsigned long, ERR_peek_last_error, (void))                                                              \
     X(crypto, void, ERR_clear_error, (void))                                                                           \
     X(crypto, const char *, ERR_reason_error_string, (unsigned long error))
 
 /* Functions that have another name in version 3 than in 1.1.1: X(library, result, name here, parameters, name in 3, name
  * in 1.1.1). */
 #define SW_OPENSSL_RENAMED(X)                                                                                          \
-    X(ssl, X509 *, SSL_get1_peer_certificate, (const SSL *ssl), "SSL_get1_peer_certificate", "SSL_get_peer_certificate") \
+    X(ssl, X509 *, SSL_get1_peer_certificate, (const SSL *ssl), "SSL_get1_peer_certificate", "SSL_get_peer_certificate")\
     X(crypto, int, EVP_PKEY_get_bits, (const EVP_PKEY *key), "EVP_PKEY_get_bits", "EVP_PKEY_bits")                     \
     X(crypto, int, EVP_PKEY_get_base_id, (const EVP_PKEY *key), "EVP_PKEY_get_base_id", "EVP_PKEY_base_id")
 /* clang-format on */

@@ -65,12 +65,18 @@ static void half_close(struct stream *stream) {
     shut_down(stream);
 }
 
+/* The first cause of an end stays, unless it is that nothing could be sent, and the peer has said in TLS why it ended. */
+static bool is_first_cause(const struct stream *stream) {
+    bool is_vague = stream->cause.err == SW_SYSTEM && stream->cause.stage == SW_STAGE_SEND;
+    return sw_stream_phase(stream) != CLOSING_DRAIN || (is_vague && stream->rx.error.err == SW_TLS);
+}
+
 /* Acts on the status of tx and rx. */
 static void check_halves(struct stream *stream) {
     enum closing_phase phase = sw_stream_phase(stream);
     if (phase == CLOSING_NOT) half_close(stream);
     if (stream->rx.status == RX_BROKEN) {
-        if (phase != CLOSING_DRAIN) stream->cause = stream->rx.error; /* while draining, the first cause stays */
+        if (is_first_cause(stream)) stream->cause = stream->rx.error;
         sw_closing_end(&stream->closing);
     } else if (stream->tx.status == TX_BROKEN && phase == CLOSING_DRAIN) {
         sw_closing_end(&stream->closing); /* nothing is acknowledged any more: loop/stall.h */

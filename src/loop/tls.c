@@ -8,6 +8,7 @@
 #include "base/address.h"
 #include "base/list.h"
 #include "base/platform.h"
+#include "channel/fork.h"
 #include "loop/certificate.h"
 #include "loop/socket.h"
 
@@ -60,9 +61,15 @@ static struct tls_session *ref_session(struct tls_session *session) {
     return session;
 }
 
-void sw_tls_session_forget(struct tls_session *session) {
+static void forget(struct tls_session *session) {
     if (session->session != NULL) session->lib->SSL_SESSION_free(session->session);
     session->session = NULL;
+}
+
+void sw_tls_session_forget(struct tls_session *session) {
+    sw_fork_delay();
+    forget(session);
+    sw_fork_allow();
 }
 
 void sw_tls_session_unref(struct tls_session *session) {
@@ -85,13 +92,15 @@ static bool keep(struct tls *tls, const char *bytes, size_t size) {
         return false;
     }
     if (tls->out_size + size > tls->out_capacity) {
-        unsigned char *moved = realloc(tls->out, tls->out_size + size);
+        size_t least = tls->out_size + size, doubled = 2 * tls->out_capacity; /* a peer may ask for answers without end */
+        size_t capacity = least > doubled ? least : doubled;
+        unsigned char *moved = realloc(tls->out, capacity);
         if (moved == NULL) {
             tls->write_error = ENOMEM;
             return false;
         }
         tls->out = moved;
-        tls->out_capacity = tls->out_size + size;
+        tls->out_capacity = capacity;
     }
     memcpy(tls->out + tls->out_size, bytes, size);
     tls->out_size += size;
@@ -130,6 +139,14 @@ static ptrdiff_t flush_out(struct tls *tls) {
 /* The library calls the BIO and the other functions below only within our calls, which set whose they are. A BIO could hold
  * that itself, but which copy of the library it belongs to could not be told from it. */
 static _Thread_local struct tls *current;
+
+/* Around all that uses the library for a connection. */
+static void enter(struct tls *tls) {
+    sw_fork_delay();
+    current = tls;
+}
+
+static void leave(void) { sw_fork_allow(); }
 
 static void ask_again(BIO *bio, int direction) {
     current->lib->BIO_set_flags(bio, direction | SW_BIO_FLAGS_SHOULD_RETRY);
@@ -175,7 +192,7 @@ static int on_session(SSL *ssl, SSL_SESSION *session) {
     struct tls_session *kept = current->session;
     (void)ssl;
     if (kept == NULL) return 0;
-    sw_tls_session_forget(kept);
+    forget(kept);
     kept->lib = current->lib;
     kept->session = session;
     return 1; /* the reference is ours now */
@@ -195,20 +212,20 @@ static bool set_bio(struct tls *tls, const struct sw_tls_context *context) {
     return true;
 }
 
-/* SNI has host names only (RFC 6066, 3). */
+/* SNI has host names only (RFC 6066, 3); the name of a unix socket is none. */
 static bool set_name(struct tls *tls, const char *name) {
     size_t size = strlen(name);
     char plain[SW_HOST_MAX + 1];
-    if (sw_ip_kind(name, size) != NULL || size == 0 || size >= sizeof plain) return true;
+    if (sw_ip_kind(name, size) != NULL || sw_host_problem(name, size) != NULL || size >= sizeof plain) return true;
     memcpy(plain, name, size + 1);
     if (size > 1 && plain[size - 1] == '.') plain[size - 1] = '\0';
-    return tls->lib->SSL_ctrl(tls->ssl, SW_SSL_CTRL_SET_TLSEXT_HOSTNAME, SW_TLSEXT_NAMETYPE_HOST_NAME, plain) == 1;
+    return tls->lib->SSL_ctrl(tls->ssl, SW_SSL_CTRL_SET_TLSEXT_HOSTNAME, SW_TLSEXT_NAMETYPE_host_name, plain) == 1;
 }
 
 static void resume(struct tls *tls) {
     if (tls->session == NULL || tls->session->session == NULL || tls->session->lib != tls->lib) return;
     (void)tls->lib->SSL_set_session(tls->ssl, tls->session->session);
-    sw_tls_session_forget(tls->session);
+    forget(tls->session);
 }
 
 static bool set_up(struct tls *tls, const struct sw_tls_context *context, const char *hostname,
@@ -235,18 +252,28 @@ struct tls *sw_tls_new(int fd, struct sw_tls_settings *settings, const struct sw
     tls->session = ref_session(session);
     tls->fd = fd;
     tls->input_left = INPUT_OF_SHAKE;
-    current = tls;
+    enter(tls);
     tls->lib->SSL_CTX_sess_set_new_cb(context->ssl, on_session);
-    if (set_up(tls, context, hostname, before)) return tls;
-    tls->lib->ERR_clear_error();
+    bool is_set_up = set_up(tls, context, hostname, before);
+    if (!is_set_up) tls->lib->ERR_clear_error();
+    leave();
+    if (is_set_up) return tls;
     sw_tls_free(tls);
     return NULL;
 }
 
+/* Without the flags, the library would spoil the session of a connection that was lost; since TLS 1.1 it may be resumed
+ * (RFC 5246, 7.2.1). After a fatal alert it is spoilt all the same. */
+static void free_ssl(const struct tls *tls) {
+    tls->lib->SSL_set_shutdown(tls->ssl, SW_SSL_SENT_SHUTDOWN | SW_SSL_RECEIVED_SHUTDOWN);
+    tls->lib->SSL_free(tls->ssl);
+}
+
 void sw_tls_free(struct tls *tls) {
-    current = tls;
-    if (tls->ssl != NULL) tls->lib->SSL_free(tls->ssl);
+    enter(tls);
+    if (tls->ssl != NULL) free_ssl(tls);
     tls->lib->ERR_clear_error();
+    leave();
     sw_tls_session_unref(tls->session);
     sw_tls_unref(tls->settings);
     free(tls->check);
@@ -256,68 +283,65 @@ void sw_tls_free(struct tls *tls) {
 
 /* --- failures --- */
 
-enum {
-    ALERT_BASE = 1000
-}; /* the library's reason for an alert of the peer's is this and the alert (SSL_R_..._ALERT_...) */
-
 /* The alerts of RFC 8446, 6.2, that have words of their own. */
 static enum sw_tls_reason reason_of_alert(int alert) {
     switch (alert) {
-    case 40: return SW_TLS_REASON_REFUSED;            /* handshake_failure */
-    case 42:                                          /* bad_certificate */
-    case 43:                                          /* unsupported_certificate */
-    case 44:                                          /* certificate_revoked */
-    case 45:                                          /* certificate_expired */
-    case 46:                                          /* certificate_unknown */
-    case 48: return SW_TLS_REASON_OUR_CERTIFICATE;    /* unknown_ca */
-    case 70: return SW_TLS_REASON_VERSION;            /* protocol_version */
-    case 112: return SW_TLS_REASON_UNKNOWN_NAME;      /* unrecognized_name */
-    case 116: return SW_TLS_REASON_WANTS_CERTIFICATE; /* certificate_required */
-    case 120: return SW_TLS_REASON_NO_PROTOCOL;       /* no_application_protocol */
+    case SW_SSL_AD_HANDSHAKE_FAILURE: return SW_TLS_REASON_REFUSED;
+    case SW_SSL_AD_BAD_CERTIFICATE:
+    case SW_SSL_AD_UNSUPPORTED_CERTIFICATE:
+    case SW_SSL_AD_CERTIFICATE_REVOKED:
+    case SW_SSL_AD_CERTIFICATE_EXPIRED:
+    case SW_SSL_AD_CERTIFICATE_UNKNOWN:
+    case SW_SSL_AD_UNKNOWN_CA: return SW_TLS_REASON_OUR_CERTIFICATE;
+    case SW_SSL_AD_PROTOCOL_VERSION: return SW_TLS_REASON_VERSION;
+    case SW_SSL_AD_UNRECOGNIZED_NAME: return SW_TLS_REASON_UNKNOWN_NAME;
+    case SW_SSL_AD_CERTIFICATE_REQUIRED: return SW_TLS_REASON_WANTS_CERTIFICATE;
+    case SW_SSL_AD_NO_APPLICATION_PROTOCOL: return SW_TLS_REASON_NO_PROTOCOL;
     default: return SW_TLS_REASON_ALERT;
     }
 }
 
-/* Numbers of the library's reasons, the same in both versions. */
-enum {
-    R_BAD_PROTOCOL_VERSION = 116,
-    R_UNSUPPORTED_PROTOCOL = 258,
-    R_WRONG_SSL_VERSION = 266,
-    R_WRONG_VERSION_NUMBER = 267,
-    R_HTTP_REQUEST = 156,
-    R_NO_PROTOCOLS_AVAILABLE = 191,
-    R_RECORD_LENGTH_MISMATCH = 213,
-    R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC = 281,
-    R_EXCESSIVE_MESSAGE_SIZE = 152,
-    R_TOO_MANY_WARN_ALERTS = 409,
-    R_RECORD_TOO_SMALL = 298,
-    R_UNEXPECTED_EOF = 294,
-    R_PACKET_LENGTH_TOO_LONG = 198,
-    R_UNSAFE_LEGACY = 338,
-};
+/* Is it an alert that the server has sent? */
+static bool is_alert(unsigned long code) {
+    int library = (int)(code >> 23 & 0xff), reason = (int)(code & 0xfff);
+    return library == SW_ERR_LIB_SSL && reason >= SW_SSL_AD_REASON_OFFSET && reason < SW_SSL_AD_REASON_OFFSET + 256;
+}
 
-static enum sw_tls_reason reason_of(const struct tls *tls, unsigned long code) {
+/* Has the server asked for a certificate of ours, and we have none? Before TLS 1.3 its alert may be any. */
+static bool lacks_certificate(const struct tls *tls) {
+    return tls->settings->values.cert.size == 0 && tls->lib->SSL_get0_peer_CA_list(tls->ssl) != NULL;
+}
+
+static enum sw_tls_reason reason_of_code(const struct tls *tls, unsigned long code) {
     int library = (int)(code >> 23 & 0xff), reason = (int)(code & 0xfff);
     if (library != SW_ERR_LIB_SSL) return SW_TLS_REASON_OTHER;
-    if (reason >= ALERT_BASE && reason < ALERT_BASE + 256) return reason_of_alert(reason - ALERT_BASE);
+    if (is_alert(code)) return reason_of_alert(reason - SW_SSL_AD_REASON_OFFSET);
     switch (reason) {
-    case R_BAD_PROTOCOL_VERSION:
-    case R_UNSUPPORTED_PROTOCOL:
-    case R_WRONG_SSL_VERSION: return SW_TLS_REASON_VERSION;
-    case R_HTTP_REQUEST:
-    case R_WRONG_VERSION_NUMBER:
-    case R_PACKET_LENGTH_TOO_LONG: return tls->is_ready ? SW_TLS_REASON_GARBLED : SW_TLS_REASON_NO_TLS;
-    case R_EXCESSIVE_MESSAGE_SIZE: return SW_TLS_REASON_LONG_CHAIN;
-    case R_TOO_MANY_WARN_ALERTS:
-    case R_RECORD_TOO_SMALL: return SW_TLS_REASON_FLOOD;
-    case R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC: return SW_TLS_REASON_GARBLED;
+    case SW_SSL_R_BAD_PROTOCOL_VERSION_NUMBER:
+    case SW_SSL_R_UNSUPPORTED_PROTOCOL:
+    case SW_SSL_R_WRONG_SSL_VERSION: return SW_TLS_REASON_VERSION;
+    case SW_SSL_R_HTTP_REQUEST:
+    case SW_SSL_R_WRONG_VERSION_NUMBER:
+    case SW_SSL_R_PACKET_LENGTH_TOO_LONG: return tls->is_ready ? SW_TLS_REASON_GARBLED : SW_TLS_REASON_NO_TLS;
+    case SW_SSL_R_EXCESSIVE_MESSAGE_SIZE: return SW_TLS_REASON_LONG_CHAIN;
+    case SW_SSL_R_TOO_MANY_WARN_ALERTS:
+    case SW_SSL_R_RECORD_TOO_SMALL: return SW_TLS_REASON_FLOOD;
+    case SW_SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC: return SW_TLS_REASON_GARBLED;
     default: return tls->is_ready ? SW_TLS_REASON_GARBLED : SW_TLS_REASON_OTHER;
     }
 }
 
-/* The failure of the library's last call, as a transport tells it. `code`: of the library; 0: it gives none. */
+static enum sw_tls_reason reason_of(const struct tls *tls, unsigned long code) {
+    enum sw_tls_reason reason = reason_of_code(tls, code);
+    bool may_be_missing = reason == SW_TLS_REASON_REFUSED || reason == SW_TLS_REASON_OUR_CERTIFICATE;
+    return may_be_missing && lacks_certificate(tls) ? SW_TLS_REASON_WANTS_CERTIFICATE : reason;
+}
+
+/* The failure of the library's last call, as a transport tells it. `code`: of the library; 0: it gives none. An alert
+ * tells more than the failures of the socket that the end of the connection brings with it. */
 static ptrdiff_t failure_of(struct tls *tls, unsigned long code) {
     if (tls->has_flooded) return SW_TRANSPORT_TLS - SW_TLS_REASON_FLOOD;
+    if (is_alert(code)) return SW_TRANSPORT_TLS - (ptrdiff_t)reason_of(tls, code);
     if (tls->read_error != 0) return -tls->read_error;
     if (tls->write_error != 0) return -tls->write_error;
     if (tls->has_fin) return tls->is_ready ? SW_TRANSPORT_CUT : SW_TRANSPORT_TLS - SW_TLS_REASON_CUT;
@@ -359,8 +383,7 @@ static bool has_protocol(const struct tls *tls) {
     return size > 0;
 }
 
-enum tls_step sw_tls_shake(struct tls *tls, struct sw_tls_failure *failure) {
-    current = tls;
+static enum tls_step shake(struct tls *tls, struct sw_tls_failure *failure) {
     *failure = (struct sw_tls_failure){.error = sw_error_make(SW_OK, SW_STAGE_TLS)};
     ptrdiff_t flushed = flush_out(tls);
     if (is_permanent(flushed)) return fail(tls, failure);
@@ -380,6 +403,13 @@ enum tls_step sw_tls_shake(struct tls *tls, struct sw_tls_failure *failure) {
     return fail(tls, failure);
 }
 
+enum tls_step sw_tls_shake(struct tls *tls, struct sw_tls_failure *failure) {
+    enter(tls);
+    enum tls_step step = shake(tls, failure);
+    leave();
+    return step;
+}
+
 static void describe_certificate(const struct tls *tls, struct sw_tls_info *info) {
     X509 *certificate = tls->lib->SSL_get1_peer_certificate(tls->ssl);
     if (certificate == NULL) return;
@@ -389,6 +419,7 @@ static void describe_certificate(const struct tls *tls, struct sw_tls_info *info
 }
 
 void sw_tls_describe(const struct tls *tls, struct sw_tls_info *info) {
+    sw_fork_delay();
     const struct sw_openssl *lib = tls->lib;
     const struct sw_tls_values *values = &tls->settings->values;
     const unsigned char *protocol = NULL;
@@ -401,6 +432,7 @@ void sw_tls_describe(const struct tls *tls, struct sw_tls_info *info) {
     if (size > 0) memcpy(info->alpn, protocol, size);
     info->is_verified = values->verify || values->pin_count > 0;
     describe_certificate(tls, info);
+    sw_fork_allow();
 }
 
 /* --- the transport --- */
@@ -422,9 +454,8 @@ static ptrdiff_t take(struct sw_transport *transport, size_t size) {
     return (ptrdiff_t)size;
 }
 
-static ptrdiff_t tls_send(struct sw_transport *transport, struct iovec *iov, size_t count) {
+static ptrdiff_t write_record(struct sw_transport *transport, struct iovec *iov, size_t count) {
     struct tls *tls = tls_of(transport);
-    current = tls;
     ptrdiff_t flushed = flush_out(tls);
     if (flushed < 0) return checked(transport, flushed);
     if (tls->held > 0) return take(transport, tls->held);
@@ -437,23 +468,31 @@ static ptrdiff_t tls_send(struct sw_transport *transport, struct iovec *iov, siz
     return -EAGAIN;
 }
 
+static ptrdiff_t tls_send(struct sw_transport *transport, struct iovec *iov, size_t count) {
+    enter(tls_of(transport));
+    ptrdiff_t result = write_record(transport, iov, count);
+    leave();
+    return result;
+}
+
 /* Reads once. Returns the bytes read, 0 at close_notify, or a failure. */
 static ptrdiff_t read_some(struct tls *tls, unsigned char *buffer, size_t size) {
     tls->lib->ERR_clear_error();
     int result = tls->lib->SSL_read(tls->ssl, buffer, (int)size);
-    if (result > 0) return result;
-    switch (tls->lib->SSL_get_error(tls->ssl, result)) {
-    case SW_SSL_ERROR_WANT_READ: return -EAGAIN;
-    case SW_SSL_ERROR_ZERO_RETURN: return 0;
-    default: tls->has_said_end = true; return failure_of(tls, tls->lib->ERR_peek_error());
+    if (!tls->has_flooded) { /* of an alert that it could not write, the library tells nothing */
+        if (result > 0) return result;
+        int error = tls->lib->SSL_get_error(tls->ssl, result);
+        if (error == SW_SSL_ERROR_WANT_READ) return -EAGAIN;
+        if (error == SW_SSL_ERROR_ZERO_RETURN) return 0;
     }
+    tls->has_said_end = true;
+    return failure_of(tls, tls->lib->ERR_peek_error());
 }
 
-static ptrdiff_t tls_receive(struct sw_transport *transport, void *buffer, size_t size) {
+static ptrdiff_t read_records(struct sw_transport *transport, void *buffer, size_t size) {
     struct tls *tls = tls_of(transport);
     size_t got = 0;
     ptrdiff_t result = 1;
-    current = tls;
     transport->has_input = false;
     if (tls->failure != 0) return tls->failure;
     tls->input_left = size + INPUT_OF_CALL;
@@ -468,11 +507,17 @@ static ptrdiff_t tls_receive(struct sw_transport *transport, void *buffer, size_
     return (ptrdiff_t)got;
 }
 
+static ptrdiff_t tls_receive(struct sw_transport *transport, void *buffer, size_t size) {
+    enter(tls_of(transport));
+    ptrdiff_t result = read_records(transport, buffer, size);
+    leave();
+    return result;
+}
+
 /* close_notify, then FIN. Of a record that is in the kernel in part, the rest is not sent: its bytes do not count as
  * taken, so the peer must not get them; then it gets no close_notify either. */
-static void tls_shut_down(struct sw_transport *transport) {
+static void end_writing(struct sw_transport *transport) {
     struct tls *tls = tls_of(transport);
-    current = tls;
     if (tls->held > 0) {
         tls->out_size = tls->out_sent;
         tls->has_said_end = true;
@@ -484,6 +529,12 @@ static void tls_shut_down(struct sw_transport *transport) {
     }
     if (flush_out(tls) == -EAGAIN) return; /* the caller tries again */
     transport->fin = sw_socket_shut_down(tls->fd) || transport->fin;
+}
+
+static void tls_shut_down(struct sw_transport *transport) {
+    enter(tls_of(transport));
+    end_writing(transport);
+    leave();
 }
 
 static uint64_t tls_acked(struct sw_transport *transport) {

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "channel/fork.h"
 #include "loop/certificate.h"
 
 /* A failure of our settings; the text says which and why. */
@@ -68,13 +69,17 @@ static int read_file(const char *path, struct pem *pem) {
 static bool open_pem(struct sw_slice text, const char *field, struct pem *pem, struct sw_tls_failure *failure) {
     *pem = (struct pem){text.data, text.size, NULL};
     if (sw_tls_is_pem(text)) return true;
+    sw_fork_allow(); /* this may wait for a network or another program */
     int failed = read_file(text.data, pem);
+    sw_fork_delay();
     if (failed == 0) return true;
     const struct sw_error error = sw_error_system(failed, SW_STAGE_TLS);
     char words[160];
     end_pem(pem);
-    return refuse(failure, "tls.%s: cannot read '%.200s': %s", field, (const char *)text.data,
-                  sw_error_text(&error, words, sizeof words));
+    (void)sw_error_text(&error, words, sizeof words);
+    if (strcmp(field, "key") == 0) /* it may be a key without its first line, which no message may show */
+        return refuse(failure, "tls.key: cannot read the file that it names: %s", words);
+    return refuse(failure, "tls.%s: cannot read '%.200s': %s", field, (const char *)text.data, words);
 }
 
 /* Calls `use` with each certificate in the text; it says whether it could, and keeps no reference. */
@@ -96,7 +101,11 @@ static bool for_each_certificate(struct sw_tls_context *context, struct sw_slice
     }
     if (bio != NULL) lib->BIO_free(bio);
     end_pem(&pem);
-    lib->ERR_clear_error(); /* the end of the text counts as an error there */
+    unsigned long code = lib->ERR_peek_last_error(); /* the end of the text counts as an error there */
+    bool is_end = (int)(code >> 23 & 0xff) == SW_ERR_LIB_PEM && (int)(code & 0xfff) == SW_PEM_R_NO_START_LINE;
+    if (is_good && !is_end)
+        is_good = refuse(failure, "tls.%s: certificate %u cannot be read: %s", field, found + 1, reason_of(lib));
+    lib->ERR_clear_error();
     if (is_good && found == 0)
         return refuse(failure, "tls.%s: there is no certificate in it (PEM, \"-----BEGIN CERTIFICATE-----\")", field);
     return is_good;
@@ -128,10 +137,12 @@ static bool use_key(struct sw_tls_context *context, struct sw_slice text, struct
     if (key != NULL) lib->EVP_PKEY_free(key);
     if (bio != NULL) lib->BIO_free(bio);
     end_pem(&pem);
-    if (is_used && lib->SSL_CTX_check_private_key(context->ssl) == 1) return true;
+    bool is_good = is_used && lib->SSL_CTX_check_private_key(context->ssl) == 1;
+    lib->ERR_clear_error();
+    if (is_good) return true;
     if (is_encrypted) return refuse(failure, "tls.key: it is encrypted with a password: give it without one");
-    if (key == NULL) return refuse(failure, "tls.key: there is no private key in it (PEM): %s", reason_of(lib));
-    return refuse(failure, "tls.key: it does not belong to the certificate in tls.cert: %s", reason_of(lib));
+    if (key == NULL) return refuse(failure, "tls.key: there is no private key in it (PEM)");
+    return refuse(failure, "tls.key: it does not belong to the certificate in tls.cert");
 }
 
 static bool use_own_certificate(struct sw_tls_context *context, const struct sw_tls_values *values,
@@ -262,7 +273,13 @@ static bool fill(struct sw_tls_context *context, const struct sw_tls_values *val
     return trust(context, values, failure) && use_own_certificate(context, values, failure);
 }
 
-struct sw_tls_context *sw_tls_build(const struct sw_tls_values *values, struct sw_tls_failure *failure) {
+static void free_context(struct sw_tls_context *context) {
+    if (context->ssl != NULL) context->lib->SSL_CTX_free(context->ssl);
+    if (context->bio != NULL) context->lib->BIO_meth_free(context->bio);
+    free(context);
+}
+
+static struct sw_tls_context *build(const struct sw_tls_values *values, struct sw_tls_failure *failure) {
     *failure = (struct sw_tls_failure){.error = sw_error_make(SW_OK, SW_STAGE_TLS)};
     struct sw_tls_context *context = calloc(1, sizeof *context);
     if (context == NULL) {
@@ -279,12 +296,19 @@ struct sw_tls_context *sw_tls_build(const struct sw_tls_values *values, struct s
     } else if (fill(context, values, failure)) {
         return context;
     }
-    sw_tls_context_free(context);
+    free_context(context);
     return NULL;
 }
 
+struct sw_tls_context *sw_tls_build(const struct sw_tls_values *values, struct sw_tls_failure *failure) {
+    sw_fork_delay();
+    struct sw_tls_context *context = build(values, failure);
+    sw_fork_allow();
+    return context;
+}
+
 void sw_tls_context_free(struct sw_tls_context *context) {
-    if (context->ssl != NULL) context->lib->SSL_CTX_free(context->ssl);
-    if (context->bio != NULL) context->lib->BIO_meth_free(context->bio);
-    free(context);
+    sw_fork_delay();
+    free_context(context);
+    sw_fork_allow();
 }
