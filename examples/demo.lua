@@ -21,8 +21,8 @@ local FRAME = 1 / 60 -- seconds
 local SECONDS = 12
 local MEGABYTES = 50
 local SENDING = 0.875 -- of the seconds the text would be out, if the queue were never full
-local QUEUE_SHARE = 1 / 12 -- of the text: less than the peer's pause fills, so that the demo shows a full queue, too
-local POLL_TIME = 0.004 -- seconds a frame for answers: after a pause of the peer there may be a hundred thousand
+local QUEUE_SHARE = 1 / 12 -- of the text: less than the server's pause fills, so that the demo shows a full queue, too
+local POLL_TIME = 0.004 -- seconds a frame for answers: after a pause of the server there may be a hundred thousand
 local PATIENCE = 60 -- seconds beyond the planned ones, for a machine that is far too slow
 
 local clock, digits = socket.gettime, Text.digits
@@ -36,15 +36,15 @@ local function note(run, format, ...)
   run.events[#run.events + 1] = format:format(...)
 end
 
--- --- what the peer has to suffer ---
+-- --- what the server has to suffer ---
 
 -- `at` is the part of the seconds that has passed.
 local mishaps = {
-  { at = 0.25, text = "the peer stops reading", act = function(peer) peer:command "stall on" end },
-  { at = 0.42, text = "the peer reads again", act = function(peer) peer:command "stall off" end },
-  { at = 0.65, text = "the peer gets stuck", act = function(peer) peer:command "stall on" end },
-  { at = 0.67, text = "the peer is killed", act = function(peer) peer:kill() end },
-  { at = 0.75, text = "the peer is started again", act = function(peer) peer:start_again() end },
+  { at = 0.25, text = "the server stops reading", act = function(peer) peer:command "stall on" end },
+  { at = 0.42, text = "the server reads again", act = function(peer) peer:command "stall off" end },
+  { at = 0.65, text = "the server gets stuck", act = function(peer) peer:command "stall on" end },
+  { at = 0.67, text = "the server is killed", act = function(peer) peer:kill() end },
+  { at = 0.75, text = "the server is started again", act = function(peer) peer:start_again() end },
 }
 
 local function suffer(run, peer)
@@ -57,7 +57,7 @@ end
 
 -- --- what the client has to say ---
 
--- An answer that is not the next one: what a killed peer took along was never answered.
+-- An answer that is not the next one: what a killed server took along was never answered.
 local function take_later_answer(run, message)
   local id = tonumber(message:match "^ok (%d+)$")
   if not id or id <= run.answered then run.bad_answers = run.bad_answers + 1 end
@@ -173,8 +173,8 @@ end
 
 local function print_fates(run, found, stats)
   row("messages accepted", run.accepted, ("%.1f MB of text"):format(run.text.size / 1e6))
-  row("  received by the peer", found.received, ("%d connections"):format(stats.connects))
-  row("  acknowledged by TCP but never read", found.unread, "in the killed peer's socket")
+  row("  received by the server", found.received, ("%d connections"):format(stats.connects))
+  row("  acknowledged by TCP but never read", found.unread, "in the killed server's socket")
   row("  reported lost", found.lost, ("of these %d were received"):format(found.lost_received))
   row("  reported unsent, yet received", found.denied)
   row("  duplicated", found.duplicated)
@@ -194,7 +194,7 @@ local function print_frames(frames)
   row("frames over 16.7 ms", long, ("of %d"):format(#frames))
 end
 
--- A message may be lost with the killed peer, but never without a word, and what arrives must be right.
+-- A message may be lost with the killed server. What is left in its socket is counted, and what arrives must be right.
 local function is_sound(run, found, stats)
   local faults = found.denied + found.duplicated + found.disordered + found.altered + found.unaccounted
     + run.bad_answers
@@ -246,7 +246,7 @@ local function play(run, client, peer)
     report(run, client, view)
     next_frame = sleep_until(next_frame + FRAME)
   end
-  view:say(clock() - run.began, "comparing what the peer received with what was sent")
+  view:say(clock() - run.began, "comparing what the server received with what was sent")
   view:close()
 end
 

@@ -53,8 +53,8 @@ function core.wait(timeout) end
 ---@alias sidewire.EventIterator fun(): sidewire.Client, sidewire.Event, any, any, any, any
 
 ---Iterates over the events of all clients, without handlers; never waits:
----`for client, event, ... in sidewire.events() do`. The values behind the event are those that its handler would get.
----Codes: `ECLOSED`, `ENOMEM`.
+---`for client, event, a, b, c, d in sidewire.events() do`. The values behind the event are those that its handler would
+---get. Codes: `ECLOSED`, `ENOMEM`.
 ---@return sidewire.EventIterator iterator
 function core.events() end
 

@@ -255,7 +255,7 @@
 ---| "acked" # messages were acknowledged by the other side's TCP
 ---| "lost" # messages will not be sent (again)
 ---| "disconnect" # a connection ended
----| "retry" # before each further attempt
+---| "retry" # an attempt failed or a connection ended: when the client tries again
 ---| "error" # no connection, and no further attempt
 ---| "log" # what the thread does, in words
 ---| "close" # the last event ever
@@ -287,10 +287,10 @@
 ---@alias sidewire.DrainHandler
 ---| fun(client: sidewire.Client)
 
----Each message up to `id` is acknowledged by the other side's TCP, or no longer open: lost or confirmed. Only the
----newest id is told, and only to a client with such a handler. Where the system does not count acknowledgements,
----setting it raises ([Delivery](../delivery.md#on-other-systems)). That the other side's system has acknowledged a
----message does not prove that its program has read it.
+---The other side's TCP has acknowledged message `id`, and all before it that were sent on the same connection. Older
+---ones were acknowledged, lost or confirmed before. Only a client with such a handler gets the event. Where the system
+---does not count acknowledgements, setting it raises ([Delivery](../delivery.md#on-other-systems)). That the other
+---side's system has acknowledged a message does not prove that its program has read it.
 ---@alias sidewire.AckedHandler
 ---| fun(client: sidewire.Client, id: integer)
 
@@ -305,9 +305,10 @@
 ---@alias sidewire.DisconnectHandler
 ---| fun(client: sidewire.Client, message: string, code: sidewire.Code, detail: sidewire.EndDetail)
 
----`try` is the number of the further attempt, 2 after the first failure; `delay` the seconds until then; `why` and
----`code` say why the last attempt or connection ended. With several causes `why` names them all, and `code` is the
----most telling one; [`detail.causes`](#fields-of-detail-of-retry) lists them.
+---It comes when an attempt failed or a connection ended, and the client is going to try again. `try` is the number of
+---the next attempt: 2 after the first failure. It begins in `delay` seconds. `why` and `code` say what failed. With
+---several causes `why` names them all, and `code` is the most telling one;
+---[`detail.causes`](#fields-of-detail-of-retry) lists them.
 ---@alias sidewire.RetryHandler
 ---| fun(client: sidewire.Client, try: integer, delay: number, why: string, code: sidewire.Code, detail: sidewire.Retry)
 

@@ -4,6 +4,7 @@ local Peer = require "spec.support.peer"
 local Program = require "spec.support.program"
 local build = require "spec.support.build"
 local files = require "spec.support.files"
+local ports = require "spec.support.ports"
 local shell = require "spec.support.shell"
 
 local LINES = { "one", "two", "three" }
@@ -104,7 +105,92 @@ describe("docs/migrating.md", function()
   end
 
   it("has no program that is not run here", function()
-    local _, count = DOCUMENT:gsub("\n```%w+\n", "")
+    local _, count = DOCUMENT:match("\n## Whole programs\n.*"):gsub("\n```%w+\n", "")
     assert.equal(6, count)
+  end)
+end)
+
+describe("docs/migrating.md, piece by piece", function()
+  local dir
+
+  before_each(function() dir = Peer.tempdir() end)
+  after_each(function()
+    Program.stop_all()
+    Peer.stop_all()
+    Peer.remove(dir)
+  end)
+
+  local PIECES = assert(DOCUMENT:match "\n## LuaSocket, piece by piece\n(.-)\n## ")
+  local CELLS = "<tr>\n<td[^\n]*>\n\n```lua\n(.-\n)```\n\n</td>\n<td[^\n]*>\n\n```lua\n(.-\n)```\n\n</td>\n</tr>"
+
+  -- Theirs and ours of a heading, as paths; theirs stands left.
+  local function pair(heading)
+    local text = assert(("\n" .. PIECES .. "\n### "):match("\n### " .. heading .. "\n(.-)\n### "), heading)
+    local theirs, ours = text:match(CELLS)
+    assert(theirs:find('require "socket"', 1, true) and not theirs:find("sidewire", 1, true), heading)
+    assert(ours:find('require "sidewire"', 1, true) and not ours:find('require "socket"', 1, true), heading)
+    files.write(dir .. "/theirs.lua", theirs)
+    files.write(dir .. "/ours.lua", ours)
+    return { dir .. "/theirs.lua", dir .. "/ours.lua" }
+  end
+
+  -- Both of a pair print this, with an echo server.
+  local function both_print(heading, expected)
+    for _, path in ipairs(pair(heading)) do
+      local peer = Peer.start { mode = "echo" }
+      assert.equal(expected, Program.check(path, peer.host, peer.port), path)
+    end
+  end
+
+  it("connects with a time-out, and says why it did not", function()
+    both_print("Connect with a time%-out", "connected\n")
+    for _, path in ipairs(pair "Connect with a time%-out") do
+      local output = Program.check(path, "127.0.0.1", ports.closed())
+      assert(output:find "connection refused\n$", output)
+    end
+  end)
+
+  it("sends and receives a line", function() both_print("Send a line, receive a line", "hello\n") end)
+
+  it("receives lines in a frame loop", function()
+    both_print("A frame loop, with settimeout%(0%)", "one\ntwo\n")
+  end)
+
+  it("tries again until there is a server", function()
+    for _, path in ipairs(pair "Reconnect by hand") do
+      local peer = Peer.start { mode = "echo" }
+      peer:kill()
+      local program = Program.start(path, peer.host, peer.port)
+      program:wait_for("not connected: ", 2)
+      peer:start_again()
+      local output, status = program:finish()
+      assert.equal(0, status, output)
+      assert(output:find "connection refused\nhello\n$", output)
+    end
+  end)
+
+  it("queues more than the system takes at once", function()
+    local expected = {}
+    for i = 1, 10000 do expected[i] = ("line %d\n"):format(i) end
+    for _, path in ipairs(pair "A queue by hand") do
+      local peer, record = Peer.start_recorded()
+      assert.equal("", Program.check(path, peer.host, peer.port))
+      assert(peer:wait_connections(0))
+      assert.equal(table.concat(expected), Peer.streams(record)[1].data)
+    end
+  end)
+
+  it("serves several connections", function()
+    for _, path in ipairs(pair "Several connections, with select") do
+      local peer = Peer.start { mode = "echo" }
+      local lines = files.lines_of(Program.check(path, peer.host, peer.port))
+      table.sort(lines)
+      assert.same({ "number 1", "number 2", "number 3" }, lines)
+    end
+  end)
+
+  it("has six pairs, each of them run here", function()
+    assert.equal(6, select(2, PIECES:gsub(CELLS, "")))
+    assert.equal(12, select(2, PIECES:gsub("\n```%w+\n", "")))
   end)
 end)

@@ -16,7 +16,6 @@ local util = require "spec.support.util"
 local PATHS = files.lines_of(shell.output "find library -name '*.lua' | LC_ALL=C sort")
 local types = luacats.read(PATHS)
 local rows_of, words_of = macros.rows_of, macros.words_of
-local README = files.read "README.md"
 
 local function keys(from, wanted)
   local set = {}
@@ -311,12 +310,24 @@ describe("the types for editors", function()
     assert.same(valid_names(sidewire.new, { nonsense = 1 }), keys(luacats.fields(types, "sidewire.Options")))
   end)
 
-  it("have the defaults of the other options that README.md has", function()
+  it("have the defaults of the other options that the module has", function()
     local fields = types.classes["sidewire.core.Options"].fields
-    for _, name in ipairs { "framing", "max_message", "reconnect", "retain" } do
-      local row = assert(README:match("\n| `" .. name .. "` | ([^|]*) |"), name)
-      assert.equal(row:gsub("`", ""), fields[name].text:match "Default: (.*)$", name)
+    local function default(name) return fields[name].text:match "Default: (.*)$" end
+    local source = files.read "src/host/read_options.c"
+    for name, macro in pairs { framing = "SW_FRAMINGS", retain = "SW_RETAINS" } do
+      local kind = assert(source:match(("SW_%s_(%%u+)[,}]"):format(name:upper())), name)
+      for _, row in ipairs(rows_of(("src/base/%s.h"):format(name), macro, "X")) do
+        if row[1] == kind then kind = row[2] end
+      end
+      assert.equal(kind, default(name))
     end
+    local sizes = files.read "src/host/read_framing.c"
+    local marked = sizes:match "MESSAGE_MAX_MARKED = (%d+) %* 1024,"
+    local counted = sizes:match "MESSAGE_MAX_COUNTED = (%d+) %* 1024 %* 1024,"
+    assert.equal(("%s KiB; %s MiB with a length in front"):format(marked, counted), default "max_message")
+    local check = sidewire.check_options
+    assert.same(check({ reconnect = true }).reconnect, check({}).reconnect)
+    assert.equal("true", default "reconnect")
   end)
 
   it("have the fields of keepalive, reconnect, framing and the policy", function()

@@ -150,8 +150,8 @@ describe("examples/demo.lua", function()
   end)
 
   local EVENTS = {
-    "connected to", "the peer stops reading", "the peer reads again", "the peer gets stuck", "the peer is killed",
-    "the peer is started again", "connected to",
+    "connected to", "the server stops reading", "the server reads again", "the server gets stuck",
+    "the server is killed", "the server is started again", "connected to",
   }
 
   local function assert_events(output)

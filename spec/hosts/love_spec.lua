@@ -57,11 +57,11 @@ describe("LÖVE", function()
     assert(worst > 0, "the clock stands still")
   end)
 
-  it("runs the README's program", function()
+  it("runs the program of docs/hosts.md", function()
     local peer, record = Peer.start_recorded { mode = "echo" }
     local dir = Love.folder()
     finally(function() Peer.remove(dir) end)
-    files.write(dir .. "/main.lua", hosts.readme_program("In LÖVE", peer.port) .. [[
+    files.write(dir .. "/main.lua", hosts.documented_program("LÖVE", peer.port) .. [[
       local draw = love.draw
       function love.draw()
         draw()

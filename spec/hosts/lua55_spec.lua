@@ -35,7 +35,7 @@ describe("Lua 5.5", function()
     return output
   end
 
-  it("runs the README's programs, and refuses misuse", function()
+  it("runs programs of the documents, and refuses misuse", function()
     local peer = Peer.start { mode = "echo" }
     assert.matches("^5%.5: 2 programs, %d%d rows of misuse, %d+ values refused\n$", run(program, PLAIN, peer.port))
   end)

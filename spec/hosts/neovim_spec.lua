@@ -108,13 +108,13 @@ describe("Neovim", function()
     wait_for(LINES, "shown")
   end)
 
-  it("runs the README's program", function()
+  it("runs the program of docs/hosts.md", function()
     local peer, record = Peer.start_recorded { mode = "echo" }
-    files.write(dir .. "/readme.lua", hosts.readme_program("In Neovim", peer.port) .. [[
+    files.write(dir .. "/program.lua", hosts.documented_program("Neovim", peer.port) .. [[
       for number = 1, 99 do client:send(number) end
       function _G.send(line) client:send(line) end
     ]])
-    edit("-S " .. dir .. "/readme.lua")
+    edit("-S " .. dir .. "/program.lua")
     wait_for("join(getline(1, 4), '|') .. ' ' .. line('$')", "|1|2|3 100")
     order("lua send 'last words'", "qa!")
     assert.same({ "", 0 }, { editor:finish() })

@@ -108,9 +108,9 @@ function hosts.wait_recorded(dir, pattern)
   end)
 end
 
---- The first program of a section of the README, for a server on another port.
-function hosts.readme_program(section, port)
-  local program = files.read("README.md"):match("\n## " .. section .. "\n.-\n```lua\n(.-)```")
+--- The first program of a section of docs/hosts.md, for a server on another port.
+function hosts.documented_program(section, port)
+  local program = files.read("docs/hosts.md"):match("\n## " .. section .. "\n.-\n```lua\n(.-)```")
   local changed, count = program:gsub("4000", tostring(port))
   assert(count == 1, section)
   return changed

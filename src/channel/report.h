@@ -18,8 +18,8 @@
 #include "channel/causes.h"
 #include "channel/tls_info.h"
 
-/* All events, in the order of README's table. Two of them have no reports: messages are in pages, and lost messages are
- * in the report of the end that caused the loss. */
+/* All events, in the order of the reference (library/sidewire/types.lua). Two of them have no reports: messages are in
+ * pages, and lost messages are in the report of the end that caused the loss. */
 #define SW_EVENT_TABLE(X)       \
     X(CONNECT, "connect")       \
     X(MESSAGE, "message")       \

@@ -6,10 +6,13 @@ return {
   {
     group = "Guide",
     { "first.md", "First program", "connect, send, take what comes, leave" },
+    { "installing.md", "Installing", "what to install, LuaRocks, a bundle for a game, types for editors" },
     { "framing.md", "Framing", "how messages are told apart, and which framing fits which protocol" },
     { "connecting.md", "Connecting", "what comes when a connection cannot be made, and after how long" },
     { "tls.md", "TLS", "encryption: what is verified, and what each failure means" },
     { "delivery.md", "Delivery", "what becomes of a message, and which `retain` to choose" },
+    { "guarantees.md", "Guarantees", "what never waits, what is never lost unreported, memory, limits" },
+    { "examples.md", "Examples", "programs to read and to run, and the demo" },
     { "hosts.md", "Hosts", "games, editors, event loops and other programs that run Lua" },
     { "embedding.md", "Embedding", "what a C program that embeds Lua can rely on" },
     { "migrating.md", "Migrating", "programs for LuaSocket, luv and Qt, and the same with sidewire" },
