@@ -28,11 +28,14 @@ describe("a finalizer that runs within a method of a client and ends that client
 
   for _, call in ipairs(CALLS) do
     it("does no harm [F51]: " .. call, function()
-      local script = ("spec/life/scripts/collect.lua %d %s"):format(peer.port, call)
-      local said, status = shell.run(("timeout -k 5 120 %s %s"):format(build.LUA, script))
-      assert(status == 0, said)
-      local ran = tonumber(said:match "survived (%d+)")
-      assert(ran > 0 or FRUGAL[call], "no attack ran")
+      local script, ran = ("spec/life/scripts/collect.lua %d %s"):format(peer.port, call), 0
+      for _ = 1, 5 do -- what a poll makes depends on what has come by then
+        local said, status = shell.run(("timeout -k 5 120 %s %s"):format(build.LUA, script))
+        assert(status == 0, said)
+        ran = tonumber(said:match "survived (%d+)")
+        if ran > 0 or FRUGAL[call] then return end
+      end
+      assert(ran > 0, "no attack ran")
     end)
   end
 end)

@@ -170,7 +170,8 @@ local function call_by_hand()
   if is_shared and rawequal(args[1], subject) then return end
   attacked("by hand", field, engine.unpack(args, 1, args.n))
   local ok, why = pcall(field, engine.unpack(args, 1, args.n))
-  if not ok and type(why) ~= "string" then World.violate("a metamethod raised a %s", type(why)) end
+  if ok or type(why) == "string" or not engine.has_quiet_finalizers then return end -- or it is a finalizer's error
+  World.violate("a metamethod raised a %s", type(why))
 end
 
 -- --- upvalues ---
