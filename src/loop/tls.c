@@ -19,8 +19,7 @@ struct tls_session {
 };
 
 struct tls {
-    struct sw_transport_table
-        table; /* of this connection's transport, which finds it by that: most have no such struct */
+    struct sw_transport_table table; /* this connection's own, by which the transport finds it */
     const struct sw_openssl *lib;
     struct sw_tls_settings *settings;   /* one reference: they hold the context */
     struct tls_session *session;        /* one reference; NULL: none */
@@ -40,12 +39,12 @@ struct tls {
     size_t out_size, out_sent, out_capacity;
 };
 
+/* Bytes. A peer can ask for answers of the protocol, which wait in `out`; and it can send messages of the protocol, which
+ * bring nothing to the caller and must not keep the loop. Of a handshake, certificates may take 100 KiB. */
 enum {
-    OUT_MAX = 256 * 1024, /* bytes in `out`: a record, and answers of the protocol, which a peer can ask for */
-    INPUT_OF_CALL =
-        64 * 1024, /* bytes from the socket in one call, so that messages of the protocol, which bring nothing to
-                                  the caller, do not keep the loop */
-    INPUT_OF_SHAKE = 256 * 1024 /* bytes from the socket in a handshake; certificates may take 100 KiB */
+    OUT_MAX = 256 * 1024,        /* in `out` */
+    INPUT_OF_CALL = 64 * 1024,   /* from the socket in one call, beyond what the caller asks for */
+    INPUT_OF_SHAKE = 256 * 1024, /* from the socket in a handshake */
 };
 
 /* --- sessions --- */
