@@ -10,6 +10,7 @@
 ---| "idle" # nothing, until `connect`
 ---| "resolving" # looks the name up
 ---| "connecting" # makes a TCP connection
+---| "handshaking" # agrees on TLS
 ---| "connected" # messages go and come
 ---| "waiting" # until the next attempt
 ---| "closing" # sends the rest, and ends the connection

@@ -102,11 +102,14 @@ describe("a handshake", function()
 
   it("that a silent server does not answer ends with connect_timeout, and the text says so", function()
     local peer = Peer.start { mode = "silent" }
-    local client = util.client(peer, { tls = true, connect_timeout = 0.2, reconnect = false })
+    local client = util.client(peer, { tls = true, connect_timeout = 1, reconnect = false })
     local events = util.collect(client)
     assert(client:connect())
     assert(peer:wait_accepted(1, util.DEADLINE))
-    assert.equal("connecting", (client:state()))
+    util.wait_for_state(client, "handshaking")
+    local _, why = client:wait("connected", 0)
+    assert.equal(("timed out: not connected to %s port %d yet; its TLS handshake has not ended"):format(peer.host,
+      peer.port), why)
     local failed = assert(events:wait "error")
     assert.same({ by_tls(peer, SILENT), "ETIMEDOUT", "tls" }, { failed[2], failed[3], failed[4].stage })
     assert.equal(SILENT, failed[4].causes[1].message)

@@ -12,16 +12,18 @@
  *       |                           | will retry                     |
  *       +---------------------------+--------------------------------+
  *
- * From waiting, and from closing after a connect() to another server, the next attempt starts at resolving. close()
- * leads from everywhere to closed. The connection in src/loop has states of its own (loop/next.h).
+ * With TLS, handshaking stands between connecting and connected, and leads where connecting leads. From waiting, and from
+ * closing after a connect() to another server, the next attempt starts at resolving. close() leads from everywhere to
+ * closed. The connection in src/loop has states of its own (loop/next.h).
  */
 #ifndef SW_BASE_STATE_H
 #define SW_BASE_STATE_H
 
 #define SW_STATES(X)                                                                                 \
-    X(IDLE, "idle")             /* the client does nothing until connect() */                        \
-    X(RESOLVING, "resolving")   /* the name is being looked up */                                    \
-    X(CONNECTING, "connecting") /* a TCP connection is being made */                                 \
+    X(IDLE, "idle")               /* the client does nothing until connect() */                      \
+    X(RESOLVING, "resolving")     /* the name is being looked up */                                  \
+    X(CONNECTING, "connecting")   /* a TCP connection is being made */                               \
+    X(HANDSHAKING, "handshaking") /* it is made, and TLS is being agreed on */                       \
     X(CONNECTED, "connected")                                                                        \
     X(WAITING, "waiting") /* until the delay before the next attempt is over */                      \
     X(CLOSING, "closing") /* a connection is being flushed or drained before its socket is closed */ \

@@ -37,7 +37,8 @@ static enum sw_state first_state(const struct sw_servers *servers) {
 }
 
 static bool is_busy(enum sw_state state) {
-    return state == SW_STATE_RESOLVING || state == SW_STATE_CONNECTING || state == SW_STATE_CONNECTED;
+    return state == SW_STATE_RESOLVING || state == SW_STATE_CONNECTING || state == SW_STATE_HANDSHAKING ||
+           state == SW_STATE_CONNECTED;
 }
 
 /* Posts the command. Starts the loop if it does not run, and once more if it ends meanwhile. */

@@ -56,6 +56,7 @@ static void push_next(lua_State *L, const struct client *client, const struct sw
     case SW_STATE_CONNECTING:
         lua_pushstring(L, has_cause(snapshot) ? "; this one: no answer yet" : "; it has not answered");
         break;
+    case SW_STATE_HANDSHAKING: lua_pushliteral(L, "; its TLS handshake has not ended"); break;
     case SW_STATE_WAITING: push_due(L, snapshot->attempt_due); break;
     case SW_STATE_CLOSING: lua_pushliteral(L, "; still closing"); break;
     case SW_STATE_IDLE:
@@ -129,6 +130,7 @@ void sw_timeout_push_disconnected(lua_State *L, const struct client *client, con
     switch (snapshot->state) {
     case SW_STATE_RESOLVING:
     case SW_STATE_CONNECTING:
+    case SW_STATE_HANDSHAKING:
     case SW_STATE_WAITING:
         push_reconnecting(L, place, snapshot);
         add_plan(L, client, snapshot);

@@ -36,6 +36,7 @@ static int check_connected(lua_State *L, struct client *client, void *subject) {
     case SW_STATE_CLOSED: return sw_push_no_connection(L, client, &snapshot);
     case SW_STATE_RESOLVING:
     case SW_STATE_CONNECTING:
+    case SW_STATE_HANDSHAKING:
     case SW_STATE_WAITING:
     case SW_STATE_CLOSING: return snapshot.blocks_attempts ? sw_push_inbox_full(L) : 0;
     }

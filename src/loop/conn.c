@@ -20,12 +20,17 @@ static bool is_delivering(const struct conn *conn) {
     return is_ending && (conn->state == CONN_DIALING || conn->state == CONN_WAITING);
 }
 
+static enum sw_state state_of_attempt(enum dialer_status status) {
+    if (status == DIALER_RESOLVING) return SW_STATE_RESOLVING;
+    return status == DIALER_STAGES ? SW_STATE_HANDSHAKING : SW_STATE_CONNECTING;
+}
+
 static enum sw_state shown_state(const struct conn *conn) {
     if (sw_conn_is_closing(conn)) return SW_STATE_CLOSED; /* as it was when close() returned */
     if (is_delivering(conn)) return SW_STATE_CLOSING;
     switch (conn->state) {
     case CONN_IDLE: return SW_STATE_IDLE;
-    case CONN_DIALING: return conn->dialer.status == DIALER_RESOLVING ? SW_STATE_RESOLVING : SW_STATE_CONNECTING;
+    case CONN_DIALING: return state_of_attempt(conn->dialer.status);
     case CONN_OPEN: return SW_STATE_CONNECTED;
     case CONN_CLOSING: return SW_STATE_CLOSING;
     case CONN_WAITING: return SW_STATE_WAITING;
@@ -356,7 +361,8 @@ static void check_dialer(struct conn *conn) {
     switch (conn->dialer.status) {
     case DIALER_IDLE: break;
     case DIALER_RESOLVING:
-    case DIALER_CONNECTING: post_state(conn); break;
+    case DIALER_CONNECTING:
+    case DIALER_STAGES: post_state(conn); break;
     case DIALER_READY:
         if (next_step(conn, EVENT_READY) == STEP_OPEN) open_stream(conn);
         break;

@@ -133,6 +133,7 @@ static void go_through(struct dialer *dialer, enum stage_status status) {
     case STAGE_DONE: dialer->status = DIALER_READY; break;
     case STAGE_FAILED: fail_stage(dialer); break;
     case STAGE_WAITS:
+        dialer->status = DIALER_STAGES;
         if (attempt->run.events == 0) break;
         ev_io_set(&attempt->io, attempt->transport.fd, attempt->run.events);
         ev_io_start(dialer->common->reactor->ev, &attempt->io);
@@ -144,7 +145,7 @@ static void on_stage_job(struct sw_job *job) {
     struct attempt *attempt = SW_HOLDER(job, struct attempt, job);
     struct dialer *dialer = attempt->dialer;
     go_through(dialer, stages[attempt->stage]->go_on(&attempt->run));
-    if (dialer->status != DIALER_CONNECTING) dialer->on_change(dialer);
+    if (dialer->status != DIALER_STAGES) dialer->on_change(dialer);
 }
 
 static void resume_stage(struct stage_run *run) {

@@ -2,11 +2,11 @@
  * stages (loop/stage.h) on the new connection. The result is a connection that is ready, or the reason why there is
  * none.
  *
- *      start --> RESOLVING --> CONNECTING --> READY --> take
- *                    |              |
- *                    +---> FAILED <-+
+ *      start --> RESOLVING --> CONNECTING --> STAGES --> READY --> take
+ *                    |              |            |
+ *                    +---> FAILED <-+------------+
  *
- * A numeric address and a unix socket need no RESOLVING. A dialer belongs to one client and makes one attempt at a
+ * A numeric address and a unix socket need no RESOLVING, and only TLS needs STAGES. A dialer belongs to one client and makes one attempt at a
  * time. It closes a connection that its owner has not taken. To save memory, it allocates `attempt` only for the time of an
  * attempt: there may be ten thousand idle clients, and only few connect at the same time.
  */
@@ -28,7 +28,8 @@
 enum dialer_status {
     DIALER_IDLE,       /* no attempt is under way */
     DIALER_RESOLVING,  /* a lookup is under way, or waits for its turn */
-    DIALER_CONNECTING, /* the race is under way, or a stage */
+    DIALER_CONNECTING, /* the race is under way */
+    DIALER_STAGES,     /* a stage waits */
     DIALER_READY,      /* the owner can take the connection */
     DIALER_FAILED,     /* `error` says why */
 };
@@ -48,7 +49,7 @@ struct dialer {
     uint16_t port;              /* of the server of the current or last attempt; 0 before the first */
     uint8_t index;              /* of that server among `servers` */
     enum dialer_status status : 4;
-    bool has_attempt : 1; /* RESOLVING, CONNECTING, READY */
+    bool has_attempt : 1; /* RESOLVING, CONNECTING, STAGES, READY */
     bool
         avoids_address : 1; /* the server at `address` ended the last connection soon: the next attempt tries it last */
 };
