@@ -85,7 +85,8 @@ local function new_run(retain)
   }, Run)
   self:prepare_peer()
   self.client = sidewire.new {
-    server = is_unix and self.peer.host or ("tcp://%s:%d"):format(self.peer.host, self.peer.port), retain = retain,
+    server = is_unix and self.peer.host or ("%s://%s:%d"):format(leaf and "tls" or "tcp",
+      self.peer.host, self.peer.port), retain = retain,
     tls = leaf and { ca = leaf.ca }, reconnect = { delay = 0.005, max = 0.05 },
   }
   self.losses = numbered.count_losses(self.client)

@@ -327,6 +327,10 @@ errors.sections = {
       when = "on some systems", not_here = "spec/send/fallbacks_spec.lua", here = build.has_fallbacks },
     { "sidewire.new { tls = 1 }", "sidewire.new: tls must be true, false or a table { ca =, cert =, key =, "
       .. "server_name =, alpn =, min_version =, verify =, pin = }, got 1", "raises", "Give `true`, or a table." },
+    { 'sidewire.new { server = "tcp://a:1", tls = true }', "sidewire.new: tls is given, and server has no tls:// URL: "
+      .. "write tls:// where TLS is wanted", "raises", "Write `tls://a:1`, or give `host` and `port`." },
+    { 'sidewire.new { server = "tls://a:1", tls = false }',
+      "sidewire.new: server has a tls:// URL, and tls is false", "raises", "Leave `tls` out." },
     { 'sidewire.new { tls = { verfy = false } }', "sidewire.new: unknown tls field 'verfy' (valid: ca, cert, key, "
       .. "server_name, alpn, min_version, verify, pin)", "raises", "Correct the name; the valid ones are listed." },
     { 'sidewire.new { tls = { ca = "" } }',

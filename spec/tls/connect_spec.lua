@@ -266,16 +266,32 @@ describe("tls://", function()
     assert(events:wait("error", 2))
   end)
 
-  it("and the option tls = true: every connection is encrypted, whatever its URL says", function()
+  it("or the option tls, for a host and a port: every connection is encrypted, also to another host", function()
     local peer, leaf = start "leaf"
-    for _, options in ipairs { { server = url(peer, "tcp") }, { server = url(peer) },
-      { host = peer.host, port = peer.port } } do
+    for _, options in ipairs { { server = url(peer) }, { host = peer.host, port = peer.port } } do
       options.tls = { ca = leaf.ca }
+      options.reconnect = false
       local client = core.new(options)
       local events = util.collect(client)
       assert(client:connect())
       assert.is_true(assert(events:wait "connect")[2].tls.verified)
+      local other = Peer.start { mode = "silent" }
+      assert(client:set_server(other.host, other.port)) -- no TLS, so nothing is sent to it
+      assert(client:disconnect())
+      assert(events:wait "disconnect")
+      assert(client:send "secret")
+      assert(client:connect())
+      util.wait_for_state(client, "handshaking")
+      client:close(0)
+      assert(client:wait("disconnected", util.DEADLINE))
     end
+  end)
+
+  it("contradicts an option that says the other, which raises", function()
+    assert.has_error(function() core.new { server = { "tcp://a:1" }, tls = true } end)
+    assert.has_error(function() core.new { server = { "tcp://a:1", "tls://b:2" }, tls = false } end)
+    assert(core.new { server = { "tcp://a:1", "tls://b:2" }, tls = { verify = false } }):close()
+    assert(core.new { server = "tcp://a:1", tls = false }):close()
   end)
 
   it("comes from a settings file, and goes into it", function()

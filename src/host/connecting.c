@@ -91,14 +91,21 @@ static void read_urls(lua_State *L, const char *where, struct sw_choice *choice)
     if (!lua_isnoneornil(L, 3)) sw_raise(L, "%s: the URLs have the ports: give no second argument", where);
 }
 
+/* The scheme of a host and a port without a URL: a client that has had a tls:// server does not fall back to plain TCP. */
+static enum sw_scheme scheme_for(const struct client *client) {
+    return sw_client_server(client)->scheme == SW_SCHEME_TLS ? SW_SCHEME_TLS : SW_SCHEME_TCP;
+}
+
 /* Reads a host at index 2 and a port at index 3; one that is not given is as before. */
 static void read_host(lua_State *L, const struct client *client, struct sw_choice *choice) {
     struct sw_endpoint *endpoint = &choice->list[0];
+    enum sw_scheme scheme = scheme_for(client);
     choice->count = 1;
     *endpoint = sw_server_endpoint(sw_client_server(client));
     if (endpoint->scheme == SW_SCHEME_UNIX) *endpoint = (struct sw_endpoint){.port = 0}; /* which has none of the two */
     if (!lua_isnoneornil(L, 2)) sw_check_host(L, (struct sw_spot){"client:connect", "host"}, 2, endpoint);
     if (!lua_isnoneornil(L, 3)) sw_check_port(L, (struct sw_spot){"client:connect", "port"}, 3, endpoint);
+    endpoint->scheme = scheme;
     if (endpoint->hostname[0] == '\0') sw_raise(L, "client:connect: no host: give one here or to sidewire.new");
     if (endpoint->port == 0) sw_raise(L, "client:connect: no port: give one here or to sidewire.new");
 }
@@ -288,6 +295,7 @@ int sw_method_set_server(lua_State *L) {
     } else {
         sw_check_host(L, (struct sw_spot){"client:set_server", "host"}, 2, &choice.list[0]);
         sw_check_port(L, (struct sw_spot){"client:set_server", "port"}, 3, &choice.list[0]);
+        choice.list[0].scheme = scheme_for(client);
     }
     if (client->is_closed) return sw_push_closed(L, sw_client_server(client));
     if (!make_servers(L, client, "client:set_server", &choice, &model.servers)) return 3;

@@ -23,6 +23,7 @@ struct reading {
     int64_t max_message;       /* bytes; 0 = not given */
     size_t preamble_size;
     bool has_server; /* the option server is given */
+    bool is_tls_off; /* tls = false is given */
 };
 
 static void parse_host(lua_State *L, struct sw_spot spot, void *out) {
@@ -54,6 +55,23 @@ static void complete_server(lua_State *L, const struct reading *reading) {
     if (!reading->has_server) reading->start->servers.list[0] = *single;
 }
 
+static bool has_scheme(const struct sw_choice *servers, enum sw_scheme scheme) {
+    for (unsigned i = 0; i < servers->count; i++)
+        if (servers->list[i].scheme == scheme) return true;
+    return false;
+}
+
+/* A URL says whether its server has TLS, so the option must not say the contrary. It holds for hosts and unix sockets. */
+static void complete_tls(lua_State *L, const struct reading *reading) {
+    const struct sw_choice *servers = &reading->start->servers;
+    bool has_tls = has_scheme(servers, SW_SCHEME_TLS), has_unix = has_scheme(servers, SW_SCHEME_UNIX);
+    if (reading->is_tls_off && has_tls) sw_raise(L, "sidewire.new: server has a tls:// URL, and tls is false");
+    if (!reading->has_server) return;
+    if (reading->start->tls.is_on && !has_tls && !has_unix)
+        sw_raise(L, "sidewire.new: tls is given, and server has no tls:// URL: write tls:// where TLS is wanted");
+    reading->options->uses_tls = reading->start->tls.is_on && has_unix;
+}
+
 /* --- framing --- */
 
 static void parse_framing(lua_State *L, struct sw_spot spot, void *out) {
@@ -72,6 +90,7 @@ static void parse_tls(lua_State *L, struct sw_spot spot, void *out) {
     struct reading *reading = out;
     sw_check_tls(L, spot, -1, &reading->start->tls);
     reading->options->uses_tls = reading->start->tls.is_on;
+    reading->is_tls_off = !reading->start->tls.is_on;
 }
 
 /* --- bind --- */
@@ -199,6 +218,7 @@ void sw_options_read(lua_State *L, int index, const struct sw_policy *policy, st
         sw_misuse(L, (struct sw_spot){"sidewire.new", "options"}, index, "a table { host =, port =, ... }");
     sw_check_table(L, (struct sw_spot){"sidewire.new", NULL}, index, all_options, &reading);
     complete_server(L, &reading);
+    complete_tls(L, &reading);
     complete_framing(L, &reading, policy);
     check_preamble(L, &reading);
 }
