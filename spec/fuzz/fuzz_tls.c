@@ -10,14 +10,7 @@
  */
 #include "fuzz.h"
 
-#if defined __has_include
-#if __has_include(<openssl/ssl.h>)
-#define HAS_HEADERS 1
-#endif
-#endif
-#ifndef HAS_HEADERS
-#define HAS_HEADERS 0
-#endif
+#include "../unit/has_openssl.h"
 
 #if HAS_HEADERS
 

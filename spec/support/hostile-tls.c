@@ -910,7 +910,9 @@ static void serve(int fd) {
     now.in = known(BIO_new(BIO_s_mem()));
     now.out = known(BIO_new(BIO_s_mem()));
     SSL_set_bio(now.ssl, now.in, now.out);
-    find_mode(settings.mode)->run();
+    const struct mode *mode = find_mode(settings.mode);
+    void (*run)(void) = mode->run;
+    run();
     exit(0);
 }
 

@@ -212,6 +212,14 @@ describe("a hostile TLS server", function()
     end)
   end
 
+  it("[F63] key-update-requests after the client's own end: what comes with them is read", function()
+    local server = hostile.start(pending, { mode = "key-update-requests", count = 5000 })
+    local client, events = hostile.connect(server, { linger = 10 })
+    assert(client:shutdown())
+    polled_until(function() return events:count "message" == 2 end)
+    assert.same({ "hello", "after" }, events:all "message")
+  end)
+
   it("[F63] a full inbox pauses reading: the thread sleeps, though the library has bytes left", function()
     local server = hostile.start(pending, { mode = "coalesced", count = 500, size = 16384 })
     local client, events = hostile.connect(server, { inbox_limit = 64 * 1024 })

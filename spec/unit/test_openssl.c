@@ -8,14 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#if defined __has_include
-#if __has_include(<openssl/ssl.h>)
-#define HAS_HEADERS 1
-#endif
-#endif
-#ifndef HAS_HEADERS
-#define HAS_HEADERS 0
-#endif
+#include "has_openssl.h"
 
 #if HAS_HEADERS
 
@@ -41,14 +34,17 @@ _Static_assert(X509_V_ERR_INVALID_CA == 79, "X509_V_ERR_INVALID_CA is another nu
 _Static_assert(X509_V_ERR_INVALID_CA == 24, "X509_V_ERR_INVALID_CA is another number");
 #endif
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): types and names are no expressions */
+
 /* There, lists of certificates and of names have types of their own, and are OPENSSL_STACK inside. */
 #define OTHER(expected, name) _Static_assert(_Generic(&name, expected : 1, default : 0), #name " has another type")
 OTHER(STACK_OF(X509) * (*)(const X509_STORE_CTX *), X509_STORE_CTX_get0_untrusted);
 OTHER(void (*)(STACK_OF(GENERAL_NAME) *), GENERAL_NAMES_free);
 OTHER(const STACK_OF(X509_NAME) * (*)(const SSL *), SSL_get0_peer_CA_list);
-static OPENSSL_STACK *(*const ours_get0_untrusted)(const X509_STORE_CTX *);
-static void (*const ours_free)(OPENSSL_STACK *);
-static const OPENSSL_STACK *(*const ours_get0_list)(const SSL *);
+/* For their types only. */
+extern OPENSSL_STACK *(*const ours_get0_untrusted)(const X509_STORE_CTX *);
+extern void (*const ours_free)(OPENSSL_STACK *);
+extern const OPENSSL_STACK *(*const ours_get0_list)(const SSL *);
 #define X509_STORE_CTX_get0_untrusted *ours_get0_untrusted
 #define GENERAL_NAMES_free *ours_free
 #define SSL_get0_peer_CA_list *ours_get0_list
@@ -70,6 +66,7 @@ _Static_assert(_Generic(&SSL_CTX_set_options, unsigned long (*)(SSL_CTX *, unsig
                "SSL_CTX_set_options has another type");
 #endif
 #undef SAME
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* That this is compiled shows it all; what runs is the library, which must be of the headers' version for that to count. */
 static void is_as_declared(void) {

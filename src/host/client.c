@@ -85,6 +85,14 @@ static bool push_option(lua_State *L, const char *name) {
     return !lua_isnil(L, -1);
 }
 
+/* True: the policy allows no client of these servers, or no further client, and nil, message, code were pushed. */
+static bool refuses_client(lua_State *L, const struct context *context, const struct sw_start *start) {
+    if (sw_policy_refuses_servers(L, &context->policy, "sidewire.new", &start->servers)) return true;
+    if (sw_engine_count_open(context->engine) < context->policy.max_clients) return false;
+    sw_policy_refuse_client(L, &context->policy);
+    return true;
+}
+
 /***
  * @module sidewire.core
  */
@@ -125,13 +133,9 @@ int sw_module_new(lua_State *L) {
     struct sw_greeting *greeting = sw_greeting_read(L, "sidewire.new", &options, -1);
     push_option(L, "preamble");
     /* These checks come last, because the calls before them may run a finalizer that makes a client. */
-    if (sw_policy_refuses_servers(L, &context->policy, "sidewire.new", &start.servers)) {
+    if (refuses_client(L, context, &start)) {
         sw_greeting_unref(greeting);
         return 3;
-    }
-    if (sw_engine_count_open(context->engine) >= context->policy.max_clients) {
-        sw_greeting_unref(greeting);
-        return sw_policy_refuse_client(L, &context->policy);
     }
     /* make_client copies the bytes, and no script runs before that. A finalizer may have changed the value since it was
      * checked. */

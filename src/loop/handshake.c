@@ -47,7 +47,7 @@ static struct tls_session *session_of(const struct stage_run *run) {
 }
 
 static struct tls *begin(struct stage_run *run, const struct sw_tls_context *context) {
-    static const struct sw_slice nothing;
+    const struct sw_slice nothing = {NULL, 0};
     const struct sw_greeting *preamble = run->opening;
     const struct sw_slice before = preamble != NULL ? (struct sw_slice){preamble->bytes, preamble->size} : nothing;
     struct tls *tls = sw_tls_new(run->transport->fd, run->channel->options->tls, context, run->server->hostname, before,

@@ -152,10 +152,11 @@ static bool try_file(struct sw_openssl *lib, const char *file, unsigned named, i
 
 /* First what the host has loaded itself. */
 static bool try_usual(struct sw_openssl *lib, struct report *report) {
-    struct report unheard = {(char[NAME_MAX_SIZE]){""}, NAME_MAX_SIZE, 0};
 #ifdef RTLD_NOLOAD
     for (int i = 0; i < USUAL_COUNT; i++)
-        if (try_file(lib, usual[i].file, usual[i].major, RTLD_NOLOAD, &unheard)) return true;
+        if (try_file(lib, usual[i].file, usual[i].major, RTLD_NOLOAD, report)) return true;
+    report->used = 0; /* it is tried again, and told then */
+    report->text[0] = '\0';
 #endif
     for (int i = 0; i < USUAL_COUNT; i++)
         if (try_file(lib, usual[i].file, usual[i].major, 0, report)) return true;

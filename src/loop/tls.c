@@ -31,6 +31,7 @@ struct tls {
     bool has_fin : 1;            /* the peer's FIN has come */
     bool is_ready : 1;           /* the handshake is over */
     bool has_said_end : 1;       /* close_notify is written, or cannot be any more */
+    bool is_shut : 1;            /* nothing more is written: what the protocol would answer is dropped */
     bool has_flooded : 1;        /* the peer does not take what the protocol makes us answer, and sends on */
     uint64_t written;            /* bytes that the kernel has taken */
     size_t input_left;           /* bytes that may still be read from the socket in this call */
@@ -156,6 +157,7 @@ static int on_write(BIO *bio, const char *bytes, int size) {
     struct tls *tls = current;
     ptrdiff_t result;
     (void)bio;
+    if (tls->is_shut) return size;
     if (tls->write_error != 0 || size <= 0) return -1;
     size_t done = 0, all = (size_t)size;
     if (!has_out(tls) && write_now(tls, bytes, all, &result) > 0) done = (size_t)result;
@@ -527,6 +529,7 @@ static void end_writing(struct sw_transport *transport) {
         (void)tls->lib->SSL_shutdown(tls->ssl);
         tls->lib->ERR_clear_error();
     }
+    tls->is_shut = true;
     if (flush_out(tls) == -EAGAIN) return; /* the caller tries again */
     transport->fin = sw_socket_shut_down(tls->fd) || transport->fin;
 }

@@ -9,6 +9,7 @@ local sidewire = require "sidewire.core"
 
 local new, connect, connected, poll_until = session.new, session.connect, session.connected, session.poll_until
 local refused, refuses_all, succeeded = forks.refused, forks.refuses_all, forks.succeeded
+local done, in_child = forks.done, forks.in_child
 
 -- --- what the scripts have in common ---
 
@@ -28,18 +29,6 @@ local function use(options)
   round_trip(client, "hello")
   assert(client:close())
   assert(client:wait("disconnected", 15))
-end
-
--- Raised in a child whose work is done: the script ends well, and `embed` closes the state.
-local done = setmetatable({}, { __tostring = function() return "the child's work is done" end })
-
-local function in_child(f)
-  local child = embed.fork()
-  if child == 0 then
-    f()
-    error(done)
-  end
-  return child
 end
 
 -- Waits without polling; framing counts.

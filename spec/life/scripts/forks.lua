@@ -32,4 +32,17 @@ function forks.succeeded(child)
   assert(how == "exit" and status == 0, how .. " " .. status)
 end
 
+--- Raised in a child whose work is done: the script ends well, and `embed` closes the state.
+forks.done = setmetatable({}, { __tostring = function() return "the child's work is done" end })
+
+--- Forks; the child does f() and ends. Returns the child's number.
+function forks.in_child(f)
+  local child = embed.fork()
+  if child == 0 then
+    f()
+    error(forks.done)
+  end
+  return child
+end
+
 return forks

@@ -2,8 +2,11 @@
 
 local engine = require "spec.support.engine"
 local files = require "spec.support.files"
+local forks = require "spec.life.scripts.forks"
 local session = require "spec.support.session"
 local sidewire = require "sidewire.core"
+
+local done, in_child, succeeded = forks.done, forks.in_child, forks.succeeded
 
 local scripts = {}
 
@@ -143,23 +146,6 @@ function scripts.is_busy(ca)
   clients.cut = session.connect(tls { port = session.silent }) -- a server that does not answer
   clients.shared = session.connected { tls = { ca = ca, min_version = "1.3" } } -- another context
   sidewire.poll()
-end
-
-local function succeeded(child)
-  local how, status = embed.reap(child)
-  assert(how == "exit" and status == 0, how .. " " .. status)
-end
-
--- Raised in a child whose work is done: the script ends well, and `embed` closes the state.
-local done = setmetatable({}, { __tostring = function() return "the child's work is done" end })
-
-local function in_child(f)
-  local child = embed.fork()
-  if child == 0 then
-    f()
-    error(done)
-  end
-  return child
 end
 
 function scripts.forks_with_connections(ca)
