@@ -845,6 +845,18 @@ static void prepare(const char *cert, const char *key) {
     SSL_CTX_set_info_callback(settings.context, look_at_alert);
 }
 
+/* What the mode says where no option does. */
+static void complete(const struct mode *mode) {
+    if (!settings.has_count) settings.count = mode->count;
+    if (!settings.has_size || settings.size == 0) settings.size = mode->size;
+    if (!settings.has_pause) settings.pause = 1;
+    if (mode->version != 0 && settings.version != 0 && settings.version != mode->version) die("--version of this mode");
+    if (mode->version != 0) settings.version = mode->version;
+    if (!mode->make) return;
+    mode->make();
+    write_ca();
+}
+
 static void parse_options(int argc, char **argv) {
     static const struct option options[] = {
         {"mode", required_argument, NULL, 'm'},
@@ -875,17 +887,8 @@ static void parse_options(int argc, char **argv) {
         default: exit(1); /* getopt_long has said why */
         }
     }
-    const struct mode *mode = find_mode(settings.mode);
-    if (!settings.has_count) settings.count = mode->count;
-    if (!settings.has_size || settings.size == 0) settings.size = mode->size;
-    if (!settings.has_pause) settings.pause = 1;
-    if (mode->version != 0 && settings.version != 0 && settings.version != mode->version) die("--version of this mode");
-    if (mode->version != 0) settings.version = mode->version;
-    if (mode->make) {
-        mode->make();
-        write_ca();
-    }
     if (!cert || !key) die("--cert and --key");
+    complete(find_mode(settings.mode));
     prepare(cert, key);
 }
 
