@@ -257,7 +257,7 @@ function scripts.outlasts_an_error_in_a_wait()
   become_quiet(sidewire.poll)
   for i = 1, 20 do
     client:send "x"
-    pulled:send(("x"):rep(1000))
+    pulled:send(("x"):rep(999), string.char(64 + i)) -- a string that is nowhere in Lua, or it would need no memory
     await(client, i * 2)
     await(pulled, i * 1000)
     collectgarbage()
