@@ -2,9 +2,9 @@
 -- FAULTS=1, which counts the wake-ups: each is a write.
 
 local sidewire = require "sidewire.core"
-local lfs = require "lfs"
 local socket = require "socket"
 local faults = require "spec.support.faults"
+local threads = require "spec.support.threads"
 local util = require "spec.support.util"
 
 local ROUNDS = 50
@@ -22,27 +22,6 @@ local function round_trips(client, count)
       local answer = client:receive()
     until answer
   end
-end
-
--- The state of each thread of this process but the first: R, S, ...
-local function states()
-  local list = {}
-  for id in lfs.dir "/proc/self/task" do
-    local file = tonumber(id) and io.open(("/proc/self/task/%s/stat"):format(id))
-    local stat = file and file:read "*a"
-    if file then file:close() end
-    if stat then list[#list + 1] = stat:match "%) (%u)" end
-  end
-  return table.concat(list, "", 2)
-end
-
--- Waits until the loop has slept for a while.
-local function wait_asleep()
-  local looks = 0
-  assert(util.wait_until(function()
-    looks = states():find "[^S]" and 0 or looks + 1
-    return looks == 50
-  end))
 end
 
 describe("spin", function()
@@ -64,7 +43,7 @@ describe("spin", function()
       for n = 1, 3 do
         client:send "ends"
         assert(client:receive(util.DEADLINE))
-        wait_asleep()
+        threads.wait_asleep()
         local before = wake_ups()
         client:send(("%d, and wakes it"):format(n))
         assert.equal(before + 1, wake_ups())
@@ -95,7 +74,7 @@ describe("spin", function()
     assert.is_false(sleeps_at_once(spinning))
     spinning:close(0)
     util.connected(peer, { spin = 1000000 }) -- has no traffic
-    wait_asleep()
+    threads.wait_asleep()
     assert.is_true(sleeps_at_once(util.connected(peer)))
   end)
 end)

@@ -2,14 +2,13 @@
 -- client without TLS of the same thread has its round trips, memory stays bounded, and the thread sleeps when there is
 -- nothing to do.
 
-local lfs = require "lfs"
 local socket = require "socket"
 local sidewire = require "sidewire.core"
 local Peer = require "spec.support.peer"
 local delivery = require "spec.support.delivery"
 local engine = require "spec.support.engine"
-local files = require "spec.support.files"
 local hostile = require "spec.support.hostile_client"
+local threads = require "spec.support.threads"
 local util = require "spec.support.util"
 
 local MIB = 1024 * 1024
@@ -23,25 +22,6 @@ local LONG_CHAIN = "it sends more certificates than are accepted"
 local LARGE_KEY = "it has a certificate with a larger key than is accepted"
 local LATE = "the TLS handshake has not ended within connect_timeout"
 local UNKNOWN = "the TLS library reports a failure: "
-
--- The state of each thread of this process but the first: R, S, ...
-local function states()
-  local list = {}
-  for id in lfs.dir "/proc/self/task" do
-    local stat = tonumber(id) and files.try_read(("/proc/self/task/%s/stat"):format(id))
-    if stat then list[#list + 1] = stat:match "%) (%u)" end
-  end
-  return table.concat(list, "", 2)
-end
-
--- Waits until the loop thread has slept for a while, without polling. One that turns without progress never does.
-local function wait_asleep()
-  local looks = 0
-  assert(util.wait_until(function()
-    looks = states():find "[^S]" and 0 or looks + 1
-    return looks == 30
-  end))
-end
 
 describe("a hostile TLS server", function()
   local plain, exchanges, memory, most
@@ -100,7 +80,7 @@ describe("a hostile TLS server", function()
     assert.equal(event == "error" and "tls" or "receive", last[4].stage)
     wait_exchanges(10)
     check_memory()
-    wait_asleep()
+    threads.wait_asleep()
     return events
   end
 
@@ -116,7 +96,7 @@ describe("a hostile TLS server", function()
     assert(server:wait_log("1 sent " .. options.count))
     wait_exchanges(10)
     check_memory()
-    wait_asleep()
+    threads.wait_asleep()
     assert.is_true(client:is_connected())
     return client, events, server, meanwhile
   end
@@ -161,12 +141,12 @@ describe("a hostile TLS server", function()
     it("[F63] silence, TLS " .. version .. ": the thread sleeps until connect_timeout", function()
       local server = hostile.start(pending, { mode = "silence", version = version })
       local _, events = hostile.connect(server, { connect_timeout = 1 })
-      wait_asleep()
+      threads.wait_asleep()
       polled_until(function() return events:count "error" > 0 end)
       local _, text, code = engine.unpack(events:last "error")
       assert.same({ "ETIMEDOUT", true }, { code, text:find(LATE, 1, true) ~= nil }, text)
       assert.truthy(exchanges > 10)
-      wait_asleep()
+      threads.wait_asleep()
     end)
 
     it("[F63] a certificate that comes byte by byte, TLS " .. version .. ": ends within connect_timeout", function()
@@ -178,7 +158,7 @@ describe("a hostile TLS server", function()
       assert.same({ "ETIMEDOUT", true }, { code, text:find(LATE, 1, true) ~= nil }, text)
       assert.truthy(exchanges > 10)
       check_memory()
-      wait_asleep()
+      threads.wait_asleep()
     end)
 
     it("[F63] a certificate in records of one byte, TLS " .. version .. ": " .. FLOOD, function()
@@ -224,7 +204,7 @@ describe("a hostile TLS server", function()
     local server = hostile.start(pending, { mode = "coalesced", count = 500, size = 16384 })
     local client, events = hostile.connect(server, { inbox_limit = 64 * 1024 })
     for _ = 1, 3 do
-      wait_asleep()
+      threads.wait_asleep()
       assert.truthy(client:stats().received < 100)
       assert.truthy(client:stats().inbox_bytes > 0)
       sidewire.poll(2)
@@ -233,7 +213,7 @@ describe("a hostile TLS server", function()
     for _, message in ipairs(events:all "message") do
       assert.truthy(#message == 16383 or message == "hello" or message == "after")
     end
-    wait_asleep()
+    threads.wait_asleep()
   end)
 
   for mode in pairs { ["key-updates"] = true, tickets = true, ["key-update-requests"] = true } do
@@ -241,7 +221,7 @@ describe("a hostile TLS server", function()
       local server = hostile.start(pending, { mode = mode, count = 100 * MANY })
       local client, events = hostile.connect(server, { inbox_limit = 1 })
       assert(util.wait_received(client, 6))
-      wait_asleep()
+      threads.wait_asleep()
       assert.falsy(server:log():find("1 sent", 1, true)) -- more than what the two systems take
       assert.equal(6, client:stats().received_bytes)
       polled_until(function() return events:count "message" == 1 end)
@@ -257,14 +237,14 @@ describe("a hostile TLS server", function()
         delivery.overfill(client)
         delivery.wait_stuck(client)
         wait_exchanges(10)
-        wait_asleep()
+        threads.wait_asleep()
         client:close()
-        wait_asleep()
+        threads.wait_asleep()
         polled_until(function() return events:count "close" == 1 end)
         local s, lost = client:stats(), 0
         for _, range in ipairs(util.losses(events)) do lost = lost + range[2] - range[1] + 1 end
         assert.equal(s.accepted, s.finished + lost)
-        wait_asleep()
+        threads.wait_asleep()
       end)
   end
 end)

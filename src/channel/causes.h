@@ -22,10 +22,8 @@ struct sw_cause {
 
 struct sw_causes {
     atomic_int refs;
-    unsigned count; /* 0: no address could be tried */
-    const char
-        *details; /* what is to be said of the first cause, more exactly than its error can; NULL: nothing. It lies
-                            behind the list */
+    unsigned count;      /* 0: no address could be tried */
+    const char *details; /* more exact words for the first cause, behind the list; NULL: none */
     struct sw_cause list[];
 };
 

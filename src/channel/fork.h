@@ -26,8 +26,9 @@ void sw_fork_release(void);
 void sw_fork_delay(void);
 void sw_fork_allow(void);
 
-/* Between sw_fork_hold and sw_fork_release: notes a descriptor that a forked child closes, and forgets it before it is closed. Descriptors from
- * SW_FORK_NOTES on are not noted, and stay open in the child; Linux allows no more by default (fs.nr_open, proc(5)). */
+/* Between sw_fork_hold and sw_fork_release: notes a descriptor that a forked child closes, and forgets it before it is
+ * closed. Descriptors from SW_FORK_NOTES on are not noted, and stay open in the child; Linux allows no more by default
+ * (fs.nr_open, proc(5)). */
 enum { SW_FORK_NOTES = 1 << 20 };
 void sw_fork_note(int fd);
 void sw_fork_forget(int fd);

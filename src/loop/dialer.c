@@ -155,8 +155,7 @@ static void resume_stage(struct stage_run *run) {
 
 static void on_stage_io(struct ev_loop *ev, ev_io *io, int events) {
     struct attempt *attempt = io->data;
-    (void)
-        events; /* after EV_ERROR, libev has stopped the watcher, and the next step finds what is wrong, or times out */
+    (void)events; /* after EV_ERROR the next step finds what is wrong, or the attempt times out */
     ev_io_stop(ev, io);
     resume_stage(&attempt->run);
 }
