@@ -164,7 +164,7 @@ GNU_SOURCES = $(STRANGERS:%=spec/support/%.c) $(wildcard spec/support/unpreload.
 
 .PHONY: all programs demo test test-all test-fallbacks check warnings headers arrows clang-tidy cppcheck clang-format luacheck
 .PHONY: FORCE bundle bench bench-engines bench-programs bench-quick demo-programs fuzzers fuzz lint install rock setup release
-.PHONY: setup-hosts shellcheck help clean docs stress wild
+.PHONY: setup-hosts shellcheck help clean docs pages stress wild
 READY = $(addprefix ready-,build bundle demo bench test stress check fuzz lint docs rock)
 .PHONY: $(READY)
 .DELETE_ON_ERROR:
@@ -288,12 +288,16 @@ demo: ## the main job on real input, about 15 seconds
 	$(call build,demo-programs)
 	$(Q)tools/run $(NAME) lua examples/demo.lua
 
-docs: ready-docs $(CORE) ## docs/errors.md, docs/connecting.md, the site: build/docs
-	$(Q)tools/run $(NAME) lua tools/errors.lua
-	$(Q)tools/run $(NAME) lua tools/connecting.lua
+docs: ready-docs $(CORE) ## the site: build/docs/index.html
 	$(Q)rm -rf build/docs && mkdir -p build/docs
 	$(Q)tools/run $(NAME) lua tools/site.lua build/docs
-	@echo "docs/errors.md, docs/connecting.md, build/docs/index.html"
+	@echo "build/docs/index.html"
+
+# Two pages of docs/ are written by programs: the errors from their table, what connecting looks like from real runs.
+pages: ready-docs ready-test ## docs/errors.md and docs/connecting.md anew
+	$(call build,demo-programs)
+	$(Q)tools/run $(NAME) lua tools/errors.lua
+	$(Q)tools/run $(NAME) lua tools/connecting.lua
 
 bench: ready-bench ## next to other libraries, a quarter of an hour
 	$(call build,demo-programs bench-programs)

@@ -47,7 +47,7 @@ end
 local HEAD = [[
 # Connecting
 
-What a script sees when it connects, situation by situation. Each row is from a real run: `make docs` makes the
+What a script sees when it connects, situation by situation. Each row is from a real run: `make pages` makes the
 situation, between two network namespaces with a name server of their own, and writes down what came.
 
 The client is `sidewire.new { host = ..., port = 4000, connect_timeout = 1, reconnect = false }` (for the silent name
