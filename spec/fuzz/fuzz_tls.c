@@ -128,6 +128,7 @@ static void set_up(void) {
 /* --- a connection --- */
 
 static void begin(unsigned flags) {
+    static unsigned char scratch[SW_TLS_SCRATCH];
     int fds[2], version = flags % 2 == 0 ? TLS1_3_VERSION : TLS1_2_VERSION;
     const struct sw_slice nothing = {"", 0};
     memset(&now, 0, sizeof now);
@@ -145,7 +146,7 @@ static void begin(unsigned flags) {
     SSL_set_bio(now.server, now.in, now.out);
     SSL_set_accept_state(now.server);
     struct tls_session *session = sw_tls_session_new();
-    now.tls = sw_tls_new(now.near, shared.settings, shared.context, "localhost", nothing, session);
+    now.tls = sw_tls_new(now.near, shared.settings, shared.context, "localhost", nothing, session, scratch);
     sw_tls_session_unref(session);
     MUST(now.tls != NULL);
 }

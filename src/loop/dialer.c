@@ -160,6 +160,8 @@ static void on_stage_io(struct ev_loop *ev, ev_io *io, int events) {
     resume_stage(&attempt->run);
 }
 
+_Static_assert((int)SW_READ_BUFFER >= (int)SW_TLS_SCRATCH, "the buffer for reads serves TLS, too");
+
 static void make_ready(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
     int fd = sw_race_take(attempt->race, &dialer->address);
@@ -173,6 +175,7 @@ static void make_ready(struct dialer *dialer) {
         .server = server_of(dialer),
         .transport = &attempt->transport,
         .session = &attempt->session,
+        .scratch = dialer->common->reactor->buffer,
         .resume = resume_stage,
     };
     attempt->stage = 0;

@@ -51,7 +51,7 @@ static struct tls *begin(struct stage_run *run, const struct sw_tls_context *con
     const struct sw_greeting *preamble = run->opening;
     const struct sw_slice before = preamble != NULL ? (struct sw_slice){preamble->bytes, preamble->size} : nothing;
     struct tls *tls = sw_tls_new(run->transport->fd, run->channel->options->tls, context, run->server->hostname, before,
-                                 session_of(run));
+                                 session_of(run), run->scratch);
     if (tls == NULL) return NULL;
     sw_greeting_unref(run->opening);
     run->opening = NULL;

@@ -63,7 +63,7 @@ struct sw_reactor {
     double awake_until;                   /* sw_clock; 0: the loop may sleep */
     bool skip_sleep;                      /* the next call of epoll_wait must not wait */
     uint64_t seed;                        /* of sw_reactor_random */
-    unsigned char buffer[SW_READ_BUFFER]; /* for one read at a time, of any connection */
+    unsigned char buffer[SW_READ_BUFFER]; /* for one read or write at a time, of any connection */
 };
 
 /* Has this process a libev of the version that sidewire was built with? If not, text gets a sentence that names both: a host

@@ -27,6 +27,7 @@ struct stage_run {
     struct tls_session **session;   /* the client's place for one */
     struct sw_greeting *opening;    /* bytes to send before the first message; one reference; NULL: none */
     struct sw_tls_info *tls;        /* what a handshake has agreed on, allocated; NULL: there was none */
+    unsigned char *scratch;         /* SW_TLS_SCRATCH bytes of the thread */
     void *state;                    /* of the stage that is under way */
     int events;                     /* STAGE_WAITS: for these on the socket (EV_READ, EV_WRITE); 0: for `resume` */
     void (*resume)(struct stage_run *run); /* what it waits for has come: has go_on called, later */

@@ -18,6 +18,26 @@ struct tls_session {
     SSL_SESSION *session; /* NULL: none */
 };
 
+enum {
+    RECORD = 16384,       /* bytes that a record carries, at most (RFC 8446, 5.1) */
+    EXPANSION = 2048 + 5, /* what encryption adds to them, at most (RFC 5246, 6.2.3), and the header */
+    BATCH = 4,            /* records in a batch */
+};
+_Static_assert(SW_TLS_SCRATCH >= RECORD + BATCH * (RECORD + EXPANSION) + 4096,
+               "room for a batch and a message of the protocol");
+
+/* A record of the caller's bytes. */
+struct record {
+    size_t carried; /* the caller's bytes in it */
+    uint64_t end;   /* value of `written` in struct tls when it is in the kernel as a whole */
+};
+
+/* Records that are written together, for fewer calls of the system. */
+struct batch {
+    unsigned char *bytes;
+    size_t size;
+};
+
 struct tls {
     struct sw_transport_table table; /* this connection's own, by which the transport finds it */
     const struct sw_openssl *lib;
@@ -26,17 +46,20 @@ struct tls {
     struct sw_certificate_check *check; /* during the handshake */
     SSL *ssl;
     int fd;
-    int read_error, write_error; /* errno of a permanent failure of the socket; 0: none */
-    ptrdiff_t failure;           /* of `receive`, for the calls after it; 0: none */
-    bool has_fin : 1;            /* the peer's FIN has come */
-    bool is_ready : 1;           /* the handshake is over */
-    bool has_said_end : 1;       /* close_notify is written, or cannot be any more */
-    bool is_shut : 1;            /* nothing more is written: what the protocol would answer is dropped */
-    bool has_flooded : 1;        /* the peer does not take what the protocol makes us answer, and sends on */
-    uint64_t written;            /* bytes that the kernel has taken */
-    size_t input_left;           /* bytes that may still be read from the socket in this call */
-    size_t held;                 /* bytes of the caller's in the record that `out` has the rest of */
-    unsigned char *out;          /* bytes that the kernel has not taken; NULL: none */
+    int read_error, write_error;  /* errno of a permanent failure of the socket; 0: none */
+    ptrdiff_t failure;            /* of `receive`, for the calls after it; 0: none */
+    bool has_fin : 1;             /* the peer's FIN has come */
+    bool is_ready : 1;            /* the handshake is over */
+    bool has_said_end : 1;        /* close_notify is written, or cannot be any more */
+    bool is_shut : 1;             /* nothing more is written: what the protocol would answer is dropped */
+    bool has_flooded : 1;         /* the peer does not take what the protocol makes us answer, and sends on */
+    uint64_t written;             /* bytes that the kernel has taken */
+    size_t input_left;            /* bytes that may still be read from the socket in this call */
+    struct record records[BATCH]; /* not taken yet, in order; what is not in the kernel of them is in `out` */
+    unsigned record_count;
+    struct batch *batch; /* while the library makes one; NULL: what it writes goes to the kernel */
+    unsigned char *scratch;
+    unsigned char *out; /* bytes that the kernel has not taken; NULL: none */
     size_t out_size, out_sent, out_capacity;
 };
 
@@ -153,6 +176,13 @@ static void ask_again(BIO *bio, int direction) {
     current->lib->BIO_set_flags(bio, direction | SW_BIO_FLAGS_SHOULD_RETRY);
 }
 
+static bool add_to_batch(struct batch *batch, const char *bytes, size_t size) {
+    if (size > SW_TLS_SCRATCH - RECORD - batch->size) return false;
+    memcpy(batch->bytes + batch->size, bytes, size);
+    batch->size += size;
+    return true;
+}
+
 static int on_write(BIO *bio, const char *bytes, int size) {
     struct tls *tls = current;
     ptrdiff_t result;
@@ -160,6 +190,7 @@ static int on_write(BIO *bio, const char *bytes, int size) {
     if (tls->is_shut) return size;
     if (tls->write_error != 0 || size <= 0) return -1;
     size_t done = 0, all = (size_t)size;
+    if (tls->batch != NULL) return add_to_batch(tls->batch, bytes, all) ? size : -1;
     if (!has_out(tls) && write_now(tls, bytes, all, &result) > 0) done = (size_t)result;
     if (tls->write_error != 0) return -1;
     return done == all || keep(tls, bytes + done, all - done) ? size : -1;
@@ -246,12 +277,14 @@ static bool set_up(struct tls *tls, const struct sw_tls_context *context, const 
 }
 
 struct tls *sw_tls_new(int fd, struct sw_tls_settings *settings, const struct sw_tls_context *context,
-                       const char *hostname, struct sw_slice before, struct tls_session *session) {
+                       const char *hostname, struct sw_slice before, struct tls_session *session,
+                       unsigned char *scratch) {
     struct tls *tls = calloc(1, sizeof *tls);
     if (tls == NULL) return NULL;
     tls->lib = context->lib;
     tls->settings = sw_tls_ref(settings);
     tls->session = ref_session(session);
+    tls->scratch = scratch;
     tls->fd = fd;
     tls->input_left = INPUT_OF_SHAKE;
     enter(tls);
@@ -448,31 +481,69 @@ static ptrdiff_t checked(struct sw_transport *transport, ptrdiff_t result) {
     return result;
 }
 
-/* Bytes count as taken, and what carried them as written, when the record is in the kernel as a whole. */
-static ptrdiff_t take(struct sw_transport *transport, size_t size) {
+static bool is_whole(const struct tls *tls) { return tls->record_count > 0 && tls->records[0].end <= tls->written; }
+
+/* The bytes of a record count as taken, and what carried them as written, when the kernel has it as a whole. Returns how
+ * many those of the first one are, which is then none of `records` any more; 0: the kernel has not all of it. */
+static ptrdiff_t take_record(struct sw_transport *transport) {
     struct tls *tls = tls_of(transport);
-    transport->written = tls->written;
-    tls->held = 0;
-    return (ptrdiff_t)size;
+    if (!is_whole(tls)) return 0;
+    const struct record first = tls->records[0];
+    transport->written = first.end;
+    memmove(tls->records, tls->records + 1, --tls->record_count * sizeof first);
+    transport->has_taken = is_whole(tls);
+    return (ptrdiff_t)first.carried;
 }
 
-static ptrdiff_t write_record(struct sw_transport *transport, struct iovec *iov, size_t count) {
-    struct tls *tls = tls_of(transport);
-    ptrdiff_t flushed = flush_out(tls);
-    if (flushed < 0) return checked(transport, flushed);
-    if (tls->held > 0) return take(transport, tls->held);
-    size_t size = count > 0 && iov[0].iov_len < SW_RECORD ? iov[0].iov_len : SW_RECORD;
+/* The bytes of the next record, which it takes from iov: where they are if one piece has enough of them, or gathered. */
+static struct sw_slice next_plain(struct iovec **iov, const struct iovec *end, unsigned char *to) {
+    size_t size = 0;
+    while (*iov < end && size < RECORD) {
+        size_t piece = (*iov)->iov_len < RECORD - size ? (*iov)->iov_len : RECORD - size;
+        const char *from = (*iov)->iov_base;
+        (*iov)->iov_base = (char *)(*iov)->iov_base + piece;
+        (*iov)->iov_len -= piece;
+        if ((*iov)->iov_len == 0) (*iov)++;
+        if (size == 0 && (piece == RECORD || *iov == end)) return (struct sw_slice){from, piece};
+        memcpy(to + size, from, piece);
+        size += piece;
+    }
+    return (struct sw_slice){(const char *)to, size};
+}
+
+/* Encrypts a batch. Returns the failure of the library where it has made no record. */
+static ptrdiff_t make_batch(struct tls *tls, struct batch *batch, struct iovec *iov, size_t count) {
+    const struct iovec *end = iov + count;
     tls->lib->ERR_clear_error();
-    int result = tls->lib->SSL_write(tls->ssl, iov[0].iov_base, (int)size);
-    if (result <= 0) return checked(transport, failure_of(tls, tls->lib->ERR_peek_error()));
-    if (!has_out(tls)) return take(transport, (size_t)result);
-    tls->held = (size_t)result;
-    return -EAGAIN;
+    while (iov < end && tls->record_count < BATCH) {
+        const struct sw_slice plain = next_plain(&iov, end, tls->scratch);
+        tls->batch = batch;
+        int result = tls->lib->SSL_write(tls->ssl, plain.data, (int)plain.size);
+        tls->batch = NULL;
+        if (result <= 0) return tls->record_count > 0 ? 0 : failure_of(tls, tls->lib->ERR_peek_error());
+        tls->records[tls->record_count++] = (struct record){plain.size, tls->written + batch->size};
+    }
+    return 0;
+}
+
+static ptrdiff_t write_records(struct sw_transport *transport, struct iovec *iov, size_t count) {
+    struct tls *tls = tls_of(transport);
+    struct batch batch = {tls->scratch + RECORD, 0};
+    ptrdiff_t result = is_whole(tls) ? 0 : flush_out(tls), taken = take_record(transport);
+    if (taken > 0) return taken;
+    if (result < 0) return checked(transport, result);
+    result = make_batch(tls, &batch, iov, count);
+    if (result < 0) return checked(transport, result);
+    size_t done = write_now(tls, batch.bytes, batch.size, &result) > 0 ? (size_t)result : 0;
+    if (done < batch.size && !keep(tls, (const char *)batch.bytes + done, batch.size - done))
+        result = -tls->write_error;
+    taken = take_record(transport);
+    return taken > 0 ? taken : checked(transport, result < 0 ? result : -EAGAIN);
 }
 
 static ptrdiff_t tls_send(struct sw_transport *transport, struct iovec *iov, size_t count) {
     enter(tls_of(transport));
-    ptrdiff_t result = write_record(transport, iov, count);
+    ptrdiff_t result = write_records(transport, iov, count);
     leave();
     return result;
 }
@@ -520,7 +591,7 @@ static ptrdiff_t tls_receive(struct sw_transport *transport, void *buffer, size_
  * taken, so the peer must not get them; then it gets no close_notify either. */
 static void end_writing(struct sw_transport *transport) {
     struct tls *tls = tls_of(transport);
-    if (tls->held > 0) {
+    if (tls->record_count > 0) {
         tls->out_size = tls->out_sent;
         tls->has_said_end = true;
     }
@@ -577,5 +648,5 @@ void sw_tls_open(struct sw_transport *transport, struct tls *tls) {
     tls->table = functions;
     /* The handshake may have read more than its own messages. */
     *transport = (struct sw_transport){
-        .table = &tls->table, .fd = tls->fd, .copies = true, .has_input = tls->lib->SSL_has_pending(tls->ssl) == 1};
+        .table = &tls->table, .fd = tls->fd, .has_input = tls->lib->SSL_has_pending(tls->ssl) == 1};
 }

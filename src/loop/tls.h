@@ -1,9 +1,9 @@
 /* TLS on a connection: a handshake, then a transport that encrypts (loop/transport.h).
  *
  * The TLS library works on memory, and never sees the socket: a BIO of our own reads and writes through loop/socket.h. What
- * it writes and the kernel does not take waits in `out`. So a write of the library never blocks, and a record is either
- * not begun, or in the kernel as a whole, or the one that `out` has the rest of: only when that rest is written, the record's
- * bytes count as taken.
+ * it writes and the kernel does not take waits in `out`. So a write of the library never blocks. Up to eight records are
+ * encrypted, and then written together: one sendmsg of 128 KiB costs less than eight of 16. A record's bytes count as taken
+ * when its last byte is in the kernel.
  */
 #ifndef SW_LOOP_TLS_H
 #define SW_LOOP_TLS_H
@@ -23,6 +23,8 @@ struct tls;
  * session is used once (RFC 8446, C.4). The client and its connection each have a reference. */
 struct tls_session;
 
+enum { SW_TLS_SCRATCH = 192 * 1024 }; /* bytes: for a record as it is, and for a batch of records */
+
 /* NULL: no memory; then nothing is resumed. */
 struct tls_session *sw_tls_session_new(void);
 void sw_tls_session_unref(struct tls_session *session); /* takes NULL */
@@ -31,9 +33,11 @@ void sw_tls_session_unref(struct tls_session *session); /* takes NULL */
 void sw_tls_session_forget(struct tls_session *session);
 
 /* On a connected socket, which stays the caller's until sw_tls_open. `before`: bytes that are written first, as they are.
- * `hostname`: the server's, unless the settings have a server_name. `session` may be NULL. NULL: no memory. */
+ * `hostname`: the server's, unless the settings have a server_name. `session` may be NULL. `scratch`: SW_TLS_SCRATCH bytes
+ * of the thread, which hold nothing from one call to the next. NULL: no memory. */
 struct tls *sw_tls_new(int fd, struct sw_tls_settings *settings, const struct sw_tls_context *context,
-                       const char *hostname, struct sw_slice before, struct tls_session *session);
+                       const char *hostname, struct sw_slice before, struct tls_session *session,
+                       unsigned char *scratch);
 void sw_tls_free(struct tls *tls);
 
 enum tls_step {

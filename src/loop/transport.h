@@ -56,15 +56,13 @@ struct sw_transport {
     int fd;               /* the socket */
     bool fin : 1;         /* the kernel has accepted our FIN */
     bool failed : 1;      /* the socket has had a permanent error */
-    bool copies : 1;      /* `send` takes one piece of at most SW_RECORD bytes, which need not stay as it is */
+    bool has_taken : 1;   /* after `send`: it has taken more than it returned; the next call returns that, at once */
     bool has_input : 1;   /* after `receive`: more can be received, though the socket may not be readable */
     bool has_moved : 1;   /* the peer has read something, though `acked` may not show it yet: a sign of life for
                              stall_timeout, which tx takes back */
     unsigned unread : 27; /* unix.c: sw_socket_unread, when it was last asked */
     uint64_t written;     /* bytes written to the socket so far */
 };
-
-enum { SW_RECORD = 16384 }; /* bytes that a TLS record carries, at most (RFC 8446, 5.1) */
 
 /* The failures that `send` and `receive` return are -errno, or one of these. */
 enum {

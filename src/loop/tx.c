@@ -204,31 +204,15 @@ static size_t fill(const struct tx *tx, struct iovec *iov) {
     return count + sw_sendq_fill(&tx->queue, limit_of_queue(tx), SW_SEND_LIMIT, iov + count, SW_IOVECS - count);
 }
 
-/* Copies a record of bytes. Returns their number. */
-static size_t gather(const struct iovec *iov, size_t count, unsigned char *to) {
-    size_t size = 0;
-    for (size_t i = 0; i < count && size < SW_RECORD; i++) {
-        size_t piece = iov[i].iov_len < SW_RECORD - size ? iov[i].iov_len : SW_RECORD - size;
-        memcpy(to + size, iov[i].iov_base, piece);
-        size += piece;
-    }
-    return size;
-}
-
 /* Calls the transport's send. Holds the pinned strings, so that the host does not free them meanwhile. They are freed
  * only when the loop thread must end; it does so before it sleeps, and sends nothing until then. */
 static ptrdiff_t hand_over(struct tx *tx, struct iovec *iov, size_t count) {
     struct sw_engine *engine = tx->common->channel->engine;
     bool is_pinned = tx->queue.pinned_pages > 0;
     if (is_pinned && !sw_engine_hold_pins(engine)) return -EAGAIN;
-    if (!tx->transport->copies) {
-        ptrdiff_t taken = tx->transport->table->send(tx->transport, iov, count);
-        if (is_pinned) sw_engine_release_pins(engine);
-        return taken;
-    }
-    struct iovec copy = {tx->common->reactor->buffer, gather(iov, count, tx->common->reactor->buffer)};
-    if (is_pinned) sw_engine_release_pins(engine); /* what follows takes long */
-    return tx->transport->table->send(tx->transport, &copy, 1);
+    ptrdiff_t taken = tx->transport->table->send(tx->transport, iov, count);
+    if (is_pinned) sw_engine_release_pins(engine);
+    return taken;
 }
 
 static void note_lead(struct tx *tx, size_t left, size_t taken) {
@@ -277,7 +261,8 @@ static enum outcome send_some(struct tx *tx) {
         return BROKEN;
     }
     count_taken(tx, (uint64_t)taken, tx->transport->written - before);
-    if (tx->transport->written - tx->acked >= (SW_COUNTS_UNACKED ? SW_ASK_BYTES : 1)) sw_tx_sample(tx);
+    uint64_t unacked = tx->transport->written - tx->acked;
+    if (unacked >= (SW_COUNTS_UNACKED ? SW_ASK_BYTES : 1) && !tx->transport->has_taken) sw_tx_sample(tx);
     return MORE;
 }
 
@@ -287,7 +272,8 @@ void sw_tx_send(struct tx *tx) {
     uint64_t before = tx->transport->written;
     if (sw_tx_is_coalescing(tx)) sw_tx_take(tx);
     sw_reactor_cancel_short_timer(&tx->coalesce_timer);
-    for (int round = 0; round < SW_WRITE_ROUNDS && outcome == MORE; round++) outcome = send_some(tx);
+    for (int round = 0; round < SW_WRITE_ROUNDS && outcome == MORE; round += !tx->transport->has_taken)
+        outcome = send_some(tx);
     tx->status = outcome == BROKEN ? TX_BROKEN : outcome == ALL_SENT ? TX_SENT : TX_OPEN;
     if (outcome == BROKEN) {
         ev_io_stop(tx->common->reactor->ev, &tx->writer);
