@@ -185,6 +185,7 @@ static void shake(void) {
         sw_tls_open(&now.transport, now.tls);
         now.tls = NULL;
         break;
+    case TLS_DISTRUSTS:
     case TLS_FAILED:
         MUST(failure.error.err != SW_OK);
         now.failed = true;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/scheme.h"
 
@@ -25,6 +26,11 @@ struct sw_ip {
     uint32_t zone;           /* IPv6 scope id: index of the interface; 0 = none */
     uint8_t version;         /* 4, 6, or 0 = none */
 };
+
+/* Is it the same address? */
+static inline bool sw_ip_equal(const struct sw_ip *a, const struct sw_ip *b) {
+    return a->version == b->version && a->zone == b->zone && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
 
 /* Writes the address as text: "127.0.0.1", "fe80::1%eth0"; "" if version is 0. */
 enum { SW_IP_TEXT = 64 }; /* INET6_ADDRSTRLEN is 46; a zone takes at most IF_NAMESIZE (16) more */

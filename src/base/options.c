@@ -16,8 +16,7 @@ static bool same_keepalive(const struct sw_keepalive *a, const struct sw_keepali
 }
 
 static bool same_bind(const struct sw_bind *a, const struct sw_bind *b) {
-    return a->port == b->port && a->address.version == b->address.version && a->address.zone == b->address.zone &&
-           memcmp(a->address.bytes, b->address.bytes, sizeof a->address.bytes) == 0;
+    return a->port == b->port && sw_ip_equal(&a->address, &b->address);
 }
 
 static bool same_bytes(struct sw_slice a, struct sw_slice b) {

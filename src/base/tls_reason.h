@@ -22,6 +22,7 @@
     X(NO_TRUST, "this machine has no list of trusted authorities: give ca, a file of their certificates")              \
     X(SETTINGS, "the option tls cannot be used")                                                                       \
     X(NO_TLS, "it does not speak TLS on this port")                                                                    \
+    X(NO_SERVER, "it does not answer as a TLS server does")                                                            \
     X(VERSION, "it speaks no TLS version that this client accepts")                                                    \
     X(REFUSED, "it refuses the handshake: no cipher in common, or it wants something else")                            \
     X(WANTS_CERTIFICATE, "it wants a certificate of the client: give cert and key")                                    \

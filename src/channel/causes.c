@@ -1,34 +1,35 @@
 #include "channel/causes.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct sw_causes *sw_causes_new(unsigned count) {
+    return sw_causes_new_detailed(count, 0, "");
+}
+
+struct sw_causes *sw_causes_new_detailed(unsigned count, unsigned index, const char *details) {
     assert(count <= SW_CAUSES_MAX);
-    struct sw_causes *causes = calloc(1, sizeof *causes + count * sizeof causes->list[0]);
+    bool has_details = details[0] != '\0';
+    size_t size = sizeof(struct sw_causes) + count * sizeof(struct sw_cause);
+    struct sw_causes *causes = calloc(1, size + (has_details ? SW_DETAILS_MAX : 0));
     if (causes == NULL) return NULL;
     atomic_init(&causes->refs, 1);
     causes->count = count;
-    return causes;
-}
-
-struct sw_causes *sw_causes_new_detailed(const struct sw_cause *cause, const char *details) {
-    struct sw_causes *causes = calloc(1, sizeof *causes + sizeof causes->list[0] + SW_DETAILS_MAX);
-    if (causes == NULL) return NULL;
-    char *room = (char *)&causes->list[1];
-    atomic_init(&causes->refs, 1);
-    causes->count = 1;
-    causes->list[0] = *cause;
+    if (!has_details) return causes;
+    char *room = (char *)&causes->list[count];
     (void)snprintf(room, SW_DETAILS_MAX, "%s", details);
-    if (details[0] != '\0') causes->details = room;
+    causes->details = room;
+    causes->detailed = index;
     return causes;
 }
 
 struct sw_causes *sw_causes_join(struct sw_causes *first, const struct sw_causes *more) {
     if (first == NULL || more == NULL) return first;
-    struct sw_causes *both = sw_causes_new(first->count + more->count);
+    const char *details = first->details != NULL ? first->details : "";
+    struct sw_causes *both = sw_causes_new_detailed(first->count + more->count, first->detailed, details);
     if (both != NULL) {
         memcpy(both->list, first->list, first->count * sizeof first->list[0]);
         memcpy(both->list + first->count, more->list, more->count * sizeof more->list[0]);

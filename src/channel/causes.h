@@ -23,16 +23,18 @@ struct sw_cause {
 struct sw_causes {
     atomic_int refs;
     unsigned count;      /* 0: no address could be tried */
-    const char *details; /* more exact words for the first cause, behind the list; NULL: none */
+    unsigned detailed;   /* the index of the cause that `details` are of */
+    const char *details; /* more exact words for it, behind the list; NULL: none */
     struct sw_cause list[];
 };
+
+enum { SW_DETAILS_MAX = 400 }; /* bytes of details, with the zero at their end */
 
 /* A list of `count` causes with one reference. The caller fills it. NULL: no memory. */
 struct sw_causes *sw_causes_new(unsigned count);
 
-/* One cause, with details of less than SW_DETAILS_MAX bytes; "": none. NULL: no memory. */
-enum { SW_DETAILS_MAX = 400 };
-struct sw_causes *sw_causes_new_detailed(const struct sw_cause *cause, const char *details);
+/* The same with details of the cause with that index; "": none. */
+struct sw_causes *sw_causes_new_detailed(unsigned count, unsigned index, const char *details);
 
 /* Returns one list of both, in place of the reference to the first one; `more` remains the caller's. NULL: no memory, or no
  * first one. */

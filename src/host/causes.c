@@ -8,13 +8,19 @@
 void sw_causes_copy(const struct sw_causes *causes, struct sw_causes_copy *copy) {
     copy->count = causes != NULL ? causes->count : 0;
     copy->details[0] = '\0';
+    copy->detailed = causes != NULL ? causes->detailed : 0;
     if (copy->count == 0) return;
     memcpy(copy->list, causes->list, copy->count * sizeof copy->list[0]);
     if (causes->details != NULL) memcpy(copy->details, causes->details, strlen(causes->details) + 1);
 }
 
+const char *sw_cause_details(const struct sw_causes_copy *causes, const struct sw_ip *address) {
+    if (causes->details[0] == '\0') return NULL;
+    return sw_ip_equal(&causes->list[causes->detailed].address, address) ? causes->details : NULL;
+}
+
 const char *sw_cause_text(const struct sw_causes_copy *causes, unsigned index, char *buf, size_t size) {
-    if (index == 0 && causes->details[0] != '\0') return causes->details;
+    if (index == causes->detailed && causes->details[0] != '\0') return causes->details;
     return sw_error_text(&causes->list[index].error, buf, size);
 }
 

@@ -9,12 +9,16 @@
 /* A copy for a caller that needs them after their report may have been freed. */
 struct sw_causes_copy {
     unsigned count;
-    char details[SW_DETAILS_MAX]; /* of the first; "": none */
+    unsigned detailed;            /* the index of the cause that `details` are of */
+    char details[SW_DETAILS_MAX]; /* "": none */
     struct sw_cause list[SW_CAUSES_MAX];
 };
 
 /* Copies the causes; NULL: none. */
 void sw_causes_copy(const struct sw_causes *causes, struct sw_causes_copy *copy);
+
+/* The details of that error of that address; NULL: none. */
+const char *sw_cause_details(const struct sw_causes_copy *causes, const struct sw_ip *address);
 
 /* Writes or returns what is to be said of one of them: buf, or the details. */
 const char *sw_cause_text(const struct sw_causes_copy *causes, unsigned index, char *buf, size_t size);

@@ -122,7 +122,7 @@ static void push_sentence(lua_State *L, const struct sw_error *error, const char
 /* The same with what the report knows of a bad frame. */
 static void push_end_of(lua_State *L, const struct sw_report *report, const struct sw_end_copy *end,
                         const struct sw_endpoint *server) {
-    const char *details = end->causes.details[0] != '\0' ? end->causes.details : NULL;
+    const char *details = sw_cause_details(&end->causes, &report->address);
     bool is_frame = end->frame.framing != NULL;
     if (is_frame) details = sw_push_bad_frame(L, &end->frame);
     push_sentence(L, &report->error, details, &report->address, server);

@@ -71,14 +71,22 @@ static void free_attempt(struct dialer *dialer) {
     dialer->has_attempt = false;
 }
 
+/* Closes the connection, if there is one, and drops what the stages have made of it. */
+static void drop_connection(struct attempt *attempt) {
+    if (attempt->run.state != NULL) stages[attempt->stage]->cancel(&attempt->run);
+    if (sw_transport_is_open(&attempt->transport)) attempt->transport.table->close(&attempt->transport);
+    sw_greeting_unref(attempt->run.opening);
+    free(attempt->run.tls);
+    attempt->run = (struct stage_run){.channel = NULL};
+    attempt->connected_at = 0;
+}
+
 void sw_dialer_cancel(struct dialer *dialer) {
     dialer->status = DIALER_IDLE;
     if (!dialer->has_attempt) return;
     struct attempt *attempt = dialer->attempt;
     if (attempt->lookup != NULL) sw_lookup_cancel(attempt->lookup);
-    if (attempt->run.state != NULL) stages[attempt->stage]->cancel(&attempt->run);
-    if (sw_transport_is_open(&attempt->transport)) attempt->transport.table->close(&attempt->transport);
-    sw_greeting_unref(attempt->run.opening);
+    drop_connection(attempt);
     free_attempt(dialer);
 }
 
@@ -111,58 +119,15 @@ struct sw_greeting *sw_dialer_take(struct dialer *dialer, struct sw_transport *t
 
 /* --- the stages --- */
 
-static void fail_stage(struct dialer *dialer) {
-    struct attempt *attempt = dialer->attempt;
-    const struct sw_tls_failure failure = attempt->run.failure;
-    const struct sw_cause cause = {
-        .address = dialer->address, .error = failure.error, .seconds = (float)(sw_clock() - attempt->resolved_at)};
-    set_causes(dialer, sw_causes_new_detailed(&cause, failure.details));
-    fail(dialer, failure.error);
-}
-
-static void time_out_stage(struct dialer *dialer) {
-    (void)sw_stage_fail(&dialer->attempt->run, sw_error_system(ETIMEDOUT, SW_STAGE_TLS)); /* the one stage that waits */
-    fail_stage(dialer);
-}
-
-/* Acts on what a stage has said, and begins those that follow. */
-static void go_through(struct dialer *dialer, enum stage_status status) {
-    struct attempt *attempt = dialer->attempt;
-    while (status == STAGE_DONE && ++attempt->stage < STAGES) status = stages[attempt->stage]->start(&attempt->run);
-    switch (status) {
-    case STAGE_DONE: dialer->status = DIALER_READY; break;
-    case STAGE_FAILED: fail_stage(dialer); break;
-    case STAGE_WAITS:
-        dialer->status = DIALER_STAGES;
-        if (attempt->run.events == 0) break;
-        ev_io_set(&attempt->io, attempt->transport.fd, attempt->run.events);
-        ev_io_start(dialer->common->reactor->ev, &attempt->io);
-        break;
-    }
-}
-
-static void on_stage_job(struct sw_job *job) {
-    struct attempt *attempt = SW_HOLDER(job, struct attempt, job);
-    struct dialer *dialer = attempt->dialer;
-    go_through(dialer, stages[attempt->stage]->go_on(&attempt->run));
-    if (dialer->status != DIALER_STAGES) dialer->on_change(dialer);
-}
+_Static_assert((int)SW_READ_BUFFER >= (int)SW_TLS_SCRATCH, "the buffer for reads serves TLS, too");
 
 static void resume_stage(struct stage_run *run) {
     struct attempt *attempt = SW_HOLDER(run, struct attempt, run);
     sw_reactor_add_job(attempt->dialer->common->reactor, &attempt->job);
 }
 
-static void on_stage_io(struct ev_loop *ev, ev_io *io, int events) {
-    struct attempt *attempt = io->data;
-    (void)events; /* after EV_ERROR the next step finds what is wrong, or the attempt times out */
-    ev_io_stop(ev, io);
-    resume_stage(&attempt->run);
-}
-
-_Static_assert((int)SW_READ_BUFFER >= (int)SW_TLS_SCRATCH, "the buffer for reads serves TLS, too");
-
-static void make_ready(struct dialer *dialer) {
+/* Begins the stages on the connection that the race has won. */
+static enum stage_status begin_stages(struct dialer *dialer) {
     struct attempt *attempt = dialer->attempt;
     int fd = sw_race_take(attempt->race, &dialer->address);
     if (server_of(dialer)->scheme == SW_SCHEME_UNIX)
@@ -179,20 +144,77 @@ static void make_ready(struct dialer *dialer) {
         .resume = resume_stage,
     };
     attempt->stage = 0;
-    go_through(dialer, stages[0]->start(&attempt->run));
+    return stages[0]->start(&attempt->run);
+}
+
+/* Acts on what a stage has said, and begins those that follow. Returns what the last one has said. */
+static enum stage_status go_through(struct dialer *dialer, enum stage_status status) {
+    struct attempt *attempt = dialer->attempt;
+    while (status == STAGE_DONE && ++attempt->stage < STAGES) status = stages[attempt->stage]->start(&attempt->run);
+    if (status == STAGE_DONE) dialer->status = DIALER_READY;
+    if (status != STAGE_WAITS) return status;
+    dialer->status = DIALER_STAGES;
+    if (attempt->run.events == 0) return status;
+    ev_io_set(&attempt->io, attempt->transport.fd, attempt->run.events);
+    ev_io_start(dialer->common->reactor->ev, &attempt->io);
+    return status;
 }
 
 /* The race is lost, or connect_timeout is over. */
-static void end_race(struct dialer *dialer) {
+static void end_race(struct dialer *dialer, struct sw_error error) {
     set_causes(dialer, sw_causes_join(sw_race_causes(dialer->attempt->race), dialer->attempt->refused));
-    fail(dialer, sw_race_failure(dialer->attempt->race, &dialer->address));
+    fail(dialer, error);
+}
+
+static void lose_race(struct dialer *dialer) {
+    end_race(dialer, sw_race_failure(dialer->attempt->race, &dialer->address));
+}
+
+/* A stage has failed: drops the connection. Returns true if the race has won another one. If it goes on, its callback tells
+ * how it ends. The next attempt tries this address last. */
+static bool drop_address(struct dialer *dialer) {
+    struct attempt *attempt = dialer->attempt;
+    const struct sw_tls_failure failure = attempt->run.failure;
+    bool goes_on = attempt->run.is_of_address;
+    drop_connection(attempt);
+    dialer->avoids_address = true;
+    dialer->status = DIALER_CONNECTING;
+    sw_race_reject(attempt->race, failure.error, failure.details, goes_on);
+    if (!goes_on)
+        end_race(dialer, failure.error);
+    else if (attempt->race->status == RACE_LOST)
+        lose_race(dialer);
+    return dialer->status == DIALER_CONNECTING && attempt->race->status == RACE_WON;
+}
+
+static void proceed(struct dialer *dialer, enum stage_status status) {
+    while (go_through(dialer, status) == STAGE_FAILED && drop_address(dialer)) status = begin_stages(dialer);
+}
+
+static void time_out_stage(struct dialer *dialer) {
+    struct stage_run *run = &dialer->attempt->run;
+    proceed(dialer, sw_stage_fail(run, sw_error_system(ETIMEDOUT, SW_STAGE_TLS))); /* the one stage that waits */
+}
+
+static void on_stage_job(struct sw_job *job) {
+    struct attempt *attempt = SW_HOLDER(job, struct attempt, job);
+    struct dialer *dialer = attempt->dialer;
+    proceed(dialer, stages[attempt->stage]->go_on(&attempt->run));
+    if (dialer->status != DIALER_STAGES) dialer->on_change(dialer);
+}
+
+static void on_stage_io(struct ev_loop *ev, ev_io *io, int events) {
+    struct attempt *attempt = io->data;
+    (void)events; /* after EV_ERROR the next step finds what is wrong, or the attempt times out */
+    ev_io_stop(ev, io);
+    resume_stage(&attempt->run);
 }
 
 static void check_race(struct dialer *dialer) {
     switch (dialer->attempt->race->status) {
     case RACE_RUNNING: break;
-    case RACE_WON: make_ready(dialer); break;
-    case RACE_LOST: end_race(dialer); break;
+    case RACE_WON: proceed(dialer, begin_stages(dialer)); break;
+    case RACE_LOST: lose_race(dialer); break;
     }
 }
 
@@ -326,7 +348,7 @@ static void handle_timeout(struct dialer *dialer) {
     if (dialer->status == DIALER_RESOLVING)
         check_lookup(dialer);
     else if (dialer->attempt->connected_at == 0)
-        end_race(dialer);
+        lose_race(dialer);
     else
         time_out_stage(dialer);
 }

@@ -2,12 +2,12 @@
  * stages (loop/stage.h) on the new connection. The result is a connection that is ready, or the reason why there is
  * none.
  *
- *      start --> RESOLVING --> CONNECTING --> STAGES --> READY --> take
- *                    |              |            |
- *                    +---> FAILED <-+------------+
+ *      start --> RESOLVING --> CONNECTING <--> STAGES --> READY --> take
+ *                    |              |             |
+ *                    +---> FAILED <-+-------------+
  *
- * A numeric address and a unix socket need no RESOLVING, and only TLS needs STAGES. A dialer belongs to one client and makes one attempt at a
- * time. It closes a connection that its owner has not taken. To save memory, it allocates `attempt` only for the time of an
+ * A numeric address and a unix socket need no RESOLVING, and only TLS needs STAGES. When a stage fails because of the
+ * server at one address, the others of its name go on with the race. A dialer belongs to one client and makes one attempt at a time. It closes a connection that its owner has not taken. To save memory, it allocates `attempt` only for the time of an
  * attempt: there may be ten thousand idle clients, and only few connect at the same time.
  */
 #ifndef SW_LOOP_DIALER_H

@@ -77,7 +77,8 @@ static enum stage_status step(struct stage_run *run) {
     case TLS_DONE: return finish(run);
     case TLS_WANTS_READ: return wait_for(run, EV_READ);
     case TLS_WANTS_WRITE: return wait_for(run, EV_WRITE);
-    case TLS_FAILED: break;
+    case TLS_FAILED: run->is_of_address = true; break;
+    case TLS_DISTRUSTS: break; /* it is the same at the server's other addresses, most often */
     }
     free_handshake(run);
     return STAGE_FAILED;

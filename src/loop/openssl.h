@@ -105,6 +105,7 @@ typedef int (*sw_verify_callback)(X509_STORE_CTX *store, void *argument);
     X(SSL_R_HTTP_REQUEST, 156)                                                                                         \
     X(SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, 281)                                                                  \
     X(SSL_R_EXCESSIVE_MESSAGE_SIZE, 152)                                                                               \
+    X(SSL_R_UNEXPECTED_MESSAGE, 244)                                                                                   \
     X(SSL_R_TOO_MANY_WARN_ALERTS, 409)                                                                                 \
     X(SSL_R_RECORD_TOO_SMALL, 298)                                                                                     \
     X(SSL_R_PACKET_LENGTH_TOO_LONG, 198)                                                                               \

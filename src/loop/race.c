@@ -12,8 +12,7 @@
 
 static bool is_from(const struct sw_address *address, const struct sw_ip *from) {
     struct sw_ip ip = sw_address_ip(address);
-    return from->version != 0 && ip.version == from->version && ip.zone == from->zone &&
-           memcmp(ip.bytes, from->bytes, sizeof ip.bytes) == 0;
+    return sw_ip_equal(&ip, from);
 }
 
 /* The index of the next address that has no place yet: of the other family than the last, if there is one (RFC 8305, 4).
@@ -83,6 +82,7 @@ static bool start(struct entrant *entrant) {
     struct race *race = entrant->race;
     bool connected;
     entrant->error = sw_error_make(SW_OK, SW_STAGE_NONE);
+    entrant->is_tried = true;
     entrant->started_at = sw_clock();
     struct sw_error error =
         sw_socket_connect(&entrant->address, race->common->channel->options, &entrant->fd, &connected);
@@ -109,11 +109,13 @@ static bool must_repeat(const struct race *race) {
     return last->address.any.sa_family == AF_UNIX && last->error.err == SW_SYSTEM && last->error.sys == EAGAIN;
 }
 
-/* Tries the next address that does not fail at once. */
+/* Tries the next address that does not fail at once. Those that have failed are passed over. */
 static void advance(struct race *race) {
     ev_timer_stop(race->common->reactor->ev, &race->timer);
-    while (race->status == RACE_RUNNING && race->next < race->count)
-        if (start(&race->entrants[race->next++])) break;
+    while (race->status == RACE_RUNNING && race->next < race->count) {
+        struct entrant *entrant = &race->entrants[race->next++];
+        if (entrant->error.err == SW_OK && start(entrant)) break;
+    }
     if (race->status != RACE_RUNNING) return;
     if (race->next < race->count)
         sw_reactor_set_timer(race->common->reactor, &race->timer, SW_RACE_DELAY);
@@ -130,7 +132,7 @@ static void notify_owner(struct race *race) {
 static void on_timer(struct ev_loop *ev, ev_timer *timer, int events) {
     (void)ev, (void)events;
     struct race *race = timer->data;
-    if (must_repeat(race)) race->next--;
+    if (must_repeat(race)) race->entrants[--race->next].error = sw_error_make(SW_OK, SW_STAGE_NONE);
     advance(race);
     notify_owner(race);
 }
@@ -168,14 +170,44 @@ struct race *sw_race_new(struct common *common, const struct sw_addresses *addre
     return race;
 }
 
+/* Closes all sockets that were not taken. */
+static void stop(struct race *race) {
+    ev_timer_stop(race->common->reactor->ev, &race->timer);
+    for (unsigned i = 0; i < race->count; i++) {
+        struct entrant *entrant = &race->entrants[i];
+        ev_io_stop(race->common->reactor->ev, &entrant->writer);
+        if (entrant->fd >= 0) sw_socket_close(entrant->fd);
+        entrant->fd = -1;
+    }
+}
+
 int sw_race_take(struct race *race, struct sw_ip *address) {
     int fd = race->winner->fd;
     race->winner->fd = -1;
+    stop(race);
+    for (unsigned i = 0; i < race->count; i++)
+        if (race->entrants[i].error.err == SW_OK) race->entrants[i].is_tried = &race->entrants[i] == race->winner;
     *address = sw_address_ip(&race->winner->address);
     return fd;
 }
 
-/* What an error tells a person, by the number: that this machine lacks something, that there is a machine but no server,
+/* The first ones are kept, or those of the error that ends the race, which needs its words most. */
+static void set_details(struct race *race, const char *details) {
+    free(race->details);
+    race->details = strdup(details); /* NULL: without memory the error has its general words */
+    race->detailed = (unsigned)(race->winner - race->entrants);
+}
+
+void sw_race_reject(struct race *race, struct sw_error error, const char *details, bool goes_on) {
+    give_up(race->winner, error);
+    if (details[0] != '\0' && (race->details == NULL || !goes_on)) set_details(race, details);
+    race->is_ended = !goes_on;
+    race->status = goes_on ? RACE_RUNNING : RACE_LOST;
+    race->next = 0;
+    advance(race);
+}
+
+/* What an error tells a person, by the number: that this machine lacks something or a server does not speak TLS as it should, that there is a machine but no server,
  * that nothing answers, that there is no way there. */
 static int weight(const struct sw_error *error) {
     switch (error->err) {
@@ -183,7 +215,9 @@ static int weight(const struct sw_error *error) {
     case SW_BINDADDRESS:
     case SW_BINDPORT:
     case SW_BINDDENIED:
-    case SW_BINDPAIR: return 5;
+    case SW_BINDPAIR:
+    case SW_TLS:
+    case SW_TLSCUT: return 5;
     default: return 4;
     }
     switch (error->sys) {
@@ -205,32 +239,38 @@ static int weight(const struct sw_error *error) {
 
 static struct sw_error error_of(const struct race *race, unsigned index) {
     if (race->entrants[index].error.err != SW_OK) return race->entrants[index].error;
-    return index < race->next ? sw_error_system(ETIMEDOUT, SW_STAGE_CONNECT)
-                              : sw_error_make(SW_UNTRIED, SW_STAGE_CONNECT);
+    return race->entrants[index].is_tried ? sw_error_system(ETIMEDOUT, SW_STAGE_CONNECT)
+                                          : sw_error_make(SW_UNTRIED, SW_STAGE_CONNECT);
 }
 
 static float seconds_of(const struct race *race, unsigned index) {
     const struct entrant *entrant = &race->entrants[index];
-    if (index >= race->next) return 0;
+    if (!entrant->is_tried) return 0;
     return entrant->fd >= 0 ? (float)(sw_clock() - entrant->started_at) : entrant->seconds;
 }
 
 struct sw_causes *sw_race_causes(const struct race *race) {
-    struct sw_causes *causes = sw_causes_new(race->count);
+    struct sw_causes *causes =
+        sw_causes_new_detailed(race->count, race->detailed, race->details != NULL ? race->details : "");
     if (causes == NULL) return NULL;
-    for (unsigned i = 0; i < race->count; i++)
-        causes->list[i] = (struct sw_cause){
+    causes->count = 0;
+    for (unsigned i = 0; i < race->count; i++) {
+        if (race->is_ended && !race->entrants[i].is_tried) continue;
+        if (i == race->detailed) causes->detailed = causes->count;
+        causes->list[causes->count++] = (struct sw_cause){
             .address = sw_address_ip(&race->entrants[i].address),
             .error = error_of(race, i),
             .seconds = seconds_of(race, i),
         };
+    }
     return causes;
 }
 
 struct sw_error sw_race_failure(const struct race *race, struct sw_ip *address) {
     struct sw_error worst = sw_error_system(ETIMEDOUT, SW_STAGE_CONNECT);
     int most = 0;
-    for (unsigned i = 0; i < race->next; i++) {
+    for (unsigned i = 0; i < race->count; i++) {
+        if (!race->entrants[i].is_tried) continue;
         struct sw_error error = error_of(race, i);
         int told = weight(&error);
         if (told <= most) continue;
@@ -243,11 +283,7 @@ struct sw_error sw_race_failure(const struct race *race, struct sw_ip *address) 
 
 void sw_race_free(struct race *race) {
     if (race == NULL) return;
-    ev_timer_stop(race->common->reactor->ev, &race->timer);
-    for (unsigned i = 0; i < race->count; i++) {
-        struct entrant *entrant = &race->entrants[i];
-        ev_io_stop(race->common->reactor->ev, &entrant->writer);
-        if (entrant->fd >= 0) sw_socket_close(entrant->fd);
-    }
+    stop(race);
+    free(race->details);
     free(race);
 }

@@ -10,6 +10,8 @@
 #ifndef SW_LOOP_STAGE_H
 #define SW_LOOP_STAGE_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "base/server.h"
 #include "channel/channel.h"
@@ -32,6 +34,7 @@ struct stage_run {
     int events;                     /* STAGE_WAITS: for these on the socket (EV_READ, EV_WRITE); 0: for `resume` */
     void (*resume)(struct stage_run *run); /* what it waits for has come: has go_on called, later */
     struct sw_tls_failure failure;         /* STAGE_FAILED: why */
+    bool is_of_address; /* STAGE_FAILED: because of the server at this address; that at another one may do better */
 };
 
 enum stage_status {

@@ -358,6 +358,8 @@ static enum sw_tls_reason reason_of_code(const struct tls *tls, unsigned long co
     case SW_SSL_R_HTTP_REQUEST:
     case SW_SSL_R_WRONG_VERSION_NUMBER:
     case SW_SSL_R_PACKET_LENGTH_TOO_LONG: return tls->is_ready ? SW_TLS_REASON_GARBLED : SW_TLS_REASON_NO_TLS;
+    /* Such as an echo server, which sends our own words back. */
+    case SW_SSL_R_UNEXPECTED_MESSAGE: return tls->is_ready ? SW_TLS_REASON_GARBLED : SW_TLS_REASON_NO_SERVER;
     case SW_SSL_R_EXCESSIVE_MESSAGE_SIZE: return SW_TLS_REASON_LONG_CHAIN;
     case SW_SSL_R_TOO_MANY_WARN_ALERTS:
     case SW_SSL_R_RECORD_TOO_SMALL: return SW_TLS_REASON_FLOOD;
@@ -406,7 +408,7 @@ static enum tls_step fail(struct tls *tls, struct sw_tls_failure *failure) {
     describe_failure(tls, code, failure);
     tls->lib->ERR_clear_error();
     (void)flush_out(tls); /* the alert that tells the peer why */
-    return TLS_FAILED;
+    return tls->check->has_failed ? TLS_DISTRUSTS : TLS_FAILED;
 }
 
 /* The protocol that the server has chosen must be one of ours; one that ignores the list has chosen none. */

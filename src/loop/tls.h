@@ -45,6 +45,7 @@ enum tls_step {
     TLS_WANTS_READ,  /* the next step is due when the socket is readable */
     TLS_WANTS_WRITE, /* or writable */
     TLS_FAILED,
+    TLS_DISTRUSTS, /* because of the certificate */
 };
 
 /* A step of the handshake: goes on as far as what has come allows. It takes up to a millisecond. */
