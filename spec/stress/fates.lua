@@ -14,7 +14,8 @@
 --   duplicated  read more than once
 --
 -- Checked, exit status 1 if it is not so: every id ends finished or reported lost, and the four groups add up in every
--- frame; nothing is lost as "unsent" that arrived; within a connection the messages stand in a row, whole but for a cut
+-- frame; in the middle of each connection, its server's TCP has what `acked` has told (not on unix sockets); nothing is
+-- lost as "unsent" that arrived; within a connection the messages stand in a row, whole but for a cut
 -- at its end; what each mode promises (PROMISES).
 --
 -- All modes run at the same time, each with a peer of its own, and all peers end at the same moments: what a peer has
@@ -75,7 +76,7 @@ Run.__index = Run
 local function new_run(retain)
   local dir = Peer.tempdir()
   local self = setmetatable({
-    retain = retain, dir = dir, accepted = 0, connects = 0, refused = 0,
+    retain = retain, dir = dir, accepted = 0, connects = 0, refused = 0, looked = 0,
     peer = Peer.start {
       host = is_unix and ("unix:%s/socket"):format(dir) or nil, record = dir,
       tls = leaf and { cert = leaf.cert, key = leaf.key },
@@ -101,7 +102,8 @@ end
 
 function Run:listen()
   self.client:on {
-    connect = function() self.connects = self.connects + 1 end,
+    connect = function(_, info) self.connects, self.first, self.acked = self.connects + 1, info.first, nil end,
+    acked = function(_, id) self.acked = id end,
     message = function(_, text) self.answered = text end,
     error = function(_, why) error("no error can come: " .. why) end,
   }
@@ -113,6 +115,19 @@ function Run:confirm()
     assert(self.client:confirm(tonumber(self.answered:match "^%d+")))
   end
   self.answered = nil
+end
+
+-- What the client says to be acknowledged must be in the server's TCP. Asked once a connection, at `looks`.
+function Run:look()
+  if is_unix or not self.looks or not self.acked or socket.gettime() < self.looks then return end
+  self.looks = nil
+  local there, wire = pcall(self.peer.wire, self.peer)
+  if not there then return end -- it was killed already
+  local bytes = (self.acked - self.first + 1) * SIZE
+  if bytes > wire.whole then
+    self.ahead = ("%d bytes acknowledged, by `acked`, of which the server's TCP had %d"):format(bytes, wire.whole)
+  end
+  self.looked = self.looked + 1
 end
 
 -- As many as are due by the clock, also after a frame that came late.
@@ -138,6 +153,7 @@ function Run:frame()
   self:feed()
   sidewire.poll()
   self:confirm()
+  self:look()
   numbered.check_account(self.client)
 end
 
@@ -202,7 +218,10 @@ local function go()
   for _ = 1, restarts do
     frames_until("connected", function(run) return run.client:is_connected() end)
     local life = math.random() * 2 * LIFE
-    for _, run in ipairs(runs) do ending.start(run, life) end
+    for _, run in ipairs(runs) do
+      run.looks = socket.gettime() + life / 2
+      ending.start(run, life)
+    end
     frames_until("over", ending.is_over)
     for _, run in ipairs(runs) do
       ending.stop(run)
@@ -254,6 +273,8 @@ function Run:judge(counts)
   for _, sentence in ipairs(self.reader.faults) do want(false, "%s", sentence) end
   for _, sentence in ipairs(self.losses.faults) do want(false, "%s", sentence) end
   want(counts.unsent_read == 0, "%d messages were reported unsent and had arrived", counts.unsent_read)
+  want(not self.ahead, "%s", self.ahead)
+  want(is_unix or self.looked > restarts / 4, "asked only %d servers what had arrived", self.looked)
   for _, name in ipairs(PROMISES[way][self.retain]) do
     want(counts[name] == 0, "%s is %d, promised is 0", name, counts[name])
   end
