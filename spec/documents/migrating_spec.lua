@@ -189,8 +189,35 @@ describe("docs/migrating.md, piece by piece", function()
     end
   end)
 
-  it("has six pairs, each of them run here", function()
-    assert.equal(6, select(2, PIECES:gsub(CELLS, "")))
-    assert.equal(12, select(2, PIECES:gsub("\n```%w+\n", "")))
+  it("asks again after a time-out, and takes no late reply for the next", function()
+    for _, path in ipairs(pair "Request and reply with a time%-out") do
+      local peer = Peer.start { mode = "echo" }
+      peer:command "stall on" -- the server reads, and so answers, when the second question is on its way
+      local program = Program.start(path, peer.host, peer.port)
+      assert(peer:wait_accepted(2))
+      peer:command "stall off"
+      assert.same({ "no reply\nquick\n", 0 }, { program:finish() }, path)
+    end
+  end)
+
+  it("leaves no reply that came between a time-out and the end of its connection", function()
+    local ours = pair("Request and reply with a time%-out")[2]
+    local text, count = files.read(ours):gsub("\nprint%(ask.*$", [[
+
+      for i = 1, 300 do
+        local reply = ask("hasty " .. i, 0.0002 * (i %% 10))
+        assert(not reply or reply == "hasty " .. i, reply)
+        if i %% 3 == 0 then assert(ask("patient " .. i, 30) == "patient " .. i) end
+      end
+    ]])
+    assert.equal(1, count)
+    files.write(ours, text)
+    local peer = Peer.start { mode = "echo" }
+    Program.check(ours, peer.host, peer.port)
+  end)
+
+  it("has seven pairs, each of them run here", function()
+    assert.equal(7, select(2, PIECES:gsub(CELLS, "")))
+    assert.equal(14, select(2, PIECES:gsub("\n```%w+\n", "")))
   end)
 end)
