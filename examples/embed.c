@@ -5,6 +5,11 @@
  * and `port` in its environment. docs/embedding.md says what happens behind all this.
  *
  *     cc -o embed examples/embed.c $(pkg-config --cflags --libs lua5.4)
+ *     tools/run release ./embed examples/embed.lua 127.0.0.1 4000
+ *
+ * The second line is for a checkout, after `make`: tools/run sets LUA_CPATH, by which `require` finds what was built. Where
+ * sidewire is installed for this Lua, ./embed alone does it. A Lua that is linked in as an archive (liblua.a) needs
+ * `-rdynamic` as well, so that sidewire finds its functions.
  *
  * It is for Lua 5.1 to 5.4 and LuaJIT; a host that is for one of them needs only the half of what #if has for that.
  */

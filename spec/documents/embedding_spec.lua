@@ -1,6 +1,10 @@
 -- docs/embedding.md: every sentence names a test.
 
+local Peer = require "spec.support.peer"
+local Program = require "spec.support.program"
+local build = require "spec.support.build"
 local files = require "spec.support.files"
+local ports = require "spec.support.ports"
 local shell = require "spec.support.shell"
 
 -- The document without code blocks and headings: its paragraphs and points, each on one line.
@@ -74,5 +78,82 @@ describe("docs/embedding.md", function()
       end
     end
     for number = 1, highest do assert(named["E" .. number], "there is no E" .. number) end
+  end)
+end)
+
+describe("the host of docs/embedding.md", function()
+  local HOST = files.read("docs/embedding.md"):match "\n```c\n(.-)```\n"
+  local SCRIPT = files.read("docs/embedding.md"):match "\n```lua\n(.-)```\n"
+  local dir
+
+  before_each(function() dir = Peer.tempdir() end)
+  after_each(function()
+    Peer.stop_all()
+    Peer.remove(dir)
+  end)
+
+  -- The name of this Lua for pkg-config; nil and why, when there is nothing to build the host with.
+  local function library()
+    if build.is_sanitized then return nil, "the host has no sanitizer" end
+    local name, status = shell.run("tools/engine headers " .. build.ENGINE)
+    if status ~= 0 then return nil, "the C headers of this Lua are not known to pkg-config" end
+    return (name:gsub("%s", ""))
+  end
+
+  -- Compiles the host, and runs the script in it, for a port, beside the folder sidewire; returns its output and status.
+  local function run(flags, port)
+    files.write(dir .. "/host.c", HOST)
+    files.write(dir .. "/game.lua", (SCRIPT:gsub("4000", tostring(port))))
+    shell.execute(("cp -R %s/sidewire %s"):format(build.PATH, dir))
+    shell.execute(("cc -Wall -Wextra -Werror -o %s/host %s/host.c %s"):format(dir, dir, flags))
+    return shell.run(("cd %s && unset LUA_PATH LUA_CPATH && timeout 60 ./host game.lua"):format(dir))
+  end
+
+  it("is compiled as the page says, and runs its script [E47]", function()
+    local name, why = library()
+    if not name then return pending(why) end
+    local flags = ("$(pkg-config --cflags --libs %s)"):format(name)
+    local peer = Peer.start { mode = "echo" }
+    assert.same({ "received hello\nclosed\n", 0 }, { run(flags, peer.port) })
+    local said, status = run(flags, ports.closed())
+    assert.matches("^cannot connect to [^\n]*connection refused\n$", said)
+    assert.equal(0, status)
+  end)
+
+  it("needs -rdynamic with Lua as an archive [E47]", function()
+    local name, why = library()
+    if not name then return pending(why) end
+    local archive = shell.output(("ls $(pkg-config --variable=libdir %s)/lib%s.a 2>&1 || true"):format(name, name))
+    archive = archive:match "^(/[^\n]*%.a)\n?$"
+    if not archive or build.ENGINE == "luajit" then return pending "there is no archive of this Lua" end
+    local flags = ("$(pkg-config --cflags %s) %s -lm -ldl"):format(name, archive)
+    local peer = Peer.start { mode = "echo" }
+    assert.same({ "received hello\nclosed\n", 0 }, { run("-rdynamic " .. flags, peer.port) })
+    local said, status = run(flags, peer.port)
+    assert.equal(1, status)
+    assert.matches("undefined symbol: lua", said)
+  end)
+end)
+
+describe("a Lua state that closes", function()
+  local dir
+
+  before_each(function() dir = Peer.tempdir() end)
+  after_each(function() Peer.remove(dir) end)
+
+  it("reports what it could not send to a script that stops and polls before, and to no other [E48]", function()
+    local function run(last)
+      files.write(dir .. "/program.lua", ([[
+        local sidewire = require "sidewire"
+        local client = sidewire.new { host = "127.0.0.1", port = %d, linger = 0.1 }
+        client:on("lost", function(_, first, last, fate) print("lost", first, last, fate) end)
+        client:connect()
+        client:send "a message"
+      ]]):format(ports.closed()) .. last)
+      return Program.check(dir .. "/program.lua")
+    end
+    assert.equal("", run "")
+    assert.equal("lost\t1\t1\tunsent\n", run "sidewire.stop() sidewire.poll()")
+    assert.equal("lost\t1\t1\tunsent\n", run "sidewire.stop() sidewire.poll() os.exit(0, true)")
   end)
 end)
