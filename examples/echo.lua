@@ -2,7 +2,7 @@
 --
 --     lua examples/echo.lua HOST PORT
 --
--- The exit status is 0 if the server has ended it in order, else 1.
+-- The exit status is 0 if the server has ended it by FIN (EPEER), else 1.
 
 local sidewire = require "sidewire"
 

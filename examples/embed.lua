@@ -1,7 +1,7 @@
 -- A script for embed.c: says hello to a server that sends back what it gets, and prints what happens.
 --
--- embed.c gives it `sidewire`, `host` and `port`, and of Lua's own functions those that it lists as `allowed`: no require,
--- io, os, load, package and debug.
+-- embed.c gives it `sidewire`, `host` and `port`, and of Lua's own functions those that it lists as `allowed`: no
+-- require, io, os, load, package and debug.
 -- luacheck: globals sidewire host port
 
 local client = sidewire.new { host = host, port = port }

@@ -44,7 +44,7 @@ local function copy_chunks()
   return copy_chunks()
 end
 
--- The body has no length: it goes to the end of the connection, which must be in order.
+-- The body has no length: it goes to the end of the connection, which must be a FIN (EPEER).
 local function copy_rest()
   local bytes, why, code = client:read(PIECE, TIMEOUT)
   io.write(bytes or "")

@@ -4,7 +4,8 @@
 --
 -- Counts COUNT times (1000), stores BYTES (1 MiB) of binary data and reads them back, and publishes news to itself. It
 -- outlasts restarts of the server. A reply belongs to the oldest command of its connection that has none. Those before
--- info.first, with which a connection begins, get none any more: the server has carried them out, or not.
+-- info.first, with which a connection begins, get none any more: the server has carried them out, or not. What is sent
+-- again goes behind what is queued already: if order matters, keep the queue yourself and use send_once.
 local sidewire = require "sidewire"
 local encode, decode = sidewire.resp.encode, sidewire.resp.decode
 
@@ -23,7 +24,12 @@ local counts = { integer = 0, error = 0, none = 0 }
 local status, is_greeted -- the program's exit status at its end; the reply to the login has come
 
 local function stop(why, code) print(why) status = code client:close(0) end
-local function command(on_reply, bytes) waiting[assert(client:send(bytes))] = on_reply end
+local function command(on_reply, bytes) -- a server that still reads its file has not carried it out
+  waiting[assert(client:send(bytes))] = function(reply, kind)
+    if kind == "error" and reply.code == "LOADING" then return command(on_reply, bytes) end
+    on_reply(reply, kind)
+  end
+end
 local function answer(reply, kind) -- the oldest command; without a kind there is no reply
   local on_reply = waiting[first]
   waiting[first], first = nil, first + 1
@@ -31,7 +37,7 @@ local function answer(reply, kind) -- the oldest command; without a kind there i
 end
 local function insist(on_reply, bytes) -- for a command that does no harm when it is carried out twice
   command(function(reply, kind)
-    if kind and not (kind == "error" and reply.code == "LOADING") then return on_reply(reply) end
+    if kind then return on_reply(reply) end
     insist(on_reply, bytes)
   end, bytes)
 end

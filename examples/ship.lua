@@ -6,8 +6,9 @@
 -- line (the default: the server gets the file's bytes), nul, u8, u16be, u16le, u32be, u32le. With --follow it ships
 -- what is appended to the file, too, until it is interrupted.
 --
--- It outlasts restarts of the server. In the end, or after Ctrl-C, it tells what became of the lines. Exit status: 0
--- every line was acknowledged; 1 some were not, or it cannot be known, and the output says which; 2 wrong arguments.
+-- It outlasts restarts of the server. In the end, or after Ctrl-C, it tells what became of the lines; where luv is
+-- installed, after SIGTERM, too, which else ends it at once. Exit status: 0 every line was acknowledged; 1 some were
+-- not, or it cannot be known, and the output says which; 2 wrong arguments.
 --
 -- With --state each line arrives exactly once, even if ship.lua is killed at any moment: started again with the same
 -- STATE, it goes on. No sender can know what arrived of what its system had still to deliver when it was killed, so it
@@ -48,7 +49,8 @@ local function note_lost(run, first, last, fate)
   run.screen:say("%s: %s", range(first, last), what)
 end
 
--- A server that ends in order has read all that its system acknowledged. One that dies has not, and nobody tells.
+-- EPEER: the server's system has sent FIN, and so the server, even if it was killed, had read all that was acknowledged.
+-- After another end it may not have, and nothing tells.
 local function note_end(run, client, why, code)
   run.trouble = why
   run.screen:say("%s", why)
@@ -134,6 +136,7 @@ end
 
 -- What is to be done often.
 local function look(run, client)
+  run.watch_signals()
   sidewire.poll()
   if run.state then
     run.state:confirm(client)
@@ -150,7 +153,7 @@ local function turn(run, client)
   local idle = run.at_end and is_settled(client)
   if run.fault or run.refusal or idle and not run.follow then return true end
   local _, _, code = sidewire.wait(idle and IDLE_TICK or TICK)
-  run.interrupted = code == "EINTR"
+  run.interrupted = run.interrupted or code == "EINTR"
   return run.interrupted
 end
 
@@ -167,7 +170,8 @@ end
 local function ship(run, client)
   repeat until turn(run, client)
   if run.interrupted then return end
-  run.interrupted = wait_while(function() return not is_settled(client) end, run, client)
+  local is_open = function() return not run.interrupted and not is_settled(client) end
+  run.interrupted = wait_while(is_open, run, client) or run.interrupted
 end
 
 -- A server that is away is not waited for.
@@ -178,6 +182,14 @@ local function send_last(run, client)
     ticks = ticks - 1
     return ticks > 0 and client:is_connected() and not is_settled(client)
   end, run, client)
+end
+
+-- Plain Lua cannot catch SIGTERM, luv can. Returns what runs its callback.
+local function catch_sigterm(run)
+  local found, uv = pcall(require, "luv")
+  if not found then return function() end end
+  uv.new_signal():start("sigterm", function() run.interrupted = true end)
+  return function() uv.run "nowait" end
 end
 
 -- Ctrl-C reaches a program in one of two ways: the standalone interpreter makes it the error "interrupted!", wherever
@@ -243,7 +255,7 @@ local function account(run, client)
   if run.fault then run.screen:print("  line %d cannot be shipped: %s", next_line, run.fault) end
   if has_rest(run) then run.screen:print("  not shipped: from line %d on", next_line) end
   if run.doubtful then
-    run.screen:print("  in doubt: the last lines up to %d, because the connection did not end in order", run.doubtful)
+    run.screen:print("  in doubt: the last lines up to %d, because the connection did not end by FIN", run.doubtful)
   end
   return stats.finished == stats.accepted and stats.lost == 0 and not run.doubtful and not run.refusal
     and not has_rest(run)
@@ -276,6 +288,7 @@ local function main()
     path = options.path, follow = options.follow, lines = lines, state = state, screen = Screen.new(),
     losses = {}, noted = 0, full = false, at_end = false, interrupted = false, closed = false,
   }
+  run.watch_signals = catch_sigterm(run)
   local client = new_client(run, options)
   if state then
     local saved, why = state:save(lines, client) -- before the receiver hears its name

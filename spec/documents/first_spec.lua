@@ -4,6 +4,7 @@ local sidewire = require "sidewire"
 local Peer = require "spec.support.peer"
 local Program = require "spec.support.program"
 local files = require "spec.support.files"
+local ports = require "spec.support.ports"
 local util = require "spec.support.util"
 
 local program, expected = files.read "docs/first.md":match "\n```lua\n(.-)\n```\n.-\n```\n(.-)```\n"
@@ -51,6 +52,69 @@ describe("docs/first.md", function()
     for _ = 1, 1000 do assert.is_true(sidewire.wait(util.LONG)) end -- a minute each, if it slept
     sidewire.poll()
     assert.equal(1, events:count "message")
+  end)
+
+  it("says that an unread message keeps wait from sleeping until its client is closed", function()
+    local client = util.connected(Peer.start { mode = "echo" })
+    assert(client:send "hello")
+    assert.equal("hello", client:receive(util.DEADLINE))
+    assert(client:send "nobody reads this")
+    assert(util.wait_received(client, #"hello\nnobody reads this\n"))
+    for _ = 1, 100 do
+      sidewire.poll()
+      assert.is_true(sidewire.wait(util.LONG))
+    end
+    client:close(0)
+    sidewire.poll()
+    assert(util.poll_until(function() return select(3, sidewire.wait(0.001)) == "ETIMEDOUT" end))
+  end)
+
+  -- Its code with a text in it.
+  local function code_with(text)
+    for code in files.read("docs/first.md"):gmatch "\n```lua\n(.-)```\n" do
+      if code:find(text, 1, true) then return code end
+    end
+    error("docs/first.md has no code with " .. text)
+  end
+
+  -- A program in its way to end, without a server.
+  local function start_without_server(code)
+    local dir = Peer.tempdir()
+    finally(function()
+      Program.stop_all()
+      Peer.remove(dir)
+    end)
+    files.write(dir .. "/program.lua", ([[
+      local sidewire = require "sidewire"
+      local running = true
+      local client = sidewire.new { host = "127.0.0.1", port = %d, linger = 0.1 }
+      client:on("lost", function(_, first, last, fate) print("lost", first, last, fate) end)
+      client:connect()
+      client:send "a message"
+    ]]):format(ports.closed()) .. code:gsub("while ", "io.stderr:write 'ready\\n' %0", 1))
+    return Program.start(dir .. "/program.lua")
+  end
+  local LOSS = "lost\t1\t1\tunsent\n"
+
+  it("has a way to leave that reports what could not be sent", function()
+    assert.same({ LOSS, 0 }, { start_without_server(code_with "os.exit(0)"):finish() })
+  end)
+
+  it("has a way to leave at Ctrl-C", function()
+    local program = start_without_server(code_with "interrupted!")
+    program:wait_for "ready"
+    program:signal "INT"
+    assert.same({ "ready\n" .. LOSS, 0 }, { program:finish() })
+  end)
+
+  it("has a way to leave at SIGTERM", function()
+    if not Program.has_library "luv" then return pending "luv is not installed for this Lua" end
+    local code = code_with('"sigterm"'):gsub("while not stopping", "io.stderr:write 'ready\\n' %0", 1)
+    local program = start_without_server(code)
+    program:wait_for "begins"
+    program:signal "TERM"
+    local output, status = program:finish()
+    assert.same({ 0, LOSS }, { status, (output:gsub("ready\n", "")) })
   end)
 
   -- What a server reads of a program that sends for a second and more, and leaves.

@@ -136,6 +136,13 @@ describe("examples/", function()
     assert(peer:wait_bytes(#"hello\nlast\n", util.DEADLINE))
   end)
 
+  it("embed.lua is a script for embed.c", function()
+    local peer = Peer.start { mode = "echo" }
+    local said, status = shell.run(("timeout 60 tools/run %s %s/examples/embed examples/embed.lua %s %d 30"):format(
+      build.KIND, build.PATH, peer.host, peer.port))
+    assert.same({ "connected to 127.0.0.1\nreceived hello\n", 0 }, { said, status })
+  end)
+
   it("embed.c lets no script do what it does not allow [F60]", function()
     local peer = Peer.start { mode = "echo" }
     local said, status = embed("forbidden", peer, 30)

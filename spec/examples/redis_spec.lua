@@ -38,6 +38,18 @@ describe("examples/redis.lua", function()
     assert.matches("port %d+ ended: .*\ncounted: 2 replies, 0 errors, 0 unknown\nnews: bye\n$", output)
   end)
 
+  it("sends again what the server refuses while it reads its file", function()
+    local peer = Peer.start { mode = "sink" }
+    local program = Program.start("examples/redis.lua", peer.host, peer.port, PASSWORD, 2, 8)
+    assert(peer:wait_bytes(100, util.DEADLINE))
+    peer:command("send-finish " .. Peer.hex("%1\r\n+proto\r\n:3\r\n>3\r\n+subscribe\r\n+news\r\n:1\r\n"
+      .. "-LOADING Redis is loading\r\n:1\r\n+OK\r\n:2\r\n$8\r\n\r\n$5\r\n\0\255\r\n"
+      .. ">3\r\n+message\r\n+news\r\n+bye\r\n"))
+    local output, status = program:finish()
+    assert.equal(0, status, output)
+    assert.equal("counted: 2 replies, 0 errors, 0 unknown\nnews: bye\n", output)
+  end)
+
   if not Server.find "redis-server" then
     print "NOT TESTED: examples/redis.lua with a server: `make setup` installs redis-server"
     pending "redis-server is not installed"

@@ -212,6 +212,32 @@ describe("examples/ship.lua", function()
     assert.equal(text, received(record))
   end)
 
+  it("ended by SIGTERM, where luv is there, tells what became of the lines", function()
+    if not Program.has_library "luv" then return pending "luv is not installed for this Lua" end
+    write("w", lines(1, 10))
+    local peer, record = start_sink()
+    local program = Program.start(SHIP, file, peer.host, peer.port, "--follow")
+    assert(peer:wait_bytes(#lines(1, 10), util.DEADLINE))
+    program:signal "TERM"
+    local output, status = program:finish()
+    assert.equal(0, status, output)
+    assert(output:find("10 lines accepted, 10 acknowledged", 1, true), output)
+    assert.equal(lines(1, 10), received(record))
+  end)
+
+  it("ended by SIGTERM with --state and without a server, saves the lines", function()
+    if not Program.has_library "luv" then return pending "luv is not installed for this Lua" end
+    write("w", lines(1, 3))
+    local peer = start_sink()
+    peer:stop()
+    local program = Program.start(SHIP, file, peer.host, peer.port, "--state", file .. ".state")
+    program:wait_for "trying again"
+    program:signal "TERM"
+    local output, status = program:finish()
+    assert.equal(1, status, output)
+    assert(output:find("0 lines confirmed, 3 saved in ", 1, true), output)
+  end)
+
   it("with --follow tells of a file that became shorter", function()
     write("w", lines(1, 10))
     local peer = start_sink()
