@@ -49,7 +49,7 @@ local function note_lost(run, first, last, fate)
   run.screen:say("%s: %s", range(first, last), what)
 end
 
--- EPEER: the server's system has sent FIN, and so the server, even if it was killed, had read all that was acknowledged.
+-- EPEER: the server's system has sent FIN. So the server, even if it was killed, had read all that was acknowledged.
 -- After another end it may not have, and nothing tells.
 local function note_end(run, client, why, code)
   run.trouble = why

@@ -100,7 +100,7 @@ describe("the host of docs/embedding.md", function()
     return (name:gsub("%s", ""))
   end
 
-  -- Compiles the host, and runs the script in it, for a port, beside the folder sidewire; returns its output and status.
+  -- Compiles the host, and runs the script in it, for a port, beside the folder sidewire: its output and status.
   local function run(flags, port)
     files.write(dir .. "/host.c", HOST)
     files.write(dir .. "/game.lua", (SCRIPT:gsub("4000", tostring(port))))

@@ -101,18 +101,18 @@ describe("docs/first.md", function()
   end)
 
   it("has a way to leave at Ctrl-C", function()
-    local program = start_without_server(code_with "interrupted!")
-    program:wait_for "ready"
-    program:signal "INT"
-    assert.same({ "ready\n" .. LOSS, 0 }, { program:finish() })
+    local running = start_without_server(code_with "interrupted!")
+    running:wait_for "ready"
+    running:signal "INT"
+    assert.same({ "ready\n" .. LOSS, 0 }, { running:finish() })
   end)
 
   it("has a way to leave at SIGTERM", function()
     if not Program.has_library "luv" then return pending "luv is not installed for this Lua" end
-    local program = start_without_server(code_with '"sigterm"')
-    program:wait_for "ready"
-    program:signal "TERM"
-    assert.same({ "ready\n" .. LOSS, 0 }, { program:finish() })
+    local running = start_without_server(code_with '"sigterm"')
+    running:wait_for "ready"
+    running:signal "TERM"
+    assert.same({ "ready\n" .. LOSS, 0 }, { running:finish() })
   end)
 
   -- What a server reads of a program that sends for a second and more, and leaves.
