@@ -26,6 +26,10 @@ describe("docs/first.md", function()
     assert.equal((expected:gsub("4000", port)), run((program:gsub("4000", port))))
   end)
 
+  it("has the program of README.md", function()
+    assert.equal((files.read "README.md":match "\n```lua\n(.-)\n```\n"), program)
+  end)
+
   it("says which lines send refuses, and that they leave no trace", function()
     local client = sidewire.new()
     for _, line in ipairs { "hello\n", "hello\r" } do assert.equal("EFRAME", select(3, client:send(line))) end
