@@ -76,7 +76,7 @@ int sw_module_stop(lua_State *L) {
     if (sw_policy_refuses_linger(L, &context->policy, "sidewire.stop: timeout", timeout)) return 3;
     if (stop_engine(context, timeout)) return lua_pushboolean(L, true), 1;
     lua_pushnil(L);
-    lua_pushliteral(L, "the loop thread did not end in time; it ends by itself");
+    lua_pushliteral(L, "the background thread did not end in time; it ends by itself");
     lua_pushliteral(L, "ETIMEDOUT");
     return 3;
 }
