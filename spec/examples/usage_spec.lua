@@ -30,7 +30,7 @@ local PROGRAMS = {
   ["redis.lua"] = { { "127.0.0.1", "PORT", "secret" }, says = REFUSED },
   ["ship.lua"] = { { "LICENSE", "127.0.0.1", "PORT" }, says = REFUSED, goes_on = true,
     wrong = { { "LICENSE", "127.0.0.1", "4000", "--framing", "utf8" } } },
-  ["ship/receiver.lua"] = { { ".", "PORT", "192.0.2.7" }, says = "cannot listen on 192%.0%.2%.7 port %d+: ",
+  ["ship/receiver.lua"] = { { ".", "PORT", "192.0.2.7" }, wrong = { { "no_such_folder", "PORT" }, { "LICENSE", "PORT" } }, says = "cannot listen on 192%.0%.2%.7 port %d+: ",
     library = "socket" },
   ["loops/cqueues.lua"] = { { "127.0.0.1", "PORT", "1" }, says = REFUSED, library = "cqueues" },
   ["loops/glib.lua"] = { { "127.0.0.1", "PORT", "1" }, says = REFUSED, library = "lgi" },
