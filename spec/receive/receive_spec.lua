@@ -154,8 +154,9 @@ describe("receive", function()
     assert.equal("again", client:receive(util.DEADLINE))
   end)
 
-  it("says of an end that the script has asked for that it is the connection's before, where there is another", function()
-    local before = "the connection before this one has ended: by client:disconnect, or by client:connect to another server"
+  it("says of an end that the script has asked for which connection it was, where there is another", function()
+    local before = "the connection before this one has ended: by client:disconnect, or by client:connect to another "
+      .. "server"
     local client = util.connected(peer)
     client:disconnect(0)
     client:connect()

@@ -233,8 +233,8 @@ errors.sections = {
       .. "18: the port is missing: write it after the host, as in tcp://example.org:4000", "raises", "Add the port." },
     { 'sidewire.new { server = { "tcp://a:1", "http://b:2" } }', "sidewire.new: invalid server[2] 'http://b:2', at "
       .. "character 1: the scheme is unknown (valid: tcp, tls, unix)", "raises", "Write `tcp://b:2`." },
-    { 'sidewire.new { server = "127.0.0.1:4000" }', "sidewire.new: invalid server '127.0.0.1:4000', at character 1: the "
-      .. "scheme is unknown (valid: tcp, tls, unix); write tcp://127.0.0.1:4000", "raises",
+    { 'sidewire.new { server = "127.0.0.1:4000" }', "sidewire.new: invalid server '127.0.0.1:4000', at character 1: "
+      .. "the scheme is unknown (valid: tcp, tls, unix); write tcp://127.0.0.1:4000", "raises",
       "Do so, or write `tls://127.0.0.1:4000`." },
     { 'sidewire.new { server = "wss://me:secret@example.org" }', "sidewire.new: server 'wss://me:***@example.org': wss "
       .. "is not supported yet (valid: tcp, tls, unix)", "raises", "Use a server that speaks without WebSocket." },
@@ -694,7 +694,8 @@ errors.sections = {
       not_here = "spec/injected/refusal_spec.lua" },
     { "client:connect()", "connection to 127.0.0.1 port 4000 ended: the other side ended it", "EPEER",
       "The server closed it, or its program ended, or was killed with nothing unread. With `reconnect` on the next "
-      .. "attempt follows by itself.", when = "later the server's system ends it (a FIN)", given = told("finish", { reconnect = false }), event = "disconnect" },
+      .. "attempt follows by itself.", when = "later the server's system ends it (a FIN)",
+      given = told("finish", { reconnect = false }), event = "disconnect" },
     { "client:connect()", "connection to 127.0.0.1 port 4000 ended: connection reset by peer", "ECONNRESET",
       "The server closed it, ended or was killed while something that you sent was unread, or its machine started "
       .. "anew, or something on the way dropped the connection. Look at `lost`.", when = "later it is reset",
@@ -848,8 +849,8 @@ errors.sections = {
       "All messages have been received; connect again.", when = "the server ended it",
       given = told("finish", { reconnect = false }) },
     { "client:receive(1)", "the connection before this one has ended: by client:disconnect, or by client:connect to "
-      .. "another server", "ECLOSED", "Nothing: you asked for it. `receive` returns the end of each connection once; call "
-      .. "it again for the messages of this one.", when = "after `client:disconnect()` and `client:connect()`",
+      .. "another server", "ECLOSED", "Nothing: you asked for it. `receive` returns the end of each connection once; "
+      .. "call it again for the messages of this one.", when = "after `client:disconnect()` and `client:connect()`",
       given = function(case)
         case:connect_to "silent"
         case.client:disconnect(0)

@@ -1411,29 +1411,28 @@ static void set_tls(const char *option, int argc, char **argv) {
     wire_set("key", argv[optind++]);
 }
 
-static const char usage[] =
-    "usage: peer [--port N] [--host ADDR] [--mode M] [--record DIR] [--backlog N]\n"
-    "            [--framing line|u32be|typed] [--finish-after N]\n"
-    "            [--linger-with-parent]\n"
+static const char usage[] = "usage: peer [--port N] [--host ADDR] [--mode M] [--record DIR] [--backlog N]\n"
+                            "            [--framing line|u32be|typed] [--finish-after N]\n"
+                            "            [--linger-with-parent]\n"
 #ifdef SW_PEER_TLS
-    "            --tls CERT KEY [--tls-ca FILE] [--tls-version 1.2|1.3]\n"
-    "            [--tls-alpn A,B] [--tls-ciphers LIST] [--tls-tickets off|once]\n"
+                            "            --tls CERT KEY [--tls-ca FILE] [--tls-version 1.2|1.3]\n"
+                            "            [--tls-alpn A,B] [--tls-ciphers LIST] [--tls-tickets off|once]\n"
 #endif
-    "\n"
-    "A server for tests. It prints `peer pid=P port=N control=C` and then serves at\n"
-    "127.0.0.1 port N; with --host at ADDR, which may be unix:/PATH or unix:@NAME.\n"
-    "It ends when no program has connected to the control port within 60 s, or when\n"
-    "the first connection there ends; with --linger-with-parent when the process\n"
-    "ends that has started it. The modes:\n"
-    "\n"
-    "  sink            reads and discards (the default)\n"
-    "  echo            sends back what it reads\n"
-    "  lines           answers each message with `ok <first word>`\n"
-    "  \"flood BYTES\"   discards, and sends numbered messages of BYTES bytes (64)\n"
-    "  silent          neither reads nor writes\n"
-    "\n"
-    "So `peer --port 4000 --mode echo --linger-with-parent` serves a terminal until\n"
-    "it is closed. spec/support/peer.c has the commands of the control port.\n";
+                            "\n"
+                            "A server for tests. It prints `peer pid=P port=N control=C` and then serves at\n"
+                            "127.0.0.1 port N; with --host at ADDR, which may be unix:/PATH or unix:@NAME.\n"
+                            "It ends when no program has connected to the control port within 60 s, or when\n"
+                            "the first connection there ends; with --linger-with-parent when the process\n"
+                            "ends that has started it. The modes:\n"
+                            "\n"
+                            "  sink            reads and discards (the default)\n"
+                            "  echo            sends back what it reads\n"
+                            "  lines           answers each message with `ok <first word>`\n"
+                            "  \"flood BYTES\"   discards, and sends numbered messages of BYTES bytes (64)\n"
+                            "  silent          neither reads nor writes\n"
+                            "\n"
+                            "So `peer --port 4000 --mode echo --linger-with-parent` serves a terminal until\n"
+                            "it is closed. spec/support/peer.c has the commands of the control port.\n";
 
 static void print_usage(void) {
     fputs(usage, stdout);
