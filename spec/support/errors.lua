@@ -939,7 +939,7 @@ errors.sections = {
   },
   {
     title = "The host's policy",
-    text = "A program that runs scripts of others may limit them (`sidewire.set_policy`, docs/embedding.md).",
+    text = "A program that runs scripts of others may limit them: [Embedding](embedding.md#opening-it).",
     { "sidewire.new { queue_limit = 2^20 }",
       "sidewire.new: queue_limit 1048576 exceeds the host's policy: max_queue is 1000", "EPOLICY",
       "Ask for less, or leave the option out: then it is what the policy allows.", when = "under `max_queue = 1000`",
