@@ -122,6 +122,15 @@ describe("the pages of the site", function()
     assert(links > 1000, links .. " links")
   end)
 
+  it("name the column of each cell that stands below another, and have no empty heading", function()
+    each_page(function(name, text)
+      for label in text:gmatch 'data%-label="([^"]*)"' do assert.is_nil(label:find "\n" or label:find "^$", name) end
+      for head in text:gmatch "<thead>.-</thead>" do
+        assert(head:gsub("<[^>]*>", ""):find "%S", ("%s: %s"):format(name, head))
+      end
+    end)
+  end)
+
   it("link what they mention of each other", function()
     each_page(function(name, text)
       local plain = text:gsub("<pre>.-</pre>", ""):gsub("<a .-</a>", ""):gsub("<h%d.-</h%d>", "")

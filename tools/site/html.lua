@@ -123,7 +123,8 @@ local function mark_cells(rows, names)
     local column = 0
     return (row:gsub("<td(.-)>(.-)</td>", function(attributes, cell)
       column = column + 1
-      local label = names and names[column] and (' data-label="%s"'):format(names[column]) or ""
+      local name = names and names[column] or ""
+      local label = name ~= "" and (' data-label="%s"'):format(name) or ""
       local class = plain_size(cell) <= SHORT and ' class="short"' or ""
       return ("<td%s%s%s>%s</td>"):format(attributes, label, class, cell)
     end))
@@ -132,12 +133,12 @@ end
 
 function html.fit_tables(text)
   return (text:gsub("<table>.-</table>", function(one)
-    if not one:find "<th[^>]*>[^<]" then one = one:gsub("<thead>.-</thead>\n?", "") end
+    if not one:find "<th%f[^%w][^>]*>[^<]" then one = one:gsub("<thead>.-</thead>\n?", "") end
     local longest = 0
-    for cell in one:gmatch "<td.->(.-)</td>" do longest = math.max(longest, plain_size(cell)) end
+    for cell in one:gmatch "<td[^>]*>(.-)</td>" do longest = math.max(longest, plain_size(cell)) end
     if longest < LONG then return '<div class="wide">' .. mark_cells(one) .. "</div>" end
     local names = {}
-    for name in one:gmatch "<th.->(.-)</th>" do names[#names + 1] = (name:gsub("<[^>]*>", "")) end
+    for name in one:gmatch "<th%f[^%w][^>]*>(.-)</th>" do names[#names + 1] = (name:gsub("<[^>]*>", "")) end
     return (mark_cells(one, names):gsub("^<table>", '<table class="stacked">'))
   end))
 end
