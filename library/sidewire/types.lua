@@ -275,7 +275,7 @@
 ---@field log? sidewire.LogHandler
 ---@field close? sidewire.CloseHandler
 
----`info` tells of the connection; its fields stand [below](#fields-of-info). Each call of `connect` that starts
+---`info` describes the connection; its fields stand [below](#fields-of-info). Each call of `connect` that starts
 ---something leads to one `connect`, `error` or `close` event, and each `connect` event to one `disconnect` or
 ---`close`.
 ---@alias sidewire.ConnectHandler
