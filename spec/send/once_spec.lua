@@ -180,7 +180,8 @@ describe("info.first", function()
       disconnect()
       assert.equal(2, client:send "y") -- it waits for the next connection
       assert.equal(retain == "unconfirmed" and 1 or 2, first())
-      if retain == "unconfirmed" then client:confirm(2) end
+      assert(client:flush(util.DEADLINE))
+      if retain == "unconfirmed" then assert(client:confirm(2)) end
       disconnect()
       next_id = first()
       assert.equal(next_id, client:send "z")
