@@ -17,6 +17,7 @@
 #   bench-engines     ENGINES="5.4 luajit" ROUNDS=5
 #   install           PREFIX=DIR (/usr/local) DESTDIR=DIR; LUADIR=DIR LIBDIR=DIR:
 #                     where Lua looks for modules; DOCDIR=DIR: README.md and docs
+#   uninstall         the same
 #   bundle            LUA=... LIBEV_SRC=DIR: libev's source, else by apt-get
 #   release           VERSION=0.2.0
 #
@@ -164,6 +165,7 @@ GNU_SOURCES = $(STRANGERS:%=spec/support/%.c) $(wildcard spec/support/unpreload.
 
 .PHONY: all programs demo test test-all test-fallbacks check warnings headers arrows clang-tidy cppcheck clang-format luacheck
 .PHONY: FORCE bundle bench bench-engines bench-programs bench-quick demo-programs fuzzers fuzz lint install rock setup release
+.PHONY: uninstall
 .PHONY: setup-hosts shellcheck help clean docs pages stress wild
 READY = $(addprefix ready-,build bundle demo bench test stress check fuzz lint docs rock)
 .PHONY: $(READY)
@@ -315,14 +317,36 @@ bench-quick: ready-demo ## the figures that decide, next to LuaSocket's
 	$(Q)tools/run $(NAME) lua bench/run.lua WORKLOADS="flood idle pingpong" \
 		CANDIDATES="sidewire luasocket luasocket_queue" OUTPUT=none
 
+# What a path is from any folder; it may have blanks.
+absolute = $(if $(filter /%,$(firstword $1)),$1,$(CURDIR)/$1)
+PLACED_LIB = $(call absolute,$(DESTDIR)$(LIBDIR))/sidewire
+PLACED_LUA = $(call absolute,$(DESTDIR)$(LUADIR))/sidewire
+PLACED_DOC = $(call absolute,$(DESTDIR)$(DOCDIR))
+LUA_FILES = $(wildcard lua/sidewire/*.lua)
+DOCUMENTS = README.md CHANGELOG.md LICENSE
+check_prefix = $(if $(PREFIX),,$(if $(filter file,$(origin LUADIR) $(origin LIBDIR)),$(error PREFIX is empty: \
+	give the folder that gets share/lua and lib/lua, as in PREFIX=/usr/local)))
+
 install: all ## copies the module and its Lua files to PREFIX
-	$(Q)$(if $(QUIET),,echo "INSTALL $(DESTDIR)$(LIBDIR)/sidewire" && )install -d "$(DESTDIR)$(LIBDIR)/sidewire"
-	$(Q)install -m 755 $(CORE) "$(DESTDIR)$(LIBDIR)/sidewire/"
-	$(Q)$(if $(QUIET),,echo "INSTALL $(DESTDIR)$(LUADIR)/sidewire" && )install -d "$(DESTDIR)$(LUADIR)/sidewire"
-	$(Q)install -m 644 $(wildcard lua/sidewire/*.lua) "$(DESTDIR)$(LUADIR)/sidewire/"
-	$(if $(DOCDIR),$(Q)$(if $(QUIET),,echo "INSTALL $(DESTDIR)$(DOCDIR)" && )install -d "$(DESTDIR)$(DOCDIR)" && \
-		cp -R README.md CHANGELOG.md LICENSE docs "$(DESTDIR)$(DOCDIR)/")
-	$(if $(QUIET)$(DESTDIR),,$(Q)$(call unless_no,tools/paths "$(ENGINE)" "$(LUADIR)" "$(LIBDIR)"))
+	$(check_prefix)
+	$(Q)$(if $(QUIET),,echo "INSTALL $(PLACED_LIB)" && )install -d "$(PLACED_LIB)"
+	$(Q)install -m 755 $(CORE) "$(PLACED_LIB)/"
+	$(Q)$(if $(QUIET),,echo "INSTALL $(PLACED_LUA)" && )install -d "$(PLACED_LUA)"
+	$(Q)install -m 644 $(LUA_FILES) "$(PLACED_LUA)/"
+	$(if $(DOCDIR),$(Q)$(if $(QUIET),,echo "INSTALL $(PLACED_DOC)" && )install -d "$(PLACED_DOC)" && \
+		cp -R $(DOCUMENTS) docs "$(PLACED_DOC)/")
+	$(if $(QUIET)$(DESTDIR),,$(Q)$(call unless_no,tools/paths "$(ENGINE)" "$(call absolute,$(LUADIR))" \
+		"$(call absolute,$(LIBDIR))"))
+
+# Folders go only when nothing is left in them.
+uninstall: ## removes what install with the same PREFIX has copied
+	$(check_prefix)
+	$(Q)$(if $(QUIET),,echo "REMOVE $(PLACED_LIB)" && )rm -f "$(PLACED_LIB)/core.so"
+	$(Q)$(if $(QUIET),,echo "REMOVE $(PLACED_LUA)" && )rm -f $(LUA_FILES:lua/sidewire/%="$(PLACED_LUA)/%")
+	$(Q)for dir in "$(PLACED_LIB)" "$(PLACED_LUA)"; do [ ! -d "$$dir" ] || rmdir "$$dir" 2>/dev/null || true; done
+	$(if $(DOCDIR),$(Q)$(if $(QUIET),,echo "REMOVE $(PLACED_DOC)" && )find $(DOCUMENTS) docs ! -type d | \
+		while read -r file; do rm -f "$(PLACED_DOC)/$$file"; done && \
+		find docs -depth -type d | while read -r dir; do rmdir "$(PLACED_DOC)/$$dir" 2>/dev/null || true; done)
 
 bundle: ready-bundle ## a folder to copy beside a game, with libev inside
 	$(Q)MAKE="$(MAKE)" tools/bundle $(ENGINE)

@@ -18,9 +18,13 @@
 -- An answer is given when the system has the lines: they outlive the receiver then, but not a power cut (plain Lua has
 -- no fsync). The sender notices when the count has become smaller, and stops. It needs LuaSocket, and not sidewire.
 
-local USAGE = "usage: lua receiver.lua DIR PORT [ADDRESS] (needs LuaSocket)\n"
+local USAGE = "usage: lua receiver.lua DIR PORT [ADDRESS] (DIR must exist; needs LuaSocket)\n"
 if arg[1] == "--help" then io.write(USAGE) os.exit(0) end
 if not (arg[1] and tonumber(arg[2])) or arg[4] then io.stderr:write(USAGE) os.exit(2) end
+if not io.open(arg[1] .. "/.") then
+  io.stderr:write(("receiver.lua: there is no folder %s, or it cannot be read\n%s"):format(arg[1], USAGE))
+  os.exit(2)
+end
 local socket = require "socket"
 
 local PIECE = 64 * 1024

@@ -65,7 +65,8 @@ function core.events() end
 ---@return sidewire.Code? code
 function core.notifier() end
 
----Closes all clients, waits until their sockets are closed, and ends the background thread.
+---Closes all clients, waits until their sockets are closed, and ends the background thread. Lost events may still wait
+---for `poll`: true does not mean that all was sent.
 ---Codes: `ETIMEDOUT`, `EPOLICY`, `ECLOSED`, `ENOMEM`.
 ---@param timeout? number seconds. Default: the longest linger, and half a second
 ---@return true? stopped
@@ -160,6 +161,7 @@ local Client = {}
 function Client:on(event, handler) end
 
 ---Sets messages that are sent first on every new connection. They take no ids. The current connection is not affected.
+---What is queued does not wait for the answers to them.
 ---Codes: `ECLOSED`, `EFORKED`.
 ---@param greeting string|string[]|nil
 ---@return true? set
@@ -167,7 +169,7 @@ function Client:on(event, handler) end
 ---@return sidewire.Code? code
 function Client:set_greeting(greeting) end
 
----Closes the client forever: only lost and close events follow. Codes: `EPOLICY`, `EFORKED`.
+---Closes the client forever: only lost and close events follow, no disconnect event. Codes: `EPOLICY`, `EFORKED`.
 ---@param linger? number seconds that all of the end may take, in the background. Default: the option linger
 ---@return true? closed
 ---@return string? message
@@ -225,7 +227,8 @@ function Client:set_server(host, port) end
 ---@return string? url nil: host or port is missing
 function Client:get_server() end
 
----Queues one message; never waits. It works at any time before `close`, also without a connection.
+---Queues one message; never waits. It works at any time before `close`, also without a connection. Ids are 1, 2, 3 and
+---so on; a refused message takes none.
 ---Codes: `EFULL` (a drain event follows), `ETOOBIG`, `EFRAME`, `ENOTCONN`, `ECLOSED`, `EFORKED`, `ENOMEM`.
 ---@param ... string|number pieces that together form the message; the framing is added
 ---@return integer? id
@@ -301,7 +304,7 @@ function Client:wait(state, timeout) end
 ---@return sidewire.Code? code
 function Client:flush(timeout) end
 
----Returns the next message, for a client without a message handler; calls no handlers. Tells of the end of each
+---Returns the next message, for a client without a message handler; calls no handlers. Returns the end of each
 ---connection once, in its place. With raw framing the rest of a chunk that `read` has begun is a message.
 ---Codes: `ETIMEDOUT` (no message), `EINTR`, `EFULL` (poll first), `ENOTCONN`, `ECLOSED`, `EFORKED`, `EFRAME` (after
 ---`set_framing`), `ENOMEM`, or how the connection ended.

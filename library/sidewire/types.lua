@@ -46,13 +46,13 @@
 ---| "ESYSTEM" # a system error without a name here; the message has its number
 ---| "EFULL" # the queue is full, a `drain` event follows; of a wait: the inbox is full, poll first
 ---| "ETOOBIG" # the message is too large for queue_limit, or for the length in front of it
----| "ECLOSED" # the client or the Lua state is closed, or nothing can come any more
+---| "ECLOSED" # the client or the Lua state is closed, the script ended the connection, or nothing can come any more
 ---| "EFORKED" # the client belongs to the parent process
 ---| "ENOTFOUND" # the host name does not exist, or has no address
 ---| "EAI_AGAIN" # the name service does not answer, or fails
 ---| "EFRAME" # the framing cannot carry the message; received: it does not allow it, or it is longer than max_message
 ---| "ESELF" # the client connected to itself
----| "EPEER" # the other side ended the connection
+---| "EPEER" # the other side's system ended the connection by a FIN: the server closed it, ended, or was killed
 ---| "EPOLICY" # the host's policy does not allow it
 ---| "ETLS" # TLS failed; the message says how: a certificate, a version, what the other side sent
 ---| "ENOTLS" # there is no TLS library that can be used; the message says what was tried
@@ -202,7 +202,8 @@
 ---They go out before the greeting, without framing.
 ---@field preamble? string bytes that are sent as they are, first on every new connection: a PROXY protocol header
 ---A login, a list of subscriptions. They have the client's framing, take no ids, and no counter includes them.
----`client:set_greeting` changes them.
+---`client:set_greeting` changes them. The server's answers come as messages, on every connection, before its answers to
+---what follows: count them off after each `connect` event. What is queued does not wait for these answers.
 ---@field greeting? string|string[] messages that are sent first on every new connection
 ---It holds for `close`, `disconnect`, `stop` and the end of the Lua state: sending the rest, over a connection that
 ---is still to be made if need be, and waiting for the other side's acknowledgement and end.
@@ -258,7 +259,7 @@
 ---| "disconnect" # a connection ended
 ---| "retry" # an attempt failed or a connection ended: when the client tries again
 ---| "error" # no connection, and no further attempt
----| "log" # what the thread does, in words
+---| "log" # what the background thread does, in words
 ---| "close" # the last event ever
 
 ---Handlers by event. `message = false` discards messages.
@@ -274,7 +275,7 @@
 ---@field log? sidewire.LogHandler
 ---@field close? sidewire.CloseHandler
 
----`info` tells of the connection; its fields stand [below](#fields-of-info). Each call of `connect` that starts
+---`info` describes the connection; its fields stand [below](#fields-of-info). Each call of `connect` that starts
 ---something leads to one `connect`, `error` or `close` event, and each `connect` event to one `disconnect` or
 ---`close`.
 ---@alias sidewire.ConnectHandler
@@ -300,9 +301,9 @@
 ---@alias sidewire.LostHandler
 ---| fun(client: sidewire.Client, first: integer, last: integer, fate: sidewire.Fate)
 
----`message` says how, for people, `code` for programs ([Error codes](codes.md)): `"EPEER"` where the other side ended
----it in order, `"ECLOSED"` after `client:disconnect`. [The fields of `detail`](#fields-of-detail) say what it left
----behind, and whether the client tries again.
+---`message` says how, for people, `code` for programs ([Error codes](codes.md)): `"EPEER"` where the other side's
+---system ended it by a FIN, `"ECLOSED"` after `client:disconnect` and `client:connect` to another server.
+---[The fields of `detail`](#fields-of-detail) say what it left behind, and whether the client tries again.
 ---@alias sidewire.DisconnectHandler
 ---| fun(client: sidewire.Client, message: string, code: sidewire.Code, detail: sidewire.EndDetail)
 
@@ -333,8 +334,12 @@
 ---@field attempt integer the number of this attempt: 1 is the first
 ---@field seconds number that the attempt took
 ---@field timeline sidewire.Timeline what the seconds were spent on
----@field first integer the id of the first message that it carries
----@field merged integer earlier connections whose events were merged into this one, because nobody polled
+---Messages with smaller ids go on no connection any more; those from it on go on this one, in order. With nothing
+---queued it is the id that the next `send` returns. The greeting takes no id.
+---@field first integer the id of the first message that goes on this connection
+---They came one after another while nobody polled, and brought no message: see
+---[When nobody polls](#when-nobody-polls).
+---@field merged integer earlier connections without events of their own, because this one took their place
 ---@field tls? sidewire.TlsInfo what the TLS handshake has agreed on; nil: there was none
 
 ---What a TLS handshake has agreed on. It is empty if the inbox had no room for it.
@@ -373,8 +378,11 @@
 ---@field unsent integer messages that the system has not taken whole
 ---@field unacked integer messages that were handed over and not acknowledged
 ---@field partial? string what came of a message that did not end, as a last line without "\n"; nil: no memory for it
----@field once_lost integer of `disconnect`: messages of `send_once` that were not handed over whole
----@field merged integer earlier ends that were merged into this one, because nobody polled
+---The ones before these were handed over, and may have arrived.
+---@field once_lost integer of `disconnect`: the last so many messages of `send_once` were not handed over whole
+---Of a `disconnect` event: earlier connections; of an `error` event: earlier errors. See
+---[When nobody polls](#when-nobody-polls).
+---@field merged integer earlier ends that have no events of their own, because this one took their place
 ---@field will_retry boolean true: the client tries again by itself, and a `retry` event follows
 ---@field causes? sidewire.Cause[] of an `error` event: each address of the attempt; as that of `retry`
 

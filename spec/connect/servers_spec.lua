@@ -74,6 +74,18 @@ describe("a server's URL", function()
     end
   end)
 
+  it("may lack its scheme only", function()
+    for _, place in ipairs { "127.0.0.1:4000", "example.org:80", "[::1]:4000" } do
+      refused({ "at character 1: the scheme is unknown (valid: tcp, tls, unix); write tcp://" .. place }, sidewire.new,
+        { server = { place } })
+    end
+    for _, text in ipairs { "example.org:", "example.org:80000", "http://example.org:80", "127.0.0.1:4000/" } do
+      local ok, message = pcall(sidewire.new, { server = text })
+      assert.is_false(ok)
+      assert.is_nil(message:find("; write", 1, true), message)
+    end
+  end)
+
   it("of a scheme that is not built yet raises and says so", function()
     for _, scheme in ipairs { "ws", "wss" } do
       refused({ scheme .. " is not supported yet" }, sidewire.new, { server = scheme .. "://h:1" })

@@ -122,6 +122,43 @@ describe("the pages of the site", function()
     assert(links > 1000, links .. " links")
   end)
 
+  it("name the column of each cell that stands below another, and have no empty heading", function()
+    each_page(function(name, text)
+      for label in text:gmatch 'data%-label="([^"]*)"' do assert.is_nil(label:find "\n" or label:find "^$", name) end
+      for head in text:gmatch "<thead>.-</thead>" do
+        assert(head:gsub("<[^>]*>", ""):find "%S", ("%s: %s"):format(name, head))
+      end
+    end)
+  end)
+
+  it("link what they mention of each other", function()
+    each_page(function(name, text)
+      local plain = text:gsub("<pre>.-</pre>", ""):gsub("<a .-</a>", ""):gsub("<h%d.-</h%d>", "")
+      for mention in plain:gmatch "docs/[%w/_]+%.md" do
+        assert(not texts[mention:match "([%w_]+)%.md" .. ".html"], ("%s: %s is no link"):format(name, mention))
+      end
+    end)
+    local function page_of(path) return path == "docs/a.md" and "a.html" or nil end
+    for text, linked in pairs {
+      ["see docs/a.md."] = 'see <a href="a.html">docs/a.md</a>.',
+      ["<code>docs/a.md</code>"] = '<a href="a.html"><code>docs/a.md</code></a>',
+      ['<a href="b">docs/a.md</a>'] = '<a href="b">docs/a.md</a>',
+      ["<code>cat docs/a.md</code>"] = "<code>cat docs/a.md</code>",
+      ["docs/b.md"] = "docs/b.md",
+    } do
+      assert.equal(linked, html.link_mentions(text, page_of))
+    end
+  end)
+
+  it("say as Markdown where their entries are, if these stand in the site only", function()
+    for _, path in ipairs(files.lines_of(shell.output "ls docs/reference/*.md")) do
+      local name = path:match "([%w_]+)%.md$" .. ".html"
+      local note = files.read(path):match "^# [^\n]*\n\n> The entries of this page are in the site(.-)\n\n"
+      assert(note and note:find(name, 1, true), path)
+      assert.is_nil(texts[name]:find("The entries of this page", 1, true), name)
+    end
+  end)
+
   it("are reached from each other page", function()
     each_page(function(name, text)
       for other in pairs(texts) do

@@ -31,7 +31,7 @@ local PROGRAMS = {
   ["ship.lua"] = { { "LICENSE", "127.0.0.1", "PORT" }, says = REFUSED, goes_on = true,
     wrong = { { "LICENSE", "127.0.0.1", "4000", "--framing", "utf8" } } },
   ["ship/receiver.lua"] = { { ".", "PORT", "192.0.2.7" }, says = "cannot listen on 192%.0%.2%.7 port %d+: ",
-    library = "socket" },
+    library = "socket", wrong = { { "no_such_folder", "PORT" }, { "LICENSE", "PORT" } } },
   ["loops/cqueues.lua"] = { { "127.0.0.1", "PORT", "1" }, says = REFUSED, library = "cqueues" },
   ["loops/glib.lua"] = { { "127.0.0.1", "PORT", "1" }, says = REFUSED, library = "lgi" },
   ["loops/luv.lua"] = { { "127.0.0.1", "PORT", "1" }, says = REFUSED, library = "luv" },

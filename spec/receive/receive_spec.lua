@@ -153,6 +153,24 @@ describe("receive", function()
     assert.equal("EPEER", select(3, client:receive(util.DEADLINE)))
     assert.equal("again", client:receive(util.DEADLINE))
   end)
+
+  it("says of an end that the script has asked for which connection it was, where there is another", function()
+    local before = "the connection before this one has ended: by client:disconnect, or by client:connect to another "
+      .. "server"
+    local client = util.connected(peer)
+    client:disconnect(0)
+    client:connect()
+    assert.same({ nil, before, "ECLOSED" }, { client:receive(util.DEADLINE) })
+    assert(client:wait("connected", util.DEADLINE))
+    assert.equal("ETIMEDOUT", select(3, client:receive()))
+    local other = Peer.start { mode = "silent" }
+    client:connect(other.host, other.port)
+    assert(client:wait("connected", util.DEADLINE))
+    assert.same({ nil, before, "ECLOSED" }, { client:receive(util.DEADLINE) })
+    client:disconnect(0)
+    assert(client:wait("disconnected", util.DEADLINE))
+    assert.same({ nil, "not connected: client:disconnect ended the connection", "ECLOSED" }, { client:receive() })
+  end)
 end)
 
 describe("receive", function()

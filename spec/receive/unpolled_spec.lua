@@ -165,6 +165,26 @@ describe("a script that does not poll", function()
     last:close()
   end)
 
+  it("[F38] gets the end of a connection of which it has heard, whatever comes behind it", function()
+    local server = assert(socket.bind("127.0.0.1", 0))
+    local client = sidewire.new { host = "127.0.0.1", port = port_of(server), reconnect = 0.001 }
+    local events = util.collect(client, "connect", "disconnect")
+    assert(client:connect())
+    local first = assert(server:accept())
+    assert(events:wait "connect")
+    first:close()
+    for _ = 1, 400 do assert(server:accept()):close() end
+    local last = assert(server:accept())
+    assert(util.wait_until(function() return client:is_connected() and client:stats().connects == 402 end))
+    sidewire.poll()
+    assert.equal("disconnect", events[2][1])
+    assert.equal(0, events[2][4].merged)
+    local connects, disconnects = check_pairs(events)
+    assert.same({ 402, 401 }, { connects, disconnects })
+    last:close()
+    server:close()
+  end)
+
   it("[F38] hears of every message that such connections lost", function()
     local server = assert(socket.bind("127.0.0.1", 0))
     local client = sidewire.new {

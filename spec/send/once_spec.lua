@@ -1,6 +1,7 @@
 -- `send_once`: messages for one connection only.
 
 local engine = require "spec.support.engine"
+local sidewire = require "sidewire"
 local Peer = require "spec.support.peer"
 local build = require "spec.support.build"
 local delivery = require "spec.support.delivery"
@@ -53,6 +54,24 @@ describe("send_once", function()
     assert.same({ "x", "of the second" }, events:all "message")
     client:close()
     assert.equal("ECLOSED", code_of(client:send_once "x"))
+  end)
+
+  it("is for the connection that poll has delivered without a handler, events() or a wait", function()
+    for _, see in ipairs {
+      function() assert(util.poll_until(function() return sidewire.poll() == 0 end)) end,
+      function() for _ in sidewire.events() do end end,
+      function(client) assert.is_true(client:wait("connected", 0)) end,
+    } do
+      local client = util.client(peer)
+      client:connect()
+      assert(util.wait_until(function() return client:is_connected() end))
+      assert.equal("ENOTCONN", code_of(client:send_once "not seen yet"))
+      assert(util.wait_until(function()
+        see(client)
+        return client:send_once "seen"
+      end))
+      client:close(0)
+    end
   end)
 
   it("makes the end of an earlier connection no news for receive, but not what came before it", function()
@@ -140,5 +159,34 @@ describe("info.first", function()
     local stats, lost = client:stats(), util.losses(events)
     assert.equal(stats.finished + stats.lost + 1, events:last "connect"[2].first)
     if #lost > 0 then assert.equal(lost[#lost][2] + 1, events:last "connect"[2].first) end -- the system had taken none
+  end)
+
+  it("is the id that the next send returns when nothing is queued, whatever the greeting is", function()
+    for _, retain in ipairs { "none", "unsent", "unconfirmed" } do
+      local client = util.client(peer, { retain = retain, reconnect = false, greeting = { "login", "again" } })
+      local events = util.collect(client)
+      local function first()
+        local count = events:count "connect"
+        client:connect()
+        return assert(events:wait("connect", count + 1))[2].first
+      end
+      local function disconnect()
+        assert(client:flush(util.DEADLINE))
+        client:disconnect(0)
+        assert(client:wait("disconnected", util.DEADLINE))
+      end
+      local next_id = first()
+      assert.same({ 1, 1 }, { next_id, client:send "x" })
+      disconnect()
+      assert.equal(2, client:send "y") -- it waits for the next connection
+      assert.equal(retain == "unconfirmed" and 1 or 2, first())
+      assert(client:flush(util.DEADLINE))
+      if retain == "unconfirmed" then assert(client:confirm(2)) end
+      disconnect()
+      next_id = first()
+      assert.equal(next_id, client:send "z")
+      assert.equal(client:stats().accepted, next_id)
+      client:close(0)
+    end
   end)
 end)

@@ -232,7 +232,10 @@ errors.sections = {
     { 'sidewire.new { server = "tcp://example.org" }', "sidewire.new: invalid server 'tcp://example.org', at character "
       .. "18: the port is missing: write it after the host, as in tcp://example.org:4000", "raises", "Add the port." },
     { 'sidewire.new { server = { "tcp://a:1", "http://b:2" } }', "sidewire.new: invalid server[2] 'http://b:2', at "
-      .. "character 1: the scheme is unknown (valid: tcp, tls, ws, wss, unix)", "raises", "Write `tcp://b:2`." },
+      .. "character 1: the scheme is unknown (valid: tcp, tls, unix)", "raises", "Write `tcp://b:2`." },
+    { 'sidewire.new { server = "127.0.0.1:4000" }', "sidewire.new: invalid server '127.0.0.1:4000', at character 1: "
+      .. "the scheme is unknown (valid: tcp, tls, unix); write tcp://127.0.0.1:4000", "raises",
+      "Do so, or write `tls://127.0.0.1:4000`." },
     { 'sidewire.new { server = "wss://me:secret@example.org" }', "sidewire.new: server 'wss://me:***@example.org': wss "
       .. "is not supported yet (valid: tcp, tls, unix)", "raises", "Use a server that speaks without WebSocket." },
     { 'sidewire.new { server = "unix:game.sock" }', "sidewire.new: invalid server 'unix:game.sock', at character 6: "
@@ -686,15 +689,24 @@ errors.sections = {
       .. "listens there", "ESELF", "Is the server running? With `reconnect` on the next attempt follows by itself.",
       when = "the system gave the connection its own port",
       not_here = "chance decides; spec/connect/connect_spec.lua" },
-    { "client:connect()", "sidewire's loop thread failed: too many open files", "EMFILE",
+    { "client:connect()", "sidewire's background thread failed: too many open files", "EMFILE",
       "Close what is open, or raise the limit (`ulimit -n`).", when = "the process has no descriptors left",
       not_here = "spec/injected/refusal_spec.lua" },
     { "client:connect()", "connection to 127.0.0.1 port 4000 ended: the other side ended it", "EPEER",
-      "The server ended it in order: ask it why. With `reconnect` on the next attempt follows by itself.",
-      when = "later the server ends it", given = told("finish", { reconnect = false }), event = "disconnect" },
+      "The server closed it, or its program ended, or was killed with nothing unread. With `reconnect` on the next "
+      .. "attempt follows by itself.", when = "later the server's system ends it (a FIN)",
+      given = told("finish", { reconnect = false }), event = "disconnect" },
     { "client:connect()", "connection to 127.0.0.1 port 4000 ended: connection reset by peer", "ECONNRESET",
-      "The server crashed, was killed, or dropped the connection. Look at `lost`.", when = "later the server resets it",
+      "The server closed it, ended or was killed while something that you sent was unread, or its machine started "
+      .. "anew, or something on the way dropped the connection. Look at `lost`.", when = "later it is reset",
       given = told("reset", { reconnect = false }), event = "disconnect" },
+    { "client:connect()", "sending to 127.0.0.1 port 4000 failed: connection reset by peer", "ECONNRESET",
+      "The same, found while sending.", when = "later it is reset", event = "disconnect",
+      not_here = "chance decides whether sending or receiving finds it; spec/send/flush_spec.lua" },
+    { "client:connect()", "sending to 127.0.0.1 port 4000 failed: broken pipe", "EPIPE",
+      "The same: an earlier reset, or the server's end, was not seen before, as with a full inbox. Look at `lost`.",
+      when = "later it is reset", event = "disconnect",
+      not_here = "chance decides whether sending or receiving finds it; spec/send/flush_spec.lua" },
     { "client:connect()", 'connection to 127.0.0.1 port 4000 ended: framing "line": the message that begins at byte 1 '
       .. 'of the connection is longer than max_message (10): "0123456789 "', "EFRAME",
       "Raise max_message, or see whether both sides speak the same framing.",
@@ -836,13 +848,21 @@ errors.sections = {
     { "client:receive(1)", "connection to 127.0.0.1 port 4000 ended: the other side ended it", "EPEER",
       "All messages have been received; connect again.", when = "the server ended it",
       given = told("finish", { reconnect = false }) },
+    { "client:receive(1)", "the connection before this one has ended: by client:disconnect, or by client:connect to "
+      .. "another server", "ECLOSED", "Nothing: you asked for it. `receive` returns the end of each connection once; "
+      .. "call it again for the messages of this one.", when = "after `client:disconnect()` and `client:connect()`",
+      given = function(case)
+        case:connect_to "silent"
+        case.client:disconnect(0)
+        case.client:connect()
+      end, names = "client:disconnect" },
     { 'client:wait "connected"', "the client of 127.0.0.1 port 4000 is closed: make a new one", "ECLOSED",
       "Make a new client.", when = "after `client:close()`", given = closed },
     { 'client:wait("disconnected", 9)', "interrupted", "EINTR", "Handle what the signal is about, then wait again.",
       when = "a signal comes", get = function(case)
         return case:run_script("wait_interrupted", case:serve "silent")
       end, names = false },
-    { "sidewire.stop(0)", "the loop thread did not end in time; it ends by itself", "ETIMEDOUT",
+    { "sidewire.stop(0)", "the background thread did not end in time; it ends by itself", "ETIMEDOUT",
       "Nothing, or give it more time.", when = "the machine is too busy", not_here = "the scheduler decides" },
   },
   {
@@ -919,7 +939,7 @@ errors.sections = {
   },
   {
     title = "The host's policy",
-    text = "A program that runs scripts of others may limit them (`sidewire.set_policy`, docs/embedding.md).",
+    text = "A program that runs scripts of others may limit them: [Embedding](embedding.md#opening-it).",
     { "sidewire.new { queue_limit = 2^20 }",
       "sidewire.new: queue_limit 1048576 exceeds the host's policy: max_queue is 1000", "EPOLICY",
       "Ask for less, or leave the option out: then it is what the policy allows.", when = "under `max_queue = 1000`",
@@ -990,6 +1010,11 @@ errors.sections = {
       .. "build/release-5.1/sidewire/core.so", "raises", "Do so; each version of Lua needs a module of its own.",
       when = "with a Lua other than the one built for", get = load_elsewhere, lacks = lacks_other_lua,
       names = "Lua 5.1" },
+    { 'require "sidewire"', "undefined symbol: lua_pushfstring", "raises",
+      "Link the program with `-rdynamic`, or with Lua as a shared library: modules take the functions of Lua from the "
+      .. "program. The text is the dynamic linker's, and another function may be named.",
+      when = "in a C program with Lua linked in as a static library", names = "lua_",
+      not_here = "the program's build decides" },
     { "sidewire.new {}", "this Lua state is closing", "ECLOSED", "Do not make clients in finalizers at the end.",
       when = "in a finalizer, while the Lua state closes", get = function(case)
         return case:run_script "new_at_the_end"

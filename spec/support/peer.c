@@ -6,7 +6,7 @@
  *   peer-tls ... --tls CERT KEY [--tls-ca FILE] [--tls-version 1.2|1.3] [--tls-alpn A,B] [--tls-ciphers LIST]
  *        [--tls-tickets off|once]
  *
- * prints one line, `peer pid=P port=N control=C`, and nothing else on stdout. Data connections arrive on
+ * --help and -h say this in short. It prints one line, `peer pid=P port=N control=C`, and nothing else on stdout. Data connections arrive on
  * `port` (0 = a free one), or on the unix socket that ADDR names: unix:/PATH or unix:@NAME (abstract), port=0. A socket
  * file that is there already is replaced. `control` is a second port on 127.0.0.1. The process ends when the control
  * connection that was opened first closes, or when none came within 60 s, so that it never outlives its test;
@@ -1411,16 +1411,45 @@ static void set_tls(const char *option, int argc, char **argv) {
     wire_set("key", argv[optind++]);
 }
 
+static const char usage[] = "usage: peer [--port N] [--host ADDR] [--mode M] [--record DIR] [--backlog N]\n"
+                            "            [--framing line|u32be|typed] [--finish-after N]\n"
+                            "            [--linger-with-parent]\n"
+#ifdef SW_PEER_TLS
+                            "            --tls CERT KEY [--tls-ca FILE] [--tls-version 1.2|1.3]\n"
+                            "            [--tls-alpn A,B] [--tls-ciphers LIST] [--tls-tickets off|once]\n"
+#endif
+                            "\n"
+                            "A server for tests. It prints `peer pid=P port=N control=C` and then serves at\n"
+                            "127.0.0.1 port N; with --host at ADDR, which may be unix:/PATH or unix:@NAME.\n"
+                            "It ends when no program has connected to the control port within 60 s, or when\n"
+                            "the first connection there ends; with --linger-with-parent when the process\n"
+                            "ends that has started it. The modes:\n"
+                            "\n"
+                            "  sink            reads and discards (the default)\n"
+                            "  echo            sends back what it reads\n"
+                            "  lines           answers each message with `ok <first word>`\n"
+                            "  \"flood BYTES\"   discards, and sends numbered messages of BYTES bytes (64)\n"
+                            "  silent          neither reads nor writes\n"
+                            "\n"
+                            "So `peer --port 4000 --mode echo --linger-with-parent` serves a terminal until\n"
+                            "it is closed. spec/support/peer.c has the commands of the control port.\n";
+
+static void print_usage(void) {
+    fputs(usage, stdout);
+    exit(fflush(stdout) == 0 ? 0 : 1);
+}
+
 static void parse_options(int argc, char **argv) {
     static const struct option options[] = {
         {"port", required_argument, NULL, 'p'},
-        {"host", required_argument, NULL, 'h'},
+        {"host", required_argument, NULL, 'a'},
         {"mode", required_argument, NULL, 'm'},
         {"record", required_argument, NULL, 'r'},
         {"backlog", required_argument, NULL, 'b'},
         {"framing", required_argument, NULL, 'f'},
         {"finish-after", required_argument, NULL, 'F'},
         {"linger-with-parent", no_argument, NULL, 'l'},
+        {"help", no_argument, NULL, 'h'},
         {"tls", required_argument, NULL, 't'},
         {"tls-ca", required_argument, NULL, 't'},
         {"tls-version", required_argument, NULL, 't'},
@@ -1431,10 +1460,11 @@ static void parse_options(int argc, char **argv) {
     };
     const char *host = "127.0.0.1", *error;
     uint64_t port = 0;
-    for (int option, index; (option = getopt_long(argc, argv, "", options, &index)) != -1;) {
+    for (int option, index; (option = getopt_long(argc, argv, "h", options, &index)) != -1;) {
         switch (option) {
         case 'p': port = option_number("port", 65535); break;
-        case 'h': host = optarg; break;
+        case 'a': host = optarg; break;
+        case 'h': print_usage(); break;
         case 'm':
             if ((error = set_mode(optarg))) refuse("mode", error);
             break;

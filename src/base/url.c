@@ -68,7 +68,7 @@ static const char *read_scheme(struct rest *rest, struct sw_url *url) {
         rest->at = colon + 1;
         return NULL;
     }
-    return "the scheme is unknown (valid: tcp, tls, ws, wss, unix)";
+    return "the scheme is unknown (valid: tcp, tls, unix)";
 }
 
 static const char *read_path(struct rest *rest, struct sw_url *url) {
@@ -184,6 +184,12 @@ const char *sw_url_parse(const char *text, size_t size, struct sw_url *url, size
     const char *problem = read_all(&rest, url);
     if (problem != NULL) *at = (size_t)(rest.at - text) + 1;
     return problem;
+}
+
+bool sw_url_lacks_scheme(const char *text, size_t size) {
+    struct rest rest = {text, text + size};
+    struct sw_url url = {.scheme = SW_SCHEME_TCP};
+    return read_host(&rest, &url) == NULL && read_port(&rest, &url) == NULL && size_of(&rest) == 0;
 }
 
 /* A password may hold what ends the host in a URL, so in a wrong one all up to the last "@" counts as the user. */

@@ -35,6 +35,9 @@ const char *sw_url_parse(const char *text, size_t size, struct sw_url *url, size
 /* Does it look like a URL, so that a message about it should be one about URLs? */
 bool sw_url_is_meant(const char *text, size_t size);
 
+/* Is it HOST:PORT, so that "tcp://" in front makes a URL of it? */
+bool sw_url_lacks_scheme(const char *text, size_t size);
+
 /* Finds the user part, "name:password@", even of a URL that is wrong elsewhere: text that no message may show. Size 0:
  * there is none. */
 struct sw_slice sw_url_user(const char *text, size_t size);

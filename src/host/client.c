@@ -111,7 +111,7 @@ static bool refuses_client(lua_State *L, const struct context *context, const st
  * @treturn[2] string code: EPOLICY, ECLOSED (the Lua state is closing), ENOMEM (in the child of a fork), or the
  * saver's
  * @raise misuse; retain "unacked" or a handler of acked where the system does not count acknowledgements
- * (docs/delivery.md); not enough memory
+ * ([Delivery](../delivery.md#on-other-systems)); not enough memory
  */
 int sw_module_new(lua_State *L) {
     struct context *context = sw_context(L);
@@ -269,7 +269,8 @@ int sw_method_on(lua_State *L) {
 
 /*** Sets messages that are sent first on every new connection, before queued and repeated messages: a login, a list of
  * subscriptions. They have the client's framing, but no ids, and no counter includes them. The current connection is
- * not affected.
+ * not affected. The server's answers come as messages, on every connection, before its answers to what follows: count
+ * them off after each connect event. What is queued does not wait for these answers.
  * @function client:set_greeting
  * @tparam string|table|nil greeting a message, a list of messages, or nil for none
  * @treturn[1] boolean true
@@ -291,8 +292,9 @@ int sw_method_set_greeting(lua_State *L) {
 
 /* --- closing --- */
 
-/*** Closes the client forever: only lost and close events follow. A second call does nothing. A `<close>` variable and
- * the garbage collector close a client, too.
+/*** Closes the client forever: only lost and close events follow. There is no disconnect event, and so no
+ * detail.once_lost: call client:disconnect first, and take its event, if you need that. A second call does nothing. A
+ * `<close>` variable and the garbage collector close a client, too.
  *
  * Afterwards `on`, `poll`, `state`, `is_connected`, `pending`, `stats`, `get_server` and `get_reconnect` work as
  * before. `flush` and `wait("disconnected")` still wait for the end of what is under way. Every other method returns

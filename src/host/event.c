@@ -112,7 +112,7 @@ static void push_sentence(lua_State *L, const struct sw_error *error, const char
     case SW_STAGE_TLS: lua_pushfstring(L, "cannot connect to %s by TLS: %s", place, what); break;
     case SW_STAGE_SEND: lua_pushfstring(L, "sending to %s failed: %s", place, what); break;
     case SW_STAGE_RECEIVE: lua_pushfstring(L, "connection to %s ended: %s", place, what); break;
-    case SW_STAGE_START: lua_pushfstring(L, "sidewire's loop thread failed: %s", what); break;
+    case SW_STAGE_START: lua_pushfstring(L, "sidewire's background thread failed: %s", what); break;
     case SW_STAGE_CLOSE:
     case SW_STAGE_NONE: lua_pushstring(L, what); break;
     }

@@ -54,8 +54,8 @@ static void push_delay(lua_State *L, const struct sw_snapshot *snapshot) {
         lua_pushnil(L);
 }
 
-/*** Returns the state at this moment: idle, resolving, connecting, connected, waiting, closing, closed. Also returns
- * why there is no connection, and when the next attempt begins.
+/*** Returns the state at this moment: idle, resolving, connecting, handshaking, connected, waiting, closing, closed
+ * ([States](stats.md#states)). Also returns why there is no connection, and when the next attempt begins.
  * @function client:state
  * @treturn[1] string
  * @treturn[1] string|nil why the last connection or attempt ended, in the words of its event; nil if there was none,
@@ -90,8 +90,8 @@ int sw_method_is_connected(lua_State *L) {
     return 1;
 }
 
-/*** Returns what counts against queue_limit: accepted messages that the kernel has not taken; with retain = "unacked",
- * that the peer's TCP has not acknowledged; with "unconfirmed", that the script has not confirmed.
+/*** Returns what counts against queue_limit: accepted messages that the system has not taken; with retain = "unacked",
+ * that the other side's TCP has not acknowledged; with "unconfirmed", that the script has not confirmed.
  * @function client:pending
  * @treturn[1] integer bytes, framing included
  * @treturn[1] integer messages
@@ -117,8 +117,9 @@ static void set_count(lua_State *L, const char *name, uint64_t count) {
 /*** Returns counters and gauges of one moment. In messages, accepted = queued + in_flight + finished + lost.
  * @function client:stats
  * @treturn[1] table state; accepted, queued, in_flight, finished, lost (of which lost_unsent, lost_unknown);
- * once (accepted by send_once, in none of these groups); queue_bytes, inbox_bytes, sent_bytes, received_bytes, received (messages delivered), connects, failures (in a row),
- * paused (true: reading waits until events are delivered)
+ * once (accepted by send_once, in none of these groups); queue_bytes, inbox_bytes, sent_bytes, received_bytes, received
+ * (messages delivered), connects, failures (in a row), paused (true: reading waits until events are delivered):
+ * [Fields of stats](stats.md#fields-of-stats)
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: EFORKED

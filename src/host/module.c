@@ -54,8 +54,9 @@ static bool stop_engine(struct context *context, double timeout) {
            sw_engine_stop(context->engine, true, sw_clock() + SW_STOP_MARGIN);
 }
 
-/*** Closes all clients, waits until their sockets are closed, and joins the loop thread of this Lua state. The next
- * connect of a new client starts the thread again. Undelivered events can still be polled afterwards.
+/*** Closes all clients, waits until their sockets are closed, and ends the background thread of this Lua state. The next
+ * connect of a new client starts the thread again. Undelivered events can still be polled afterwards, lost events among
+ * them: true does not mean that all was sent.
  *
  * Call it before `os.exit(0)`, which else ends the process with data in the queue, also after client:close.
  * @function stop
@@ -76,7 +77,7 @@ int sw_module_stop(lua_State *L) {
     if (sw_policy_refuses_linger(L, &context->policy, "sidewire.stop: timeout", timeout)) return 3;
     if (stop_engine(context, timeout)) return lua_pushboolean(L, true), 1;
     lua_pushnil(L);
-    lua_pushliteral(L, "the loop thread did not end in time; it ends by itself");
+    lua_pushliteral(L, "the background thread did not end in time; it ends by itself");
     lua_pushliteral(L, "ETIMEDOUT");
     return 3;
 }
@@ -135,16 +136,17 @@ int sw_module_is_port(lua_State *L) {
     return 1;
 }
 
-/*** Sets limits for the scripts of this Lua state, for a program that runs scripts of others; see docs/embedding.md. It
- * replaces the whole policy: a rule that the table does not name becomes unlimited. A default of `sidewire.new` that
+/*** Sets limits for the scripts of this Lua state, for a program that runs scripts of others: see
+ * [Policy](policy.md), and [Embedding](../embedding.md#opening-it). It replaces the whole policy: a rule that the table does not name becomes unlimited. A default of `sidewire.new` that
  * exceeds a limit becomes the limit; a script's value that exceeds a limit is refused with EPOLICY. Existing clients
  * keep their values.
  * @function set_policy
- * @tparam table rules allow and deny (lists of at most 256 rules about servers, strings: docs/embedding.md; a client
- * keeps those under which its servers were named), max_lookups (1..16; name lookups at a time, others wait),
- * max_clients (0 or more; a client counts until it is closed and has no socket), max_queue (bytes; bounds
- * queue_limit), max_inbox (bytes; bounds inbox_limit and max_message), max_linger (seconds; bounds every linger and
- * the time-out of stop), files (false: no function opens a file)
+ * @tparam table rules allow and deny (lists of at most 256 rules about servers, strings; a client keeps those under
+ * which its servers were named), tls_library (the path of the TLS library), tls_verify (true: tls.verify = false is
+ * refused), max_lookups (1..16; name lookups at a time, others wait), max_clients (0 or more; a client counts until it
+ * is closed and has no socket), max_queue (bytes; bounds queue_limit), max_inbox (bytes; bounds inbox_limit, max_message
+ * and max_read), max_linger (seconds; bounds every linger and the time-out of stop), files (false: no function opens a
+ * file)
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/server.h"
+#include "base/state.h"
 #include "channel/snapshot.h"
 #include "host/context.h"
 #include "host/luacompat.h"
@@ -13,7 +14,8 @@
 int sw_push_no_connection(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot);
 int sw_push_inbox_full(lua_State *L);
 
-/* The same for the end of a connection to this server. */
-int sw_push_connection_end(lua_State *L, const struct sw_error *error, const struct sw_server *server);
+/* The same for the end of a connection to this server. `state`: what the client does now; it may be connecting again. */
+int sw_push_connection_end(lua_State *L, const struct sw_error *error, const struct sw_server *server,
+                           enum sw_state state);
 
 #endif

@@ -7,6 +7,7 @@
 #include "channel/host_end.h"
 #include "host/check.h"
 #include "host/ends.h"
+#include "host/getters.h"
 #include "host/handle.h"
 #include "host/no_connection.h"
 #include "host/raise.h"
@@ -38,7 +39,7 @@ int sw_pull_push_end(lua_State *L, const struct client *client) {
     const struct sw_report *end = sw_ends_first(client);
     const struct sw_error error = end->error; /* pushing may run a finalizer, which may free the report */
     unsigned server = client->has_new_server ? 0 : end->server;
-    return sw_push_connection_end(L, &error, sw_servers_at(client->servers, server));
+    return sw_push_connection_end(L, &error, sw_servers_at(client->servers, server), sw_client_state(client));
 }
 
 /* Tells the end that nothing unread is in front of, but for unread bytes. Returns 0: there is none. */

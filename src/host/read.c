@@ -249,7 +249,8 @@ static void push_timeout(lua_State *L, const struct client *client, const struct
  * attempt ended
  * @treturn[3] string where a connection has ended: its last bytes, if there are any ("" for "a" if there are none)
  * @treturn[3] string message
- * @treturn[3] string code: how the connection ended (EPEER: in order)
+ * @treturn[3] string code: how the connection ended (EPEER: by the other side's FIN, as when a server closes it, ends or
+ * is killed)
  * @raise another framing; a message handler is set; set_framing is in force; invalid what or timeout
  */
 int sw_method_read(lua_State *L) {

@@ -23,6 +23,9 @@ static void read_url(lua_State *L, struct sw_spot spot, int index, struct sw_end
     }
     struct sw_url url;
     const char *problem = sw_url_parse(text, size, &url, &at);
+    if (problem != NULL && sw_url_lacks_scheme(text, size))
+        sw_raise(L, "%s: invalid %s '%s', at character 1: %s; write tcp://%s", spot.where, spot.field, text, problem,
+                 text);
     if (problem != NULL)
         sw_raise(L, "%s: invalid %s '%s', at character %d: %s", spot.where, spot.field,
                  sw_push_without_password(L, index), (int)at, problem);

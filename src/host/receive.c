@@ -129,9 +129,10 @@ static const struct sw_puller decoded = {take_decoded, end_decoded, push_timeout
  */
 
 /*** Returns the next message; calls no handlers. For clients without a message handler. Other events stay for poll. When
- * a connection has ended, and its messages are taken, says so once, also if the client has connected again; then come
- * the messages of the next connection. If there is no message and no connection, says why there is no connection. With
- * raw framing, the rest of a chunk that client:read has begun is a message. After client:set_framing, decodes by that
+ * a connection has ended, and its messages are taken, returns nil, how it ended and the code, once, also if the client has
+ * connected again; then come the messages of the next connection. So "ECLOSED" may be about the connection before: the
+ * message says so. An end that client:connect finds with nothing unread in front of it is not returned. If there is no
+ * message and no connection, returns why there is no connection. With raw framing, the rest of a chunk that client:read has begun is a message. After client:set_framing, decodes by that
  * framing.
  *
  * What came of a message that did not end, such as a last line without its "\n", is no message: the disconnect event

@@ -176,6 +176,9 @@ static enum sw_err send_pinned(lua_State *L, const struct client *client, struct
 /*** Queues one message; never waits. It adds what the framing wants: with "line" the "\n", so a message with a line's end
  * of its own is refused, EFRAME. It works at any time before close, also without a connection. The largest piece is
  * not copied if it has 16 KiB or more: the client refers to the string until the message is finished or lost.
+ *
+ * Ids begin at 1 and rise by one with each send or write that is accepted; a refused one takes none. So the next id is
+ * client:stats().accepted + 1.
  * @function client:send
  * @tparam string|number ... pieces that together form one message; send adds the framing
  * @treturn[1] integer the message's id
@@ -213,10 +216,14 @@ int sw_method_send(lua_State *L) {
 
 /*** Queues one message for the present connection only: an answer, an acknowledgement, a ping. It goes out in its place
  * among those of send, takes no id, is never sent again, and belongs to none of the four groups of stats() (once counts
- * it). If the connection ends before it is handed to the kernel whole, detail.once_lost of the disconnect event counts it.
- * The connection is the one whose connect event the script has seen last, or that client:wait("connected") has told of.
- * The end of an earlier one is then no news: if nothing unread is in front of it, receive and read do not tell it any
- * more, so that what they bring next comes from this connection.
+ * it). If the connection ends before it is handed to the system whole, detail.once_lost of the disconnect event counts
+ * it.
+ *
+ * The present connection is the newest that the script has seen: whose connect event poll or events() has delivered, with
+ * or without a handler, or with which client:wait("connected") has returned true. Before that, and after its disconnect
+ * event or its end, send_once fails with ENOTCONN. After send_once, receive and read do not return the end of an earlier
+ * connection any more, if nothing unread is in front of it. Unread messages of an earlier connection still come first:
+ * take them before you connect.
  * @function client:send_once
  * @tparam string|number ... pieces, which form one message; the framing is added
  * @treturn[1] boolean true
@@ -273,15 +280,15 @@ int sw_method_write(lua_State *L) {
     return push_id(L, id);
 }
 
-/*** Confirms messages up to id: the peer's program has said that it has them, so they are not sent again. For retain =
+/*** Confirms messages up to id: the other program has said that it has them, so they are not sent again. For retain =
  * "unconfirmed". To confirm a message twice does nothing.
  * @function client:confirm
  * @tparam integer|string id
  * @treturn[1] boolean true
  * @treturn[2] nil
  * @treturn[2] string message
- * @treturn[2] string code: EINVAL (no connection was given this message; not misuse, because peers may send ids),
- * ECLOSED, EFORKED
+ * @treturn[2] string code: EINVAL (no connection was given this message; not misuse, because the other side may
+ * send ids), ECLOSED, EFORKED
  * @raise id is not a whole number; another retain
  */
 int sw_method_confirm(lua_State *L) {

@@ -169,9 +169,9 @@ static const struct sw_goal copied = {check_copy, NULL, SW_WAKE_ON_STATE};
  * @module sidewire.core
  */
 
-/*** Iterates over copies of all messages that are not finished: not acknowledged by the peer's TCP or, with retain =
- * "unconfirmed", not confirmed. With it a program can save them, and send them after a restart. The loop thread makes
- * the copies, which takes some milliseconds for a full queue; the call waits for that and calls no handlers.
+/*** Iterates over copies of all messages that are not finished: not acknowledged by the other side's TCP or, with
+ * retain = "unconfirmed", not confirmed. With it a program can save them, and send them after a restart. The background
+ * thread makes the copies, which takes some milliseconds for a full queue; the call waits for that and calls no handlers.
  *
  *     for id, message, written in assert(client:unfinished()) do ... end
  *

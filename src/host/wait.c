@@ -136,7 +136,7 @@ static void push_flushed_timeout(lua_State *L, const struct client *client, cons
 
 static const struct sw_goal flushed = {check_flushed, push_flushed_timeout, SW_WAKE_ON_GAUGES};
 
-/*** Waits until the kernel has taken all messages that were accepted before the call; calls no handlers. After a
+/*** Waits until the system has taken all messages that were accepted before the call; calls no handlers. After a
  * time-out the client goes on sending, and flush can be called again. The message of a time-out says how many messages
  * are not sent and, without a connection, why there is none.
  * @function client:flush
@@ -182,8 +182,8 @@ static const struct sw_goal work = {check_work, push_work_timeout, SW_WAKE_ON_ST
  * If the script called poll last, this is an event with a handler; if it called events() last, any event. For a client
  * on which the script calls receive or read, it is also a message, bytes beyond those that were too few for the last
  * read, or the end of a connection. Before the first poll or events(), and before a client's first receive or read, it
- * is any event. Without a timeout, the wait also ends when nothing can come any more: when no client is connected,
- * connecting, waiting or closing.
+ * is any event. Without a timeout, the wait also ends when nothing can come any more: when every client is idle or
+ * closed.
  * @function wait
  * @tparam[opt] number timeout seconds; none: no limit
  * @treturn[1] boolean true

@@ -23,6 +23,11 @@ function build.sources()
   return list
 end
 
+-- What a page says to those who read it as Markdown, without its entries.
+local function without_note(text)
+  return (text:gsub("^(# [^\n]*\n\n)> The entries of this page are in the site.-\n\n", "%1"))
+end
+
 --- The pages as Markdown, with all that the reference fills in, and the public names.
 -- @return pages: a list of { file =, title =, text = }
 -- @return names: a list of { name =, anchor =, what =, page =, subject = }
@@ -30,7 +35,7 @@ function build.read()
   local pages, names = {}, {}
   each_page(function(row)
     local page = { file = file_of(row[1]), title = row[2] }
-    page.text = reference.expand(files.read("docs/" .. row[1]), function(entry)
+    page.text = reference.expand(without_note(files.read("docs/" .. row[1])), function(entry)
       entry.page = page.file
       names[#names + 1] = entry
     end)
@@ -153,7 +158,8 @@ function build.write(out)
   pages[#pages + 1] = { file = "names.html", title = "Index", text = write_index(names) }
   for _, page in ipairs(pages) do
     local text = html.add_ids(html.render(page.text, out .. "/page.md"))
-    text = html.link_pages(text, function(path) return is_page[path:gsub("^.*/", "")] end)
+    local function page_of(path) return is_page[path:gsub("^.*/", "")] end
+    text = html.link_mentions(html.link_pages(text, page_of), page_of)
     if page.file ~= "names.html" then text = html.link_names(text, function(name) return by_name[name] end) end
     for image in text:gmatch '<img src="([^"/:]+)"' do copy(image, out) end
     local kind = page.file == "names.html" and ' class="index"' or ""

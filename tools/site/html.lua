@@ -63,6 +63,38 @@ function html.link_pages(text, page_of)
   end))
 end
 
+-- Returns the text with change(text) made in what matches none of the patterns. Calls are not nested.
+local function change_outside(text, patterns, change)
+  local kept = {}
+  for _, pattern in ipairs(patterns) do
+    text = text:gsub(pattern, function(part)
+      kept[#kept + 1] = part
+      return "\1" .. #kept .. "\1"
+    end)
+  end
+  text = change(text)
+  for i = #kept, 1, -1 do
+    text = text:gsub("\1" .. i .. "\1", function() return kept[i] end)
+  end
+  return text
+end
+
+--- Links the mentions of a page as a file (docs/delivery.md), also as code, outside of headings, links and blocks.
+function html.link_mentions(text, page_of)
+  local function link(path, shown)
+    local page = page_of(path)
+    return page and ('<a href="%s">%s</a>'):format(page, shown or path)
+  end
+  local PARTS = { "<pre>.-</pre>", "<h%d.-</h%d>", "<a .-</a>" }
+  text = change_outside(text, PARTS, function(rest)
+    return (rest:gsub("(<code>(docs/[%w/_]+%.md)</code>)", function(shown, path) return link(path, shown) end))
+  end)
+  PARTS[#PARTS + 1] = "<code>.-</code>"
+  return change_outside(text, PARTS, function(rest)
+    return (rest:gsub("docs/[%w/_]+%.md", function(path) return link(path) end))
+  end)
+end
+
 --- Links what stands as code and is a name (`client:send`, `sidewire.wait(1)`), outside of headings, links and blocks.
 -- link_of(name) gives the address, or nil.
 function html.link_names(text, link_of)
@@ -70,20 +102,12 @@ function html.link_names(text, link_of)
     local address = link_of(code)
     return address and ('<a href="%s"><code>%s%s</code></a>'):format(html.escape(address), code, call)
   end
-  local kept = {}
-  local function keep(part)
-    kept[#kept + 1] = part
-    return "\1" .. #kept .. "\1"
-  end
-  text = text:gsub("<pre>.-</pre>", keep):gsub("<h%d.-</h%d>", keep)
-  text = text:gsub('<a id="[^"]*"></a><code>.-</code>', keep):gsub("<a .-</a>", keep)
-  text = text:gsub("<code>([%w_.:]+)(%(?[^<]*)</code>", function(name, call)
-    return (call == "" or call:find "^%(") and link(name, call) or nil
+  local PARTS = { "<pre>.-</pre>", "<h%d.-</h%d>", '<a id="[^"]*"></a><code>.-</code>', "<a .-</a>" }
+  return change_outside(text, PARTS, function(rest)
+    return (rest:gsub("<code>([%w_.:]+)(%(?[^<]*)</code>", function(name, call)
+      return (call == "" or call:find "^%(") and link(name, call) or nil
+    end))
   end)
-  for i = #kept, 1, -1 do
-    text = text:gsub("\1" .. i .. "\1", function() return kept[i] end)
-  end
-  return text
 end
 
 -- --- tables ---
@@ -99,7 +123,8 @@ local function mark_cells(rows, names)
     local column = 0
     return (row:gsub("<td(.-)>(.-)</td>", function(attributes, cell)
       column = column + 1
-      local label = names and names[column] and (' data-label="%s"'):format(names[column]) or ""
+      local name = names and names[column] or ""
+      local label = name ~= "" and (' data-label="%s"'):format(name) or ""
       local class = plain_size(cell) <= SHORT and ' class="short"' or ""
       return ("<td%s%s%s>%s</td>"):format(attributes, label, class, cell)
     end))
@@ -108,12 +133,12 @@ end
 
 function html.fit_tables(text)
   return (text:gsub("<table>.-</table>", function(one)
-    if not one:find "<th[^>]*>[^<]" then one = one:gsub("<thead>.-</thead>\n?", "") end
+    if not one:find "<th%f[^%w][^>]*>[^<]" then one = one:gsub("<thead>.-</thead>\n?", "") end
     local longest = 0
-    for cell in one:gmatch "<td.->(.-)</td>" do longest = math.max(longest, plain_size(cell)) end
+    for cell in one:gmatch "<td[^>]*>(.-)</td>" do longest = math.max(longest, plain_size(cell)) end
     if longest < LONG then return '<div class="wide">' .. mark_cells(one) .. "</div>" end
     local names = {}
-    for name in one:gmatch "<th.->(.-)</th>" do names[#names + 1] = (name:gsub("<[^>]*>", "")) end
+    for name in one:gmatch "<th%f[^%w][^>]*>(.-)</th>" do names[#names + 1] = (name:gsub("<[^>]*>", "")) end
     return (mark_cells(one, names):gsub("^<table>", '<table class="stacked">'))
   end))
 end
