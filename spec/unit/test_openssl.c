@@ -76,7 +76,22 @@ static void is_as_declared(void) {
     if (CHECK(lib != NULL)) CHECK_EQ(lib->OpenSSL_version_num() >> 28, OPENSSL_VERSION_NUMBER >> 28);
 }
 
-static const struct unit_test tests[] = {{"[F64] OpenSSL is as src/loop/openssl.h declares it", is_as_declared}};
+/* As its macros do it: those of the headers for their own version, and by the layout in ERR_GET_LIB(3) for 1.1.1. */
+static void unpacks_codes(void) {
+    const struct sw_openssl three = {.major = 3}, one = {.major = 1};
+    unsigned long code = ERR_PACK(ERR_LIB_SSL, 0, SSL_R_UNEXPECTED_MESSAGE);
+    const struct sw_openssl *own = OPENSSL_VERSION_NUMBER >= 0x30000000L ? &three : &one;
+    CHECK_EQ(sw_openssl_part(own, code), ERR_GET_LIB(code));
+    CHECK_EQ(sw_openssl_reason(own, code), ERR_GET_REASON(code));
+    code = 20ul << 24 | 123ul << 12 | 244ul;
+    CHECK_EQ(sw_openssl_part(&one, code), 20);
+    CHECK_EQ(sw_openssl_reason(&one, code), 244);
+}
+
+static const struct unit_test tests[] = {
+    {"[F64] OpenSSL is as src/loop/openssl.h declares it", is_as_declared},
+    {"[F64] a code of its errors tells the part and the reason, in both versions", unpacks_codes},
+};
 UNIT_MAIN(tests)
 
 #else

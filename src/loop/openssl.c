@@ -134,17 +134,31 @@ static bool judge(void *handle, const char *file, unsigned named, unsigned *majo
     return false;
 }
 
+/* Loads the libcrypto that lies beside a libssl which is named by its path: else the system's would be taken for it, or
+ * there is none. NULL: there is none beside it. */
+static void *load_beside(const char *file) {
+    static const char from[] = "libssl", to[] = "libcrypto";
+    char beside[NAME_MAX_SIZE + sizeof to];
+    const char *base = strrchr(file, '/');
+    if (base == NULL || strncmp(base + 1, from, sizeof from - 1) != 0) return NULL;
+    int folder = (int)(base + 1 - file);
+    (void)snprintf(beside, sizeof beside, "%.*s%s%s", folder, file, to, base + sizeof from);
+    return dlopen(beside, RTLD_NOW | RTLD_LOCAL);
+}
+
 /* Tries one file. flags: RTLD_NOLOAD, or 0. The handle is kept, so that the library stays. */
 static bool try_file(struct sw_openssl *lib, const char *file, unsigned named, int flags, struct report *report) {
+    void *beside = flags == 0 ? load_beside(file) : NULL;
     void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | flags);
     unsigned major;
+    if (beside != NULL) dlclose(beside); /* libssl holds it now */
     if (handle == NULL) {
         /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its own text (dlerror(3)) */
         const char *why = flags == 0 ? dlerror() : NULL;
         if (why != NULL) note(report, "%s", why);
         return false;
     }
-    memset(lib, 0, sizeof *lib);
+    *lib = (struct sw_openssl){.major = major_of_ssl(handle)};
     if (judge(handle, file, named, &major, report) && fill(lib, handle, major, file, report)) return true;
     dlclose(handle);
     return false;

@@ -259,7 +259,17 @@ struct sw_openssl {
     SW_OPENSSL_RENAMED(SW_OPENSSL_RENAMED_MEMBER)
     uint64_t (*set_options_3)(SSL_CTX *context, uint64_t options); /* SSL_CTX_set_options; the other one is NULL */
     unsigned long (*set_options_1)(SSL_CTX *context, unsigned long options);
+    unsigned major; /* version 3, or 1 for 1.1.1 */
 };
+
+/* Which part of the library a code of its queue of errors is from, and what is wrong (ERR_GET_LIB(3)). Before version 3,
+ * 12 bits between them told the function. */
+static inline int sw_openssl_part(const struct sw_openssl *lib, unsigned long code) {
+    return (int)(code >> (lib->major >= 3 ? 23 : 24) & 0xff);
+}
+static inline int sw_openssl_reason(const struct sw_openssl *lib, unsigned long code) {
+    return (int)(code & (lib->major >= 3 ? 0x7fffff : 0xfff));
+}
 
 /* Returns the library in that file, or with "" the one that the process has, or the usual one; loads it if it is not
  * loaded. Waits for the disk, so it is called on a helper thread. NULL: none can be used, and `text` says what was

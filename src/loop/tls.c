@@ -337,9 +337,10 @@ static enum sw_tls_reason reason_of_alert(int alert) {
 }
 
 /* Is it an alert that the server has sent? */
-static bool is_alert(unsigned long code) {
-    int library = (int)(code >> 23 & 0xff), reason = (int)(code & 0xfff);
-    return library == SW_ERR_LIB_SSL && reason >= SW_SSL_AD_REASON_OFFSET && reason < SW_SSL_AD_REASON_OFFSET + 256;
+static bool is_alert(const struct sw_openssl *lib, unsigned long code) {
+    int reason = sw_openssl_reason(lib, code);
+    return sw_openssl_part(lib, code) == SW_ERR_LIB_SSL && reason >= SW_SSL_AD_REASON_OFFSET &&
+           reason < SW_SSL_AD_REASON_OFFSET + 256;
 }
 
 /* Has the server asked for a certificate of ours, and we have none? Before TLS 1.3 its alert may be any. */
@@ -348,9 +349,9 @@ static bool lacks_certificate(const struct tls *tls) {
 }
 
 static enum sw_tls_reason reason_of_code(const struct tls *tls, unsigned long code) {
-    int library = (int)(code >> 23 & 0xff), reason = (int)(code & 0xfff);
-    if (library != SW_ERR_LIB_SSL) return SW_TLS_REASON_OTHER;
-    if (is_alert(code)) return reason_of_alert(reason - SW_SSL_AD_REASON_OFFSET);
+    int reason = sw_openssl_reason(tls->lib, code);
+    if (sw_openssl_part(tls->lib, code) != SW_ERR_LIB_SSL) return SW_TLS_REASON_OTHER;
+    if (is_alert(tls->lib, code)) return reason_of_alert(reason - SW_SSL_AD_REASON_OFFSET);
     switch (reason) {
     case SW_SSL_R_BAD_PROTOCOL_VERSION_NUMBER:
     case SW_SSL_R_UNSUPPORTED_PROTOCOL:
@@ -378,7 +379,7 @@ static enum sw_tls_reason reason_of(const struct tls *tls, unsigned long code) {
  * tells more than the failures of the socket that the end of the connection brings with it. */
 static ptrdiff_t failure_of(struct tls *tls, unsigned long code) {
     if (tls->has_flooded) return SW_TRANSPORT_TLS - SW_TLS_REASON_FLOOD;
-    if (is_alert(code)) return SW_TRANSPORT_TLS - (ptrdiff_t)reason_of(tls, code);
+    if (is_alert(tls->lib, code)) return SW_TRANSPORT_TLS - (ptrdiff_t)reason_of(tls, code);
     if (tls->read_error != 0) return -tls->read_error;
     if (tls->write_error != 0) return -tls->write_error;
     if (tls->has_fin) return tls->is_ready ? SW_TRANSPORT_CUT : SW_TRANSPORT_TLS - SW_TLS_REASON_CUT;

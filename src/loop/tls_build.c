@@ -102,7 +102,8 @@ static bool for_each_certificate(struct sw_tls_context *context, struct sw_slice
     if (bio != NULL) lib->BIO_free(bio);
     end_pem(&pem);
     unsigned long code = lib->ERR_peek_last_error(); /* the end of the text counts as an error there */
-    bool is_end = (int)(code >> 23 & 0xff) == SW_ERR_LIB_PEM && (int)(code & 0xfff) == SW_PEM_R_NO_START_LINE;
+    bool is_end =
+        sw_openssl_part(lib, code) == SW_ERR_LIB_PEM && sw_openssl_reason(lib, code) == SW_PEM_R_NO_START_LINE;
     if (is_good && !is_end)
         is_good = refuse(failure, "tls.%s: certificate %u cannot be read: %s", field, found + 1, reason_of(lib));
     lib->ERR_clear_error();
