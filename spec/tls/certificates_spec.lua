@@ -50,6 +50,18 @@ end
 
 -- --- refusals ---
 
+-- What the sentence says behind the reason: what to do about a certificate that nothing vouches for.
+local function advice(reason, ca)
+  local is_own = reason:find("self-signed", 1, true)
+  if not is_own and not reason:find("is not trusted here", 1, true) then return "" end
+  if not ca then
+    return is_own and "; if you trust it, give it as tls.ca"
+      or "; if you trust that authority, give its certificate as tls.ca"
+  end
+  local file = ca:find "BEGIN" and "" or (" ('%s')"):format(ca)
+  return ("; %s is not in tls.ca%s"):format(is_own and "it" or "that authority", file)
+end
+
 -- The client refuses the server, or the other way round, for this reason; nothing of the message was sent.
 local function refused(peer, options, reason)
   local before = now()
@@ -57,8 +69,11 @@ local function refused(peer, options, reason)
   assert.same({ "error" }, events:names())
   local host = options.host or peer.host
   local message, code, detail = events[1][2], events[1][3], events[1][4]
-  assert.equal(("cannot connect to %s port %d by TLS: %s"):format(host, peer.port, reason),
+  local ca = type(options.tls) == "table" and options.tls.ca
+  assert.equal(("cannot connect to %s port %d by TLS: %s%s"):format(host, peer.port, reason, advice(reason, ca)),
     without_clock(message, before))
+  assert.same({ nil, message, code }, { client:wait("connected", util.DEADLINE) })
+  assert.equal(message, select(2, client:state()))
   assert.same({ "ETLS", "tls" }, { code, detail.stage })
   assert.equal(1, #detail.causes)
   local cause = detail.causes[1]
@@ -190,8 +205,9 @@ describe("the certificate of a server", function()
     local other = Program.run("SSL_CERT_FILE=" .. get("other_ca").cert, dir .. "/program.lua", peer.port)
     Peer.remove(dir)
     assert.same({ "connected\n", 0 }, { trusting, status })
-    assert.equal(("cannot connect to 127.0.0.1 port %d by TLS: %s\n"):format(peer.port,
-      UNTRUSTED:format "sidewire test CA"), other)
+    local reason = UNTRUSTED:format "sidewire test CA"
+    assert.equal(("cannot connect to 127.0.0.1 port %d by TLS: %s%s\n"):format(peer.port, reason, advice(reason)),
+      other)
   end)
 end)
 

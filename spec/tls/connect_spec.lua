@@ -208,6 +208,60 @@ describe("a handshake", function()
   end
 end)
 
+describe("a wait, after an attempt that failed by TLS", function()
+  before_each(util.begin)
+  after_each(util.finish)
+
+  -- A client whose attempt has failed for a reason of which only the loop knows the details.
+  local function failed(reconnect)
+    local peer = start "wrong_name"
+    local client = util.client(peer, { tls = { ca = certificates.get("wrong_name").ca, server_name = "localhost" },
+      reconnect = reconnect })
+    assert(client:connect())
+    assert(util.wait_until(function() return client:state() == (reconnect and "waiting" or "idle") end))
+    return client, peer
+  end
+
+  local REASON = "its certificate is for other.example.test, another.example.test, 192.0.2.1, and not for localhost"
+
+  it("gives the details of the event, before and after that is delivered", function()
+    local client, peer = failed(false)
+    local told
+    client:on("error", function(_, message) told = message end)
+    for _ = 1, 2 do
+      assert.same({ nil, by_tls(peer, REASON), "ETLS" }, { client:wait "connected" })
+      assert.same({ nil, by_tls(peer, REASON), "ETLS" }, { client:receive() })
+      assert.same({ "idle", by_tls(peer, REASON) }, { client:state() })
+      assert(util.poll_until(function() return told end))
+    end
+    assert.equal(by_tls(peer, REASON), told)
+  end)
+
+  it("gives them in the message of a time-out", function()
+    local client, peer = failed(60)
+    local place = ("%s port %d"):format(peer.host, peer.port)
+    for what, message in pairs {
+      wait = select(2, client:wait("connected", 0)), receive = select(2, client:receive(0)),
+    } do
+      assert.truthy(message:find("; last attempt: " .. REASON .. "; next attempt", 1, true), what .. ": " .. message)
+      assert.truthy(message:find(place, 1, true), message)
+    end
+  end)
+
+  it("says nothing of it when the last connection ended otherwise", function()
+    local client = failed(false)
+    local plain = Peer.start { mode = "silent" }
+    assert(client:connect("tcp://127.0.0.1:" .. plain.port))
+    assert(client:wait("connected", util.DEADLINE))
+    assert.same({ "connected" }, { client:state() })
+    assert(client:disconnect(0))
+    assert(client:wait("disconnected", util.DEADLINE))
+    assert.same({ nil, "not connected: client:disconnect ended the connection", "ECLOSED" },
+      { client:wait "connected" })
+    assert.same({ "idle", "closed" }, { client:state() })
+  end)
+end)
+
 describe("tls://", function()
   before_each(util.begin)
   after_each(util.finish)
@@ -243,7 +297,8 @@ describe("tls://", function()
     assert.equal(0, secure:stats().bytes)
     assert.equal(2, events:count "retry")
     assert.same({ "ECONNREFUSED", "ETLS" }, { events[1][5], events[2][5] })
-    assert.equal(by_tls(secure, "its certificate is self-signed: no authority vouches for it"), events[2][4])
+    assert.equal(by_tls(secure, "its certificate is self-signed: no authority vouches for it; if you "
+      .. "trust it, give it as tls.ca"), events[2][4])
   end)
 
   it("may be left, and taken, by connect and set_server", function()

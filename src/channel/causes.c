@@ -38,6 +38,14 @@ struct sw_causes *sw_causes_join(struct sw_causes *first, const struct sw_causes
     return both;
 }
 
+bool sw_causes_have(const struct sw_causes *causes, const struct sw_error *error) {
+    for (unsigned i = 0; causes != NULL && i < causes->count; i++) {
+        const struct sw_error *cause = &causes->list[i].error;
+        if (cause->err == error->err && cause->stage == error->stage && cause->sys == error->sys) return true;
+    }
+    return false;
+}
+
 struct sw_causes *sw_causes_ref(struct sw_causes *causes) {
     if (causes != NULL) atomic_fetch_add_explicit(&causes->refs, 1, memory_order_relaxed);
     return causes;

@@ -7,6 +7,7 @@
 #define SW_CHANNEL_CAUSES_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/address.h"
@@ -39,6 +40,9 @@ struct sw_causes *sw_causes_new_detailed(unsigned count, unsigned index, const c
 /* Returns one list of both, in place of the reference to the first one; `more` remains the caller's. NULL: no memory, or no
  * first one. */
 struct sw_causes *sw_causes_join(struct sw_causes *first, const struct sw_causes *more);
+
+/* Is this error one of the causes? NULL: no. */
+bool sw_causes_have(const struct sw_causes *causes, const struct sw_error *error);
 
 /* Both take NULL. */
 struct sw_causes *sw_causes_ref(struct sw_causes *causes);

@@ -35,6 +35,7 @@ void sw_channel_unref(struct sw_channel *channel) {
     while (channel->once != NULL) sw_once_drop(&channel->once);
     sw_inbox_drop(&channel->in);
     sw_greeting_unref(channel->greeting);
+    sw_causes_unref(channel->causes);
     sw_pages_free(&channel->copy.pages);
     sw_options_unref(channel->options);
     sw_lock_destroy(&channel->lock);

@@ -386,6 +386,14 @@ void sw_channel_snapshot(struct sw_channel *channel, struct sw_snapshot *snapsho
     sw_channel_unlock(channel);
 }
 
+struct sw_causes *sw_channel_causes(struct sw_channel *channel, const struct sw_error *ended) {
+    sw_channel_lock(channel);
+    bool has_them = sw_causes_have(channel->causes, ended);
+    struct sw_causes *causes = has_them ? sw_causes_ref(channel->causes) : NULL;
+    sw_channel_unlock(channel);
+    return causes;
+}
+
 /* --- closing without a loop --- */
 
 /* With the lock held: empties the outbox, whose messages will never be sent, and reports them lost. Returns their

@@ -130,15 +130,24 @@ void sw_channel_sweep_pool(struct sw_channel *channel, bool is_idle) {
     sw_pages_free(&unneeded);
 }
 
-/* With the lock held: sets the state, unless the host has posted a command that the loop has not taken. */
-static void set_state(struct sw_channel *channel, uint64_t known, const struct sw_standing *standing) {
-    if (known != channel->command) return;
+/* With the lock held: sets the state, unless the host has posted a command that the loop has not taken. False: it has. */
+static bool set_state(struct sw_channel *channel, uint64_t known, const struct sw_standing *standing) {
+    if (known != channel->command) return false;
     channel->state = standing->state;
     channel->server = standing->server;
     channel->attempt_due = standing->attempt_due;
-    if (standing->ended.err == SW_OK) return;
+    if (standing->ended.err == SW_OK) return true;
     channel->ended = standing->ended;
     channel->ended_server = standing->ended_server;
+    return true;
+}
+
+/* With the lock held: keeps the causes of the report that is posted with the state. Returns those of the last one, to be freed
+ * without the lock. A state that comes without a report leaves them: sw_channel_causes compares. */
+static struct sw_causes *keep_causes(struct sw_channel *channel, const struct sw_report *report) {
+    struct sw_causes *last = channel->causes;
+    channel->causes = sw_causes_ref(sw_report_causes(report));
+    return last;
 }
 
 void sw_channel_post_state(struct sw_channel *channel, uint64_t known, const struct sw_standing *standing) {
@@ -275,12 +284,13 @@ bool sw_channel_post_state_with(struct sw_channel *channel, uint64_t known, cons
     bool has_memory = copy != NULL;
     sw_channel_lock(channel);
     struct cut unwanted = cut_report(channel, copy, report);
-    set_state(channel, known, standing);
+    struct sw_causes *last = set_state(channel, known, standing) ? keep_causes(channel, report) : NULL;
     bool must_post = put_report(channel, &copy, report);
     bool wake = must_post || waits_for_state(channel);
     sw_channel_unlock(channel);
     sw_reports_free(copy);
     free_cut(unwanted);
+    sw_causes_unref(last);
     notify_host(channel, must_post, wake);
     return has_memory;
 }

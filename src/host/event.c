@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/platform.h"
 #include "base/retain.h"
+#include "base/tls_settings.h"
 #include "host/check.h"
 #include "host/luacompat.h"
 #include "host/raise.h"
@@ -119,6 +120,31 @@ static void push_sentence(lua_State *L, const struct sw_error *error, const char
     lua_remove(L, -2);
 }
 
+/* Pushes "tls.ca", with the file that it names. */
+static const char *push_ca(lua_State *L, struct sw_slice ca) {
+    if (sw_tls_is_pem(ca)) return lua_pushfstring(L, "tls.ca");
+    lua_pushlstring(L, ca.data, ca.size);
+    lua_pushfstring(L, "tls.ca ('%s')", sw_to_text(L, -1));
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+    return lua_tostring(L, -1);
+}
+
+/* Appends to the sentence on top what to do about a certificate that nothing vouches for. */
+static void add_trust(lua_State *L, const struct sw_error *error, const struct sw_tls_values *wanted) {
+    bool is_own = error->sys == SW_TLS_REASON_SELF_SIGNED;
+    bool is_untrusted = is_own || error->sys == SW_TLS_REASON_UNTRUSTED || error->sys == SW_TLS_REASON_INCOMPLETE;
+    const char *what = is_own ? "it" : "that authority";
+    if (error->err != SW_TLS || !is_untrusted) return;
+    if (wanted->ca.size == 0) {
+        lua_pushfstring(L, "; if you trust %s, give %s as tls.ca", what, is_own ? "it" : "its certificate");
+    } else {
+        lua_pushfstring(L, "; %s is not in %s", what, push_ca(L, wanted->ca));
+        lua_remove(L, -2);
+    }
+    lua_concat(L, 2);
+}
+
 /* The same with what the report knows of a bad frame. */
 static void push_end_of(lua_State *L, const struct sw_report *report, const struct sw_end_copy *end,
                         const struct sw_endpoint *server) {
@@ -127,6 +153,7 @@ static void push_end_of(lua_State *L, const struct sw_report *report, const stru
     if (is_frame) details = sw_push_bad_frame(L, &end->frame);
     push_sentence(L, &report->error, details, &report->address, server);
     if (is_frame) lua_remove(L, -2);
+    add_trust(L, &report->error, end->wanted);
 }
 
 /* The same for the end of an attempt: if several addresses failed, the sentence gives the reason of each. */
@@ -140,16 +167,21 @@ static void push_failure_of(lua_State *L, const struct sw_report *report, const 
     lua_pushfstring(L, "cannot connect to %s: %s", push_place(L, &no_address, server), reasons);
     lua_replace(L, -3);
     lua_pop(L, 1);
+    add_trust(L, &report->error, end->wanted);
 }
 
-void sw_push_cause(lua_State *L, const struct sw_error *error, const struct sw_server *server) {
+void sw_push_cause(lua_State *L, const struct sw_error *error, const struct sw_end_copy *end,
+                   const struct sw_server *server) {
     const struct sw_endpoint copy = sw_server_endpoint(server);
-    push_sentence(L, error, NULL, &no_address, &copy);
+    const struct sw_report report = {.error = *error,
+                                     .address = end->causes.count == 1 ? end->causes.list[0].address : no_address};
+    push_failure_of(L, &report, end, &copy);
 }
 
 int sw_push_failure(lua_State *L, const struct sw_error *error, const struct sw_server *server) {
+    const struct sw_endpoint copy = sw_server_endpoint(server);
     lua_pushnil(L);
-    sw_push_cause(L, error, server);
+    push_sentence(L, error, NULL, &no_address, &copy);
     lua_pushstring(L, sw_error_code(error));
     return 3;
 }

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/retain.h"
 #include "base/server.h"
+#include "base/tls_settings.h"
 #include "channel/report.h"
 #include "channel/tls_info.h"
 #include "host/bad_frame.h"
@@ -31,6 +32,7 @@ void sw_check_handlers(lua_State *L, const char *where, int index);
 struct sw_end_copy {
     struct sw_causes_copy causes;
     struct sw_bad_frame_copy frame;
+    const struct sw_tls_values *wanted; /* the client's option tls */
     bool has_tls;
     struct sw_tls_info tls; /* has_tls */
 };
@@ -47,7 +49,8 @@ int sw_push_loss(lua_State *L, struct sw_loss loss, const char *fate);
 const char *sw_push_place(lua_State *L, const struct sw_server *server);
 
 /* Pushes the sentence for an error, as events have it: why a connection or attempt ended. */
-void sw_push_cause(lua_State *L, const struct sw_error *error, const struct sw_server *server);
+void sw_push_cause(lua_State *L, const struct sw_error *error, const struct sw_end_copy *end,
+                   const struct sw_server *server);
 
 /* Pushes nil, a sentence and the code for an error; returns 3. */
 int sw_push_failure(lua_State *L, const struct sw_error *error, const struct sw_server *server);

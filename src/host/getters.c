@@ -34,6 +34,19 @@ const struct sw_server *sw_client_ended_server(const struct client *client, cons
     return sw_servers_at(client->servers, client->has_new_server ? 0 : snapshot->ended_server);
 }
 
+void sw_client_copy_causes(const struct client *client, const struct sw_snapshot *snapshot,
+                           struct sw_causes_copy *copy) {
+    struct sw_causes *causes = sw_channel_causes(client->channel, &snapshot->ended);
+    sw_causes_copy(causes, copy);
+    sw_causes_unref(causes);
+}
+
+void sw_client_push_cause(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot) {
+    struct sw_end_copy end = {.wanted = &client->channel->options->tls->values};
+    sw_client_copy_causes(client, snapshot, &end.causes);
+    sw_push_cause(L, &snapshot->ended, &end, sw_client_ended_server(client, snapshot));
+}
+
 /***
  * @module sidewire.core
  */
@@ -43,7 +56,7 @@ static void push_cause(lua_State *L, const struct client *client, const struct s
     if (snapshot->state == SW_STATE_CONNECTED || snapshot->ended.err == SW_OK)
         lua_pushnil(L);
     else
-        sw_push_cause(L, &snapshot->ended, sw_client_ended_server(client, snapshot));
+        sw_client_push_cause(L, client, snapshot);
 }
 
 /* Pushes the seconds until the next attempt, or nil. */

@@ -23,13 +23,16 @@ static bool was_open(const struct sw_snapshot *snapshot) {
     return snapshot->ended.stage == SW_STAGE_SEND || snapshot->ended.stage == SW_STAGE_RECEIVE;
 }
 
-static void push_cause(lua_State *L, const struct sw_snapshot *snapshot) {
+static void push_cause(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot) {
     if (!has_cause(snapshot)) {
         lua_pushliteral(L, "");
         return;
     }
     char text[160];
-    const char *what = sw_error_text(&snapshot->ended, text, sizeof text);
+    struct sw_causes_copy causes;
+    sw_client_copy_causes(client, snapshot, &causes);
+    const char *what = causes.details;
+    if (what[0] == '\0') what = sw_error_text(&snapshot->ended, text, sizeof text);
     lua_pushfstring(L, "; last %s: %s", was_open(snapshot) ? "connection" : "attempt", what);
 }
 
@@ -68,7 +71,7 @@ static void push_next(lua_State *L, const struct client *client, const struct sw
 /* Appends to the sentence on top why there is no connection, and what the client does about that. */
 static void add_plan(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot) {
     if (snapshot->state == SW_STATE_CONNECTED) return;
-    push_cause(L, snapshot);
+    push_cause(L, client, snapshot);
     push_next(L, client, snapshot);
     lua_concat(L, 3);
 }
@@ -106,7 +109,8 @@ static void push_reconnecting(lua_State *L, const char *place, const struct sw_s
 }
 
 /* The connection ends, or a disconnect or close command is carried out without one. */
-static void push_ending(lua_State *L, const char *place, const struct sw_snapshot *snapshot) {
+static void push_ending(lua_State *L, const struct client *client, const char *place,
+                        const struct sw_snapshot *snapshot) {
     uint64_t queued = sw_snapshot_queued(snapshot);
     if (snapshot->ended.err == SW_CLOSED) {
         lua_pushfstring(L,
@@ -116,7 +120,7 @@ static void push_ending(lua_State *L, const char *place, const struct sw_snapsho
         return;
     }
     lua_pushfstring(L, "timed out: not disconnected from %s yet", place);
-    push_cause(L, snapshot);
+    push_cause(L, client, snapshot);
     lua_concat(L, 2);
     if (queued == 0) return;
     push_messages(L, queued);
@@ -144,7 +148,7 @@ void sw_timeout_push_disconnected(lua_State *L, const struct client *client, con
         break;
     case SW_STATE_IDLE:
     case SW_STATE_CLOSING:
-    case SW_STATE_CLOSED: push_ending(L, place, snapshot); break;
+    case SW_STATE_CLOSED: push_ending(L, client, place, snapshot); break;
     }
     lua_remove(L, -2);
 }

@@ -51,6 +51,7 @@ static int push_report(lua_State *L, const struct client *client, enum sw_event 
     struct sw_end_copy end;
     sw_causes_copy(sw_report_causes(report), &end.causes);
     sw_bad_frame_copy(sw_report_bad_frame(report), &client->channel->options->framing, &end.frame);
+    end.wanted = &client->channel->options->tls->values;
     end.has_tls = report->event == SW_EVENT_CONNECT && report->tls != NULL;
     if (end.has_tls) end.tls = *report->tls;
     if (event == SW_EVENT_DISCONNECT || event == SW_EVENT_ERROR) push_partial(L, client);
