@@ -215,8 +215,8 @@ describe("a wait, after an attempt that failed by TLS", function()
   -- A client whose attempt has failed for a reason of which only the loop knows the details.
   local function failed(reconnect)
     local peer = start "wrong_name"
-    local client = util.client(peer, { tls = { ca = certificates.get("wrong_name").ca, server_name = "localhost" },
-      reconnect = reconnect })
+    local client = core.new { server = url(peer), reconnect = reconnect,
+      tls = { ca = certificates.get("wrong_name").ca, server_name = "localhost" } }
     assert(client:connect())
     assert(util.wait_until(function() return client:state() == (reconnect and "waiting" or "idle") end))
     return client, peer
@@ -251,7 +251,7 @@ describe("a wait, after an attempt that failed by TLS", function()
   it("says nothing of it when the last connection ended otherwise", function()
     local client = failed(false)
     local plain = Peer.start { mode = "silent" }
-    assert(client:connect("tcp://127.0.0.1:" .. plain.port))
+    assert(client:connect(url(plain, "tcp")))
     assert(client:wait("connected", util.DEADLINE))
     assert.same({ "connected" }, { client:state() })
     assert(client:disconnect(0))

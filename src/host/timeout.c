@@ -31,8 +31,9 @@ static void push_cause(lua_State *L, const struct client *client, const struct s
     char text[160];
     struct sw_causes_copy causes;
     sw_client_copy_causes(client, snapshot, &causes);
-    const char *what = causes.details;
-    if (what[0] == '\0') what = sw_error_text(&snapshot->ended, text, sizeof text);
+    const struct sw_cause *detailed = &causes.list[causes.detailed];
+    bool has_details = causes.details[0] != '\0' && detailed->error.sys == snapshot->ended.sys;
+    const char *what = has_details ? causes.details : sw_error_text(&snapshot->ended, text, sizeof text);
     lua_pushfstring(L, "; last %s: %s", was_open(snapshot) ? "connection" : "attempt", what);
 }
 
