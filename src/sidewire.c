@@ -17,6 +17,7 @@
 
 #include "channel/engine.h"
 #include "host/context.h"
+#include "host/foreign.h"
 #include "host/functions.h"
 #include "host/luacompat.h"
 #include "host/module.h"
@@ -102,6 +103,7 @@ static const luaL_Reg client_methods[] = {
 
 static const luaL_Reg client_metamethods[] = {
     {"__close", sw_method_end_of_scope},
+    {"__concat", sw_foreign_concat},
     {"__newindex", sw_method_set_field},
     {"__tostring", sw_method_tostring},
     {NULL, NULL},
@@ -191,12 +193,22 @@ static void add_functions(lua_State *L, int context, const luaL_Reg *functions) 
     luaL_setfuncs(L, functions, 1);
 }
 
+/* Sets what is called for a name that the table on top does not have. */
+static void set_fallback(lua_State *L, int context, lua_CFunction function) {
+    lua_createtable(L, 0, 1);
+    lua_pushvalue(L, context);
+    lua_pushcclosure(L, function, 1);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
+}
+
 static void set_client_meta(lua_State *L, int context) {
     lua_newtable(L);
     add_functions(L, context, sw_handle_metamethods);
     add_functions(L, context, client_metamethods);
     lua_newtable(L);
     add_functions(L, context, client_methods);
+    set_fallback(L, context, sw_foreign_method);
     lua_setfield(L, -2, "__index");
     sw_seal_metatable(L, &sw_client_kind);
     lua_setiuservalue(L, context, CONTEXT_CLIENT_META);
@@ -257,7 +269,9 @@ static void complete_context(lua_State *L) {
     set_keeper_meta(L, 1);
     push_module(L, 1);
     lua_setiuservalue(L, 1, CONTEXT_FUNCTIONS);
-    set_table(L, 1, CONTEXT_MODULE, NULL);
+    lua_newtable(L);
+    set_fallback(L, 1, sw_foreign_function);
+    lua_setiuservalue(L, 1, CONTEXT_MODULE);
 }
 
 /* Raises if calls of libev reach another one than ours, as in Tarantool, which exports its own. */

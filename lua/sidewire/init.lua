@@ -11,7 +11,7 @@ local core = require "sidewire.core"
 local raise = require "sidewire.raise"
 local settings = require "sidewire.settings"
 
-local sidewire = {}
+local sidewire = setmetatable({}, getmetatable(core)) -- which tells what to write for names of other libraries
 for name, value in pairs(core) do sidewire[name] = value end
 
 --- Reads and writes settings files: `load(path)`, `save(path, values)`.
@@ -38,14 +38,20 @@ local function explicit_values(options)
   }
 end
 
--- Returns a client of the core, or nil, message, code. Raises errors without a position. If an option is unknown,
--- adds `settings` to the list of valid options in the core's message.
-local function new_core_client(options, saver)
-  local made, client, message, code = pcall(core.new, options, saver)
-  if made then return client, message, code end
-  if type(client) ~= "string" then error(client, 0) end
-  local problem = client:match "sidewire%.new: .*" or client -- without its position, which is in this file
-  error((problem:gsub("^(sidewire%.new: unknown option .*valid: .*)%)$", "%1, settings)")), 0)
+-- Returns what the core's function (core.NAME) returns. Raises errors without a position. If an option is unknown, adds
+-- `settings` to the list of valid options in the core's message.
+local function call_core(name, ...)
+  local went_well, first, message, code = pcall(core[name], ...)
+  if went_well then return first, message, code end
+  if type(first) ~= "string" then error(first, 0) end
+  local problem = first:match("sidewire%." .. name .. ": .*") or first -- without its position, which is in this file
+  error((problem:gsub("^(sidewire%.[%w_]+: unknown option .*valid: .*)%)$", "%1, settings)")), 0)
+end
+
+-- Raises unless `path` may be the value of the option settings.
+local function check_path(where, path)
+  if type(path) == "string" and path ~= "" and not path:find("\0", 1, true) then return end
+  error(("%s: settings must be the name of a file, got '%s'"):format(where, tostring(path)), 0)
 end
 
 -- Returns the function that saves the settings of one client. `unsaved` has the values that the file does not have:
@@ -67,17 +73,15 @@ end
 local function new_with_settings(path, options)
   local loaded, message, code = settings.load(path)
   if not loaded then return nil, message, code end
-  return new_core_client(merge(loaded, options), new_saver(path, explicit_values(options)))
+  return call_core("new", merge(loaded, options), new_saver(path, explicit_values(options)))
 end
 
 local function new(options)
   local path
   if type(options) == "table" then path = rawget(options, "settings") end
-  if path == nil then return new_core_client(options) end
-  if type(path) == "string" and path ~= "" and not path:find("\0", 1, true) then
-    return new_with_settings(path, options)
-  end
-  error(("sidewire.new: settings must be the name of a file, got '%s'"):format(tostring(path)), 0)
+  if path == nil then return call_core("new", options) end
+  check_path("sidewire.new", path)
+  return new_with_settings(path, options)
 end
 
 --- Makes a client. Touches no network and starts no thread.
@@ -101,6 +105,27 @@ function sidewire.new(options)
   if not went_well then raise.misuse(client, 2) end
   if client then return client end
   return nil, message, code
+end
+
+-- --- check_options ---
+
+local function check_options(options)
+  if type(options) ~= "table" or rawget(options, "settings") == nil then return call_core("check_options", options) end
+  check_path("sidewire.check_options", rawget(options, "settings"))
+  return call_core("check_options", merge({}, options))
+end
+
+--- Checks options as new does, but makes no client. The file that `settings` names is not read.
+-- @function check_options
+-- @tparam[opt] table options
+-- @treturn table host, port, server (a list of URLs) and reconnect that a client with these options would have;
+--   reconnect is as client:get_reconnect returns it
+-- @raise misuse, as new does
+function sidewire.check_options(options)
+  raise.refuse_colon("sidewire.check_options", options, sidewire.check_options)
+  local went_well, checked = pcall(check_options, options)
+  if not went_well then raise.misuse(checked, 2) end
+  return checked
 end
 
 return sidewire

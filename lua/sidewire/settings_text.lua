@@ -19,7 +19,7 @@ end
 -- Checks options with the core. Returns them as { host =, port =, reconnect = a policy }; or nil and a message.
 local function check_with_core(options)
   local is_valid, answer = pcall(core.check_options, options)
-  if not is_valid then return nil, (answer:gsub("^.-sidewire%.new: ", "")) end
+  if not is_valid then return nil, (answer:gsub("^.-sidewire%.check_options: ", "")) end
   return answer
 end
 

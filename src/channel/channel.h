@@ -58,11 +58,12 @@ struct sw_channel {
     bool gone;     /* closed, without a socket, and the close report is posted: loop sets, without a loop the host */
     bool copy_awaited; /* host sets with SW_SLOT_COPY, loop clears with the copy, host clears if it stops waiting */
     enum sw_state state : 4; /* as scripts see it: host sets at a command, loop once it has taken the newest command */
-    enum sw_wake_on wake_on : 4;           /* host sets: which changes end its sleep */
-    unsigned server : 4, ended_server : 4; /* set with state: indices of the servers of the newest attempt and of `ended` */
+    enum sw_wake_on wake_on : 4; /* host sets: which changes end its sleep */
+    unsigned server : 4,
+        ended_server : 4;  /* set with state: indices of the servers of the newest attempt and of `ended` */
     struct sw_error ended; /* set with state: why the last connection or attempt ended; err = SW_OK: none has ended */
     struct sw_causes *causes; /* set with state: those of `ended`, one reference; NULL: none, or no memory for them */
-    double attempt_due;    /* sw_clock, loop sets with WAITING: when the next attempt begins */
+    double attempt_due;       /* sw_clock, loop sets with WAITING: when the next attempt begins */
     struct sw_outbox out;
     struct sw_once *once; /* host adds, loop takes: the last of a ring (once.h) */
     struct sw_pool pool;  /* of both directions; loop opens and closes it */

@@ -6,6 +6,7 @@
 
 #include "base/decimal.h"
 #include "base/url.h"
+#include "host/escape.h"
 #include "host/luacompat.h"
 #include "host/raise.h"
 
@@ -15,14 +16,19 @@ enum { SHOWN_MAX = 60 }; /* bytes of a string that an error message shows */
 static const char *push_shown(lua_State *L, int index) {
     size_t size;
     const char *bytes = lua_tolstring(L, index, &size);
-    char shown[SHOWN_MAX + 1];
     size_t length = size < SHOWN_MAX ? size : SHOWN_MAX;
+    luaL_Buffer shown;
+    luaL_buffinit(L, &shown);
     for (size_t i = 0; i < length; i++) {
         bool is_control = (unsigned char)bytes[i] < 0x20 || bytes[i] == 0x7f;
-        shown[i] = (char)(is_control ? '?' : bytes[i]);
+        if (is_control)
+            sw_add_escaped(&shown, (unsigned char)bytes[i]);
+        else
+            luaL_addchar(&shown, bytes[i]);
     }
-    shown[length] = '\0';
-    return lua_pushfstring(L, size > SHOWN_MAX ? "%s..." : "%s", shown);
+    if (size > SHOWN_MAX) luaL_addstring(&shown, "...");
+    luaL_pushresult(&shown);
+    return lua_tostring(L, -1);
 }
 
 const char *sw_to_text(lua_State *L, int index) {
@@ -36,7 +42,7 @@ const char *sw_to_text(lua_State *L, int index) {
     }
 }
 
-static int refuse(lua_State *L, struct sw_spot spot, int index, const char *valid, const char *hint) {
+int sw_misuse_with(lua_State *L, struct sw_spot spot, int index, const char *valid, const char *hint) {
     index = lua_absindex(L, index);
     if (index == 1) sw_refuse_colon(L, spot.where);
     const char *quote = lua_type(L, index) == LUA_TSTRING ? "'" : "";
@@ -45,12 +51,12 @@ static int refuse(lua_State *L, struct sw_spot spot, int index, const char *vali
 }
 
 int sw_misuse(lua_State *L, struct sw_spot spot, int index, const char *valid) {
-    return refuse(L, spot, index, valid, "");
+    return sw_misuse_with(L, spot, index, valid, "");
 }
 
 int sw_misuse_number(lua_State *L, struct sw_spot spot, int index, const char *valid) {
     bool is_numeric = lua_type(L, index) == LUA_TSTRING && lua_isnumber(L, index);
-    return refuse(L, spot, index, valid, is_numeric ? ", a string: tonumber makes a number of it" : "");
+    return sw_misuse_with(L, spot, index, valid, is_numeric ? ", a string: tonumber makes a number of it" : "");
 }
 
 int sw_refuse_self(lua_State *L, int index, const char *type, const char *object, void (*push_methods)(lua_State *L)) {

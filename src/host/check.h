@@ -19,6 +19,9 @@ struct sw_spot {
 /* Raises "where: field must be <valid>, got <the value at index>". */
 int sw_misuse(lua_State *L, struct sw_spot spot, int index, const char *valid);
 
+/* The same with a hint behind it. */
+int sw_misuse_with(lua_State *L, struct sw_spot spot, int index, const char *valid, const char *hint);
+
 /* The same where a number is valid: says what makes one of a string such as "4000". */
 int sw_misuse_number(lua_State *L, struct sw_spot spot, int index, const char *valid);
 

@@ -122,7 +122,7 @@ int sw_module_new(lua_State *L) {
     sw_check_saver(L, AT_SAVER);
     copy_table(L, AT_OPTIONS);
     if (lua_istable(L, AT_OPTIONS)) sw_tls_isolate(L, AT_OPTIONS);
-    sw_options_read(L, AT_OPTIONS, &context->policy, &options, &start);
+    sw_options_read(L, "sidewire.new", AT_OPTIONS, &context->policy, &options, &start);
     if (sw_context_refuses(L, context) || sw_policy_refuses_options(L, &context->policy, &options)) return 3;
     if (sw_policy_refuses_tls(L, &context->policy, &start.tls.values)) return 3;
     sw_receiveq_take_all(L, context); /* frees closed clients also for a script that never polls */
@@ -153,12 +153,13 @@ int sw_module_new(lua_State *L) {
     return sw_save_new(L, AT_HANDLE, client, AT_SAVER);
 }
 
-/*** Checks options as new does, but makes no client.
+/*** Checks options as new does, but makes no client. The file that the option settings names, which only `sidewire`
+ * has, is not read.
  * @function check_options
  * @tparam[opt] table options
  * @treturn table host, port, server (a list of URLs) and reconnect that a client with these options would have;
  * reconnect is as client:get_reconnect returns it
- * @raise misuse, with the messages of new
+ * @raise misuse, as new does
  */
 int sw_module_check_options(lua_State *L) {
     struct sw_options options;
@@ -166,7 +167,7 @@ int sw_module_check_options(lua_State *L) {
     const struct sw_policy unlimited = sw_policy_unlimited();
     sw_refuse_colon(L, "sidewire.check_options");
     lua_settop(L, 1);
-    sw_options_read(L, AT_OPTIONS, &unlimited, &options, &start);
+    sw_options_read(L, "sidewire.check_options", AT_OPTIONS, &unlimited, &options, &start);
     lua_createtable(L, 0, 4);
     sw_push_urls(L, &start.servers);
     lua_setfield(L, -2, "server");

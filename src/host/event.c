@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -178,6 +179,13 @@ void sw_push_cause(lua_State *L, const struct sw_error *error, const struct sw_e
     push_failure_of(L, &report, end, &copy);
 }
 
+void sw_push_next_attempt(lua_State *L, double seconds) {
+    char text[64];
+    seconds = seconds > 10 ? ceil(seconds) : ceil(seconds * 10) / 10;
+    (void)snprintf(text, sizeof text, "; next attempt in %.10g s", seconds);
+    lua_pushstring(L, seconds > 0 ? text : "; next attempt now");
+}
+
 int sw_push_failure(lua_State *L, const struct sw_error *error, const struct sw_server *server) {
     const struct sw_endpoint copy = sw_server_endpoint(server);
     lua_pushnil(L);
@@ -343,7 +351,11 @@ static int push_log(lua_State *L, const struct sw_report *report, const struct s
     case SW_LOG_RETRYING:
         lua_pushfstring(L, "retrying: attempt %d to connect to %s", (int)report->attempt, place);
         break;
-    case SW_LOG_WILL_RETRY: lua_pushfstring(L, "will retry in %f s", report->seconds); break;
+    case SW_LOG_WILL_RETRY:
+        push_end_of(L, report, end, server);
+        sw_push_next_attempt(L, report->seconds);
+        lua_concat(L, 2);
+        break;
     case SW_LOG_STOPPED: lua_pushfstring(L, "stopped connecting to %s: client:disconnect was called", place); break;
     case SW_LOG_SUPERSEDED:
         lua_pushliteral(L, "stopped connecting: another call took the place of client:connect");

@@ -52,9 +52,12 @@ static int next_event(lua_State *L) {
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: ECLOSED (the Lua state is closing), ENOMEM (in the child of a fork)
+ * @raise any argument: `for ... in sidewire.events do` without the call gives some
  */
 int sw_module_events(lua_State *L) {
     sw_refuse_colon(L, "sidewire.events");
+    if (lua_gettop(L) > 0)
+        sw_raise(L, "sidewire.events: call it without arguments: for client, event, ... in sidewire.events() do");
     struct context *context = sw_context(L);
     if (sw_context_refuses(L, context)) return 3;
     sw_receiveq_set_consumer(context, SW_CONSUMER_EVENTS);

@@ -1,10 +1,12 @@
 #include "host/read_framing.h"
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "base/decimal.h"
 #include "codec/codec.h"
+#include "host/escape.h"
 #include "host/raise.h"
 
 enum {
@@ -132,13 +134,24 @@ static bool read_word(const char *word, struct sw_framing *framing) {
     return kind >= 0 || length >= 0;
 }
 
+/* Pushes what to write for a string that looks like a delimiter; "": it is none. */
+static const char *push_delimiter_hint(lua_State *L, int index) {
+    size_t size = 0;
+    const char *bytes = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &size) : NULL;
+    bool is_meant = size >= 1 && size <= SW_DELIMITER_MAX;
+    for (size_t i = 0; i < size && is_meant; i++) is_meant = !isalnum((unsigned char)bytes[i]);
+    if (!is_meant) return lua_pushstring(L, ""), "";
+    return lua_pushfstring(L, ": a delimiter is { delimiter = %s }",
+                           sw_push_quoted(L, (const unsigned char *)bytes, size, false));
+}
+
 void sw_check_framing(lua_State *L, struct sw_spot spot, int index, struct sw_framing *framing) {
     *framing = (struct sw_framing){.kind = SW_FRAMING_LINE};
     index = lua_absindex(L, index);
     if (lua_istable(L, index) && sw_count_fields(L, index) > 0)
         read_table(L, spot, index, framing);
     else if (sw_to_word(L, index) == NULL || !read_word(sw_to_word(L, index), framing))
-        sw_misuse(L, spot, index, valid);
+        sw_misuse_with(L, spot, index, valid, push_delimiter_hint(L, index));
 }
 
 /* --- max_message --- */
@@ -167,25 +180,11 @@ void sw_framing_complete(lua_State *L, const char *where, struct sw_framing *fra
 
 /* --- naming --- */
 
-static void add_escaped(luaL_Buffer *buffer, unsigned char byte) {
-    static const char named[] = "\n\r\t\\\"", names[] = "nrt\\\"";
-    const char *name = byte != 0 ? strchr(named, byte) : NULL;
-    char digits[] = {'\\', (char)('0' + byte / 100), (char)('0' + byte / 10 % 10), (char)('0' + byte % 10)};
-    if (name != NULL) {
-        luaL_addchar(buffer, '\\');
-        luaL_addchar(buffer, names[name - named]);
-    } else if (byte >= ' ' && byte < 0x7f) {
-        luaL_addchar(buffer, (char)byte);
-    } else {
-        luaL_addlstring(buffer, digits, sizeof digits);
-    }
-}
-
 const char *sw_push_quoted(lua_State *L, const unsigned char *bytes, size_t size, bool is_cut) {
     luaL_Buffer buffer;
     luaL_buffinit(L, &buffer);
     luaL_addchar(&buffer, '"');
-    for (size_t i = 0; i < size; i++) add_escaped(&buffer, bytes[i]);
+    for (size_t i = 0; i < size; i++) sw_add_escaped(&buffer, bytes[i]);
     luaL_addstring(&buffer, is_cut ? "...\"" : "\"");
     luaL_pushresult(&buffer);
     return lua_tostring(L, -1);

@@ -10,6 +10,7 @@
 #include "base/retain.h"
 #include "host/check.h"
 #include "host/event.h"
+#include "host/foreign.h"
 #include "host/luacompat.h"
 #include "host/raise.h"
 #include "host/read_framing.h"
@@ -17,6 +18,7 @@
 
 /* What the parsers of the options fill in. */
 struct reading {
+    const char *where; /* the called function */
     struct sw_options *options;
     struct sw_start *start;
     struct sw_endpoint single; /* host and port */
@@ -51,7 +53,7 @@ static void parse_order(lua_State *L, struct sw_spot spot, void *out) {
 static void complete_server(lua_State *L, const struct reading *reading) {
     const struct sw_endpoint *single = &reading->single;
     bool has_single = single->hostname[0] != '\0' || single->port != 0;
-    if (reading->has_server && has_single) sw_raise(L, "sidewire.new: give server, or host and port, not both");
+    if (reading->has_server && has_single) sw_raise(L, "%s: give server, or host and port, not both", reading->where);
     if (!reading->has_server) reading->start->servers.list[0] = *single;
 }
 
@@ -65,10 +67,10 @@ static bool has_scheme(const struct sw_choice *servers, enum sw_scheme scheme) {
 static void complete_tls(lua_State *L, const struct reading *reading) {
     const struct sw_choice *servers = &reading->start->servers;
     bool has_tls = has_scheme(servers, SW_SCHEME_TLS), has_unix = has_scheme(servers, SW_SCHEME_UNIX);
-    if (reading->is_tls_off && has_tls) sw_raise(L, "sidewire.new: server has a tls:// URL, and tls is false");
+    if (reading->is_tls_off && has_tls) sw_raise(L, "%s: server has a tls:// URL, and tls is false", reading->where);
     if (!reading->has_server) return;
     if (reading->start->tls.is_on && !has_tls && !has_unix)
-        sw_raise(L, "sidewire.new: tls is given, and server has no tls:// URL: write tls:// where TLS is wanted");
+        sw_raise(L, "%s: tls is given, and server has no tls:// URL: write tls:// where TLS is wanted", reading->where);
     reading->options->uses_tls = reading->start->tls.is_on && has_unix;
 }
 
@@ -83,7 +85,7 @@ static void parse_max_message(lua_State *L, struct sw_spot spot, void *out) {
 }
 
 static void complete_framing(lua_State *L, const struct reading *reading, const struct sw_policy *policy) {
-    sw_framing_complete(L, "sidewire.new", &reading->options->framing, reading->max_message, policy->max_inbox);
+    sw_framing_complete(L, reading->where, &reading->options->framing, reading->max_message, policy->max_inbox);
 }
 
 static void parse_tls(lua_State *L, struct sw_spot spot, void *out) {
@@ -133,7 +135,7 @@ static void parse_preamble(lua_State *L, struct sw_spot spot, void *out) {
 
 static void check_preamble(lua_State *L, const struct reading *reading) {
     if (reading->preamble_size <= reading->options->queue_limit) return;
-    sw_raise(L, "sidewire.new: preamble must fit into queue_limit (%s), and has %s bytes",
+    sw_raise(L, "%s: preamble must fit into queue_limit (%s), and has %s bytes", reading->where,
              SW_DECIMAL(reading->options->queue_limit), SW_DECIMAL(reading->preamble_size));
 }
 
@@ -175,13 +177,15 @@ static void pass_over(lua_State *L, struct sw_spot spot, void *out) { (void)L, (
 #define parse_greeting pass_over
 #define parse_on pass_over
 
-/* Raises for a handler that stands among the options, as in `on_message = f`. */
+/* Raises for a handler that stands among the options, as in `on_message = f`, and for an option of other libraries. */
 static void parse_unknown(lua_State *L, struct sw_spot spot, void *out) {
     (void)out;
     const char *event = spot.field != NULL ? sw_event_meant(spot.field) : NULL;
     if (event != NULL)
         sw_raise(L, "%s: unknown option '%s': handlers stand in the table on, as in on = { %s = f }", spot.where,
                  spot.field, event);
+    const char *instead = sw_foreign_option(spot.field);
+    if (instead != NULL) sw_raise(L, "%s: unknown option '%s': write %s", spot.where, spot.field, instead);
 }
 
 #define PARSER(name, kind, standard, least, most) \
@@ -203,9 +207,9 @@ static void set_defaults(struct sw_options *options, const struct sw_policy *pol
     options->linger = fmin(options->linger, policy->max_linger);
 }
 
-void sw_options_read(lua_State *L, int index, const struct sw_policy *policy, struct sw_options *options,
-                     struct sw_start *start) {
-    struct reading reading = {.options = options, .start = start};
+void sw_options_read(lua_State *L, const char *where, int index, const struct sw_policy *policy,
+                     struct sw_options *options, struct sw_start *start) {
+    struct reading reading = {.where = where, .options = options, .start = start};
     *start = (struct sw_start){.reconnect = sw_reconnect_default(), .servers = {.count = 1}};
     sw_tls_reading_init(&start->tls);
     start->tls.values.library = (struct sw_slice){policy->tls_library, strlen(policy->tls_library)};
@@ -215,8 +219,8 @@ void sw_options_read(lua_State *L, int index, const struct sw_policy *policy, st
         return;
     }
     if (!lua_istable(L, index))
-        sw_misuse(L, (struct sw_spot){"sidewire.new", "options"}, index, "a table { host =, port =, ... }");
-    sw_check_table(L, (struct sw_spot){"sidewire.new", NULL}, index, all_options, &reading);
+        sw_misuse(L, (struct sw_spot){where, "options"}, index, "a table { host =, port =, ... }");
+    sw_check_table(L, (struct sw_spot){where, NULL}, index, all_options, &reading);
     complete_server(L, &reading);
     complete_tls(L, &reading);
     complete_framing(L, &reading, policy);

@@ -1,7 +1,9 @@
 #include "host/read_tls.h"
-#include "host/raise.h"
 
 #include <string.h>
+
+#include "host/foreign.h"
+#include "host/raise.h"
 
 static const char valid[] =
     "true, false or a table { ca =, cert =, key =, server_name =, alpn =, min_version =, verify =, pin = }";
@@ -101,16 +103,19 @@ static void parse_verify(lua_State *L, struct sw_spot spot, void *out) {
     ((struct sw_tls_reading *)out)->values.verify = sw_check_boolean(L, spot, -1);
 }
 
+/* Raises for a field that other libraries have. */
+static void parse_unknown(lua_State *L, struct sw_spot spot, void *out) {
+    (void)out;
+    const char *instead = sw_foreign_tls_field(spot.field);
+    if (instead != NULL) sw_raise(L, "%s: unknown tls field '%s': write %s", spot.where, spot.field, instead);
+}
+
 static const struct sw_option options[] = {
-    {"ca", parse_ca},
-    {"cert", parse_cert},
-    {"key", parse_key},
-    {"server_name", parse_server_name},
-    {"alpn", parse_alpn},
-    {"min_version", parse_min_version},
-    {"verify", parse_verify},
-    {"pin", parse_pin},
-    {NULL, NULL},
+    {"ca", parse_ca},         {"cert", parse_cert},
+    {"key", parse_key},       {"server_name", parse_server_name},
+    {"alpn", parse_alpn},     {"min_version", parse_min_version},
+    {"verify", parse_verify}, {"pin", parse_pin},
+    {NULL, parse_unknown},
 };
 
 static void copy_field(lua_State *L, int table, const char *name) {

@@ -6,6 +6,7 @@
 
 #include "channel/host_end.h"
 #include "host/bad_frame.h"
+#include "host/check.h"
 #include "host/context.h"
 #include "host/ends.h"
 #include "host/event.h"
@@ -13,6 +14,7 @@
 #include "host/getters.h"
 #include "host/luacompat.h"
 #include "host/pulling.h"
+#include "host/raise.h"
 #include "host/receiveq.h"
 #include "host/timeout.h"
 #include "host/unread.h"
@@ -150,6 +152,11 @@ static const struct sw_puller decoded = {take_decoded, end_decoded, push_timeout
 int sw_method_receive(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
+    if (lua_type(L, 2) == LUA_TSTRING && !lua_isnumber(L, 2))
+        return sw_raise(L,
+                        "client:receive: it takes a time-out and no pattern, got '%s': the option framing says what a "
+                        "message is, and client:read, with framing = \"raw\", reads lines and sizes",
+                        sw_to_text(L, 2));
     sw_pull_begin(L, client, "client:receive");
     return sw_pull(L, client, "client:receive", 2, sw_client_framed(client) != NULL ? &decoded : &message);
 }

@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdbool.h>
-#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/decimal.h"
@@ -37,15 +36,6 @@ static void push_cause(lua_State *L, const struct client *client, const struct s
     lua_pushfstring(L, "; last %s: %s", was_open(snapshot) ? "connection" : "attempt", what);
 }
 
-/* Whole seconds, or tenths for the last ten seconds. Rounds up, so that no attempt comes "in 0 s". */
-static void push_due(lua_State *L, double attempt_due) {
-    char text[64];
-    double seconds = fmax(attempt_due - sw_clock(), 0);
-    seconds = seconds > 10 ? ceil(seconds) : ceil(seconds * 10) / 10;
-    (void)snprintf(text, sizeof text, "; next attempt in %.10g s", seconds);
-    lua_pushstring(L, seconds > 0 ? text : "; next attempt now");
-}
-
 static void push_lookup(lua_State *L, const struct sw_endpoint *server, int ahead) {
     lua_pushfstring(L, "; still looking up %s", server->hostname);
     if (ahead == 0) return;
@@ -61,7 +51,7 @@ static void push_next(lua_State *L, const struct client *client, const struct sw
         lua_pushstring(L, has_cause(snapshot) ? "; this one: no answer yet" : "; it has not answered");
         break;
     case SW_STATE_HANDSHAKING: lua_pushliteral(L, "; its TLS handshake has not ended"); break;
-    case SW_STATE_WAITING: push_due(L, snapshot->attempt_due); break;
+    case SW_STATE_WAITING: sw_push_next_attempt(L, fmax(snapshot->attempt_due - sw_clock(), 0)); break;
     case SW_STATE_CLOSING: lua_pushliteral(L, "; still closing"); break;
     case SW_STATE_IDLE:
     case SW_STATE_CONNECTED:

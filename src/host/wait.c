@@ -169,8 +169,8 @@ static int check_work(lua_State *L, struct client *client, void *subject) {
 
 static void push_work_timeout(lua_State *L, const struct client *client, const struct sw_snapshot *snapshot,
                               void *subject) {
-    (void)client, (void)snapshot, (void)subject;
-    lua_pushliteral(L, "timed out: nothing came");
+    (void)client, (void)snapshot;
+    sw_wait_push_nothing_came(L, subject);
 }
 
 static const struct sw_goal work = {check_work, push_work_timeout, SW_WAKE_ON_STATE};

@@ -32,13 +32,15 @@ static int timed_out(lua_State *L, const struct client *client, const struct sw_
     return 3;
 }
 
+/* Why nothing can come for any client. */
+#define NONE_NOW "no client is connected or connecting (client:state says why); call client:connect first"
+#define NONE_EVER "no client was ever connected; call client:connect first"
+
+static bool was_started(const struct context *context) { return context->engine->host_waker.read_fd >= 0; }
+
 static int nothing_can_come(lua_State *L, const struct context *context) {
-    bool was_started = context->engine->host_waker.read_fd >= 0;
-    return sw_push_refusal(
-        L, SW_CLOSED,
-        was_started ? "nothing to wait for: no client is connected or connecting (client:state says why); call "
-                      "client:connect first"
-                    : "nothing to wait for: no client was ever connected; call client:connect first");
+    const char *why = was_started(context) ? "nothing to wait for: " NONE_NOW : "nothing to wait for: " NONE_EVER;
+    return sw_push_refusal(L, SW_CLOSED, why);
 }
 
 double sw_wait_deadline(lua_State *L, const char *where, int index) {
@@ -77,6 +79,17 @@ static bool can_come(const struct context *context) {
     for (const struct client *client = context->clients; client != NULL; client = client->next)
         if (is_active(client)) return true;
     return !sw_engine_await_idle(context->engine);
+}
+
+void sw_wait_push_nothing_came(lua_State *L, const struct context *context) {
+    bool has_active = false;
+    for (const struct client *client = context->clients; client != NULL && !has_active; client = client->next)
+        has_active = is_active(client);
+    if (has_active)
+        lua_pushliteral(L, "timed out: nothing came");
+    else
+        lua_pushstring(L, was_started(context) ? "timed out: nothing came; " NONE_NOW
+                                               : "timed out: nothing came; " NONE_EVER);
 }
 
 /* Returns 0 or an errno. EDEADLK: there is no deadline, and the sleep would never end, because no loop runs or, without

@@ -32,6 +32,9 @@ int sw_wait_until(lua_State *L, struct context *context, struct client *client, 
  * one. */
 double sw_wait_deadline(lua_State *L, const char *where, int index);
 
+/* Pushes the message of a time-out of a wait for all clients. */
+void sw_wait_push_nothing_came(lua_State *L, const struct context *context);
+
 /* Ends the present wait, if there is one: the loop no longer wakes the host. Waits can nest, because a check may run a
  * finalizer that waits. So an outer wait compares context->waits, and enters again if an inner one has ended it. */
 void sw_wait_end(struct context *context);
