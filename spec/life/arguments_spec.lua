@@ -76,12 +76,42 @@ describe("misuse raises, names the field, says what is valid:", function()
       refuses_each("disconnect", NO_SECONDS, "linger", "seconds")
       refuses_each("close", NO_SECONDS, "linger", "seconds")
       refuses_each("flush", NO_SECONDS, "timeout", "seconds")
-      refuses_each("receive", NO_SECONDS, "timeout", "seconds")
+      for _, value in ipairs(NO_SECONDS) do
+        if type(value) ~= "string" or tonumber(value) then refuses("receive", { "timeout", "seconds" }, value) end
+      end
+      for _, pattern in ipairs { "*l", "*a", "x" } do
+        refuses("receive", { "a time-out and no pattern, got '" .. pattern, "client:read" }, pattern)
+      end
       for _, value in ipairs(NO_SECONDS) do
         refuses("wait", { "timeout", "seconds" }, "connected", value)
         refuses("poll", { "max_seconds", "seconds" }, nil, value)
       end
       refuses_each("poll", { -1, 1.5, nan, inf, 1e300, engine.unpack(NO_NUMBERS) }, "max_events", "whole number")
+    end)
+
+    it("says what to write instead of a name of LuaSocket, and what a client is not", function()
+      for name, words in pairs { settimeout = "take", setoption = "sidewire.new", getpeername = "get_server",
+        stop = "client:disconnect" } do
+        local ok, why = pcall(function() return sidewire.new()[name] end)
+        if name ~= "settimeout" then assert.truthy(why:find(words, 1, true), why) end
+        assert.is_false(ok)
+        assert.truthy(why:find("client." .. name .. ": there is no such method: ", 1, true), why)
+      end
+      for _, name in ipairs { "tcp", "connect", "sleep", "select" } do
+        local ok, why = pcall(function() return sidewire[name] end)
+        assert.is_false(ok)
+        assert.truthy(why:find("sidewire." .. name .. ": there is no such function: ", 1, true), why)
+      end
+      assert.same({}, { sidewire.new().other, sidewire.other, sidewire.new()[1] })
+      local ok, why = pcall(function() return "got " .. sidewire.new() end)
+      assert.is_false(ok)
+      assert.truthy(why:find("the first parameter of a handler is the client", 1, true), why)
+    end)
+
+    it("refuses an iterator that was not called", function()
+      local ok, why = pcall(function() for _ in sidewire.events do break end end)
+      assert.is_false(ok)
+      assert.truthy(why:find("in sidewire.events() do", 1, true), why)
     end)
 
     it("refuses to wait for other states", function()

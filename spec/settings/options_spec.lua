@@ -172,7 +172,38 @@ describe("misuse raises, names the field, says what is valid:", function()
       local found = sidewire.check_options { host = "127.0.0.1", port = 1, reconnect = false, queue_limit = 1 }
       assert.same({ host = "127.0.0.1", port = 1, server = { "tcp://127.0.0.1:1" }, reconnect = false }, found)
       assert.is_nil(sidewire.check_options().host)
-      refused({ "sidewire.new: unknown option 'x'" }, sidewire.check_options, { x = 1 })
+      for _, checks in ipairs { sidewire, core } do
+        refused({ "sidewire.check_options: unknown option 'x'" }, checks.check_options, { x = 1 })
+        refused({ "sidewire.check_options: give server, or host and port" }, checks.check_options,
+          { server = "tcp://a:1", port = 1 })
+      end
+    end)
+
+    it("checks options with a settings file, which is not read", function()
+      local found = sidewire.check_options { host = "127.0.0.1", port = 1, settings = "/no/folder/net.ini" }
+      assert.same({ "127.0.0.1", 1 }, { found.host, found.port })
+      refused({ "sidewire.check_options: settings must be the name of a file, got '5'" }, sidewire.check_options,
+        { settings = 5 })
+      refused({ "sidewire.check_options: unknown option 'x'", "spin, on, settings)" }, sidewire.check_options,
+        { x = 1, settings = "net.ini" })
+      refused({ "sidewire.check_options: unknown option 'settings'" }, core.check_options, { settings = "net.ini" })
+    end)
+
+    it("says what names of other libraries are here", function()
+      for name, instead in pairs { timeout = "connect_timeout", address = "host", url = "server", ssl = "tls",
+        cafile = "tls = { ca = }", delimiter = "framing = { delimiter = }", retry = "reconnect" } do
+        refused({ ("unknown option '%s': write %s"):format(name, instead) }, sidewire.new, { [name] = 1 })
+      end
+      for name, instead in pairs { cafile = "ca", certificate = "cert", keyfile = "key", protocol = "min_version",
+        sni = "server_name" } do
+        refused({ ("unknown tls field '%s': write %s"):format(name, instead) }, sidewire.new, { tls = { [name] = 1 } })
+      end
+    end)
+
+    it("shows control characters as escapes, and proposes a delimiter", function()
+      refused({ [[got '\r\n': a delimiter is { delimiter = "\r\n" }]] }, sidewire.new, { framing = "\r\n" })
+      refused({ [[got '\000': a delimiter is]] }, sidewire.new, { framing = "\0" })
+      refused({ [['a\tb']] }, sidewire.new, { host = "a\tb" })
     end)
 
     it("takes a callable table as a handler [F5]", function()
