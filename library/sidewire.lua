@@ -23,8 +23,8 @@ local sidewire = {}
 ---@return sidewire.Code? code
 function sidewire.new(options) end
 
----Checks options as `new` does, and makes nothing. The file that `settings` names is not read. Raises an error if they are
----not valid.
+---Checks options as `new` does, and makes nothing. The file that `settings` names is not read. Raises an error if they
+---are not valid.
 ---@param options? sidewire.Options
 ---@return sidewire.Checked checked the host, port and reconnect policy of a client with these options
 function sidewire.check_options(options) end

@@ -169,7 +169,9 @@ function Client:on(event, handler) end
 ---@return sidewire.Code? code
 function Client:set_greeting(greeting) end
 
----Closes the client forever: only lost and close events follow, no disconnect event. Codes: `EPOLICY`, `EFORKED`.
+---Closes the client forever: only lost and close events follow, no disconnect event. The state is closed at once, though
+---what was accepted is still delivered in the background, for at most linger. The close event tells that this is over,
+---and a lost event before it what was not delivered. Codes: `EPOLICY`, `EFORKED`.
 ---@param linger? number seconds that all of the end may take, in the background. Default: the option linger
 ---@return true? closed
 ---@return string? message
@@ -185,8 +187,11 @@ function Client:close(linger) end
 ---@return sidewire.Code? code
 function Client:connect(host, port) end
 
----Delivers the messages accepted so far, ends the connection and stops reconnecting. Returns at once; a disconnect or
----error event follows. Codes: `EPOLICY`, `ECLOSED`, `EFORKED`, `ENOMEM`.
+---Delivers the messages accepted so far, as far as linger allows, ends the connection and stops reconnecting. Returns
+---at once. A disconnect event tells of the end of a connection; while there was none, an error event of code `ECLOSED`
+---does; of an idle client no event comes. What is not delivered in time waits in the queue for the next `connect`, as
+---retain says. Until then, attempts go on every 0.1 to 1 second, whatever reconnect says, with retry events.
+---Codes: `EPOLICY`, `ECLOSED`, `EFORKED`, `ENOMEM`.
 ---@param linger? number seconds that all of the end may take, in the background. Default: the option linger
 ---@return true? begun
 ---@return string? message

@@ -14,7 +14,7 @@
 ---| "connected" # messages go and come
 ---| "waiting" # until the next attempt
 ---| "closing" # sends the rest, and ends the connection
----| "closed" # forever
+---| "closed" # forever; until the `close` event, the background still delivers what was accepted
 
 ---What a client was doing when it failed.
 ---@alias sidewire.Stage
@@ -310,13 +310,14 @@
 ---It comes when an attempt failed or a connection ended, and the client is going to try again. `try` is the number of
 ---the next attempt: 2 after the first failure. It begins in `delay` seconds. `why` and `code` say what failed. With
 ---several causes `why` names them all, and `code` is the most telling one;
----[`detail.causes`](#fields-of-detail-of-retry) lists them.
+---[`detail.causes`](#fields-of-detail-of-retry) lists them. After a lost connection, `why` repeats the text of its
+---`disconnect` event; after one that held less than 5 seconds, `try` counts on.
 ---@alias sidewire.RetryHandler
 ---| fun(client: sidewire.Client, try: integer, delay: number, why: string, code: sidewire.Code, detail: sidewire.Retry)
 
 ---The client is idle until `client:connect` is called again.
----`message` and `code` as of `retry`; [`detail`](#fields-of-detail) as of `disconnect`, with `causes`. What is
----retained waits in the queue.
+---`message` and `code` as of `retry`; [`detail`](#fields-of-detail) as of `disconnect`, with `causes`. The code is
+---`"ECLOSED"` where `client:disconnect` ended the attempts. What is retained waits in the queue.
 ---@alias sidewire.ErrorHandler
 ---| fun(client: sidewire.Client, message: string, code: sidewire.Code, detail: sidewire.EndDetail)
 ---For a console or a log file: the text is for people, and may change. It comes to a client with such a handler only.

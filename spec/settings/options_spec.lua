@@ -1,5 +1,6 @@
 -- Options that sidewire.new takes, and those that it refuses.
 
+local core = require "sidewire.core"
 local sidewire = require "sidewire"
 local engine = require "spec.support.engine"
 local misuse = require "spec.support.misuse"
@@ -191,7 +192,7 @@ describe("misuse raises, names the field, says what is valid:", function()
 
     it("says what names of other libraries are here", function()
       for name, instead in pairs { timeout = "connect_timeout", address = "host", url = "server", ssl = "tls",
-        cafile = "tls = { ca = }", delimiter = "framing = { delimiter = }", retry = "reconnect" } do
+        cafile = "tls = { ca = }", delimiter = "framing = { delimiter = }", auto_reconnect = "reconnect" } do
         refused({ ("unknown option '%s': write %s"):format(name, instead) }, sidewire.new, { [name] = 1 })
       end
       for name, instead in pairs { cafile = "ca", certificate = "cert", keyfile = "key", protocol = "min_version",
@@ -201,8 +202,8 @@ describe("misuse raises, names the field, says what is valid:", function()
     end)
 
     it("shows control characters as escapes, and proposes a delimiter", function()
-      refused({ [[got '\r\n': a delimiter is { delimiter = "\r\n" }]] }, sidewire.new, { framing = "\r\n" })
-      refused({ [[got '\000': a delimiter is]] }, sidewire.new, { framing = "\0" })
+      refused({ [[got '\r\n': for this delimiter, write { delimiter = "\r\n" }]] }, sidewire.new, { framing = "\r\n" })
+      refused({ [[got '\000': for this delimiter]] }, sidewire.new, { framing = "\0" })
       refused({ [['a\tb']] }, sidewire.new, { host = "a\tb" })
     end)
 

@@ -211,6 +211,11 @@ errors.sections = {
     { "sidewire.new { on_message = print }",
       "sidewire.new: unknown option 'on_message': handlers stand in the table on, as in on = { message = f }",
       "raises", "Write `on = { message = print }`; the same for the other events." },
+    { "sidewire.new { timeout = 5 }", "sidewire.new: unknown option 'timeout': write connect_timeout (an attempt to "
+      .. "connect), or give receive, read, wait and flush a time-out", "raises",
+      "Names of other libraries are answered with those of here." },
+    { "sidewire.new { tls = { cafile = 'ca.pem' } }", "sidewire.new: unknown tls field 'cafile': write ca", "raises",
+      "Write `tls = { ca = 'ca.pem' }`." },
     { "sidewire.new { host = 5 }", "sidewire.new: host must be a string, a host name or an IP address, got 5", "raises",
       "Give a string." },
     { 'sidewire.new { host = "http://example.org" }', "sidewire.new: invalid host name 'http://example.org': it is a "
@@ -249,6 +254,9 @@ errors.sections = {
       .. '"u24be", "u24le", "u32be", "u32le", "u64be", "u64le", "varint", "netstring", "content-length", "resp", '
       .. "{ delimiter = }, { fixed = }, { length =, offset =, adjustment =, keep = }, got 'lines'", "raises",
       "Choose one of these; [framing.md](framing.md) has the protocols that they are for." },
+    { 'sidewire.new { framing = "\\r\\n" }', 'sidewire.new: framing must be a word as "line" or a table, got '
+      .. [['\r\n': for this delimiter, write { delimiter = "\r\n" }]], "raises",
+      'Write `framing = { delimiter = "\\r\\n" }`.' },
     { 'sidewire.new { framing = { delimiter = "" } }',
       "sidewire.new: framing.delimiter must be a string of 1..32 bytes, got ''", "raises",
       'Give at least one byte; without boundaries, use `framing = "raw"`.' },
@@ -420,6 +428,18 @@ errors.sections = {
   {
     title = "Arguments",
     text = "These raise as well; nothing was done, nothing queued.",
+    { "client:settimeout(5)", "client.settimeout: there is no such method: no call waits unless it is given a "
+      .. "time-out: client:receive(timeout), read, wait, flush", "raises", "Names of LuaSocket are answered so." },
+    { "sidewire.tcp()", "sidewire.tcp: there is no such function: client = sidewire.new { host =, port = } makes a "
+      .. "client", "raises", "The same." },
+    { '"got " .. client', "a client is no string, and cannot be concatenated: the first parameter of a handler is the "
+      .. "client, the second the message; tostring(client) describes it", "raises",
+      "Write `message = function(client, line) ... end`.", names = "tostring" },
+    { 'client:receive "*l"', "client:receive: timeout must be a number of seconds, 0..1e8, got '*l': it takes no "
+      .. 'pattern; framing says what a message is, and client:read, with framing = "raw", reads lines and sizes',
+      "raises", "Write `client:receive(5)`: a number is the seconds to wait." },
+    { "sidewire.events(nil)", "sidewire.events: call it without arguments: for client, event, ... in sidewire.events() "
+      .. "do", "raises", "`for ... in sidewire.events do`, without the call, gives it arguments." },
     { 'client.send("hello")', "client:send: call it with a colon, client:send(...): the first argument must be the "
       .. "client, got 'hello'", "raises", 'Write `client:send("hello")`; each method says the same of itself.' },
     { "client.connect()", "client:connect: call it with a colon, client:connect(...): the first argument must be the "
@@ -809,6 +829,10 @@ errors.sections = {
         case:connect_to "silent"
         case.sidewire.poll()
       end, names = "nothing came" },
+    { "sidewire.wait(0.01)", "timed out: nothing came; no client was ever connected; call client:connect first",
+      "ETIMEDOUT", "Connect first.", get = function(case)
+        return case:run_apart "REPORT(require 'sidewire'.wait(0.01))"
+      end, names = "client:connect" },
     { "sidewire.wait()", "nothing to wait for: no client was ever connected; call client:connect first", "ECLOSED",
       "Connect first: this would wait for ever.", get = function(case)
         return case:run_apart "REPORT(require 'sidewire'.wait())"

@@ -297,6 +297,9 @@ int sw_method_set_greeting(lua_State *L) {
  * detail.once_lost: call client:disconnect first, and take its event, if you need that. A second call does nothing. A
  * `<close>` variable and the garbage collector close a client, too.
  *
+ * The state is closed at once, though what was accepted is still delivered in the background, for at most linger. The
+ * close event tells that this is over, and a lost event before it what was not delivered.
+ *
  * Afterwards `on`, `poll`, `state`, `is_connected`, `pending`, `stats`, `get_server` and `get_reconnect` work as
  * before. `flush` and `wait("disconnected")` still wait for the end of what is under way. Every other method returns
  * nil, message, "ECLOSED", or raises as it does for such a client.

@@ -182,11 +182,18 @@ static bool post_if_attached(struct client *client, const struct sw_command *mod
     return true;
 }
 
-/*** Delivers the messages accepted so far, ends the connection and stops reconnecting. connect may be called again.
+/*** Delivers the messages accepted so far, as far as linger allows, ends the connection and stops reconnecting. connect
+ * may be called again. What is not delivered in time waits in the queue for that connect, as retain says; only close
+ * reports it lost.
+ *
+ * A disconnect event tells of the end of a connection; while there was none, an error event of code ECLOSED does. An
+ * idle client has nothing to end, and no event comes. Without a connection, but with messages to deliver, attempts go
+ * on until the linger is over, at once and then every 0.1 to 1 second, whatever reconnect says; retry events tell of
+ * them.
  * @function client:disconnect
  * @tparam[opt] number linger seconds that all of the end may take: sending the rest, on a connection that is still to
  * be made if need be, and the other side's acknowledgement and end; default: the option linger
- * @treturn[1] boolean true, at once; a disconnect (or error) event follows
+ * @treturn[1] boolean true, at once
  * @treturn[2] nil
  * @treturn[2] string message
  * @treturn[2] string code: EPOLICY (the call did nothing), ECLOSED, EFORKED, ENOMEM

@@ -28,7 +28,6 @@ static const struct foreign options[] = {
     {"server_name", "tls = { server_name = }"},
     {"sni", "tls = { server_name = }"},
     {"delimiter", "framing = { delimiter = }"},
-    {"retry", "reconnect"},
     {"auto_reconnect", "reconnect"},
     {"autoreconnect", "reconnect"},
     {"tcp_nodelay", "nodelay"},

@@ -134,24 +134,27 @@ static bool read_word(const char *word, struct sw_framing *framing) {
     return kind >= 0 || length >= 0;
 }
 
-/* Pushes what to write for a string that looks like a delimiter; "": it is none. */
-static const char *push_delimiter_hint(lua_State *L, int index) {
+/* Raises for a string that looks like a delimiter. */
+static void refuse_delimiter(lua_State *L, struct sw_spot spot, int index) {
     size_t size = 0;
     const char *bytes = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &size) : NULL;
     bool is_meant = size >= 1 && size <= SW_DELIMITER_MAX;
     for (size_t i = 0; i < size && is_meant; i++) is_meant = !isalnum((unsigned char)bytes[i]);
-    if (!is_meant) return lua_pushstring(L, ""), "";
-    return lua_pushfstring(L, ": a delimiter is { delimiter = %s }",
-                           sw_push_quoted(L, (const unsigned char *)bytes, size, false));
+    if (!is_meant) return;
+    const char *quoted = sw_push_quoted(L, (const unsigned char *)bytes, size, false);
+    sw_misuse_with(L, spot, index, "a word as \"line\" or a table",
+                   lua_pushfstring(L, ": for this delimiter, write { delimiter = %s }", quoted));
 }
 
 void sw_check_framing(lua_State *L, struct sw_spot spot, int index, struct sw_framing *framing) {
     *framing = (struct sw_framing){.kind = SW_FRAMING_LINE};
     index = lua_absindex(L, index);
-    if (lua_istable(L, index) && sw_count_fields(L, index) > 0)
+    if (lua_istable(L, index) && sw_count_fields(L, index) > 0) {
         read_table(L, spot, index, framing);
-    else if (sw_to_word(L, index) == NULL || !read_word(sw_to_word(L, index), framing))
-        sw_misuse_with(L, spot, index, valid, push_delimiter_hint(L, index));
+    } else if (sw_to_word(L, index) == NULL || !read_word(sw_to_word(L, index), framing)) {
+        refuse_delimiter(L, spot, index);
+        sw_misuse(L, spot, index, valid);
+    }
 }
 
 /* --- max_message --- */

@@ -14,7 +14,6 @@
 #include "host/getters.h"
 #include "host/luacompat.h"
 #include "host/pulling.h"
-#include "host/raise.h"
 #include "host/receiveq.h"
 #include "host/timeout.h"
 #include "host/unread.h"
@@ -153,10 +152,9 @@ int sw_method_receive(lua_State *L) {
     struct client *client = sw_check_usable(L, 1);
     if (client == NULL) return 3;
     if (lua_type(L, 2) == LUA_TSTRING && !lua_isnumber(L, 2))
-        return sw_raise(L,
-                        "client:receive: it takes a time-out and no pattern, got '%s': the option framing says what a "
-                        "message is, and client:read, with framing = \"raw\", reads lines and sizes",
-                        sw_to_text(L, 2));
+        return sw_misuse_with(L, (struct sw_spot){"client:receive", "timeout"}, 2, "a number of seconds, 0..1e8",
+                              ": it takes no pattern; framing says what a message is, and client:read, with framing = "
+                              "\"raw\", reads lines and sizes");
     sw_pull_begin(L, client, "client:receive");
     return sw_pull(L, client, "client:receive", 2, sw_client_framed(client) != NULL ? &decoded : &message);
 }
