@@ -10,7 +10,7 @@
     X(WRONG_NAME, "its certificate is for another name")                                                               \
     X(SELF_SIGNED, "its certificate is self-signed: no authority vouches for it")                                      \
     X(UNTRUSTED, "the authority of its certificate is not trusted here")                                               \
-    X(INCOMPLETE, "the authority of its certificate is not trusted here, or an intermediate certificate is missing")   \
+    X(INCOMPLETE, "the authority of its certificate is not trusted here, or the intermediate certificate is not sent") \
     X(WEAK, "its certificate has a key or a signature that is too weak")                                               \
     X(PURPOSE, "its certificate is not meant for servers")                                                             \
     X(CONSTRAINED, "the authority of its certificate may not vouch for this name")                                     \

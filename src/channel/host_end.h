@@ -111,7 +111,8 @@ void sw_channel_take_early(struct sw_channel *channel, struct sw_delivery *deliv
 /* Copies the state and the counters at this moment. */
 void sw_channel_snapshot(struct sw_channel *channel, struct sw_snapshot *snapshot);
 
-/* A new reference to the causes of the snapshot's `ended`. NULL: they are not known, or something else has ended since. */
+/* A new reference to the causes of the snapshot's `ended`. NULL: they are not known, or something else has ended
+ * since. */
 struct sw_causes *sw_channel_causes(struct sw_channel *channel, const struct sw_error *ended);
 
 /* Sets which changes wake the host, beside messages and reports. */

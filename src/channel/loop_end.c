@@ -130,7 +130,8 @@ void sw_channel_sweep_pool(struct sw_channel *channel, bool is_idle) {
     sw_pages_free(&unneeded);
 }
 
-/* With the lock held: sets the state, unless the host has posted a command that the loop has not taken. False: it has. */
+/* With the lock held: sets the state, unless the host has posted a command that the loop has not taken. False: it
+ * has. */
 static bool set_state(struct sw_channel *channel, uint64_t known, const struct sw_standing *standing) {
     if (known != channel->command) return false;
     channel->state = standing->state;
@@ -142,8 +143,8 @@ static bool set_state(struct sw_channel *channel, uint64_t known, const struct s
     return true;
 }
 
-/* With the lock held: keeps the causes of the report that is posted with the state. Returns those of the last one, to be freed
- * without the lock. A state that comes without a report leaves them: sw_channel_causes compares. */
+/* With the lock held: keeps the causes of the report that is posted with the state. Returns those of the last one, to be
+ * freed without the lock. A state that comes without a report leaves them: sw_channel_causes compares. */
 static struct sw_causes *keep_causes(struct sw_channel *channel, const struct sw_report *report) {
     struct sw_causes *last = channel->causes;
     channel->causes = sw_causes_ref(sw_report_causes(report));

@@ -52,8 +52,8 @@ const char *sw_push_place(lua_State *L, const struct sw_server *server);
 void sw_push_cause(lua_State *L, const struct sw_error *error, const struct sw_end_copy *end,
                    const struct sw_server *server);
 
-/* Pushes "; next attempt in 0.1 s": whole seconds, or tenths for the last ten seconds. Rounds up, so that no attempt comes
- * "in 0 s". */
+/* Pushes "; next attempt in 0.1 s": whole seconds, or tenths for the last ten seconds. Rounds up, so that no attempt
+ * comes "in 0 s". */
 void sw_push_next_attempt(lua_State *L, double seconds);
 
 /* Pushes nil, a sentence and the code for an error; returns 3. */

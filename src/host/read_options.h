@@ -16,9 +16,9 @@ struct sw_start {
     struct sw_tls_reading tls; /* never changes either, but is shared apart from the options */
 };
 
-/* Reads the table at index for the function `where`, except `on`, `greeting` and the bytes of `preamble`, which the caller reads. Defaults stay
- * within the policy. Given values may exceed it: the caller checks them by sw_policy_refuses_options. Raises on
- * misuse. */
+/* Reads the table at index for the function `where`, except `on`, `greeting` and the bytes of `preamble`, which the
+ * caller reads. Defaults stay within the policy. Given values may exceed it: the caller checks them by
+ * sw_policy_refuses_options. Raises on misuse. */
 void sw_options_read(lua_State *L, const char *where, int index, const struct sw_policy *policy,
                      struct sw_options *options, struct sw_start *start);
 
