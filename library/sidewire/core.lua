@@ -169,7 +169,7 @@ function Client:on(event, handler) end
 ---@return sidewire.Code? code
 function Client:set_greeting(greeting) end
 
----Closes the client forever: only lost and close events follow, no disconnect event. The state is closed at once, though
+---Closes the client forever: only lost and close events follow, no disconnect event. The state is closed at once, while
 ---what was accepted is still delivered in the background, for at most linger. The close event tells that this is over,
 ---and a lost event before it what was not delivered. Codes: `EPOLICY`, `EFORKED`.
 ---@param linger? number seconds that all of the end may take, in the background. Default: the option linger
