@@ -400,8 +400,8 @@
 ---@field once integer messages of `send_once`, which are in none of these groups
 ---@field queue_bytes integer bytes that count against queue_limit
 ---@field inbox_bytes integer bytes that count against inbox_limit
----@field sent_bytes integer bytes that the system has taken
----@field received_bytes integer bytes that came in, framing included
+---@field sent_bytes integer bytes that the system has taken, with what TLS adds
+---@field received_bytes integer bytes that came in, framing included, without what TLS adds
 ---@field received integer messages that were delivered
 ---@field connects integer connections
 ---@field failures integer failures in a row

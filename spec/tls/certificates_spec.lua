@@ -11,7 +11,7 @@ local util = require "spec.support.util"
 local get, pin = certificates.get, certificates.pin
 local VERSIONS = { "1.2", "1.3" }
 local UNTRUSTED = "the authority of its certificate, '%s', is not trusted here, or the server does not send the "
-  .. "certificate between"
+  .. "intermediate certificate"
 local CN_ONLY = "its certificate has no names (subjectAltName), only the common name 'localhost', which does not count "
   .. "(RFC 9525, 2)"
 local WEAK = "its certificate has a key or a signature that is too weak"

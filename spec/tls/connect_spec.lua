@@ -347,6 +347,14 @@ describe("tls://", function()
     assert.has_error(function() core.new { server = { "tcp://a:1", "tls://b:2" }, tls = false } end)
     assert(core.new { server = { "tcp://a:1", "tls://b:2" }, tls = { verify = false } }):close()
     assert(core.new { server = "tcp://a:1", tls = false }):close()
+    local client = core.new { host = "a", port = 1, tls = true }
+    for _, name in ipairs { "connect", "set_server" } do
+      local wanted = ("client:%s: the client has the option tls, and a tcp:// URL has none: write tls://"):format(name)
+      local ok, message = pcall(client[name], client, "tcp://b:2")
+      assert(not ok and message:sub(-#wanted) == wanted, message)
+    end
+    assert(client:set_server "tls://b:2")
+    client:close()
   end)
 
   it("comes from a settings file, and goes into it", function()

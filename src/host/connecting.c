@@ -86,8 +86,11 @@ static bool make_servers(lua_State *L, const struct client *client, const char *
 }
 
 /* Reads a URL, or a list of URLs, at index 2; a list is tried in the order of the client's. */
-static void read_urls(lua_State *L, const char *where, struct sw_choice *choice) {
+static void read_urls(lua_State *L, const struct client *client, const char *where, struct sw_choice *choice) {
     sw_check_server(L, (struct sw_spot){where, "server"}, 2, choice);
+    for (unsigned i = 0; i < choice->count; i++)
+        if (client->channel->options->uses_tls && choice->list[i].scheme == SW_SCHEME_TCP)
+            sw_raise(L, "%s: the client has the option tls, and a tcp:// URL has none: write tls://", where);
     if (!lua_isnoneornil(L, 3)) sw_raise(L, "%s: the URLs have the ports: give no second argument", where);
 }
 
@@ -115,7 +118,7 @@ static void read_host(lua_State *L, const struct client *client, struct sw_choic
 static bool read_servers(lua_State *L, const struct client *client, struct sw_servers **servers) {
     struct sw_choice choice;
     if (sw_is_server(L, 2)) {
-        read_urls(L, "client:connect", &choice);
+        read_urls(L, client, "client:connect", &choice);
     } else if (lua_isnoneornil(L, 2) && lua_isnoneornil(L, 3) && sw_server_is_complete(&client->servers->list[0])) {
         *servers = sw_servers_ref(client->servers);
         return true;
@@ -298,7 +301,7 @@ int sw_method_set_server(lua_State *L) {
     struct sw_choice choice = {.count = 1, .list = {{.port = 0}}};
     lua_settop(L, 3);
     if (sw_is_server(L, 2)) {
-        read_urls(L, "client:set_server", &choice);
+        read_urls(L, client, "client:set_server", &choice);
     } else {
         sw_check_host(L, (struct sw_spot){"client:set_server", "host"}, 2, &choice.list[0]);
         sw_check_port(L, (struct sw_spot){"client:set_server", "port"}, 3, &choice.list[0]);

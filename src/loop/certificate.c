@@ -202,7 +202,7 @@ static void describe(struct sw_certificate_check *check, X509_STORE_CTX *store, 
     case SW_TLS_REASON_WRONG_NAME: describe_names(check, lib->X509_STORE_CTX_get0_cert(store)); break;
     case SW_TLS_REASON_UNTRUSTED: describe_issuer(check, certificate, ""); break;
     case SW_TLS_REASON_INCOMPLETE:
-        describe_issuer(check, certificate, ", or the server does not send the certificate between");
+        describe_issuer(check, certificate, ", or the server does not send the intermediate certificate");
         break;
     case SW_TLS_REASON_BAD_CERTIFICATE:
         (void)snprintf(check->details, sizeof check->details, "its certificate cannot be used: %.200s",
