@@ -1,6 +1,7 @@
 -- Many clients at once, in a process that may have the descriptors for them.
 
 local build = require "spec.support.build"
+local certificates = require "spec.support.certificates"
 local shell = require "spec.support.shell"
 
 local util = require "spec.support.util"
@@ -25,6 +26,12 @@ describe("one engine", function()
   it(idle:format(CONNECTIONS), function()
     if util.is_sanitized then pending "a sanitizer needs memory of its own for each block" end
     assert.truthy(run("idle.lua", CONNECTIONS):find(CONNECTIONS .. " idle connections", 1, true))
+  end)
+
+  it("holds 300 connections with TLS that are idle, in at most 64 KiB each", function()
+    certificates.needs(pending)
+    if util.is_sanitized then pending "a sanitizer needs memory of its own for each block" end
+    assert.truthy(run("idle.lua", 300, "tls"):find("300 idle connections with TLS", 1, true))
   end)
 
   it(("[F29] spreads the attempts of %d clients that lose one server"):format(CLIENTS), function()

@@ -43,7 +43,7 @@ enum {
 
 /* How long handshakes of TLS, of which a step takes up to a millisecond, may keep the loop from traffic that has become
  * ready meanwhile. Longer: more handshakes a second among busy connections, but later answers on these. */
-#define SW_JOBS_BUDGET 0.001
+#define SW_JOBS_BUDGET 0.0005
 
 /* --- between the threads --- */
 
