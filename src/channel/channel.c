@@ -2,8 +2,11 @@
 
 #include <stdlib.h>
 
+#include "base/server.h"
 #include "channel/engine.h"
 #include "channel/thread.h"
+
+_Static_assert((int)SW_SERVERS_MAX <= 16 && (int)SW_STATE_CLOSED < 16, "server and state have four bits each");
 
 struct sw_channel *sw_channel_new(struct sw_engine *engine, struct sw_options *options) {
     struct sw_channel *channel = options != NULL ? calloc(1, sizeof *channel) : NULL;
