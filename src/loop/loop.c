@@ -14,6 +14,7 @@
 #include "channel/thread.h"
 #include "loop/conn.h"
 #include "loop/lingering.h"
+#include "loop/openssl.h"
 #include "loop/reactor.h"
 
 struct loop {
@@ -250,5 +251,6 @@ void *sw_loop_main(void *argument) {
     sw_reactor_free(loop->reactor);
     free(loop);
     sw_engine_unref(engine);
+    sw_openssl_leave_thread();
     return NULL;
 }

@@ -3,10 +3,13 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "channel/fork.h"
 
 /* The names of libssl, as each system installs it; that of libcrypto follows from it. A name tells the version. */
 struct usual {
@@ -35,7 +38,7 @@ static struct {
     char file[NAME_MAX_SIZE]; /* as it was asked for */
     struct sw_openssl functions;
 } libraries[LIBRARIES_MAX];
-static unsigned count;
+static atomic_uint count;
 /* Held while a library is loaded, by helper threads only, which delay a fork meanwhile. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -196,7 +199,8 @@ static const struct sw_openssl *find_or_load(const char *file, struct report *re
         note(report, "it cannot be set up");
         return NULL;
     }
-    memcpy(libraries[count++].file, file, strlen(file) + 1);
+    memcpy(libraries[count].file, file, strlen(file) + 1);
+    atomic_fetch_add(&count, 1); /* last: sw_openssl_leave_thread does not lock */
     return lib;
 }
 
@@ -213,4 +217,10 @@ const struct sw_openssl *sw_openssl_load(const char *file, char *text, size_t si
     const struct sw_openssl *lib = find_or_load(file, &report);
     pthread_mutex_unlock(&lock);
     return lib;
+}
+
+void sw_openssl_leave_thread(void) {
+    sw_fork_delay();
+    for (unsigned i = 0; i < count; i++) libraries[i].functions.OPENSSL_thread_stop();
+    sw_fork_allow();
 }

@@ -182,6 +182,7 @@ enum { SW_OPENSSL_NUMBERS(SW_OPENSSL_NUMBER) };
     X(ssl, const OPENSSL_STACK *, SSL_get0_peer_CA_list, (const SSL *ssl))                                             \
     X(ssl, void, SSL_get0_alpn_selected, (const SSL *ssl, const unsigned char **name, unsigned *size))                 \
     X(crypto, unsigned long, OpenSSL_version_num, (void))                                                              \
+    X(crypto, void, OPENSSL_thread_stop, (void))                                                                       \
     X(crypto, int, OPENSSL_init_crypto, (uint64_t options, const OPENSSL_INIT_SETTINGS *settings))                     \
     X(crypto, BIO_METHOD *, BIO_meth_new, (int type, const char *name))                                                \
     X(crypto, void, BIO_meth_free, (BIO_METHOD *method))                                                               \
@@ -275,5 +276,10 @@ static inline int sw_openssl_reason(const struct sw_openssl *lib, unsigned long 
  * loaded. Waits for the disk, so it is called on a helper thread. NULL: none can be used, and `text` says what was
  * tried. */
 const struct sw_openssl *sw_openssl_load(const char *file, char *text, size_t size);
+
+/* Called last by each thread of ours that may have used a library: frees what the libraries keep for the thread
+ * (OPENSSL_thread_stop(3)). They do that themselves when a thread ends, but with a lock of theirs held, and a fork at that
+ * moment leaves its child with a lock that nothing releases: here, the fork waits. */
+void sw_openssl_leave_thread(void);
 
 #endif

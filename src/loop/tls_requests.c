@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "channel/thread.h"
+#include "loop/openssl.h"
 
 /* What is kept beside the settings; loop thread only, and the thread that frees the settings last. */
 struct kept {
@@ -87,6 +88,7 @@ static void *run(void *argument) {
     struct sw_engine *engine = sw_engine_ref(build->engine); /* after the post, the loop may free the build */
     if (!sw_engine_post(engine, &build->post)) drop(&build->post);
     sw_engine_unref(engine);
+    sw_openssl_leave_thread();
     return NULL;
 }
 
