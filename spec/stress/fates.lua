@@ -13,10 +13,10 @@
 --               peer's TCP and never read by its program ("acked, unread")
 --   duplicated  read more than once
 --
--- Checked, exit status 1 if it is not so: every id ends finished or reported lost, and the four groups add up in every
--- frame; in the middle of each connection, its server's TCP has what `acked` has told (not on unix sockets, nor where
--- there is no such event); nothing is lost as "unsent" that arrived; within a connection the messages stand in a row, whole but for a cut
--- at its end; what each mode promises (PROMISES).
+-- Checked, exit status 1 if it is not so: every id ends finished or reported lost, and the four groups add up in
+-- every frame; in the middle of each connection, its server's TCP has what `acked` has told (not on unix sockets, nor
+-- where there is no such event); nothing is lost as "unsent" that arrived; within a connection the messages stand in
+-- a row, whole but for a cut at its end; what each mode promises (PROMISES).
 --
 -- All modes run at the same time, each with a peer of its own, and all peers end at the same moments: what a peer has
 -- unread when it is killed is a matter of luck (one hiccup of the machine is a thousand messages), and so they all have

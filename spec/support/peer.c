@@ -1439,25 +1439,26 @@ static void print_usage(void) {
     exit(fflush(stdout) == 0 ? 0 : 1);
 }
 
+static const struct option options[] = {
+    {"port", required_argument, NULL, 'p'},
+    {"host", required_argument, NULL, 'a'},
+    {"mode", required_argument, NULL, 'm'},
+    {"record", required_argument, NULL, 'r'},
+    {"backlog", required_argument, NULL, 'b'},
+    {"framing", required_argument, NULL, 'f'},
+    {"finish-after", required_argument, NULL, 'F'},
+    {"linger-with-parent", no_argument, NULL, 'l'},
+    {"help", no_argument, NULL, 'h'},
+    {"tls", required_argument, NULL, 't'},
+    {"tls-ca", required_argument, NULL, 't'},
+    {"tls-version", required_argument, NULL, 't'},
+    {"tls-alpn", required_argument, NULL, 't'},
+    {"tls-ciphers", required_argument, NULL, 't'},
+    {"tls-tickets", required_argument, NULL, 't'},
+    {0},
+};
+
 static void parse_options(int argc, char **argv) {
-    static const struct option options[] = {
-        {"port", required_argument, NULL, 'p'},
-        {"host", required_argument, NULL, 'a'},
-        {"mode", required_argument, NULL, 'm'},
-        {"record", required_argument, NULL, 'r'},
-        {"backlog", required_argument, NULL, 'b'},
-        {"framing", required_argument, NULL, 'f'},
-        {"finish-after", required_argument, NULL, 'F'},
-        {"linger-with-parent", no_argument, NULL, 'l'},
-        {"help", no_argument, NULL, 'h'},
-        {"tls", required_argument, NULL, 't'},
-        {"tls-ca", required_argument, NULL, 't'},
-        {"tls-version", required_argument, NULL, 't'},
-        {"tls-alpn", required_argument, NULL, 't'},
-        {"tls-ciphers", required_argument, NULL, 't'},
-        {"tls-tickets", required_argument, NULL, 't'},
-        {0},
-    };
     const char *host = "127.0.0.1", *error;
     uint64_t port = 0;
     for (int option, index; (option = getopt_long(argc, argv, "h", options, &index)) != -1;) {
