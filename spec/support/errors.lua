@@ -182,6 +182,13 @@ local function flooded(case)
   case:wait_until(function() return case.client:stats().paused end)
 end
 
+local function unconfirmed(count)
+  return function(case)
+    case:new { retain = "unconfirmed" }
+    for _ = 1, count do assert(case.client:send "x") end
+  end
+end
+
 local function full(case)
   case:new { queue_limit = 100 }
   case.client:send(("x"):rep(90))
@@ -219,9 +226,10 @@ errors.sections = {
     { "sidewire.new { host = 5 }", "sidewire.new: host must be a string, a host name or an IP address, got 5", "raises",
       "Give a string." },
     { 'sidewire.new { host = "http://example.org" }', "sidewire.new: invalid host name 'http://example.org': it is a "
-      .. "URL or a path; only the host name is wanted, as in example.org", "raises", "Give `example.org`." },
+      .. "URL or a path; only the host name is wanted, as in example.org; the option server takes a URL", "raises",
+      'Give `example.org`, or `server = "tcp://example.org:80"`.' },
     { 'sidewire.new { host = "example.org:4000" }', "sidewire.new: invalid host name 'example.org:4000': the port is a "
-      .. "separate argument; give the host name alone, without ':'", "raises",
+      .. "separate argument; give the host name alone, without ':', and port = 4000", "raises",
       'Write `host = "example.org", port = 4000`.' },
     { 'sidewire.new { host = "[::1]" }', "sidewire.new: invalid host name '[::1]': drop the brackets: an IPv6 address "
       .. "stands alone here, and the port is a separate argument", "raises", "Give `::1`." },
@@ -553,6 +561,8 @@ errors.sections = {
       "0 waits for nothing." },
     { "client:poll(-1)", "client:poll: max_events must be a whole number, 0 or more, got -1", "raises",
       "Give nothing for no limit." },
+    { "sidewire.poll(client)", "sidewire.poll: poll is a function of the module and serves all clients: sidewire.poll()",
+      "raises", "Write `sidewire.poll()`, or `client:poll()` for this client only." },
     { "sidewire.poll(1.5)", "sidewire.poll: max_events must be a whole number, 0 or more, got 1.5", "raises",
       "Give nothing for no limit." },
     { "sidewire.poll(nil, -1)", "sidewire.poll: max_seconds must be a number of seconds, 0..1e8, got -1", "raises",
@@ -630,6 +640,39 @@ errors.sections = {
       .. "bytes, as it says at byte 4, and it has 8", "EFRAME", "Send all of it.",
       when = 'with `framing = "resp"`', given = new { framing = "resp" } },
     { 'client:write ""', "bytes must not be empty", "EFRAME", "Do not write it." },
+    { 'client:send_once "x"', "not connected: call client:connect first", "ENOTCONN",
+      "Connect, and wait for the event `connect`. `send` takes a message at any time.", when = "before `client:connect()`",
+      names = "client:connect" },
+    { 'client:send_once "x"', 'not connected yet: wait for the connect event, or for client:wait("connected")',
+      "ENOTCONN", "Send it in the handler of `connect`, for example.",
+      when = "after `client:connect()`, before its `connect` event", given = connecting },
+    { 'client:send_once "x"', "the connection to 127.0.0.1 port 4000 that the message is for has ended: wait for the "
+      .. 'next connect event, or for client:wait("connected")', "ENOTCONN",
+      "The message was not queued: decide at the next `connect` whether it still makes sense.",
+      when = "when the connection has ended", given = function(case)
+        case:connect_to("silent", { reconnect = 60 })
+        assert(case.client:wait("connected", util.DEADLINE))
+        case.peer:command "finish"
+        case:wait_until(function() return not case.client:is_connected() end)
+      end },
+    { 'client:send "x"', "client:shutdown has ended sending: call client:connect first", "ENOTCONN",
+      "Half-close only after the last message.", when = "after `client:shutdown()`", names = "client:shutdown",
+      given = function(case)
+        case:connect_to "silent"
+        assert(case.client:shutdown())
+      end },
+    { "client:shutdown()", "not connected: there is nothing to shut down", "ENOTCONN",
+      "Nothing: there is no connection whose sending could end.", when = "before `client:connect()`" },
+    { "client:confirm(7)", "there is no message 7: the newest is 2", "EINVAL",
+      "Look where the number comes from: is it an id of this process?",
+      when = 'with `retain = "unconfirmed"`, after two messages', given = unconfirmed(2) },
+    { "client:confirm(7)", "there is no message 7: none was sent yet", "EINVAL", "The same.",
+      when = 'with `retain = "unconfirmed"`', given = unconfirmed(0) },
+    { "client:confirm(-1)", "there is no message -1: ids begin at 1", "EINVAL", "The same.",
+      when = 'with `retain = "unconfirmed"`', given = unconfirmed(0) },
+    { "client:confirm(2)", "message 2 was never handed over, so it cannot be confirmed", "EINVAL",
+      "No connection was given it: the other program cannot have it.",
+      when = 'with `retain = "unconfirmed"`, after two messages, before a connection', given = unconfirmed(2) },
     { 'client:send "x"', "the client of 127.0.0.1 port 4000 is closed: make a new one", "ECLOSED",
       "`close` is for good; `disconnect` is not.", when = "after `client:close()`", given = closed },
     { 'client:send "x"', "this client is closed: make a new one", "ECLOSED", "The same, for a client without a server.",
@@ -946,7 +989,7 @@ errors.sections = {
       given = file_with "reconnect = yes\n" },
     { 'sidewire.settings.load "net.ini"',
       "net.ini, line 1: invalid host name 'http://x': it is a URL or a path; only the "
-      .. "host name is wanted, as in example.org", "ESETTINGS", "Correct the line.",
+      .. "host name is wanted, as in example.org; the option server takes a URL", "ESETTINGS", "Correct the line.",
       when = "the file says `host = http://x`", given = file_with "host = http://x\n" },
     { 'sidewire.new { settings = "net.ini" }',
       "net.ini, line 1: 'example.org 4000' is no 'key = value', no [section] and "

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "base/decimal.h"
 #include "base/url.h"
 #include "host/escape.h"
@@ -167,7 +168,17 @@ const char *sw_push_without_password(lua_State *L, int index) {
     return sw_to_text(L, -1);
 }
 
-void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint) {
+/* Where a host's name stands as an option: what to write instead of this text, or "". */
+static const char *push_option_hint(lua_State *L, const char *text, size_t size) {
+    if (sw_url_is_meant(text, size)) return "; the option server takes a URL";
+    const char *colon = memchr(text, ':', size);
+    if (colon == NULL || colon[1] == '\0' || strspn(colon + 1, "0123456789") != size - (size_t)(colon + 1 - text))
+        return "";
+    if (sw_host_problem(text, (size_t)(colon - text)) != NULL) return "";
+    return lua_pushfstring(L, ", and port = %s", colon + 1);
+}
+
+void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint, bool is_option) {
     size_t size = 0;
     const char *hostname = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &size) : NULL;
     if (hostname == NULL) sw_misuse(L, spot, index, "a string, a host name or an IP address");
@@ -177,7 +188,9 @@ void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_endpo
         memcpy(endpoint->hostname, hostname, size + 1);
         return;
     }
-    sw_raise(L, "%s: invalid host name '%s': %s", spot.where, sw_push_without_password(L, index), problem);
+    index = lua_absindex(L, index);
+    const char *hint = is_option ? push_option_hint(L, hostname, size) : "";
+    sw_raise(L, "%s: invalid host name '%s': %s%s", spot.where, sw_push_without_password(L, index), problem, hint);
 }
 
 void sw_check_port(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint) {

@@ -62,7 +62,8 @@ void sw_check_handler(lua_State *L, struct sw_spot spot, int index, bool may_be_
  * meant as one, that has a user. */
 const char *sw_push_without_password(lua_State *L, int index);
 
-void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint);
+/* is_option: it stands in a table of options, so that the message names the option to write instead. */
+void sw_check_host(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint, bool is_option);
 void sw_check_port(lua_State *L, struct sw_spot spot, int index, struct sw_endpoint *endpoint);
 
 /* Pushes host and port; nil for one that is not set. */

@@ -106,7 +106,7 @@ static void read_host(lua_State *L, const struct client *client, struct sw_choic
     choice->count = 1;
     *endpoint = sw_server_endpoint(sw_client_server(client));
     if (endpoint->scheme == SW_SCHEME_UNIX) *endpoint = (struct sw_endpoint){.port = 0}; /* which has none of the two */
-    if (!lua_isnoneornil(L, 2)) sw_check_host(L, (struct sw_spot){"client:connect", "host"}, 2, endpoint);
+    if (!lua_isnoneornil(L, 2)) sw_check_host(L, (struct sw_spot){"client:connect", "host"}, 2, endpoint, false);
     if (!lua_isnoneornil(L, 3)) sw_check_port(L, (struct sw_spot){"client:connect", "port"}, 3, endpoint);
     endpoint->scheme = scheme;
     if (endpoint->hostname[0] == '\0') sw_raise(L, "client:connect: no host: give one here or to sidewire.new");
@@ -193,6 +193,10 @@ static bool post_if_attached(struct client *client, const struct sw_command *mod
  * idle client has nothing to end, and no event comes. Without a connection, but with messages to deliver, attempts go
  * on until the linger is over, at once and then every 0.1 to 1 second, whatever reconnect says; retry events tell of
  * them.
+ *
+ * A later call with another linger replaces the earlier one: disconnect(0) ends at once what disconnect(5) has begun.
+ * With retain = "unconfirmed" it does not wait for confirmations, and a connection that ends meanwhile is not made again
+ * for them. Without a connection, messages that are not confirmed are messages to deliver.
  * @function client:disconnect
  * @tparam[opt] number linger seconds that all of the end may take: sending the rest, on a connection that is still to
  * be made if need be, and the other side's acknowledgement and end; default: the option linger
@@ -303,7 +307,7 @@ int sw_method_set_server(lua_State *L) {
     if (sw_is_server(L, 2)) {
         read_urls(L, client, "client:set_server", &choice);
     } else {
-        sw_check_host(L, (struct sw_spot){"client:set_server", "host"}, 2, &choice.list[0]);
+        sw_check_host(L, (struct sw_spot){"client:set_server", "host"}, 2, &choice.list[0], false);
         sw_check_port(L, (struct sw_spot){"client:set_server", "port"}, 3, &choice.list[0]);
         choice.list[0].scheme = scheme_for(client);
     }

@@ -16,6 +16,7 @@
 #include "host/receiveq.h"
 #include "host/undelivered.h"
 #include "host/usable.h"
+#include "host/userdata.h"
 #include "host/waiting.h"
 
 /* Stack indices of a poll. Its state is on the Lua stack, where it survives when a handler yields. */
@@ -322,6 +323,8 @@ int sw_module_poll(lua_State *L) {
     int64_t max;
     double deadline;
     if (sw_context_refuses(L, context)) return 3;
+    if (sw_to_kind(L, 1, &sw_client_kind, sizeof(struct handle)) != NULL)
+        sw_raise(L, "sidewire.poll: poll is a function of the module and serves all clients: sidewire.poll()");
     read_limits(L, "sidewire.poll", 1, &max, &deadline);
     sw_receiveq_take_all(L, context);
     return poll(L, context, max, deadline, 0);

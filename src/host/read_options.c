@@ -29,7 +29,7 @@ struct reading {
 };
 
 static void parse_host(lua_State *L, struct sw_spot spot, void *out) {
-    sw_check_host(L, spot, -1, &((struct reading *)out)->single);
+    sw_check_host(L, spot, -1, &((struct reading *)out)->single, true);
 }
 
 static void parse_port(lua_State *L, struct sw_spot spot, void *out) {

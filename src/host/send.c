@@ -9,12 +9,14 @@
 #include "base/options.h"
 #include "base/retain.h"
 #include "base/slice.h"
+#include "base/state.h"
 #include "base/tunables.h"
 #include "buffer/page.h"
 #include "channel/channel.h"
 #include "channel/engine.h"
 #include "channel/host_end.h"
 #include "channel/once.h"
+#include "channel/snapshot.h"
 #include "codec/codec.h"
 #include "host/check.h"
 #include "host/context.h"
@@ -36,6 +38,11 @@ static const struct sw_framing *framing_of(const struct client *client) {
 }
 
 static int refuse_once(lua_State *L, const struct client *client) {
+    if (client->seen == 0 && sw_client_state(client) == SW_STATE_IDLE)
+        return sw_push_not_connected(L, "not connected: call client:connect first");
+    if (client->seen == 0)
+        return sw_push_not_connected(
+            L, "not connected yet: wait for the connect event, or for client:wait(\"connected\")");
     lua_pushfstring(L,
                     "the connection to %s that the message is for has ended: wait for the next connect event, or for "
                     "client:wait(\"connected\")",
@@ -280,6 +287,23 @@ int sw_method_write(lua_State *L) {
     return push_id(L, id);
 }
 
+/* Pushes nil, message, code for an id that cannot be confirmed. */
+static int refuse_confirmation(lua_State *L, const struct client *client, int64_t id) {
+    struct sw_snapshot snapshot;
+    sw_channel_snapshot(client->channel, &snapshot);
+    lua_pushnil(L);
+    if (id < 0)
+        lua_pushfstring(L, "there is no message %s: ids begin at 1", SW_DECIMAL(id));
+    else if ((uint64_t)id > snapshot.accepted && snapshot.accepted == 0)
+        lua_pushfstring(L, "there is no message %s: none was sent yet", SW_DECIMAL(id));
+    else if ((uint64_t)id > snapshot.accepted)
+        lua_pushfstring(L, "there is no message %s: the newest is %s", SW_DECIMAL(id), SW_DECIMAL(snapshot.accepted));
+    else
+        lua_pushfstring(L, "message %s was never handed over, so it cannot be confirmed", SW_DECIMAL(id));
+    lua_pushliteral(L, "EINVAL");
+    return 3;
+}
+
 /*** Confirms messages up to id: the other program has said that it has them, so they are not sent again. For retain =
  * "unconfirmed". To confirm a message twice does nothing.
  * @function client:confirm
@@ -301,8 +325,5 @@ int sw_method_confirm(lua_State *L) {
         return sw_raise(L, "client:confirm: only for clients made with retain = \"unconfirmed\"");
     if (client->is_closed) return sw_push_closed(L, sw_client_server(client));
     if (id >= 0 && sw_channel_post_confirmed(client->channel, (uint64_t)id)) return lua_pushboolean(L, true), 1;
-    lua_pushnil(L);
-    lua_pushfstring(L, "message %s was never handed over, so it cannot be confirmed", SW_DECIMAL(id));
-    lua_pushliteral(L, "EINVAL");
-    return 3;
+    return refuse_confirmation(L, client, id);
 }
