@@ -191,9 +191,9 @@ function Client:connect(host, port) end
 ---at once. A disconnect event tells of the end of a connection; while there was none, an error event of code `ECLOSED`
 ---does; of an idle client no event comes. What is not delivered in time waits in the queue for the next `connect`, as
 ---retain says. Until then, attempts go on every 0.1 to 1 second, whatever reconnect says, with retry events.
----A later call with a shorter linger shortens it: disconnect(0) ends at once what disconnect(5) has begun. With retain =
----"unconfirmed" it does not wait for confirmations, and a connection that ends meanwhile is not made again for them;
----without a connection, messages that are not confirmed are messages to deliver.
+---A later call with a shorter linger shortens it: disconnect(0) ends at once what disconnect(5) has begun. With
+---retain = "unconfirmed" it does not wait for confirmations, and a connection that ends meanwhile is not made again for
+---them; without a connection, messages that are not confirmed are messages to deliver.
 ---Codes: `EPOLICY`, `ECLOSED`, `EFORKED`, `ENOMEM`.
 ---@param linger? number seconds that all of the end may take, in the background. Default: the option linger
 ---@return true? begun

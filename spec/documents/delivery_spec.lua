@@ -79,7 +79,7 @@ describe("docs/delivery.md", function()
       on = { message = on_message } }
     assert(client:connect())
     for i = 1, 3 do assert(client:send(i)) end
-    local env = { client = client, sidewire = sidewire, assert = assert,
+    local env = { client = client, sidewire = sidewire, assert = assert, select = select,
       save = function(id, message) saved[#saved + 1] = id .. "=" .. message end }
     local lost = 0
     client:on("lost", function() lost = lost + 1 end)
@@ -91,6 +91,15 @@ describe("docs/delivery.md", function()
   it("says how to leave with confirmations under way", function()
     local peer = Peer.start { mode = "echo" }
     assert.equal("", leave(peer.host, peer.port, function(client, id) assert(client:confirm(id)) end))
+  end)
+
+  it("says how not to wait for a server that keeps its side open", function()
+    local peer = Peer.start { mode = "silent" }
+    local client = util.connected(peer, { retain = "unconfirmed" })
+    client:disconnect(1e6)
+    assert.equal("closing", (client:state()))
+    client:disconnect(0)
+    assert(client:wait("disconnected", util.DEADLINE))
   end)
 
   it("says how to save what nobody confirms, with a server and without", function()
@@ -136,6 +145,57 @@ describe("docs/delivery.md", function()
     server:start()
     server:wait_until_listening()
     assert.equal("1\n2\n3\n", Program.check(write((REPLIES:gsub("6379", tostring(server.port))))))
+  end)
+
+  local VERDICTS = program_of "Executed or not"
+
+  it("has a program that gives each request a verdict", function()
+    local peer = Peer.start { mode = "sink" }
+    local text, count = VERDICTS:gsub("4000", tostring(peer.port))
+    assert.equal(1, count)
+    local program = Program.start(write(text))
+    assert(peer:wait_bytes(#"one\ntwo\nthree\n", util.DEADLINE))
+    peer:command("send-finish " .. Peer.hex "1\n")
+    assert.same({ "one\tanswered\t1\ntwo\tunknown\t\nthree\tunknown\t\n", 0 }, { program:finish() })
+  end)
+
+  it("has a program that knows which requests were not executed, at once, and keeps what waits", function()
+    local peer = Peer.start { mode = "silent" }
+    local text = VERDICTS:gsub("4000", tostring(peer.port)):match "^(.-)\nlocal ends = 0\n"
+    local client, request, queue = engine.load(text .. "\nreturn client, request, queue", "verdicts",
+      setmetatable({}, { __index = _G }))()
+    local verdicts = {}
+    local function ask(size)
+      request(("x"):rep(size), function(verdict) verdicts[#verdicts + 1] = verdict end)
+    end
+    assert(client:wait("connected", util.DEADLINE))
+    sidewire.poll()
+    for _ = 1, 60 do ask(2 ^ 17) end -- more than the system takes
+    assert.equal(0, #queue)
+    assert(util.wait_until(function() return client:stats().sent_bytes > 2 ^ 17 end))
+    peer:kill()
+    assert(util.poll_until(function() return #verdicts > 0 end))
+    local list = table.concat(verdicts, " ")
+    assert.equal(60, #verdicts)
+    assert.matches("^unknown .* not executed$", list)
+    assert.is_nil(list:find "not executed unknown")
+    ask(10)
+    assert.same({ 1, 60 }, { #queue, #verdicts })
+    client:close(0)
+  end)
+
+  it("says what becomes of messages with none while the server is away", function()
+    local peer = Peer.start { mode = "echo" }
+    local client = util.connected(peer, { retain = "none", reconnect = 0.05 })
+    local events = util.collect(client)
+    peer:kill()
+    assert(events:wait("retry", 2))
+    assert(client:send "while it is away")
+    assert(events:wait("retry", events:count "retry" + 3))
+    assert.same({ 0, 1 }, { events:count "lost", (select(2, client:pending())) })
+    peer:restart()
+    assert(events:wait "message")
+    assert.same({ "while it is away" }, events:all "message")
   end)
 
   it("says that a message of send_once for which there is no connection is refused, and what counts as one", function()

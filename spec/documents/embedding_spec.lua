@@ -141,6 +141,26 @@ describe("a Lua state that closes", function()
   before_each(function() dir = Peer.tempdir() end)
   after_each(function() Peer.remove(dir) end)
 
+  it("has a policy that can be set, and is locked then [F60]", function()
+    local text = files.read("docs/embedding.md"):match "\n```lua\n(assert%(sidewire.set_policy.-)```\n"
+    files.write(dir .. "/policy.lua", "local sidewire = require 'sidewire'\n" .. text
+      .. "print(select(3, sidewire.set_policy {}))\nprint(select(3, sidewire.new { linger = 1 }))\n")
+    assert.equal("EPOLICY\nEPOLICY\n", Program.check(dir .. "/policy.lua"))
+  end)
+
+  it("has methods that are called from C, and handlers that are C functions [E49]", function()
+    local peer = Peer.start { mode = "echo" }
+    files.write(dir .. "/c.lua", ([[
+      local sidewire = require "sidewire"
+      local client = sidewire.new { host = "127.0.0.1", port = %d }
+      client:on("message", print) -- print and pcall are C functions
+      assert(select(2, pcall(client.connect, client)))
+      assert(select(2, pcall(client.send, client, "hello")))
+      repeat sidewire.wait(1) until sidewire.poll() > 0 and client:stats().received == 1
+    ]]):format(peer.port))
+    assert.matches("\thello\n$", Program.check(dir .. "/c.lua"))
+  end)
+
   it("reports what it could not send to a script that stops and polls before, and to no other [E48]", function()
     local function run(last)
       files.write(dir .. "/program.lua", ([[

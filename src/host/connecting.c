@@ -195,8 +195,8 @@ static bool post_if_attached(struct client *client, const struct sw_command *mod
  * them.
  *
  * A later call with another linger replaces the earlier one: disconnect(0) ends at once what disconnect(5) has begun.
- * With retain = "unconfirmed" it does not wait for confirmations, and a connection that ends meanwhile is not made again
- * for them. Without a connection, messages that are not confirmed are messages to deliver.
+ * With retain = "unconfirmed" it does not wait for confirmations, and a connection that ends meanwhile is not made
+ * again for them. Without a connection, messages that are not confirmed are messages to deliver.
  * @function client:disconnect
  * @tparam[opt] number linger seconds that all of the end may take: sending the rest, on a connection that is still to
  * be made if need be, and the other side's acknowledgement and end; default: the option linger
