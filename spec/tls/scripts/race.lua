@@ -91,8 +91,8 @@ function scripts.ends_at_the_second_certificate(port, ca)
   equal(sentence(port, "127.0.0.2: connection refused; 127.0.0.1: " .. causes[2].message), message)
 end
 
-function scripts.tries_the_other_next(port, ca)
-  local told = dial(port, ca, { connect_timeout = 0.4, reconnect = 0.01 })
+function scripts.tries_the_other_next(port, ca, timeout)
+  local told = dial(port, ca, { connect_timeout = tonumber(timeout), reconnect = 0.01 })
   session.poll_until(function() return #told > 1 end)
   equal("ETIMEDOUT", told[1][2])
   equal("connect", told[2][1])
