@@ -29,7 +29,7 @@ describe("a finalizer that runs within a method of a client and ends that client
   for _, call in ipairs(CALLS) do
     it("does no harm [F51]: " .. call, function()
       local script, ran = ("spec/life/scripts/collect.lua %d %s"):format(peer.port, call), 0
-      for _ = 1, 5 do -- what a poll makes depends on what has come by then
+      for _ = 1, 20 do -- what a poll makes depends on what has come by then: under LuaJIT, 13 of 30 tries made nothing
         local said, status = shell.run(("timeout -k 5 120 %s %s"):format(build.LUA, script))
         assert(status == 0, said)
         ran = tonumber(said:match "survived (%d+)")
