@@ -7,6 +7,7 @@ local latest = {}
 latest.finalizer = engine.finalizer(function() if latest.call then latest.call() end end)
 
 local sidewire = require "sidewire.core"
+local shell = require "spec.support.shell"
 
 local session = {
   port = nil, -- of the peer to which clients go
@@ -55,6 +56,12 @@ function session.stuck(options)
   local client = session.connected(options)
   for _ = 1, 100 do assert(client:send(("x"):rep(65000))) end
   return client
+end
+
+--- How many sockets this process has. Some of its descriptors may be closed while they are listed.
+function session.count_sockets()
+  local said = shell.run(("ls -l /proc/%d/fd 2>/dev/null | grep -c socket:"):format(embed.pid()))
+  return assert(tonumber(said), said)
 end
 
 function session.poll_until(predicate)

@@ -2,7 +2,6 @@
 -- order.
 
 local session = require "spec.support.session"
-local shell = require "spec.support.shell"
 local sidewire = require "sidewire.core"
 
 local scripts = {}
@@ -87,17 +86,12 @@ function scripts.avoids_what_ends_at_once(port)
   sidewire.poll()
 end
 
-local function count_sockets()
-  local said = shell.run(("ls -l /proc/%d/fd | grep -c socket:"):format(embed.pid()))
-  return tonumber(said)
-end
-
 -- No socket is left of the addresses that lost.
 function scripts.closes_the_losers(port)
-  local before = count_sockets()
+  local before = session.count_sockets()
   local told = dial(2, port)
   session.poll_until(function() return #told > 0 end)
-  session.poll_until(function() return count_sockets() == before + 1 end)
+  session.poll_until(function() return session.count_sockets() == before + 1 end)
 end
 
 return scripts

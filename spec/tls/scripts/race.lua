@@ -2,7 +2,6 @@
 -- order.
 
 local session = require "spec.support.session"
-local shell = require "spec.support.shell"
 
 local scripts = {}
 
@@ -99,15 +98,10 @@ function scripts.tries_the_other_next(port, ca, timeout)
   equal("127.0.0.1", told[2][2])
 end
 
-local function count_sockets()
-  local said = shell.run(("ls -l /proc/%d/fd | grep -c socket:"):format(embed.pid()))
-  return tonumber(said)
-end
-
 function scripts.closes_the_losers(port, ca)
-  local before = count_sockets()
+  local before = session.count_sockets()
   connects_to("127.0.0.1", dial(port, ca))
-  session.poll_until(function() return count_sockets() == before + 1 end)
+  session.poll_until(function() return session.count_sockets() == before + 1 end)
 end
 
 return scripts
