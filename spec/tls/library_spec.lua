@@ -142,6 +142,15 @@ describe("the TLS library", function()
     assert_works(run_in(commands, "attempts", peer.port, ca))
   end)
 
+  it("[F64] is named by its path, with a libcrypto beside it, and is none: ENOTLS says why", function()
+    local peer, ca = start()
+    if not libssl() then pending "libssl.so.3 is not where the linker looks for it (make setup)" end
+    shell.execute(("cp %s %s/libcrypto.so.3"):format((libssl():gsub("libssl", "libcrypto")), dir))
+    files.write(dir .. "/libssl.so.3", ("no library at all\n"):rep(100))
+    local text = refused(run("SIDEWIRE_TLS_LIBRARY=" .. dir .. "/libssl.so.3", "attempts", peer.port, ca))
+    assert_has(text, dir .. "/libssl.so.3: invalid ELF header")
+  end)
+
   it("[F64] is one whose libcrypto is of another version: ENOTLS with both", function()
     local peer, ca = start()
     make("libcrypto.so.3", "unsigned long OpenSSL_version_num(void) { return 0x1010117fL; }")

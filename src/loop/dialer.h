@@ -7,8 +7,9 @@
  *                    +---> FAILED <-+-------------+
  *
  * A numeric address and a unix socket need no RESOLVING, and only TLS needs STAGES. When a stage fails because of the
- * server at one address, the others of its name go on with the race. A dialer belongs to one client and makes one attempt at a time. It closes a connection that its owner has not taken. To save memory, it allocates `attempt` only for the time of an
- * attempt: there may be ten thousand idle clients, and only few connect at the same time.
+ * server at one address, the others of its name go on with the race. A dialer belongs to one client and makes one
+ * attempt at a time. It closes a connection that its owner has not taken. To save memory, it allocates `attempt` only
+ * for the time of an attempt: there may be ten thousand idle clients, and only few connect at the same time.
  */
 #ifndef SW_LOOP_DIALER_H
 #define SW_LOOP_DIALER_H

@@ -154,13 +154,13 @@ static bool try_file(struct sw_openssl *lib, const char *file, unsigned named, i
     void *beside = flags == 0 ? load_beside(file) : NULL;
     void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL | flags);
     unsigned major;
-    if (beside != NULL) dlclose(beside); /* libssl holds it now */
-    if (handle == NULL) {
+    if (handle == NULL && flags == 0) {
         /* NOLINTNEXTLINE(concurrency-mt-unsafe): each thread has its own text (dlerror(3)) */
-        const char *why = flags == 0 ? dlerror() : NULL;
+        const char *why = dlerror(); /* before dlclose, which has one of its own */
         if (why != NULL) note(report, "%s", why);
-        return false;
     }
+    if (beside != NULL) dlclose(beside); /* libssl holds it now */
+    if (handle == NULL) return false;
     *lib = (struct sw_openssl){.major = major_of_ssl(handle)};
     if (judge(handle, file, named, &major, report) && fill(lib, handle, major, file, report)) return true;
     dlclose(handle);

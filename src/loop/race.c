@@ -207,8 +207,8 @@ void sw_race_reject(struct race *race, struct sw_error error, const char *detail
     advance(race);
 }
 
-/* What an error tells a person, by the number: that this machine lacks something or a server does not speak TLS as it should, that there is a machine but no server,
- * that nothing answers, that there is no way there. */
+/* What an error tells a person, by the number: that this machine lacks something, or that a server does not speak TLS as it
+ * should; that there is a machine but no server; that nothing answers; that there is no way there. */
 static int weight(const struct sw_error *error) {
     switch (error->err) {
     case SW_SYSTEM: break;
