@@ -1,8 +1,8 @@
 /* TLS on a connection: a handshake, then a transport that encrypts (loop/transport.h).
  *
  * The TLS library works on memory, and never sees the socket: a BIO of our own reads and writes through loop/socket.h. What
- * it writes and the kernel does not take waits in `out`. So a write of the library never blocks. Up to eight records are
- * encrypted, and then written together: one sendmsg of 128 KiB costs less than eight of 16. A record's bytes count as taken
+ * it writes and the kernel does not take waits in `out`. So a write of the library never blocks. Up to four records are
+ * encrypted, and then written together: one sendmsg of 64 KiB costs less than four of 16. A record's bytes count as taken
  * when its last byte is in the kernel.
  */
 #ifndef SW_LOOP_TLS_H
