@@ -22,6 +22,36 @@ describe("poll", function()
       assert.same(numbers(1, 10), got)
     end)
 
+    -- The handler of the first line takes the others, waits until ten more have come, and takes the first of them.
+    local function check_newcomers(client, poll)
+      local got = note(client, function(message)
+        if message ~= "1" then return end
+        assert.same({ 9, false }, { poll() })
+        for i = 11, 20 do client:send(i) end
+        assert(util.wait_received(client, client:stats().received_bytes + 30))
+        assert.same({ 1, true }, { poll(1) })
+      end)
+      assert.same({ 1, true }, { poll() })
+      assert.same(numbers(1, 11), got)
+      assert.same({ 9, false }, { poll() })
+      assert.same(numbers(1, 20), got)
+    end
+
+    it("leaves what has come since for the next poll", function() check_newcomers(with_lines(10), sidewire.poll) end)
+
+    it("leaves what has come since for the next client:poll", function()
+      local client = with_lines(10)
+      check_newcomers(client, function(max) return client:poll(max) end)
+    end)
+
+    it("does not shorten a client:poll by the events of others", function()
+      local client, other = with_lines(10), with_lines(10)
+      note(other, function() end)
+      local got = note(client, function() other:poll(5) end)
+      assert.same({ 10, false }, { client:poll() })
+      assert.same(numbers(1, 10), got)
+    end)
+
     -- Polls in every handler by `poll`; returns the deepest level reached, and what the polls below that raised.
     local function dive(client, poll)
       local depth, deepest, refused = 0, 0, {}
@@ -78,6 +108,27 @@ describe("poll", function()
       note(with_lines(20), coroutine.yield)
       for _ = 1, 20 do coroutine.wrap(sidewire.poll)() end
       check_dive(with_lines(60), function() return sidewire.poll() end)
+    end)
+
+    -- To count the levels takes time that grows with the square of the frames it looks at. Without a bound, the deepest
+    -- recursion that Lua allows took minutes here.
+    it("counts levels soon, however deep the caller's recursion is", function()
+      local polls = 16 * 20
+      local raised = {}
+      with_lines(polls):on("message", function() error("left", 0) end)
+      local function poll_from(frames)
+        if frames > 0 then
+          local value = poll_from(frames - 1)
+          return value
+        end
+        for i = 1, polls do raised[i] = select(2, pcall(sidewire.poll)) end
+        return true
+      end
+      for _, frames in ipairs { 150000, 50000, 15000, 5000 } do -- the last that this Lua's stack has room for
+        if coroutine.wrap(function() return pcall(poll_from, frames) end)() then break end
+      end
+      for i = 1, polls do assert.equal("left", raised[i]) end
+      assert.same({ 0, false }, { sidewire.poll() })
     end)
 
     it("delivers nothing but the end of a client that closed itself", function()

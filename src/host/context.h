@@ -107,6 +107,7 @@ struct context {
     unsigned ready_counts[SW_READINESS_COUNT]; /* number of clients for each enum sw_readiness */
     enum sw_consumer consumer;
     unsigned poll_depth; /* active calls of poll; may include some that an error has ended */
+    uint64_t polled;     /* events that polls have consumed */
     bool has_on_error;
     bool has_main_thread;   /* CONTEXT_THREADS has Lua's main thread */
     struct client *watched; /* while is_waiting: the client of the innermost wait; NULL: sidewire.wait */

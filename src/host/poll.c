@@ -21,7 +21,7 @@
 
 /* Stack indices of a poll. Its state is on the Lua stack, where it survives when a handler yields. */
 enum {
-    AT_LEFT = 1,  /* number of events that this poll may still consume */
+    AT_END = 1,   /* this poll is over when so many events have been consumed: see count_consumed */
     AT_DELIVERED, /* number of handlers called */
     AT_MAX,       /* number of handlers that may be called in all */
     AT_DEADLINE,  /* time of sw_clock, or nil */
@@ -35,7 +35,7 @@ enum {
 
 /* The state of a poll in C, while no handler runs. */
 struct round {
-    int64_t events, delivered, max; /* as at AT_LEFT, AT_DELIVERED, AT_MAX */
+    int64_t end, delivered, max;    /* as at AT_END, AT_DELIVERED, AT_MAX */
     double deadline;                /* time of sw_clock; INFINITY: none */
     const struct sw_engine *engine; /* if the context has another one, a handler has forked: this is the child */
     bool is_for_one;                /* client:poll */
@@ -44,7 +44,7 @@ struct round {
 };
 
 static void load(lua_State *L, struct round *round) {
-    round->events = sw_to_integer(L, AT_LEFT, NULL);
+    round->end = sw_to_integer(L, AT_END, NULL);
     round->delivered = sw_to_integer(L, AT_DELIVERED, NULL);
     round->max = sw_to_integer(L, AT_MAX, NULL);
     round->deadline = lua_isnil(L, AT_DEADLINE) ? INFINITY : lua_tonumber(L, AT_DEADLINE);
@@ -54,17 +54,23 @@ static void load(lua_State *L, struct round *round) {
     round->may_yield = SW_CAN_YIELD(L);
 }
 
-/* Stores the counts on the Lua stack if a handler can yield. Else struct round stays on the C stack. */
+/* Stores the count on the Lua stack if a handler can yield. Else struct round stays on the C stack. */
 static void save(lua_State *L, const struct round *round) {
     if (!round->may_yield) return;
-    sw_push_integer(L, round->events);
-    lua_replace(L, AT_LEFT);
     sw_push_integer(L, round->delivered);
     lua_replace(L, AT_DELIVERED);
 }
 
-static bool is_over(const struct round *round) {
-    if (round->events <= 0 || round->delivered >= round->max) return true;
+/* The number of events consumed so far: by all polls, or of the client of a client:poll. A poll ends when the events
+ * that were there when it began are consumed, whether by itself or by polls in its handlers. So it ends also while a
+ * peer sends without a pause and each handler polls. */
+static int64_t count_consumed(const struct round *round, const struct context *context) {
+    if (!round->is_for_one) return (int64_t)context->polled;
+    return round->only != NULL ? (int64_t)round->only->serial : INT64_MAX;
+}
+
+static bool is_over(const struct round *round, const struct context *context) {
+    if (count_consumed(round, context) >= round->end || round->delivered >= round->max) return true;
     /* The deadline is checked after each handler, because a handler can take any time. One handler always runs, so that
      * a script with very short times makes progress. */
     return round->deadline < INFINITY && round->delivered > 0 && sw_clock() >= round->deadline;
@@ -122,11 +128,11 @@ static void call_handler(lua_State *L, bool is_protected, int arguments) {
 }
 
 /* Consumes one event of the client, and calls its handler if there is one. */
-static void deliver_one(lua_State *L, const struct context *context, struct client *client, struct round *round) {
+static void deliver_one(lua_State *L, struct context *context, struct client *client, struct round *round) {
     struct sw_undelivered undelivered;
     bool is_protected = context->has_on_error; /* a finalizer may change has_on_error meanwhile */
+    context->polled++;
     if (!push_client(L, client)) return;
-    round->events--;
     if (!sw_undelivered_peek(client, sw_client_has_handler(client, SW_EVENT_MESSAGE), &undelivered)) return;
     if (is_protected) push_error_state(L, undelivered.event);
     /* The handler is read before the arguments are pushed. If a finalizer removes it meanwhile, it is still called
@@ -162,12 +168,14 @@ static int deliver(lua_State *L, struct context *context) {
     struct round round;
     unsigned depth = context->poll_depth;
     load(L, &round);
-    while (context->engine == round.engine && !is_over(&round)) {
+    while (context->engine == round.engine && !is_over(&round, context)) {
         struct client *client = next_client(&round, context);
         if (client == NULL) break;
+        int64_t consumed = count_consumed(&round, context);
         deliver_one(L, context, client, &round);
         context->poll_depth = depth; /* drops polls that an error in one of the handler's coroutines has ended */
         if (sw_context_refuses(L, context)) return 3;
+        if (count_consumed(&round, context) == consumed) break; /* Lua is collecting the client of a client:poll */
     }
     int values = finish(L, context, &round);
     return round.is_for_one && context->engine != round.engine ? sw_push_forked(L) : values;
@@ -183,24 +191,25 @@ static int continue_poll(lua_State *L, int status, lua_KContext subject) {
     return deliver(L, context);
 }
 
-/* The number of events that this poll may consume: those that are there when it begins. */
-static int64_t count_events(lua_State *L, const struct context *context) {
-    uint64_t events = 0;
+/* The number of consumed events at which this poll ends: those that are there when it begins are consumed then. */
+static int64_t find_end(lua_State *L, const struct context *context) {
     if (!lua_isnil(L, AT_ONLY)) {
-        events = sw_receiveq_count_events(sw_client_at(L, AT_ONLY));
-    } else {
-        for (const struct client *client = context->runnable.head; client != NULL; client = client->list_next)
-            events += sw_receiveq_count_events(client);
+        const struct client *client = sw_client_at(L, AT_ONLY);
+        return (int64_t)(client->serial + sw_receiveq_count_events(client));
     }
-    return events < INT64_MAX ? (int64_t)events : INT64_MAX;
+    uint64_t end = context->polled;
+    for (const struct client *client = context->runnable.head; client != NULL; client = client->list_next)
+        end += sw_receiveq_count_events(client);
+    return (int64_t)end;
 }
 
-/* The number of polls on the call stack of the coroutine. */
+/* The number of polls among the innermost SW_POLL_FRAMES_MAX frames of the coroutine's call stack. Where handlers recurse
+ * so deeply that the others matter, Lua's own limits of its stacks end the recursion. */
 static unsigned count_polls_of(lua_State *thread) {
     lua_Debug frame;
     unsigned polls = 0;
     if (!lua_checkstack(thread, 1)) return 0;
-    for (int level = 0; lua_getstack(thread, level, &frame); level++) {
+    for (int level = 0; level < SW_POLL_FRAMES_MAX && lua_getstack(thread, level, &frame); level++) {
         lua_getinfo(thread, "f", &frame);
         lua_CFunction function = lua_tocfunction(thread, -1);
         if (function == sw_module_poll || function == sw_method_poll) polls++;
@@ -209,7 +218,7 @@ static unsigned count_polls_of(lua_State *thread) {
     return polls;
 }
 
-/* The true number of active polls, without this one. poll_depth may be too large, because a poll that an error or a
+/* The true number of active polls, without this one, as far as count_polls_of finds them. poll_depth may be too large, because a poll that an error or a
  * yield has left does not decrease it. Counts the polls of the coroutines with status LUA_OK, which run or have resumed
  * another one; the others have yielded, failed or ended. */
 static unsigned count_polls(lua_State *L) {
@@ -258,7 +267,7 @@ static void read_limits(lua_State *L, const char *where, int first, int64_t *max
         *deadline = sw_clock() + sw_check_seconds(L, (struct sw_spot){where, "max_seconds"}, first + 1);
 }
 
-/* Sets up the stack indices AT_LEFT to AT_ONLY; the caller sets AT_LEFT afterwards. */
+/* Sets up the stack indices AT_END to AT_ONLY; the caller sets AT_END afterwards. */
 static void set_up_stack(lua_State *L, const struct context *context, int64_t max, double deadline, int only) {
     if (only != 0)
         lua_pushvalue(L, only);
@@ -266,7 +275,7 @@ static void set_up_stack(lua_State *L, const struct context *context, int64_t ma
         lua_pushnil(L);
     lua_insert(L, 1);
     lua_settop(L, 1);
-    sw_push_integer(L, 0); /* AT_LEFT */
+    sw_push_integer(L, 0); /* AT_END */
     sw_push_integer(L, 0); /* AT_DELIVERED */
     sw_push_integer(L, max);
     if (deadline >= 0)
@@ -292,8 +301,8 @@ static int poll(lua_State *L, struct context *context, int64_t max, double deadl
     }
     register_thread(L, context);
     set_up_stack(L, context, max, deadline, only);
-    sw_push_integer(L, count_events(L, context));
-    lua_replace(L, AT_LEFT);
+    sw_push_integer(L, find_end(L, context));
+    lua_replace(L, AT_END);
     context->poll_depth++;
     return deliver(L, context);
 }
@@ -303,7 +312,7 @@ static int poll(lua_State *L, struct context *context, int64_t max, double deadl
  */
 
 /*** Calls the handlers for the events of all clients; never waits. Delivers the events that were there when it began,
- * the clients in turns, or fewer if a limit is given. An error in a handler leaves poll, unless on_error is set; the
+ * the clients in turns, or fewer if a limit is given. What polls in its handlers deliver counts among them. An error in a handler leaves poll, unless on_error is set; the
  * other events then stay for the next poll. If a handler forks, poll ends in the child after this handler, and continues
  * in the parent.
  * @function poll

@@ -17,21 +17,24 @@ local by_name = {} -- the first entry of that name
 --- All methods of clients. A method that is missing here but that clients have is called, too, with any arguments; one
 --- that waits belongs into the table below.
 Calls.METHODS = {
-  "on", "connect", "disconnect", "close", "send", "write", "confirm", "receive", "wait", "flush", "poll", "state",
-  "is_connected", "pending", "stats", "unfinished", "set_greeting", "set_server", "get_server", "set_reconnect",
-  "get_reconnect",
+  "on", "connect", "disconnect", "shutdown", "close", "send", "send_once", "write", "confirm", "receive", "read",
+  "wait", "flush", "poll", "state", "is_connected", "pending", "stats", "unfinished", "set_greeting", "set_server",
+  "get_server", "set_framing", "set_reconnect", "get_reconnect",
 }
 
--- Which argument says how long a call, or what it leaves behind, may take; its bound in seconds.
+-- Which argument says how long a call, or what it leaves behind, may take; its bound in seconds. A poll needs one:
+-- with tens of thousands of messages, handlers that raise, and a traceback of a deep stack for each, it takes a minute.
 local TIMES = {
   ["client:wait"] = { 3, 0.03 }, ["client:flush"] = { 2, 0.03 }, ["client:receive"] = { 2, 0.03 },
-  ["client:close"] = { 2, 0.1 }, ["client:disconnect"] = { 2, 0.1 }, ["sidewire.wait"] = { 1, 0.03 },
+  ["client:read"] = { 3, 0.03 }, ["client:poll"] = { 3, 0.1 }, ["client:close"] = { 2, 0.1 },
+  ["client:disconnect"] = { 2, 0.1 }, ["sidewire.poll"] = { 2, 0.1 }, ["sidewire.wait"] = { 1, 0.03 },
   ["sidewire.stop"] = { 1, 0.1 },
 }
 
 -- What handlers must not be: they would wait without a bound.
 local WAITS = {
-  ["client:wait"] = true, ["client:flush"] = true, ["client:receive"] = true, ["client:unfinished"] = true,
+  ["client:wait"] = true, ["client:flush"] = true, ["client:receive"] = true, ["client:read"] = true,
+  ["client:unfinished"] = true,
   ["sidewire.wait"] = true, ["sidewire.stop"] = true, ["settings.save"] = true,
 }
 
@@ -89,6 +92,11 @@ arguments["client:send"] = function(client) return client, Values.pieces() end
 arguments["client:write"] = function(client) return client, chance(0.5) and Values.float() or Values.text() end
 arguments["client:confirm"] = function(client) return client, random(0, 100) end
 arguments["client:receive"] = function(client) return client, Values.seconds() end
+arguments["client:read"] = function(client)
+  return client, pick { "l", "L", "a", 0, 1, 5, 1000, { delimiter = "\r\n" } }, Values.seconds()
+end
+arguments["client:set_framing"] = function(client) return client, Values.framing() end
+arguments["client:send_once"] = arguments["client:send"]
 arguments["client:flush"] = arguments["client:receive"]
 arguments["client:close"] = arguments["client:receive"]
 arguments["client:disconnect"] = arguments["client:receive"]

@@ -167,11 +167,16 @@ end
 
 local EVENTS = { "connect", "message", "drain", "acked", "lost", "disconnect", "retry", "error", "log", "close" }
 local FRAMINGS = {
-  "line", "line", "raw", "raw", "u8", "u16be", "u16le", "u32be", "u32le", { delimiter = "\0" }, { fixed = 5 },
+  "line", "line", "raw", "raw", "u8", "u16be", "u16le", "u32be", "u32le", { delimiter = "\0" }, { fixed = 5 }, "varint",
+  "netstring", "resp", "content-length", { length = "u8", offset = 1, adjustment = -2 },
 }
 
 function Values.event()
   return pick(EVENTS)
+end
+
+function Values.framing()
+  return pick(FRAMINGS)
 end
 
 --- Seconds that a call may wait.
@@ -201,7 +206,7 @@ end
 
 function Values.options()
   local options = {
-    framing = pick(FRAMINGS), linger = pick { 0, 0.01, 0.1 }, reconnect = Values.reconnect(),
+    framing = Values.framing(), linger = pick { 0, 0.01, 0.1 }, reconnect = Values.reconnect(),
     retain = pick(build.RETAINS), inbox_limit = pick { 1000, 100000, 2 ^ 20 },
     queue_limit = pick { 1000, 100000, 2 ^ 22 }, connect_timeout = pick { 0.01, 1 }, spin = pick { 0, 0, 50 },
   }
