@@ -120,11 +120,15 @@ struct sentinel {
     struct context *context;
 };
 
-/* Is the running function called within another function of the module? Before Lua 5.4, a finalizer that runs while the
- * state closes can run the collector, and so the sentinel's finalizer within a poll of its own. */
+/* May the running function be called within another function of the module? Before Lua 5.4, a finalizer that runs while
+ * the state closes can run the collector, and so the sentinel's finalizer within a poll of its own. In a coroutine that
+ * function may be in another one, which resumed this. */
 static bool is_nested(lua_State *L) {
     lua_Debug frame;
     Dl_info here, other;
+    bool is_main = lua_pushthread(L) != 0;
+    lua_pop(L, 1);
+    if (!is_main) return true;
     if (dladdr((void *)(uintptr_t)&luaopen_sidewire_core, &here) == 0 || !lua_checkstack(L, 1)) return true;
     for (int level = 1; lua_getstack(L, level, &frame); level++) {
         lua_getinfo(L, "f", &frame);

@@ -1,5 +1,6 @@
 -- How Lua states end, and what they leave behind. TEARDOWN_CYCLES says how often they are opened and closed.
 
+local Peer = require "spec.support.peer"
 local build = require "spec.support.build"
 local engine = require "spec.support.engine"
 local host = require "spec.support.host"
@@ -54,10 +55,19 @@ describe("a Lua state", function()
     embed "polls_in_finalizer"
   end)
 
-  for _, how in ipairs { "poll", "events" } do
-    it("survives a finalizer that collects garbage within " .. how .. " while the state closes", function()
+  for _, name in ipairs {
+    "poll", "a handler", "events", "receive", "read", "wait", "sidewire.wait", "flush", "unfinished", "connect", "send",
+    "set_server", "set_greeting", "set_policy", "disconnect", "close", "stop", "notifier", "new",
+  } do
+    it("survives a finalizer that collects garbage within " .. name .. " while the state closes", function()
       if not engine.can_collect_at_close then return pending(engine.lacks "collection in a finalizer at its end") end
-      embed("collects_in_a_poll_while_it_closes", how)
+      local folder = Peer.tempdir()
+      for _, where in ipairs { "in the main thread", "in a coroutine" } do
+        local path = folder .. "/" .. where
+        local said = run("embed threads 1 40", "collects_in_a_call_while_it_closes", name, where, path)
+        assert.matches("called", said)
+      end
+      Peer.remove(folder)
     end)
   end
 

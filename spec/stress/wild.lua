@@ -33,7 +33,8 @@ engine.interpret_only()
 
 local World = require "spec.stress.wild.world"
 
-if not engine.can_collect_at_close then -- for the acts and values, which the modules below make
+-- For the acts and values, which the modules below make.
+if not (engine.can_collect_at_close and engine.keeps_userdata_at_close) then
   local collect = collectgarbage
   _G.collectgarbage = function(...) return World.is_closing and 0 or collect(...) end
 end
@@ -130,17 +131,17 @@ local function pause_collector()
   if not engine.has_quiet_finalizers then collect "stop" end
 end
 
--- Ends a hook of the script, which may raise at every moment until then.
+-- Until the hook of a script is gone, it or a finalizer may raise at every line, here as well. So several levels take
+-- it away, each within the pcall of the next one.
 local sethook = debug.sethook
-local function quieten()
+local function collecting(f, levels)
+  if levels == 0 then
+    collect "restart"
+    return f()
+  end
+  local ok, result = pcall(collecting, f, levels - 1)
   World.fuel = 0
   sethook()
-end
-
-local function collecting(f)
-  collect "restart"
-  local ok, result = pcall(f)
-  for _ = 1, 3 do pcall(quieten) end
   if not ok then error(result, 0) end
   return result
 end
@@ -148,8 +149,7 @@ end
 -- Calls f, which may then fail without its own fault.
 local function call(f)
   if engine.has_quiet_finalizers then return true, f() end
-  local ok, result = pcall(collecting, f)
-  for _ = 1, 3 do pcall(quieten) end
+  local ok, result = pcall(collecting, f, 5)
   pause_collector()
   return ok, result
 end

@@ -41,6 +41,10 @@ local engine = {
   has_closing_exit = is_jit or version >= 5.2,
   --- A finalizer can collect garbage while the state closes. Lua 5.3 may never end then, with or without sidewire.
   can_collect_at_close = version ~= 5.3,
+  --- Such a finalizer can use userdata afterwards. Lua 5.1 and LuaJIT may have freed what a table still holds: they
+  --- take the mark off each userdata that they finalize, also in the middle of a collection (lgc.c, GCTM; lj_gc.c,
+  --- gc_finalize).
+  keeps_userdata_at_close = version >= 5.2,
   --- An error in a finalizer is only a warning, or nothing at all; elsewhere it is raised where the collection began.
   has_quiet_finalizers = version >= 5.4,
 }

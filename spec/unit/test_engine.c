@@ -172,6 +172,7 @@ static void close_engine(struct sw_engine *engine, struct sw_channel *channels[C
     take_all(engine);
     for (int i = 0; i < CHANNELS; i++) sw_channel_unref(channels[i]);
     sw_engine_detach(engine);
+    sw_engine_unref(engine);
     CHECK_EQ(lost_wakeups, 0);
 }
 
@@ -311,6 +312,7 @@ static void posts(void) {
         if (!stop_early) CHECK(sw_engine_stop(engine, false, sw_clock() + LONG));
         CHECK_EQ(posts_seen, HELPERS * POSTS); /* each was seen once, by the loop or by its helper */
         sw_engine_detach(engine);
+        sw_engine_unref(engine);
     }
 }
 
@@ -377,6 +379,7 @@ static void drops(void) {
     CHECK(sw_engine_stop(engine, false, sw_clock() + LONG));
     CHECK(dropped == 1 && handled == 1);
     sw_engine_detach(engine);
+    sw_engine_unref(engine);
 }
 
 static const struct unit_test tests[] = {

@@ -152,6 +152,7 @@ static void pins(void) {
     sw_engine_release_pins(engine);
     struct sw_engine *loops = sw_engine_ref(engine); /* a loop that did not end in time */
     sw_engine_detach(engine);
+    sw_engine_unref(engine);
     CHECK(!sw_engine_hold_pins(loops));
     sw_engine_unref(loops);
 }

@@ -92,6 +92,7 @@ static bool is_stopping(struct sw_engine *engine) {
 
 struct sw_error sw_engine_start(struct sw_engine *engine) {
     SW_ON_HOST_THREAD();
+    if (engine->pins_gone) return sw_error_make(SW_CLOSED, SW_STAGE_START); /* this thread has set it */
     if (engine->running) {
         if (is_stopping(engine)) return sw_error_make(SW_CLOSED, SW_STAGE_START);
         if (sw_engine_is_alive(engine)) return sw_error_make(SW_OK, SW_STAGE_START);
@@ -154,7 +155,7 @@ static void mark_pins_gone(struct sw_engine *engine) {
 void sw_engine_detach(struct sw_engine *engine) {
     mark_pins_gone(engine);
     if (engine->running) pthread_detach(engine->thread);
-    sw_engine_unref(engine);
+    engine->running = false;
 }
 
 bool sw_engine_forked(const struct sw_engine *engine) {

@@ -87,8 +87,8 @@ static inline unsigned sw_engine_max_lookups(const struct sw_engine *engine) {
 
 /* --- host thread --- */
 
-/* Starts the loop thread unless it runs. SW_CLOSED: a stop has timed out, and the old thread still runs; else
- * SW_SYSTEM. */
+/* Starts the loop thread unless it runs. SW_CLOSED: the Lua state has ended, or a stop has timed out and
+ * the old thread still runs; else SW_SYSTEM. */
 struct sw_error sw_engine_start(struct sw_engine *engine);
 
 /* Asks the loop to end: at once if `now`, else when all clients are closed. Waits until `deadline` (sw_clock), and
@@ -96,8 +96,8 @@ struct sw_error sw_engine_start(struct sw_engine *engine);
  * reference. */
 bool sw_engine_stop(struct sw_engine *engine, bool now, double deadline);
 
-/* Drops the Lua state's reference and revokes its pinned strings. A thread that did not end in time is detached: it has
- * its own reference, and no longer reads pinned strings. */
+/* The Lua state ends: revokes its pinned strings, and lets no further loop start. A thread that did not end in time is
+ * detached: it has its own reference, and no longer reads pinned strings. */
 void sw_engine_detach(struct sw_engine *engine);
 
 /* True in a forked child if the parent had started the loop thread before the fork. */

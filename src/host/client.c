@@ -132,8 +132,9 @@ int sw_module_new(lua_State *L) {
     push_option(L, "greeting");
     struct sw_greeting *greeting = sw_greeting_read(L, "sidewire.new", &options, -1);
     push_option(L, "preamble");
-    /* These checks come last, because the calls before them may run a finalizer that makes a client. */
-    if (refuses_client(L, context, &start)) {
+    /* These checks come last, because the calls before them may run a finalizer that makes a client, or the one that
+     * ends the context. */
+    if (sw_context_refuses(L, context) || refuses_client(L, context, &start)) {
         sw_greeting_unref(greeting);
         return 3;
     }
@@ -334,8 +335,8 @@ int sw_method_end_of_scope(lua_State *L) {
 }
 
 static const char *state_text(const struct client *client) {
-    if (client->context->engine == NULL) return sw_state_name(SW_STATE_CLOSED);
-    return sw_engine_forked(client->context->engine) ? "forked" : sw_state_name(sw_client_state(client));
+    if (sw_client_is_forked(client)) return "forked";
+    return sw_state_name(client->context->has_ended ? SW_STATE_CLOSED : sw_client_state(client));
 }
 
 /* A script sets a field of the client, which has none. */

@@ -98,8 +98,10 @@ enum sw_consumer { SW_CONSUMER_UNKNOWN, SW_CONSUMER_POLL, SW_CONSUMER_EVENTS };
 
 struct context {
     const struct sw_kind *kind;
-    struct sw_engine *engine; /* NULL: the Lua state has ended, and every function returns ECLOSED */
-    bool is_left;             /* the same in a forked child that never got an engine of its own (host/forked.h) */
+    struct sw_engine *engine;
+    bool has_ended; /* every function returns ECLOSED: the module's part of the Lua state has ended. The engine is NULL
+                     * then, or stays for functions that have not returned yet (sw_host_close), or is the parent's in a
+                     * forked child that never got one of its own (host/forked.h) */
     struct client *clients, *retired;
     struct sw_unfinished *unfinished;          /* copies of messages for the iterators of client:unfinished() */
     struct clients runnable;                   /* clients with events for poll */

@@ -7,7 +7,7 @@
 
 void sw_forked_leave(struct context *context) {
     sw_engine_abandon(context->engine);
-    context->is_left = true;
+    context->has_ended = true;
 }
 
 /* Moves the parent's clients from the context and its lists to the copy and its lists. */

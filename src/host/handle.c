@@ -1,8 +1,8 @@
 #include "host/handle.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/kept.h"
 #include "base/options.h"
 #include "base/server.h"
 #include "base/state.h"
@@ -140,7 +140,7 @@ static void give_keeper(lua_State *L, int index, struct client *client) {
 }
 
 /* sw_clients_end was called, within a function that still runs, and has kept the client's memory. */
-static bool has_ended(const struct client *client) { return client->context->engine == NULL; }
+static bool has_ended(const struct client *client) { return client->context->has_ended; }
 
 void sw_client_retire(lua_State *L, int index) {
     struct handle *handle = lua_touserdata(L, index);
@@ -185,13 +185,6 @@ static bool empty_handle(lua_State *L, int clients, const struct client *client)
     return handle != NULL;
 }
 
-/* Keeps the memory of the client until the process ends, in a list that leak detectors find. */
-static void keep_memory(struct client *client) {
-    static _Atomic(struct client *) kept;
-    client->next = atomic_load(&kept);
-    while (!atomic_compare_exchange_weak(&kept, &client->next, client)) continue;
-}
-
 bool sw_clients_end(lua_State *L, int index, struct context *context, bool keeps_memory) {
     bool has_kept = false;
     lua_getiuservalue(L, index, CONTEXT_CLIENTS);
@@ -207,7 +200,7 @@ bool sw_clients_end(lua_State *L, int index, struct context *context, bool keeps
         if (is_empty && !keeps_memory) {
             free_client(client);
         } else {
-            keep_memory(client);
+            sw_keep(client);
             has_kept = true;
         }
     }

@@ -7,6 +7,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/kept.h"
 #include "base/options.h"
 #include "base/tls_settings.h"
 #include "base/tunables.h"
@@ -82,21 +83,9 @@ int sw_module_stop(lua_State *L) {
     return 3;
 }
 
-void sw_host_close(lua_State *L, int index, struct context *context, bool is_nested) {
-    if (context->engine == NULL) return;
-    if (sw_engine_forked(context->engine)) {
-        sw_forked_leave(context);
-        return; /* other memory may be locked by threads of the parent */
-    }
-    bool has_kept = sw_clients_end(L, index, context, is_nested);
+static void free_parts(struct context *context) {
     sw_unfinished_free(context);
-    double deadline = sw_clock() + context->max_linger + SW_STOP_MARGIN / 2;
-    if (!sw_engine_stop(context->engine, false, deadline))
-        sw_engine_stop(context->engine, true, sw_clock() + SW_STOP_MARGIN / 2);
-    /* The clients that stay keep the engine, but not its descriptors. */
-    if ((is_nested || has_kept) && !context->engine->running) sw_engine_abandon(context->engine);
-    sw_receiveq_take_last(context); /* drops the references of the engine's list to channels */
-    sw_engine_detach(context->engine);
+    sw_engine_unref(context->engine);
     context->engine = NULL;
     sw_options_unref(context->options);
     context->options = NULL;
@@ -105,6 +94,37 @@ void sw_host_close(lua_State *L, int index, struct context *context, bool is_nes
     context->tls = NULL;
     sw_rules_unref(context->policy.rules);
     context->policy.rules = NULL;
+}
+
+/* A function of the module still runs, and may use all of this. */
+static void keep_parts(const struct context *context) {
+    sw_keep(context->unfinished);
+    sw_keep(context->engine);
+    sw_keep(context->options);
+    sw_keep(context->servers);
+    sw_keep(context->tls);
+    sw_keep(context->policy.rules);
+}
+
+void sw_host_close(lua_State *L, int index, struct context *context, bool is_nested) {
+    if (context->has_ended || context->engine == NULL) return;
+    if (sw_engine_forked(context->engine)) {
+        sw_forked_leave(context);
+        return; /* other memory may be locked by threads of the parent */
+    }
+    bool has_kept = sw_clients_end(L, index, context, is_nested);
+    context->has_ended = true;
+    double deadline = sw_clock() + context->max_linger + SW_STOP_MARGIN / 2;
+    if (!sw_engine_stop(context->engine, false, deadline))
+        sw_engine_stop(context->engine, true, sw_clock() + SW_STOP_MARGIN / 2);
+    /* The clients that stay keep the engine, but not its descriptors. */
+    if ((is_nested || has_kept) && !context->engine->running) sw_engine_abandon(context->engine);
+    sw_receiveq_take_last(context); /* drops the references of the engine's list to channels */
+    sw_engine_detach(context->engine);
+    if (is_nested)
+        keep_parts(context);
+    else
+        free_parts(context);
 }
 
 /*** Tells whether a value is a numeric address: four decimal parts without leading zeros (IPv4), or RFC 4291 text

@@ -64,7 +64,7 @@ static struct sw_unfinished *check(lua_State *L, int index, const struct context
     if (iterator == NULL)
         luaL_argerror(L, index,
                       lua_pushfstring(L, "%s expected, got %s", unfinished_kind.name, luaL_typename(L, index)));
-    return context->engine != NULL ? iterator->left : NULL;
+    return !context->has_ended ? iterator->left : NULL;
 }
 
 static int collect(lua_State *L) {

@@ -8,7 +8,7 @@
 #include "host/raise.h"
 
 bool sw_context_refuses(lua_State *L, struct context *context) {
-    if (context->engine == NULL || context->is_left)
+    if (context->has_ended)
         sw_push_refusal(L, SW_CLOSED, "this Lua state is closing");
     else if (!sw_forked_renew(L, context))
         sw_push_no_memory(L);

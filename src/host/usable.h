@@ -38,7 +38,7 @@ struct client *sw_check_usable_slowly(lua_State *L, int index);
 static inline struct client *sw_check_usable(lua_State *L, int index) {
     const struct handle *handle = sw_to_kind(L, index, &sw_client_kind, sizeof *handle);
     struct client *client = handle != NULL ? handle->client : NULL;
-    bool is_usable = client != NULL && client->context->engine != NULL && !sw_engine_forked(client->context->engine);
+    bool is_usable = client != NULL && !client->context->has_ended && !sw_engine_forked(client->context->engine);
     return is_usable ? client : sw_check_usable_slowly(L, index);
 }
 

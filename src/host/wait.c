@@ -56,7 +56,7 @@ static int check_disconnected(lua_State *L, struct client *client, void *subject
     struct sw_snapshot snapshot;
     sw_channel_snapshot(client->channel, &snapshot);
     if (snapshot.state == SW_STATE_IDLE || snapshot.gone) {
-        if (client->context->engine != NULL) sw_receiveq_take_early(client); /* so the next poll delivers the end */
+        if (!client->context->has_ended) sw_receiveq_take_early(client); /* so the next poll delivers the end */
         return push_true(L);
     }
     /* While reading is paused, the loop does not see the peer's end. The client's own end needs no reading. */

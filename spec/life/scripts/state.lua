@@ -1,6 +1,7 @@
 -- What spec/life/state_spec.lua runs in `embed`: mostly, what a script leaves to lua_close.
 
 local engine = require "spec.support.engine"
+local files = require "spec.support.files"
 local session = require "spec.support.session"
 local sidewire = require "sidewire.core"
 
@@ -55,19 +56,64 @@ function scripts.polls_in_finalizer()
   end
 end
 
--- Before Lua 5.4, the poll then runs the finalizer that ends the module.
-function scripts.collects_in_a_poll_while_it_closes(how)
-  local client = connected { on = { message = function() end } }
-  client:send "x"
+-- What a script may be in while its state closes. Each gets a client that has something to read.
+local CALLS = {
+  poll = function(client)
+    client:on("message", function() end)
+    sidewire.poll()
+  end,
+  ["a handler"] = function(client)
+    client:on("message", function() collectgarbage() end)
+    sidewire.poll()
+  end,
+  events = function() for _ in sidewire.events() do collectgarbage() end end,
+  receive = function(client) for _ = 1, 3 do client:receive(0.05) end end,
+  read = function(client) for _ = 1, 3 do client:read(1, 0.05) end end,
+  wait = function(client) client:wait("disconnected", 0.05) end,
+  ["sidewire.wait"] = function() for _ = 1, 3 do sidewire.wait(0.05) end end,
+  flush = function(client) client:flush(0.05) end,
+  unfinished = function(client) for _ in client:unfinished() do client:stats() end end,
+  connect = function(client) client:connect("127.0.0.1", client:get_server().port) end,
+  send = function(client)
+    client:send(1.5, "piece", 2.5)
+    client:send(("x"):rep(100000) .. client:stats().pending)
+    client:send({})
+  end,
+  set_server = function(client) client:set_server("tcp://127.0.0.1:1234") end,
+  set_greeting = function(client) client:set_greeting { "hello", 1.5 } end,
+  set_policy = function() sidewire.set_policy { deny = { "10.0.0.0/8" }, max_clients = 5 } end,
+  disconnect = function(client) client:disconnect(0.05) end,
+  close = function(client) client:close() end,
+  stop = function() sidewire.stop(0.05) end,
+  notifier = function() return sidewire.notifier():fd() end,
+  new = function()
+    local client = sidewire.new { host = "localhost", port = 4000, greeting = { "x", 1.5 } }
+    client:connect()
+  end,
+}
+
+-- Counts from 0, one more in each state of the process.
+local function next_number(path)
+  local number = #(files.try_read(path) or "")
+  files.write(path, ("."):rep(number + 1))
+  return number
+end
+
+-- Before Lua 5.4, a step of the collector in the call may run the finalizer that ends the module. In each further
+-- state, one step more is taken before the call.
+function scripts.collects_in_a_call_while_it_closes(name, where, path)
+  local steps = next_number(path)
+  local client = connected { framing = name == "read" and "raw" or nil, retain = "unacked" }
+  for i = 1, 10 do client:send(i) end
   assert(sidewire.wait(30))
   _G.kept = { client, engine.finalizer(function()
+    local function call() return CALLS[name](client) end
+    if where == "in a coroutine" then call = coroutine.wrap(call) end
+    engine.collect_by(1, 1, 0)
+    for _ = 1, steps do collectgarbage "step" end
     collectgarbage "restart"
-    engine.collect_by(1, 1000000, 0)
-    if how == "poll" then
-      pcall(sidewire.poll)
-    else
-      pcall(function() for _ in sidewire.events() do collectgarbage() end end)
-    end
+    pcall(call)
+    print "called"
   end) }
 end
 

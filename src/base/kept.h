@@ -1,0 +1,12 @@
+/* Memory that stays until the process ends.
+ *
+ * A Lua state can end within a function of the module (src/sidewire.c). What this function may still use is not freed
+ * then. It is noted here, where leak detectors find it.
+ */
+#ifndef SW_BASE_KEPT_H
+#define SW_BASE_KEPT_H
+
+/* Any thread. NULL: does nothing. Without memory for the note, leak detectors report the block. */
+void sw_keep(void *block);
+
+#endif
