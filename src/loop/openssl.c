@@ -204,6 +204,12 @@ static const struct sw_openssl *find_or_load(const char *file, struct report *re
     return lib;
 }
 
+/* glibc frees the text of a thread's last failure when dlerror has returned it and is called again, or else while the
+ * thread ends, where a leak detector takes it for lost. */
+static void free_dlerror(void) {
+    for (int i = 0; i < 2; i++) (void)dlerror(); /* NOLINT(concurrency-mt-unsafe): each thread has its own text */
+}
+
 const struct sw_openssl *sw_openssl_load(const char *file, char *text, size_t size) {
     struct report report = {text, size, 0};
     text[0] = '\0';
@@ -216,6 +222,7 @@ const struct sw_openssl *sw_openssl_load(const char *file, char *text, size_t si
     pthread_mutex_lock(&lock);
     const struct sw_openssl *lib = find_or_load(file, &report);
     pthread_mutex_unlock(&lock);
+    free_dlerror();
     return lib;
 }
 
