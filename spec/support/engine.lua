@@ -31,6 +31,9 @@ local engine = {
   --- collector that the function has a new value, and not that the variable has (lapi.c, lua_setupvalue: the barrier is
   --- put at the closure), so that the value may be freed while it is used.
   has_safe_setupvalue = is_jit or version >= 5.2,
+  --- A hook for lines is safe in all functions. Lua 5.2 and 5.3 may look up a line of the function before, as one of
+  --- the present one, and read beyond its list of lines (ldebug.c, luaG_traceexec, L->oldpc).
+  has_safe_line_hooks = is_jit or version == 5.1 or version >= 5.4,
   --- Tracebacks name the functions of modules.
   has_named_functions = version >= 5.3,
   --- Userdata have user values; elsewhere a table that holds them belongs to each, which takes memory.

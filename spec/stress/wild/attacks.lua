@@ -56,6 +56,16 @@ local function arguments_for(subject)
   if which == 4 then return Values.any(), Values.any() end
 end
 
+-- --- what is put back in the end ---
+
+-- An attack puts back what it has changed, unless a hook raises before that, or a coroutine is left in it.
+local undoings = {} -- key -> place -> function, of the first change
+
+local function undo_at_the_end(key, place, undo)
+  undoings[key] = undoings[key] or {}
+  undoings[key][place] = undoings[key][place] or undo
+end
+
 -- --- metatables that are handed out ---
 
 local saved = {} -- { table, copy }
@@ -121,6 +131,7 @@ local function attack_module()
   attacked("module", name)
   local is_bent = World.is_bent
   World.is_bent = true
+  undo_at_the_end(module, name, function() module[name] = value end)
   module[name] = Values.any()
   pcall(World.act)
   module[name] = value
@@ -169,8 +180,9 @@ local function call_by_hand()
   -- That one ends the module for good: Attacks.last does it.
   if is_shared and rawequal(args[1], subject) then return end
   attacked("by hand", field, engine.unpack(args, 1, args.n))
+  local is_hooked = debug.gethook() ~= nil -- a hook may raise
   local ok, why = pcall(field, engine.unpack(args, 1, args.n))
-  if ok or type(why) == "string" or not engine.has_quiet_finalizers then return end -- or it is a finalizer's error
+  if ok or is_hooked or type(why) == "string" or not engine.has_quiet_finalizers then return end
   World.violate("a metamethod raised a %s", type(why))
 end
 
@@ -184,6 +196,7 @@ local function bend(f, i, value, during)
   local is_bent = World.is_bent
   World.is_bent = true
   local _, old = debug.getupvalue(f, i)
+  undo_at_the_end(f, i, function() debug.setupvalue(f, i, old) end)
   debug.setupvalue(f, i, value)
   pcall(during)
   debug.setupvalue(f, i, old)
@@ -225,6 +238,7 @@ local function attack_join()
   local is_bent = World.is_bent
   World.is_bent = true
   engine.join_upvalues(keep, 1, call.f, i)
+  undo_at_the_end(call.f, "join " .. i, function() engine.join_upvalues(call.f, i, keep, 1) end)
   engine.join_upvalues(call.f, i, other, 1)
   pcall(Calls.make, call)
   engine.join_upvalues(call.f, i, keep, 1)
@@ -253,6 +267,9 @@ end
 --- Puts back what attacks changed, as far as scripts can.
 function Attacks.finish()
   restore()
+  for _, places in pairs(undoings) do
+    for _, undo in pairs(places) do undo() end
+  end
 end
 
 --- What ends the module, so only when nothing is expected of it any more: its own finalizer by hand.

@@ -22,8 +22,10 @@ local function hook()
   end
 end
 
+local HOOKS = engine.has_safe_line_hooks and { "c", "r", "l", "cr", "crl", "" } or { "c", "r", "cr", "" }
+
 local function choose_hook()
-  return hook, pick { "c", "r", "l", "cr", "crl", "" }, random(3, 200)
+  return hook, pick(HOOKS), random(3, 200)
 end
 
 World.add_act(2, function()
