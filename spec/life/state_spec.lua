@@ -59,7 +59,7 @@ describe("a Lua state", function()
     "poll", "a handler", "events", "receive", "read", "wait", "sidewire.wait", "flush", "unfinished", "connect", "send",
     "set_server", "set_greeting", "set_policy", "disconnect", "close", "stop", "notifier", "new",
   } do
-    it("survives a finalizer that collects garbage within " .. name .. " while the state closes", function()
+    it("[F33] survives a finalizer that collects garbage within " .. name .. " while the state closes", function()
       if not engine.can_collect_at_close then return pending(engine.lacks "collection in a finalizer at its end") end
       local folder = Peer.tempdir()
       for _, where in ipairs { "in the main thread", "in a coroutine" } do
