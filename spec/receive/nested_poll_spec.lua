@@ -27,8 +27,9 @@ describe("poll", function()
       local got = note(client, function(message)
         if message ~= "1" then return end
         assert.same({ 9, false }, { poll() })
+        local bytes = client:stats().received_bytes
         for i = 11, 20 do client:send(i) end
-        assert(util.wait_received(client, client:stats().received_bytes + 30))
+        assert(util.wait_received(client, bytes + 30))
         assert.same({ 1, true }, { poll(1) })
       end)
       assert.same({ 1, true }, { poll() })

@@ -28,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -254,7 +255,7 @@ static void note_lookup(int now) {
  * 127.0.0.N and then 127.0.0.1. */
 static const char *real_name(const char *name) {
     const char *dot = strrchr(name, '.');
-    return dot != NULL && strcmp(dot, ".test") == 0 ? "localhost" : name;
+    return dot != NULL && strcasecmp(dot, ".test") == 0 ? "localhost" : name;
 }
 
 /* Without the `restrict` of netdb.h, which adds nothing. */

@@ -103,7 +103,7 @@ end
 -- state, one step more is taken before the call.
 function scripts.collects_in_a_call_while_it_closes(name, where, path)
   local steps = next_number(path)
-  local client = connected { framing = name == "read" and "raw" or nil, retain = "unacked" }
+  local client = connected { framing = name == "read" and "raw" or nil, retain = "unconfirmed" }
   for i = 1, 10 do client:send(i) end
   assert(sidewire.wait(30))
   _G.kept = { client, engine.finalizer(function()
