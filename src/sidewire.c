@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/tunables.h"
 #include "channel/engine.h"
 #include "host/context.h"
 #include "host/foreign.h"
@@ -121,16 +122,19 @@ struct sentinel {
 };
 
 /* May the running function be called within another function of the module? Before Lua 5.4, a finalizer that runs while
- * the state closes can run the collector, and so the sentinel's finalizer within a poll of its own. In a coroutine that
- * function may be in another one, which resumed this. */
+ * the state closes can run the collector, and so the sentinel's finalizer within a poll of its own. lua_close itself
+ * calls from an empty stack, which is that of a thread of its own in LuaJIT (since November 2025). On another thread's
+ * stack the function may be missing: it is then in a coroutine, or in what resumed this one. */
 static bool is_nested(lua_State *L) {
     lua_Debug frame;
     Dl_info here, other;
+    if (!lua_checkstack(L, 1)) return true;
+    if (!lua_getstack(L, 1, &frame)) return false;
     bool is_main = lua_pushthread(L) != 0;
     lua_pop(L, 1);
-    if (!is_main) return true;
-    if (dladdr((void *)(uintptr_t)&luaopen_sidewire_core, &here) == 0 || !lua_checkstack(L, 1)) return true;
+    if (!is_main || dladdr((void *)(uintptr_t)&luaopen_sidewire_core, &here) == 0) return true;
     for (int level = 1; lua_getstack(L, level, &frame); level++) {
+        if (level == SW_FRAMES_MAX) return true;
         lua_getinfo(L, "f", &frame);
         lua_CFunction function = lua_tocfunction(L, -1);
         lua_pop(L, 1);

@@ -1,7 +1,8 @@
 /* Memory that stays until the process ends.
  *
- * A Lua state can end within a function of the module (src/sidewire.c). What this function may still use is not freed
- * then. It is noted here, where leak detectors find it.
+ * A Lua state can end while something of it is still in use: a function of the module runs (src/sidewire.c), or the
+ * finalizer of a handle is still to come (host/handle.c). What these may use is not freed then. It is noted here, where
+ * leak detectors find it.
  */
 #ifndef SW_BASE_KEPT_H
 #define SW_BASE_KEPT_H

@@ -141,10 +141,10 @@ enum { SW_LOOKUPS_MAX = 32, SW_LOOKUPS_OF_ENGINE_MAX = SW_LOOKUPS_MAX / 2 };
 /* --- the host --- */
 
 enum {
-    SW_EVENTS_PER_TURN = 32,   /* events of one client that poll delivers before it serves the next client */
-    SW_POLL_DEPTH_MAX = 16,    /* nested calls of poll, each in a handler that the outer one runs */
-    SW_POLL_FRAMES_MAX = 1000, /* call frames of a coroutine that are searched for polls: lua_getstack goes through all
-                                * the frames above the one it gets, so that 190,000 frames would take two minutes */
+    SW_EVENTS_PER_TURN = 32, /* events of one client that poll delivers before it serves the next client */
+    SW_POLL_DEPTH_MAX = 16,  /* nested calls of poll, each in a handler that the outer one runs */
+    SW_FRAMES_MAX = 1000,   /* frames of a call stack that are searched for functions: lua_getstack goes through all the
+                           * frames above the one it gets, so that 190,000 frames would take two minutes */
     SW_UNHANDLED_SHARE = 4, /* reports without a handler end a wait when they fill inbox_limit / SW_UNHANDLED_SHARE */
     SW_PIECES_MAX = 16,     /* pieces of one message that send takes as they are; more are concatenated first */
 };

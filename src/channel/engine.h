@@ -87,8 +87,8 @@ static inline unsigned sw_engine_max_lookups(const struct sw_engine *engine) {
 
 /* --- host thread --- */
 
-/* Starts the loop thread unless it runs. SW_CLOSED: the Lua state has ended, or a stop has timed out and
- * the old thread still runs; else SW_SYSTEM. */
+/* Starts the loop thread unless it runs. SW_CLOSED: the Lua state has ended, or a stop has timed out and the old
+ * thread still runs; else SW_SYSTEM. */
 struct sw_error sw_engine_start(struct sw_engine *engine);
 
 /* Asks the loop to end: at once if `now`, else when all clients are closed. Waits until `deadline` (sw_clock), and

@@ -203,13 +203,13 @@ static int64_t find_end(lua_State *L, const struct context *context) {
     return (int64_t)end;
 }
 
-/* The number of polls among the innermost SW_POLL_FRAMES_MAX frames of the coroutine's call stack. Where handlers recurse
- * so deeply that the others matter, Lua's own limits of its stacks end the recursion. */
+/* The number of polls among the innermost SW_FRAMES_MAX frames of the coroutine's call stack. Where handlers recurse so
+ * deeply that the others matter, Lua's own limits of its stacks end the recursion. */
 static unsigned count_polls_of(lua_State *thread) {
     lua_Debug frame;
     unsigned polls = 0;
     if (!lua_checkstack(thread, 1)) return 0;
-    for (int level = 0; level < SW_POLL_FRAMES_MAX && lua_getstack(thread, level, &frame); level++) {
+    for (int level = 0; level < SW_FRAMES_MAX && lua_getstack(thread, level, &frame); level++) {
         lua_getinfo(thread, "f", &frame);
         lua_CFunction function = lua_tocfunction(thread, -1);
         if (function == sw_module_poll || function == sw_method_poll) polls++;
@@ -218,9 +218,9 @@ static unsigned count_polls_of(lua_State *thread) {
     return polls;
 }
 
-/* The true number of active polls, without this one, as far as count_polls_of finds them. poll_depth may be too large, because a poll that an error or a
- * yield has left does not decrease it. Counts the polls of the coroutines with status LUA_OK, which run or have resumed
- * another one; the others have yielded, failed or ended. */
+/* The true number of active polls, without this one, as far as count_polls_of finds them. poll_depth may be too large,
+ * because a poll that an error or a yield has left does not decrease it. Counts the polls of the coroutines with status
+ * LUA_OK, which run or have resumed another one; the others have yielded, failed or ended. */
 static unsigned count_polls(lua_State *L) {
     unsigned polls = 0;
     sw_push_context_value(L, CONTEXT_THREADS);
@@ -312,9 +312,9 @@ static int poll(lua_State *L, struct context *context, int64_t max, double deadl
  */
 
 /*** Calls the handlers for the events of all clients; never waits. Delivers the events that were there when it began,
- * the clients in turns, or fewer if a limit is given. What polls in its handlers deliver counts among them. An error in a handler leaves poll, unless on_error is set; the
- * other events then stay for the next poll. If a handler forks, poll ends in the child after this handler, and continues
- * in the parent.
+ * the clients in turns, or fewer if a limit is given. What polls in its handlers deliver counts among them. An error in
+ * a handler leaves poll, unless on_error is set; the other events then stay for the next poll. If a handler forks, poll
+ * ends in the child after this handler, and continues in the parent.
  * @function poll
  * @tparam[opt] integer max_events handlers to call at most
  * @tparam[opt] number max_seconds seconds after which no further handler is called; if there is an event, one handler

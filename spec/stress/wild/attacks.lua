@@ -267,8 +267,10 @@ end
 --- Puts back what attacks changed, as far as scripts can.
 function Attacks.finish()
   restore()
-  for _, places in pairs(undoings) do
-    for _, undo in pairs(places) do undo() end
+  for _ = 1, 2 do -- a value gets into its variable only once the variable is back
+    for _, places in pairs(undoings) do
+      for _, undo in pairs(places) do undo() end
+    end
   end
 end
 

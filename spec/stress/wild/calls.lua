@@ -34,8 +34,7 @@ local TIMES = {
 -- What handlers must not be: they would wait without a bound.
 local WAITS = {
   ["client:wait"] = true, ["client:flush"] = true, ["client:receive"] = true, ["client:read"] = true,
-  ["client:unfinished"] = true,
-  ["sidewire.wait"] = true, ["sidewire.stop"] = true, ["settings.save"] = true,
+  ["client:unfinished"] = true, ["sidewire.wait"] = true, ["sidewire.stop"] = true, ["settings.save"] = true,
 }
 
 -- Never called at random: what it does cannot be taken back.
