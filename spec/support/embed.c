@@ -15,11 +15,13 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -539,10 +541,71 @@ static void use_larger_stacks(void) {
 #endif
 }
 
+/* --- a fork with AddressSanitizer --- */
+
+#if defined __SANITIZE_ADDRESS__ && defined __GLIBC__
+
+enum { FORKS = 50, PROBE_SECONDS = 2 };
+
+/* Takes a block of each size class, for which a new thread has none at hand. */
+static void *take_blocks(void *unused) {
+    for (size_t size = 16; size < (size_t)1 << 18; size += size / 8) {
+        void *volatile block = malloc(size); /* else the compiler leaves both calls out */
+        free(block);
+    }
+    return unused;
+}
+
+static bool can_allocate(void) {
+    pthread_t thread;
+    struct timespec deadline;
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += PROBE_SECONDS;
+    return pthread_create(&thread, NULL, take_blocks, NULL) == 0 && pthread_timedjoin_np(thread, NULL, &deadline) == 0;
+}
+
+/* True: the child has written to the pipe. */
+static bool hears_from(int pipe_end) {
+    char byte;
+    struct pollfd fd = {.fd = pipe_end, .events = POLLIN};
+    int ready;
+    do ready = poll(&fd, 1, 2 * PROBE_SECONDS * 1000);
+    while (ready < 0 && errno == EINTR);
+    return ready > 0 && read(pipe_end, &byte, 1) == 1;
+}
+
+/* At a fork, GCC's AddressSanitizer does not take the locks of its allocator. If another thread of the parent just
+ * allocates, the child waits for ever when it allocates a block of that size. Such a child is killed, and another made. */
+static pid_t fork_soundly(void) {
+    for (int i = 0; i < FORKS; i++) {
+        int ends[2];
+        if (pipe(ends) != 0) return -1;
+        pid_t child = fork();
+        if (child == 0) {
+            close(ends[0]);
+            if (!can_allocate() || write(ends[1], "", 1) != 1) _exit(1);
+            close(ends[1]);
+            return 0;
+        }
+        close(ends[1]);
+        bool is_sound = child > 0 && hears_from(ends[0]);
+        close(ends[0]);
+        if (is_sound || child < 0) return child;
+        kill(child, SIGKILL);
+        while (waitpid(child, NULL, 0) < 0) continue;
+    }
+    fprintf(stderr, "embed: after %d forks, no child could allocate\n", FORKS);
+    abort();
+}
+
+#else
+static pid_t fork_soundly(void) { return fork(); }
+#endif
+
 /* fork(): 0 in the child, which is killed when it hangs; its state is closed and its exit status 1 if a socket is left. */
 static int l_fork(lua_State *L) {
     fflush(NULL);
-    pid_t child = fork();
+    pid_t child = fork_soundly();
     if (child == 0) {
         is_child = true;
         lookups = most_lookups = 0; /* their threads are the parent's */
